@@ -1,0 +1,61 @@
+# Two commands matter: `make run` and `make test`. `make help` names the rest.
+# Everything is installed into .venv, nothing outside this folder is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types imports drift format export bench-ewp pins clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml requirements/run.txt requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned dependencies into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(READY) ## the sandbox network and the backend on this machine; ARGS="--step", "--speed 5", "--fresh"
+	@exec $(BIN)/erasmus-app run $(ARGS)
+
+test: $(READY) ## all tests, against real engines; ARGS goes to pytest
+	@$(BIN)/python -m pytest -n auto --dist worksteal -q $(ARGS)
+
+check: lint types imports drift ## style, types, the import table, drift of the exported files
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+imports: $(READY)
+	@$(BIN)/python -m pytest -q tests/unit/test_import_table.py
+
+drift: $(READY)
+	@$(BIN)/python -m pytest -q tests/contract/test_published_documents.py
+
+format: $(READY) ## let ruff put the code in shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+export: $(READY) ## write graphql/schema.graphql and openapi/openapi.json anew
+	@$(BIN)/erasmus-app schema export graphql/schema.graphql
+	@$(BIN)/erasmus-app openapi export openapi/openapi.json
+
+bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second and core
+	@$(BIN)/python bench/ewp.py
+
+pins: ## resolve the dependencies anew (needs uv)
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt $(ARGS)
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:dev -c requirements/run.txt -o requirements/dev.txt $(ARGS)
+
+clean: ## remove what make made here: the virtual environment and the sandbox's data
+	@rm -rf $(VENV) .erasmus-app .mypy_cache .pytest_cache .ruff_cache

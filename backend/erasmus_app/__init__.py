@@ -1,0 +1,1 @@
+"""The Erasmus+ App backend: one record per student, from two universities to one phone."""

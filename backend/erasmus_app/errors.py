@@ -1,0 +1,72 @@
+"""What can go wrong in the application; the edges read `code` and `status`.
+
+AppError
+├── SettingsInvalid     a setting's name or value; the start stops with its message
+├── EngineFailed        PostgreSQL or Valkey could not be started or reached
+├── PartnerFailed       a partner's answer brought nothing; carries the toolkit's code
+├── LoginFailed         the login cannot go on: 400 by default, `code` says why
+├── NotSignedIn         no session, or one that is over: 401
+└── NotFound            unknown, or not the caller's: 404
+"""
+
+from http import HTTPStatus
+
+
+class AppError(Exception):
+    """The root of the tree; `code` is stable, `status` is an HTTP status."""
+
+    code = "internal_error"
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class SettingsInvalid(AppError):
+    """One line that names the setting and what is wrong with it."""
+
+    code = "settings_invalid"
+
+
+class EngineFailed(AppError):
+    """PostgreSQL or Valkey could not be started or reached; says what to look at."""
+
+    code = "engine_failed"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class PartnerFailed(AppError):
+    """A partner's answer brought nothing we may use.
+
+    `code` is the toolkit's (`partner_unreachable`, `reply_invalid`, ...), `retry` says whether the
+    same call may succeed later without anybody's doing.
+    """
+
+    status = HTTPStatus.BAD_GATEWAY
+
+    def __init__(self, code: str, message: str, *, retry: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry = retry
+
+
+class LoginFailed(AppError):
+    """A login that cannot go on. `code` names the reason and is safe to show."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, code: str, message: str, *, status: int = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class NotSignedIn(AppError):
+    """No session, or one that is over."""
+
+    code = "not_signed_in"
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class NotFound(AppError):
+    """Unknown, or not the caller's; the two are not told apart."""
+
+    code = "not_found"
+    status = HTTPStatus.NOT_FOUND

@@ -1,0 +1,1 @@
+"""Higher education institutions: those that we work for, and those that they send students to."""

@@ -1,0 +1,33 @@
+"""The HEIs that this backend works for."""
+
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from erasmus_app.ids import HeiId
+
+
+class ApiMode(StrEnum):
+    """How changes of one CNR API reach us for one covered HEI (guide §6.2)."""
+
+    OWN = "own"  # we register the endpoint and receive the CNRs
+    FORWARDED = "forwarded"  # another provider owns it and re-sends
+    POLL = "poll"  # nobody tells us: we ask
+    OFF = "off"
+
+
+class CoveredHei(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One HEI that this backend works for: a tenant, with keys of its own."""
+
+    id: HeiId
+    name: dict[str, str]  # by BCP 47 language
+    client_key: Path  # RSA, PEM: signs our calls on behalf of this HEI
+    server_key: Path | None = None  # signs our answers; the client key's file where none is given
+    admin_emails: tuple[str, ...]
+    own_system: str | None = None  # manifest address of the HEI's own EWP host
+    api: dict[str, ApiMode] = {}
+
+    def mode(self, api: str) -> ApiMode:
+        """Return how changes of `api` (a manifest element name) reach us; polling by default."""
+        return self.api.get(api, ApiMode.POLL)

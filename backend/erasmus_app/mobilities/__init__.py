@@ -1,0 +1,1 @@
+"""A student's mobilities: what the network says of them, and what follows from it."""

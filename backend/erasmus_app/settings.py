@@ -1,0 +1,217 @@
+"""Settings: read once, by name, from the environment and an optional TOML file.
+
+`ERASMUS_APP_DATA_DIR` in the environment is `data_dir` in the file that `ERASMUS_APP_CONFIG` names;
+the environment wins. A name that does not exist stops the start, and so does a value that cannot
+be right, each with one line that names it.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from erasmus_app.errors import SettingsInvalid
+from erasmus_app.ids import HeiId
+from erasmus_app.institutions.models import CoveredHei
+
+PREFIX = "ERASMUS_APP_"
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting by its name in lower case; docs/operations.md explains them one by one."""
+
+    # Engines; None: a server of our own in `data_dir`
+    database_url: str | None = None
+    redis_url: str | None = None
+    data_dir: Path = Path(".erasmus-app")
+
+    # Where we are reached
+    listen: str = "127.0.0.1:8000"
+    public_url: str = "https://localhost"
+    login_url: str | None = None  # where browsers reach the login; None: `public_url`
+    trusted_proxies: tuple[str, ...] = ()
+    tls_ca_file: Path | None = None
+    explorer: bool = False  # the query page at GET /graphql
+
+    # Login
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    session_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
+    app_links: tuple[str, ...] = ()  # exact addresses that a login of the app may return to
+
+    # The network
+    ewp_registry_url: str | None = None
+    ewp_heis: Path | None = None
+    poll_seconds: float = 1800
+    poll_overlap_seconds: float = 1800
+    sweep_seconds: float = 7 * 86400
+    cnr_debounce_seconds: float = 3
+    agreement_absence_seconds: float = 300
+    absence_seconds: float = 4 * 3600
+
+    # Telling the student
+    fcm_credentials: Path | None = None
+    fcm_url: str = "https://fcm.googleapis.com"
+    vapid_key: Path | None = None
+    smtp_url: str | None = None
+
+    # Work
+    job_lease_seconds: float = 30
+    worker_concurrency: int = 16
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        """Host and port of our own plain HTTP listener."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def public_hosts(self) -> frozenset[str]:
+        """Names that strangers may put into `Host`: with and without the port."""
+        parts = urlsplit(self.public_url)
+        return frozenset({parts.netloc.lower(), (parts.hostname or "").lower()})
+
+    @property
+    def browser_url(self) -> str:
+        """Where browsers reach the login, without a slash at the end."""
+        return (self.login_url or self.public_url).rstrip("/")
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks whose forwarded headers are believed."""
+        return tuple(ip_network(each) for each in self.trusted_proxies)
+
+    @property
+    def absences(self) -> tuple[timedelta, timedelta]:
+        """How long an absence must last to count: a learning agreement's, anything else's."""
+        return (
+            timedelta(seconds=self.agreement_absence_seconds),
+            timedelta(seconds=self.absence_seconds),
+        )
+
+
+def load_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the settings from `environment` and the file that it may name.
+
+    Raises:
+        SettingsInvalid: a name or a value is wrong; the message is one line that says which.
+    """
+    given: dict[str, Any] = {}
+    if config := environment.get(f"{PREFIX}CONFIG"):
+        given |= _from_file(Path(config))
+    for name, value in environment.items():
+        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
+            field = name.removeprefix(PREFIX).lower()
+            given[_known(field, name)] = _from_text(field, value)
+    for field, value in given.items():  # one by one: msgspec names a field's path only in part
+        kind = msgspec.structs.fields(Settings)
+        expected = next(each.type for each in kind if each.name == field)
+        try:
+            given[field] = msgspec.convert(value, expected, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsInvalid(f"{PREFIX}{field.upper()}: {error}") from error
+    settings = Settings(**given)
+    _check(settings)
+    return settings
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsInvalid(f"{PREFIX}CONFIG: {path}: {error}") from error
+    return {_known(field, f"{path}: {field}"): value for field, value in content.items()}
+
+
+def _known(field: str, name: str) -> str:
+    names = [each.name for each in msgspec.structs.fields(Settings)]
+    if field not in names:
+        near = difflib.get_close_matches(field, names, n=1)
+        hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+        raise SettingsInvalid(f"{name}: there is no such setting{hint}")
+    return field
+
+
+def _from_text(field: str, value: str) -> Any:  # noqa: ANN401 - what the field's type makes of it
+    if field in {"trusted_proxies", "app_links"}:
+        return [each.strip() for each in value.split(",") if each.strip()]
+    return value
+
+
+def _check(settings: Settings) -> None:
+    try:
+        _, port = settings.listen_address
+    except ValueError:
+        port = -1
+    if not 0 < port < 65536:
+        raise SettingsInvalid(f"{PREFIX}LISTEN: {settings.listen!r} is not host:port")
+    _check_url("PUBLIC_URL", settings.public_url, loopback_http=False)
+    for name in ("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL"):
+        if (value := getattr(settings, name.lower())) is not None:
+            _check_url(name, value, loopback_http=True)
+    for proxy in settings.trusted_proxies:
+        try:
+            ip_network(proxy)
+        except ValueError as error:
+            raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
+    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "SESSION_KEY"):
+        path = getattr(settings, name.lower())
+        if path is not None and not path.is_file():
+            raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
+    for each in msgspec.structs.fields(Settings):
+        if each.type in (float, int) and getattr(settings, each.name) <= 0:
+            raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be more than 0")
+
+
+def _check_url(name: str, value: str, *, loopback_http: bool) -> None:
+    parts = urlsplit(value)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if loopback_http and parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES:
+        return
+    also = " (http only on loopback)" if loopback_http else ""
+    raise SettingsInvalid(f"{PREFIX}{name}: {value!r} is not an https address{also}")
+
+
+class _HeisFile(msgspec.Struct, forbid_unknown_fields=True):
+    hei: tuple[CoveredHei, ...]
+
+
+def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
+    """Read the covered HEIs from the file that `EWP_HEIS` names; none without a file.
+
+    Key paths in the file are relative to it and come back absolute.
+
+    Raises:
+        SettingsInvalid: the file, a name or a value in it is wrong.
+    """
+    if path is None:
+        return {}
+    where = f"{PREFIX}EWP_HEIS: {path}"
+    try:
+        read = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _HeisFile)
+    except (OSError, ValueError) as error:
+        raise SettingsInvalid(f"{where}: {error}") from error
+    heis: dict[HeiId, CoveredHei] = {}
+    for hei in read.hei:
+        if hei.id != hei.id.lower() or "." not in hei.id:
+            raise SettingsInvalid(f"{where}: {hei.id!r} is not a lower-case domain")
+        if hei.id in heis:
+            raise SettingsInvalid(f"{where}: {hei.id} stands there twice")
+        client_key = path.parent / hei.client_key
+        server_key = path.parent / (hei.server_key or hei.client_key)
+        for key in (client_key, server_key):
+            if not key.is_file():
+                raise SettingsInvalid(f"{where}: {hei.id}: there is no key file {key}")
+        heis[hei.id] = msgspec.structs.replace(
+            hei, client_key=client_key.resolve(), server_key=server_key.resolve()
+        )
+    return heis
