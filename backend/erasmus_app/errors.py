@@ -10,6 +10,15 @@ AppError
 """
 
 from http import HTTPStatus
+from typing import NamedTuple
+
+
+class Misfit(NamedTuple):
+    """The fingerprint of an answer that does not fit; never its content."""
+
+    sha256: bytes
+    size: int  # bytes
+    reason: str  # names the element and the rule
 
 
 class AppError(Exception):
@@ -36,15 +45,19 @@ class PartnerFailed(AppError):
     """A partner's answer brought nothing we may use.
 
     `code` is the toolkit's (`partner_unreachable`, `reply_invalid`, ...), `retry` says whether the
-    same call may succeed later without anybody's doing.
+    same call may succeed later without anybody's doing. `misfit` is the fingerprint of an answer
+    that did not parse or did not fit.
     """
 
     status = HTTPStatus.BAD_GATEWAY
 
-    def __init__(self, code: str, message: str, *, retry: bool) -> None:
+    def __init__(
+        self, code: str, message: str, *, retry: bool, misfit: Misfit | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.retry = retry
+        self.misfit = misfit
 
 
 class LoginFailed(AppError):

@@ -1,0 +1,90 @@
+"""The one command for everything: `erasmus-app`."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from erasmus_app.errors import AppError
+from erasmus_app.settings import load_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status. What is wrong with a setting is one line."""
+    given = _parser().parse_args(arguments)
+    try:
+        return _run(given)
+    except AppError as error:
+        print(f"erasmus-app: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="erasmus-app",
+        description="One record per Erasmus+ student, gathered through Erasmus Without Paper.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="the sandbox network and the backend on this machine")
+    run.add_argument("--step", action="store_true", help="wait for Enter before each step")
+    run.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N", help="N times as fast (default 1)"
+    )
+    run.add_argument("--fresh", action="store_true", help="forget what earlier runs left")
+    run.add_argument(
+        "--no-wait", action="store_true", help="stop after the last step instead of staying up"
+    )
+
+    commands.add_parser("api", help="serve the API (GraphQL, login, EWP host)")
+    commands.add_parser("worker", help="fetch, merge, poll and push")
+
+    db = commands.add_parser("db", help="the database").add_subparsers(dest="what", required=True)
+    db.add_parser("upgrade", help="bring the tables up to date")
+
+    for name, text in (("schema", "the GraphQL schema"), ("openapi", "the OpenAPI document")):
+        export = commands.add_parser(name, help=text).add_subparsers(dest="what", required=True)
+        into = export.add_parser("export", help=f"write {text} to a file, else to the terminal")
+        into.add_argument("file", nargs="?", type=Path)
+    return parser
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0
+    if not 0 < speed <= 1000:
+        raise argparse.ArgumentTypeError("a number over 0, at most 1000")
+    return speed
+
+
+def _run(given: argparse.Namespace) -> int:
+    # Each command loads what it needs: `schema export` wants no engines, `run` no GraphQL.
+    if given.command == "run":
+        from erasmus_app.cli.play import play
+
+        return asyncio.run(
+            play(step=given.step, speed=given.speed, fresh=given.fresh, stay=not given.no_wait)
+        )
+    if given.command in {"api", "worker"}:
+        from erasmus_app.cli import serve
+
+        settings = load_settings(os.environ)
+        run = serve.api if given.command == "api" else serve.worker
+        return serve.run(run(settings))
+    if given.command == "db":
+        from erasmus_app.cli import serve
+
+        return serve.run(serve.upgrade(load_settings(os.environ)))
+    from erasmus_app.api import published
+
+    document = published.schema() if given.command == "schema" else published.openapi()
+    if given.file is None:
+        sys.stdout.write(document)
+    else:
+        given.file.write_text(document, encoding="utf-8")
+    return 0

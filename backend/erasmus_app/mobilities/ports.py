@@ -1,0 +1,102 @@
+"""What the domain of mobilities wishes for."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId, MobilityId, OmobilityId, PersonId
+from erasmus_app.mobilities.consolidate import Reading
+from erasmus_app.mobilities.events import MobilityEvent
+from erasmus_app.mobilities.models import Api, Mobility
+
+
+class StoredMobility(msgspec.Struct, frozen=True, kw_only=True):
+    """A mobility as it is kept: with our id, the person it is of, and its version."""
+
+    mobility_id: MobilityId
+    person_id: PersonId
+    version: int
+    changed_at: datetime
+    mobility: Mobility
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """One object as a partner sent it."""
+
+    xml: bytes  # the object's element as canonical XML
+    sha256: bytes
+    signed_by: str | None  # key id of the answer's signature; None: the partner offers none
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a partner's answer says about one asked id; no document where it was left out."""
+
+    reading: Reading
+    document: Document | None
+
+
+class Reader(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that may see a person's mobilities, with what telling it takes."""
+
+    account_id: AccountId
+    language: str
+    zone: str
+
+
+class MobilitySource(Protocol):
+    """Where facts about mobilities come from; the EWP network in production."""
+
+    async def ask(
+        self, tenant: HeiId, hei: HeiId, api: Api, sending: HeiId, ids: Sequence[OmobilityId]
+    ) -> list[Answer]:
+        """Ask `hei` as `tenant` about mobilities of `sending`; one answer per id, in order.
+
+        Raises:
+            PartnerFailed: the partner brought nothing we may use.
+        """
+
+    async def index(
+        self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
+    ) -> list[OmobilityId]:
+        """Return the ids that `hei` shows to `tenant`. Raises PartnerFailed."""
+
+    def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
+        """Return whether `tenant` can ask `hei` for `api` today."""
+
+
+class RecordChange(Protocol):
+    """One transaction on one mobility; its row is locked until the change is saved or left."""
+
+    before: StoredMobility | None
+
+    async def readers(self) -> list[Reader]:
+        """Return the accounts that may see the mobility's person."""
+
+    async def save(self, after: Mobility, answer: Answer | None) -> StoredMobility:
+        """Write the consolidated record and the source document; version + 1 if it differs."""
+
+    async def record_events(self, events: Sequence[MobilityEvent], *, silent: bool) -> None:
+        """Append events; one that is there already stays as it is."""
+
+    async def enqueue(
+        self, kind: str, payload: Any, *, dedupe_key: str, due: datetime | None = None
+    ) -> None:
+        """Write a job in the same transaction."""
+
+
+class RecordStore(Protocol):
+    """Where consolidated records live."""
+
+    async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
+        """Return everything that the account may see, newest change first."""
+
+    def change(
+        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId
+    ) -> AbstractAsyncContextManager[RecordChange]:
+        """Open a transaction with the mobility's row locked. Commits on leaving without error."""
+
+    async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
+        """Let the account see every person with one of the ESIs; return how many are new."""

@@ -1,0 +1,201 @@
+"""The EWP network as the source of facts about mobilities."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lxml import etree
+
+from erasmus_app.errors import Misfit, PartnerFailed
+from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.kit.clock import Clock
+from erasmus_app.mobilities.consolidate import Reading
+from erasmus_app.mobilities.models import Api, Fact
+from erasmus_app.mobilities.ports import Answer, Document
+from erasmus_app.partners import translate
+from ewp.catalogue import ApiEntry, Catalogue
+from ewp.client import EwpClient, Reply
+from ewp.errors import (
+    MessageInvalid,
+    PartnerError,
+    PartnerUnreachable,
+    ReplyInvalid,
+    XmlRefused,
+)
+from ewp.keys import PrivateKey
+from ewp.messages import imobilities, omobilities, omobility_las
+from ewp.xml import open_xml
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How one API is asked and read, in the order of the versions that we prefer."""
+
+    majors: tuple[int, ...]
+    responding: str | None  # name of the parameter that older majors want for the asked HEI
+    responding_until: int  # the last major that wants it
+    items: frozenset[str]  # local names of one object in an answer
+    read: Callable[[bytes], Sequence[Any]]
+    translate: Callable[[Any], Fact]
+    read_index: Callable[[bytes], Sequence[OmobilityId]] | None
+
+
+WAYS: Mapping[Api, _Way] = {
+    Api.OMOBILITIES: _Way(
+        majors=(3, 2),
+        responding="sending_hei_id",
+        responding_until=2,
+        items=frozenset({"student-mobility"}),
+        read=omobilities.read_get_response,
+        translate=translate.nomination,
+        read_index=omobilities.read_index_response,
+    ),
+    Api.IMOBILITIES: _Way(
+        majors=(1, 2),  # 1 says what 2 says and the old family's decision
+        responding="receiving_hei_id",
+        responding_until=1,
+        items=frozenset({"student-mobility", "student-mobility-for-studies"}),
+        read=imobilities.read_get_response,
+        translate=translate.reception,
+        read_index=None,  # there is no index (guide §4.4)
+    ),
+    Api.OMOBILITY_LAS: _Way(
+        majors=(1,),
+        responding="sending_hei_id",
+        responding_until=1,
+        items=frozenset({"la"}),
+        read=omobility_las.read_get_response,
+        translate=translate.learning_agreement,
+        read_index=omobility_las.read_index_response,
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EwpPartners:
+    """Asks partners, each time with the key of the covered HEI that asks."""
+
+    client: EwpClient
+    catalogue: Callable[[], Catalogue]
+    keys: Mapping[HeiId, PrivateKey]
+    clock: Clock
+
+    def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
+        """Return whether `tenant` can ask `hei` for `api` by the catalogue of today."""
+        return tenant in self.keys and bool(self._entries(hei, api))
+
+    async def index(
+        self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
+    ) -> list[OmobilityId]:
+        """Ask for the ids that `hei` shows; of all the versions that it serves."""
+        way, found = WAYS[api], dict[OmobilityId, None]()
+        if way.read_index is None:
+            return []
+        for entry in self._entries(hei, api):
+            parameters = self._responding(way, entry, hei)
+            if parameters and tenant != hei:
+                parameters.append(("receiving_hei_id", tenant))
+            if modified_since is not None:
+                parameters.append(("modified_since", modified_since.isoformat(timespec="seconds")))
+            reply = await self._call(tenant, hei, entry, "index-url", parameters)
+            found |= dict.fromkeys(_reading(reply, way.read_index))
+        return list(found)
+
+    async def ask(
+        self, tenant: HeiId, hei: HeiId, api: Api, sending: HeiId, ids: Sequence[OmobilityId]
+    ) -> list[Answer]:
+        """Ask `hei` about mobilities of `sending`; one answer per id, in the order asked.
+
+        A partner in the middle of its move to the new family serves two versions: what the newer
+        one leaves out is asked of the older one.
+        """
+        way, entries = WAYS[api], self._entries(hei, api)
+        if not entries:
+            raise PartnerFailed("api_not_served", f"{hei} does not serve {api}", retry=True)
+        answers: dict[OmobilityId, Answer] = {}
+        for entry in entries:
+            missing = [each for each in ids if each not in answers or not answers[each].document]
+            size = max(1, entry.limits.get("max-omobility-ids", 1))
+            for start in range(0, len(missing), size):
+                chunk = missing[start : start + size]
+                began = self.clock()
+                parameters = self._responding(way, entry, hei)
+                parameters += [("omobility_id", each) for each in chunk]
+                reply = await self._call(tenant, hei, entry, "get-url", parameters)
+                there = dict(self._objects(way, reply))
+                for each in chunk:
+                    document, fact = there.get(each, (None, None))
+                    ends = translate.ends(fact) if fact else None
+                    if ends and ends[0] != sending:
+                        document, fact, ends = None, None, None  # it may not speak for others
+                    answers[each] = Answer(
+                        reading=Reading(
+                            tenant=tenant,
+                            api=api,
+                            major=entry.major,
+                            hei_id=hei,
+                            asked_as=tenant,
+                            sending_hei_id=sending,
+                            receiving_hei_id=ends[1] if ends else None,
+                            omobility_id=each,
+                            at=began,
+                            value=fact,
+                        ),
+                        document=document,
+                    )
+        return [answers[each] for each in ids]
+
+    def _entries(self, hei: HeiId, api: Api) -> list[ApiEntry]:
+        catalogue = self.catalogue()
+        found = (catalogue.entry(hei, api.value, major) for major in WAYS[api].majors)
+        return [entry for entry in found if entry is not None]
+
+    @staticmethod
+    def _responding(way: _Way, entry: ApiEntry, hei: HeiId) -> list[tuple[str, str]]:
+        if way.responding and entry.major <= way.responding_until:
+            return [(way.responding, hei)]
+        return []
+
+    async def _call(
+        self,
+        tenant: HeiId,
+        hei: HeiId,
+        entry: ApiEntry,
+        endpoint: str,
+        parameters: list[tuple[str, str]],
+    ) -> Reply:
+        try:
+            return await self.client.call(
+                self.keys[tenant], hei, entry, endpoint, parameters=parameters
+            )
+        except PartnerError as error:
+            retry = isinstance(error, PartnerUnreachable)
+            raise PartnerFailed(error.code, str(error), retry=retry) from error
+
+    def _objects(
+        self, way: _Way, reply: Reply
+    ) -> Iterator[tuple[OmobilityId, tuple[Document, Fact]]]:
+        values = _reading(reply, way.read)
+        elements = [
+            each
+            for each in open_xml(reply.body)
+            if isinstance(each.tag, str) and etree.QName(each).localname in way.items
+        ]
+        for value, element in zip(values, elements, strict=True):
+            xml = etree.tostring(element, method="c14n", exclusive=True)
+            document = Document(
+                xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by
+            )
+            yield value.omobility_id, (document, way.translate(value))
+
+
+def _reading(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
+    """Read an answer's body; what does not fit carries the fingerprint to be quarantined."""
+    try:
+        return read(reply.body)
+    except (XmlRefused, MessageInvalid) as error:
+        invalid = ReplyInvalid(reply.hei_id, str(error))
+        misfit = Misfit(hashlib.sha256(reply.body).digest(), len(reply.body), str(error))
+        raise PartnerFailed(invalid.code, str(invalid), retry=False, misfit=misfit) from error

@@ -1,0 +1,35 @@
+"""The one object that the API and the worker receive; `bootstrap` fills it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from erasmus_app.identity.service import LoginService
+from erasmus_app.ids import HeiId
+from erasmus_app.institutions.models import CoveredHei
+from erasmus_app.institutions.ports import InstitutionNames
+from erasmus_app.kit.clock import Clock
+from erasmus_app.mobilities.consolidate import AbsenceRules
+from erasmus_app.mobilities.ports import MobilitySource, RecordStore
+from erasmus_app.notifications.catalogue import Catalogue
+from erasmus_app.notifications.ports import PushSender
+from erasmus_app.notifications.service import InboxService
+from erasmus_app.settings import Settings
+from erasmus_app.students.ports import DeviceStore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """Everything that an edge may ask for. Adapters behind the ports are `bootstrap`'s choice."""
+
+    settings: Settings
+    clock: Clock
+    heis: Mapping[HeiId, CoveredHei]
+    names: InstitutionNames
+    absences: AbsenceRules
+    records: RecordStore
+    source: MobilitySource
+    messages: Catalogue
+    inbox: InboxService
+    devices: DeviceStore
+    push: PushSender | None  # None: no push service is configured, the inbox is all
+    login: LoginService | None  # None: no login provider is configured

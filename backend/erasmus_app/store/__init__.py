@@ -1,0 +1,1 @@
+"""Adapter: PostgreSQL for what must last, the Redis protocol for what may be lost."""

@@ -1,0 +1,324 @@
+"""Consolidated records, the documents behind them, and what happened, in PostgreSQL."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from erasmus_app.errors import Misfit
+from erasmus_app.identity.esi import esi_key, is_esi
+from erasmus_app.ids import (
+    AccountId,
+    EuropeanStudentId,
+    HeiId,
+    MobilityId,
+    OmobilityId,
+    PersonId,
+)
+from erasmus_app.mobilities.events import MobilityEvent
+from erasmus_app.mobilities.models import Api, Mobility, Source
+from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
+from erasmus_app.store import jobs
+from erasmus_app.store.database import Database
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Mobility).decode
+
+_STORED = "mobility_id, person_id, version, changed_at, record::text as record"
+
+
+def _stored(row: asyncpg.Record) -> StoredMobility:
+    return StoredMobility(
+        mobility_id=MobilityId(row["mobility_id"]),
+        person_id=PersonId(row["person_id"]),
+        version=row["version"],
+        changed_at=row["changed_at"],
+        mobility=_decode(row["record"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTable:
+    """The records of all tenants over one database."""
+
+    database: Database
+
+    async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
+        """Return everything that the account may see, newest change first. One indexed read."""
+        rows = await self.database.fetch(
+            f"""select {_STORED} from account_person
+                join mobility using (tenant, person_id)
+                where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - a constant
+            account,
+        )
+        return [_stored(row) for row in rows]
+
+    @asynccontextmanager
+    async def change(
+        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId
+    ) -> AsyncIterator["RecordChangeRow"]:
+        """Open a transaction on one mobility; others who want the same one wait (guide §6.5)."""
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                "select pg_advisory_xact_lock(hashtextextended($1, 0))",
+                f"{tenant} {sending} {omobility_id}",
+            )
+            row = await connection.fetchrow(
+                f"""select {_STORED} from mobility
+                    where tenant = $1 and sending_hei_id = $2 and omobility_id = $3""",  # noqa: S608 - a constant
+                tenant,
+                sending,
+                omobility_id,
+            )
+            yield RecordChangeRow(connection, _stored(row) if row else None)
+
+    async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
+        """Let the account see every person with one of the ESIs; return how many are new."""
+        linked = await self.database.fetch(
+            """insert into account_person (account_id, tenant, person_id)
+               select $1, tenant, person_id from person_esi where esi_key = any($2)
+               on conflict do nothing returning 1""",
+            account,
+            [esi_key(each) for each in esis if is_esi(each)],
+        )
+        return len(linked)
+
+    async def ids_at(self, tenant: HeiId, api: Api, hei: HeiId) -> dict[HeiId, list[OmobilityId]]:
+        """Return the ids of `tenant`'s mobilities that `hei` can say something about, by sender."""
+        end = "receiving_hei_id" if api is Api.IMOBILITIES else "sending_hei_id"
+        rows = await self.database.fetch(
+            f"""select sending_hei_id, omobility_id from mobility
+                where tenant = $1 and {end} = $2 order by omobility_id""",  # noqa: S608 - two constants
+            tenant,
+            hei,
+        )
+        found: dict[HeiId, list[OmobilityId]] = {}
+        for row in rows:
+            found.setdefault(row["sending_hei_id"], []).append(row["omobility_id"])
+        return found
+
+    async def partners(self, tenant: HeiId) -> set[tuple[Api, HeiId]]:
+        """Return whom to ask for what, from the mobilities that `tenant` has had."""
+        rows = await self.database.fetch(
+            "select distinct sending_hei_id, receiving_hei_id from mobility where tenant = $1",
+            tenant,
+        )
+        found: set[tuple[Api, HeiId]] = set()
+        for row in rows:
+            found.add((Api.OMOBILITIES, row["sending_hei_id"]))
+            found.add((Api.OMOBILITY_LAS, row["sending_hei_id"]))
+            found.add((Api.IMOBILITIES, row["receiving_hei_id"]))
+        return found
+
+    async def quarantine(self, tenant: HeiId, api: Api, hei: HeiId, misfit: Misfit) -> None:
+        """Keep the fingerprint of an answer that does not fit; the last good copy stays."""
+        await self.database.execute(
+            """insert into quarantine (tenant, api, hei_id, sha256, size, reason)
+               values ($1, $2, $3, $4, $5, $6)
+               on conflict (tenant, api, hei_id, sha256)
+               do update set times = quarantine.times + 1, last_seen_at = now()""",
+            tenant,
+            api.value,
+            hei,
+            misfit.sha256,
+            misfit.size,
+            misfit.reason,
+        )
+
+    async def count_refusal(self, hei: HeiId, api: str, reason: str) -> None:
+        """Count what was refused at the door of `hei`, by day (UTC)."""
+        await self.database.execute(
+            """insert into refusal (tenant, api, reason, day)
+               values ($1, $2, $3, (now() at time zone 'utc')::date)
+               on conflict (tenant, api, reason, day) do update set times = refusal.times + 1""",
+            hei,
+            api,
+            reason,
+        )
+
+
+@dataclass(slots=True)
+class RecordChangeRow:
+    """One transaction on one mobility, see `mobilities.ports.RecordChange`."""
+
+    connection: asyncpg.Connection
+    before: StoredMobility | None
+
+    async def readers(self) -> list[Reader]:
+        """Return the accounts that may see the mobility's person."""
+        if self.before is None:
+            return []
+        mobility = self.before.mobility
+        rows = await self.connection.fetch(
+            """select account_id, language, zone from account_person join account using (account_id)
+               where tenant = $1 and person_id = $2 order by account_id""",
+            mobility.tenant,
+            self.before.person_id,
+        )
+        return [
+            Reader(
+                account_id=AccountId(row["account_id"]), language=row["language"], zone=row["zone"]
+            )
+            for row in rows
+        ]
+
+    async def save(self, after: Mobility, answer: Answer | None) -> StoredMobility:
+        """Write the record and the document; version + 1 where more than its age has changed."""
+        if answer is not None:
+            await self._save_document(after, answer)
+        record = _encode(after).decode()
+        if self.before is None:
+            person = await self._person(after)
+            row = await self.connection.fetchrow(
+                f"""insert into mobility (tenant, person_id, sending_hei_id, omobility_id,
+                        receiving_hei_id, record)
+                    values ($1, $2, $3, $4, $5, $6::text::jsonb) returning {_STORED}""",  # noqa: S608 - a constant
+                after.tenant,
+                person,
+                after.sending_hei_id,
+                after.omobility_id,
+                after.receiving_hei_id,
+                record,
+            )
+        else:
+            person = self.before.person_id
+            await self._see_esis(after, person)
+            row = await self.connection.fetchrow(
+                f"""update mobility set record = $4::text::jsonb, receiving_hei_id = $5,
+                        version = version + $6,
+                        changed_at = case $6 when 0 then changed_at else now() end
+                    where tenant = $1 and person_id = $2 and mobility_id = $3
+                    returning {_STORED}""",  # noqa: S608 - a constant
+                after.tenant,
+                person,
+                self.before.mobility_id,
+                record,
+                after.receiving_hei_id,
+                int(_content(after) != _content(self.before.mobility)),
+            )
+        self.before = _stored(row)
+        return self.before
+
+    async def record_events(self, events: Sequence[MobilityEvent], *, silent: bool) -> None:
+        """Append events; one that is there already stays as it is."""
+        if self.before is None or not events:
+            return
+        await self.connection.executemany(
+            """insert into event (tenant, person_id, event_id, mobility_id, step, kind, detail,
+                   silent)
+               values ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8) on conflict do nothing""",
+            [
+                (
+                    self.before.mobility.tenant,
+                    self.before.person_id,
+                    event.event_id,
+                    self.before.mobility_id,
+                    event.step.value,
+                    event.kind,
+                    _encode(event.detail).decode(),
+                    silent,
+                )
+                for event in events
+            ],
+        )
+
+    async def enqueue(
+        self, kind: str, payload: Any, *, dedupe_key: str, due: datetime | None = None
+    ) -> None:
+        """Write a job in the same transaction."""
+        await jobs.enqueue(self.connection, kind, payload, dedupe_key=dedupe_key, due=due)
+
+    async def _save_document(self, after: Mobility, answer: Answer) -> None:
+        reading, document = answer.reading, answer.document
+        source = _source(after, reading.api)
+        await self.connection.execute(
+            """insert into source_document (tenant, api, hei_id, sending_hei_id, object_id, major,
+                   xml, sha256, signed_by, fetched_at, last_confirmed_at, missing_since, revision)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+               on conflict (tenant, api, hei_id, sending_hei_id, object_id) do update set
+                   major = excluded.major,
+                   xml = coalesce(excluded.xml, source_document.xml),
+                   sha256 = coalesce(excluded.sha256, source_document.sha256),
+                   signed_by = coalesce(excluded.signed_by, source_document.signed_by),
+                   fetched_at = excluded.fetched_at,
+                   last_confirmed_at = excluded.last_confirmed_at,
+                   missing_since = excluded.missing_since,
+                   revision = excluded.revision,
+                   last_error = null""",
+            after.tenant,
+            reading.api.value,
+            reading.hei_id,
+            reading.sending_hei_id,
+            reading.omobility_id,
+            reading.major,
+            document.xml if document else None,
+            document.sha256 if document else None,
+            document.signed_by if document else None,
+            source.fetched_at if source else reading.at,
+            source.last_confirmed_at if source else reading.at,
+            source.missing_since if source else None,
+            source.revision if source else 1,
+        )
+
+    async def _person(self, after: Mobility) -> UUID:
+        """Find the student by ESI, else make one, and let the accounts with that ESI see it."""
+        esis = _esis(after)
+        found = await self.connection.fetchval(
+            "select person_id from person_esi where tenant = $1 and esi_key = any($2) limit 1",
+            after.tenant,
+            [esi_key(each) for each in esis],
+        )
+        person: UUID = found or await self.connection.fetchval(
+            "insert into person (tenant) values ($1) returning person_id", after.tenant
+        )
+        await self._see_esis(after, person)
+        return person
+
+    async def _see_esis(self, after: Mobility, person: UUID) -> None:
+        """Note the ESIs. One that is another person's already stays with that person."""
+        for esi in _esis(after):
+            await self.connection.execute(
+                """insert into person_esi (tenant, esi_key, person_id, esi)
+                   values ($1, $2, $3, $4)
+                   on conflict (tenant, esi_key) do update set last_seen_at = now()""",
+                after.tenant,
+                esi_key(esi),
+                person,
+                esi,
+            )
+        await self.connection.execute(
+            """insert into account_person (account_id, tenant, person_id)
+               select account_id, tenant, person_id from person_esi join account_esi using (esi_key)
+               where tenant = $1 and person_id = $2
+               on conflict do nothing""",
+            after.tenant,
+            person,
+        )
+
+
+def _esis(mobility: Mobility) -> list[EuropeanStudentId]:
+    """Return the values that are ESIs; anything else is never matched (guide §6.3)."""
+    found = []
+    if mobility.nomination and mobility.nomination.value:
+        found.append(mobility.nomination.value.student.esi)
+    if mobility.agreement and mobility.agreement.value:
+        found.append(mobility.agreement.value.student.esi)
+    return [each for each in dict.fromkeys(found) if each and is_esi(each)]
+
+
+def _content(mobility: Mobility) -> tuple[object, ...]:
+    """Return what a reader can tell apart but for its age: only this makes a new version."""
+    facts = (mobility.nomination, mobility.reception, mobility.agreement)
+    return (
+        mobility.receiving_hei_id,
+        *((fact.value, fact.source.revision, fact.source.last_error) for fact in facts if fact),
+    )
+
+
+def _source(mobility: Mobility, api: Api) -> Source | None:
+    return next((each for each in mobility.sources() if each.api is api), None)

@@ -1,0 +1,166 @@
+"""The safety net under CNRs, and the only way to hear of a covered HEI's own changes (guide §6.2).
+
+One recurring job `plan-polls` looks whom to ask for what; each pair of partner and API has one
+recurring job `poll`. Both are rows like all work, so that a restart loses none.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from erasmus_app.errors import PartnerFailed
+from erasmus_app.ids import HeiId
+from erasmus_app.mobilities.models import Api
+from erasmus_app.services import Services
+from erasmus_app.store.database import Database
+from erasmus_app.store.jobs import Job, Retry, enqueue
+from erasmus_app.store.records import RecordTable
+from erasmus_app.worker.refresh import Refresher
+
+POLL = "poll"
+PLAN = "plan-polls"
+
+log = structlog.get_logger(__name__)
+
+
+class Poll(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask `hei_id` as `tenant` what is new in `api`."""
+
+    tenant: HeiId
+    hei_id: HeiId
+    api: Api
+
+    @property
+    def dedupe_key(self) -> str:
+        """One recurring job per partner and API."""
+        return f"{POLL} {self.tenant} {self.hei_id} {self.api}"
+
+
+class PollState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the poller stands with one partner and API. Times are UTC."""
+
+    last_success_began_at: datetime | None = None
+    last_full_sweep_at: datetime | None = None
+    first_sync_done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """Asks partners at intervals, with an overlap, and sweeps everything now and then."""
+
+    services: Services
+    database: Database
+    records: RecordTable
+    refresher: Refresher
+
+    async def start(self) -> None:
+        """Make sure that the recurring job is there."""
+        await self._enqueue(PLAN, {}, PLAN, after=0)
+
+    async def plan(self, _job: Job) -> None:
+        """Handle `plan-polls`: see to it that everybody who may know something is asked."""
+        for tenant in self.services.heis:
+            wanted = {(api, tenant) for api in Api} | await self.records.partners(tenant)
+            for api, hei in sorted(wanted):
+                if self.services.source.serves(hei, api, tenant):
+                    poll = Poll(tenant=tenant, hei_id=hei, api=api)
+                    await self._enqueue(
+                        POLL, msgspec.to_builtins(poll), poll.dedupe_key, after=0, only_new=True
+                    )
+        await self._enqueue(PLAN, {}, PLAN, after=min(60.0, self.services.settings.poll_seconds))
+
+    async def poll(self, job: Job) -> None:
+        """Handle one `poll`, and come again whatever it brings."""
+        asked = msgspec.convert(job.payload, Poll)
+        try:
+            await self._ask(asked)
+        except (PartnerFailed, Retry) as error:
+            log.warning("poll.failed", hei_id=asked.hei_id, api=asked.api, code=error.code)
+            await self._note(asked, error=error.code)
+        await self._enqueue(
+            POLL,
+            msgspec.to_builtins(asked),
+            asked.dedupe_key,
+            after=self.services.settings.poll_seconds * random.uniform(0.9, 1.1),  # noqa: S311 - jitter
+        )
+
+    async def _ask(self, asked: Poll) -> None:
+        settings, now = self.services.settings, self.services.clock()
+        state = await self._state(asked)
+        sweep = state.last_full_sweep_at is None or (
+            now - state.last_full_sweep_at >= timedelta(seconds=settings.sweep_seconds)
+        )
+        since = None
+        if not sweep and state.last_success_began_at is not None:
+            since = state.last_success_began_at - timedelta(seconds=settings.poll_overlap_seconds)
+        known = await self.records.ids_at(asked.tenant, asked.api, asked.hei_id)
+        if asked.api is Api.IMOBILITIES:  # no index: the ids that we know
+            ids = known
+        else:
+            listed = await self.services.source.index(
+                asked.tenant, asked.hei_id, asked.api, modified_since=since
+            )
+            # What is known and no longer listed may be deleted, sent back, or merely unchanged.
+            # A deletion leaves no trace in a filtered index, so known ones are always asked for.
+            own = known.get(asked.hei_id, [])
+            ids = {asked.hei_id: list(dict.fromkeys([*listed, *own]))}
+        silent = state.first_sync_done_at is None
+        for sending, of_sender in ids.items():
+            if of_sender:
+                await self.refresher.refresh(
+                    asked.tenant, asked.hei_id, asked.api, sending, of_sender, silent=silent
+                )
+        await self._note(asked, began=now, sweep=sweep)
+
+    async def _state(self, asked: Poll) -> PollState:
+        row = await self.database.fetchrow(
+            """select last_success_began_at, last_full_sweep_at, first_sync_done_at
+               from poll_state where tenant = $1 and hei_id = $2 and api = $3""",
+            asked.tenant,
+            asked.hei_id,
+            asked.api.value,
+        )
+        return PollState(**dict(row)) if row else PollState()
+
+    async def _note(
+        self,
+        asked: Poll,
+        *,
+        began: datetime | None = None,
+        sweep: bool = False,
+        error: str | None = None,
+    ) -> None:
+        await self.database.execute(
+            """insert into poll_state as known (tenant, hei_id, api, last_success_began_at,
+                   last_full_sweep_at, first_sync_done_at, last_attempt_at, last_error)
+               values ($1, $2, $3, $4, case when $5 then $4 end, $4, now(), $6)
+               on conflict (tenant, hei_id, api) do update set
+                   last_success_began_at =
+                       coalesce(excluded.last_success_began_at, known.last_success_began_at),
+                   last_full_sweep_at =
+                       coalesce(excluded.last_full_sweep_at, known.last_full_sweep_at),
+                   first_sync_done_at =
+                       coalesce(known.first_sync_done_at, excluded.first_sync_done_at),
+                   last_attempt_at = excluded.last_attempt_at,
+                   last_error = excluded.last_error""",
+            asked.tenant,
+            asked.hei_id,
+            asked.api.value,
+            began,
+            sweep,
+            error,
+        )
+
+    async def _enqueue(
+        self, kind: str, payload: object, key: str, *, after: float, only_new: bool = False
+    ) -> None:
+        async with self.database.transaction() as connection:
+            if only_new and await connection.fetchval(
+                "select 1 from job where dedupe_key = $1 and dead_at is null", key
+            ):
+                return
+            due = self.services.clock() + timedelta(seconds=after)
+            await enqueue(connection, kind, payload, dedupe_key=key, due=due)

@@ -1,0 +1,180 @@
+"""What a CNR or a poll leads to: fetch, merge, diff, and one transaction for what follows.
+
+    fetch ─► for each mobility, in one transaction:
+             record (version + 1) + source document + events + inbox entries + jobs for delivery
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+
+from erasmus_app.errors import PartnerFailed
+from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.mobilities.changes import changes
+from erasmus_app.mobilities.consolidate import failed_attempt, merge, needs_confirmation
+from erasmus_app.mobilities.models import Api
+from erasmus_app.mobilities.ports import Answer
+from erasmus_app.notifications.policy import plan
+from erasmus_app.services import Services
+from erasmus_app.store.deliveries import tell
+from erasmus_app.store.jobs import Job, Retry
+from erasmus_app.store.records import RecordTable
+
+KIND = "refresh"
+
+log = structlog.get_logger(__name__)
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask `hei_id` as `tenant` about one mobility of `sending_hei_id`."""
+
+    tenant: HeiId
+    api: Api
+    hei_id: HeiId
+    sending_hei_id: HeiId
+    omobility_id: OmobilityId
+
+    @property
+    def dedupe_key(self) -> str:
+        """A newer request while one is queued is the same request (guide §6.5)."""
+        return " ".join(
+            (KIND, self.tenant, self.hei_id, self.api, self.sending_hei_id, self.omobility_id)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refresher:
+    """Keeps records up to date with what partners answer."""
+
+    services: Services
+    records: RecordTable
+
+    async def __call__(self, job: Job) -> None:
+        """Handle one job of kind `refresh`."""
+        asked = msgspec.convert(job.payload, Refresh)
+        await self.refresh(
+            asked.tenant, asked.hei_id, asked.api, asked.sending_hei_id, [asked.omobility_id]
+        )
+
+    async def refresh(
+        self,
+        tenant: HeiId,
+        hei: HeiId,
+        api: Api,
+        sending: HeiId,
+        ids: Sequence[OmobilityId],
+        *,
+        silent: bool = False,
+    ) -> None:
+        """Ask and bring the records up to date.
+
+        Raises:
+            Retry: the partner did not answer; the job comes again later.
+        """
+        try:
+            answers = await self.services.source.ask(tenant, hei, api, sending, ids)
+        except PartnerFailed as error:
+            if error.misfit is not None and len(ids) > 1:  # find the one that does not fit
+                for each in ids:
+                    await self.refresh(tenant, hei, api, sending, [each], silent=silent)
+                return
+            await self._note_failure(tenant, hei, api, sending, ids, error)
+            if error.retry:
+                raise Retry(code=error.code) from error
+            return
+        for answer in answers:
+            await self._apply(answer, silent=silent)
+
+    async def _apply(self, answer: Answer, *, silent: bool) -> None:
+        reading, services = answer.reading, self.services
+        now = services.clock()
+        today = now.astimezone(UTC).date()
+        async with self.records.change(
+            reading.tenant, reading.sending_hei_id, reading.omobility_id
+        ) as change:
+            before = change.before.mobility if change.before else None
+            if before is None and not _is_ours(answer):
+                log.info("refresh.nobodys", api=reading.api, hei_id=reading.hei_id)
+                return
+            after = merge(before, reading, services.absences)
+            if after is None:
+                return
+            if after == before:
+                return
+            happened = list(changes(before, after, today))
+            stored = await change.save(after, answer)
+            await change.record_events(happened, silent=silent)
+            if happened and not silent:
+                for reader in await change.readers():
+                    for event in happened:
+                        message = plan(event, reader, stored, now)
+                        if message is not None:
+                            await tell(change.connection, message, now)
+            if (look_again := needs_confirmation(after, reading.api, services.absences)) is not None:
+                again = Refresh(
+                    tenant=reading.tenant,
+                    api=reading.api,
+                    hei_id=reading.hei_id,
+                    sending_hei_id=reading.sending_hei_id,
+                    omobility_id=reading.omobility_id,
+                )
+                await change.enqueue(
+                    KIND,
+                    msgspec.to_builtins(again),
+                    dedupe_key=f"{again.dedupe_key} confirm",
+                    due=max(look_again, now),
+                )
+        log.info(
+            "mobility.changed" if happened else "mobility.confirmed",
+            tenant=reading.tenant,
+            sending_hei_id=reading.sending_hei_id,
+            omobility_id=reading.omobility_id,
+            version=stored.version,
+            steps=[event.step.value for event in happened],
+            silent=silent,
+        )
+
+    async def _note_failure(
+        self,
+        tenant: HeiId,
+        hei: HeiId,
+        api: Api,
+        sending: HeiId,
+        ids: Sequence[OmobilityId],
+        error: PartnerFailed,
+    ) -> None:
+        log.warning("partner.failed", tenant=tenant, hei_id=hei, api=api, code=error.code)
+        if error.misfit is not None:
+            log.warning(
+                "partner.quarantined",
+                hei_id=hei,
+                api=api,
+                sha256=error.misfit.sha256.hex(),
+                reason=error.misfit.reason,
+            )
+            await self.records.quarantine(tenant, api, hei, error.misfit)
+        for each in ids:
+            await self._mark_failed(tenant, sending, each, api, error.code)
+
+    async def _mark_failed(
+        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId, api: Api, code: str
+    ) -> None:
+        """Let the student see since when a source could not be read."""
+        now: datetime = self.services.clock()
+        async with self.records.change(tenant, sending, omobility_id) as change:
+            if change.before is not None:
+                after = failed_attempt(change.before.mobility, api, now, code)
+                if after != change.before.mobility:
+                    await change.save(after, None)
+
+
+def _is_ours(answer: Answer) -> bool:
+    """Whether an unknown mobility is of this tenant's student, and there at all."""
+    reading = answer.reading
+    return answer.document is not None and reading.tenant in {
+        reading.sending_hei_id,
+        reading.receiving_hei_id,
+    }
