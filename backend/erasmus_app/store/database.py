@@ -106,7 +106,9 @@ def _config() -> Config:
 
 async def upgrade(dsn: str) -> None:
     """Bring the tables up to date; processes that start together take turns."""
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn))
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn)
+    )
 
     def run(connection: Connection) -> None:
         config = _config()
@@ -129,5 +131,3 @@ async def is_current(database: Database) -> bool:
     except asyncpg.UndefinedTableError:
         return False
     return bool(found == head)
-
-

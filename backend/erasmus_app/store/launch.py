@@ -21,7 +21,12 @@ CAPABILITY_VERSION_3 = 0x20080522
 
 def main(arguments: list[str]) -> None:
     """Drop what is too much, arrange for the end, become the server."""
-    death, uid, gid, command = int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3:]
+    death, uid, gid, command = (
+        int(arguments[0]),
+        int(arguments[1]),
+        int(arguments[2]),
+        arguments[3:],
+    )
     parent = os.getppid()
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     if os.geteuid() == 0:

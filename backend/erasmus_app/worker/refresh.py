@@ -1,7 +1,7 @@
 """What a CNR or a poll leads to: fetch, merge, diff, and one transaction for what follows.
 
-    fetch ─► for each mobility, in one transaction:
-             record (version + 1) + source document + events + inbox entries + jobs for delivery
+fetch ─► for each mobility, in one transaction:
+         record (version + 1) + source document + events + inbox entries + jobs for delivery
 """
 
 from collections.abc import Sequence
@@ -113,7 +113,9 @@ class Refresher:
                         message = plan(event, reader, stored, now)
                         if message is not None:
                             await tell(change.connection, message, now)
-            if (look_again := needs_confirmation(after, reading.api, services.absences)) is not None:
+            if (
+                look_again := needs_confirmation(after, reading.api, services.absences)
+            ) is not None:
                 again = Refresh(
                     tenant=reading.tenant,
                     api=reading.api,

@@ -82,9 +82,9 @@ def _check_address(address: Address) -> None:
         or address.delivery_point_codes
     )
     if address.address_lines and named_parts:
-        raise ValueError("has either lines or named parts")
+        raise ValueError("needs either lines or named parts")
     if len(address.address_lines) > 4:
-        raise ValueError("has at most four lines")
+        raise ValueError("may have four lines at most")
 
 
 POSTAL_ADDRESS = shape(

@@ -243,12 +243,12 @@ _ACTIVITY_ATTRIBUTES = wanted(
 
 def _check_term(mobility: StudentMobilityV2 | NominationV3) -> None:
     if (mobility.sending_academic_term_ewp_id is None) != mobility.non_standard_mobility_period:
-        raise ValueError("has either a sending academic term or a non-standard period")
+        raise ValueError("needs either a sending academic term or a non-standard period")
 
 
 def _check_requirement(requirement: AdditionalRequirement) -> None:
     if (requirement.file is None) == (requirement.url is None):
-        raise ValueError("has either a file or an address")
+        raise ValueError("needs either a file or an address")
 
 
 _STUDENT_V2 = shape(

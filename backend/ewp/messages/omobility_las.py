@@ -289,17 +289,17 @@ _LIST_OF_COMPONENTS = (
 
 def _check_period(agreement: LearningAgreement) -> None:
     if agreement.start_date is None and agreement.start_year_month is None:
-        raise ValueError("has a start-date or a start-year-month")
+        raise ValueError("needs a start-date or a start-year-month")
     if agreement.end_date is None and agreement.end_year_month is None:
-        raise ValueError("has an end-date or an end-year-month")
+        raise ValueError("needs an end-date or an end-year-month")
 
 
 def _check_written_period(agreement: LearningAgreement) -> None:
     _check_period(agreement)
     if agreement.start_date is not None and agreement.start_year_month is not None:
-        raise ValueError("has either a start-date or a start-year-month")
+        raise ValueError("needs either a start-date or a start-year-month")
     if agreement.end_date is not None and agreement.end_year_month is not None:
-        raise ValueError("has either an end-date or an end-year-month")
+        raise ValueError("needs either an end-date or an end-year-month")
 
 
 _AGREEMENT = shape(

@@ -1,0 +1,113 @@
+"""Where a learning agreement stands, and what is in force (guide §4.5.3 and §4.5.4)."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import StrEnum
+
+from erasmus_app.mobilities.models import (
+    AgreementVersion,
+    Component,
+    ComponentChange,
+    ComponentList,
+    LearningAgreement,
+    Mobility,
+)
+
+
+class AgreementState(StrEnum):
+    """Where a learning agreement stands, as its XML and its absence tell."""
+
+    NOT_SHARED = "not-shared"  # none is visible: in preparation, or never sent through EWP
+    AWAITING_RECEIVING = "awaiting-receiving"
+    SIGNED = "signed"
+    CHANGE_AWAITING_RECEIVING = "change-awaiting-receiving"
+    CHANGED_SIGNED = "changed-signed"
+    RETURNED_OR_WITHDRAWN = "returned-or-withdrawn"
+
+
+class AgreementKind(StrEnum):
+    """What kind of mobility the agreement is for; the XML says it only by its tables."""
+
+    SEMESTER = "semester"
+    BLENDED = "blended"
+    DOCTORAL = "doctoral"
+
+
+def agreement_state(mobility: Mobility) -> AgreementState:
+    """Derive the state; an agreement that was there and is gone was sent back or withdrawn."""
+    if mobility.agreement is None:
+        return AgreementState.NOT_SHARED
+    agreement = mobility.agreement.value
+    if agreement is None:
+        return AgreementState.RETURNED_OR_WITHDRAWN
+    if agreement.changes_proposal is not None:
+        if agreement.first_version is None:
+            return AgreementState.AWAITING_RECEIVING
+        return AgreementState.CHANGE_AWAITING_RECEIVING
+    if agreement.approved_changes is not None:
+        return AgreementState.CHANGED_SIGNED
+    return AgreementState.SIGNED if agreement.first_version else AgreementState.NOT_SHARED
+
+
+def is_signed(agreement: LearningAgreement | None) -> bool:
+    """Whether a version with all three signatures is in force."""
+    return agreement is not None and agreement.first_version is not None
+
+
+def effective_components(agreement: LearningAgreement) -> tuple[Component, ...]:
+    """Return what is in force: the first version minus deleted plus inserted approved changes.
+
+    Before all have signed, it is the content of the proposal. Components have no id of their own,
+    so they are matched by LOS id, else code, else title, with instance and term (our rule).
+    """
+    first = agreement.first_version
+    if first is None:
+        return agreement.changes_proposal.components if agreement.changes_proposal else ()
+    return with_changes(first.components, agreement.approved_changes)
+
+
+def with_changes(
+    components: Iterable[Component], changes: AgreementVersion | None
+) -> tuple[Component, ...]:
+    """Apply one whole set of changes to the first version's components."""
+    changed = changes.components if changes else ()
+    gone = [_match(each) for each in changed if each.change is ComponentChange.DELETED]
+    kept = []
+    for each in components:
+        if _match(each) in gone:
+            gone.remove(_match(each))
+        else:
+            kept.append(each)
+    return (*kept, *(each for each in changed if each.change is ComponentChange.INSERTED))
+
+
+def _match(component: Component) -> tuple[object, ...]:
+    name = component.los_id or component.los_code or component.title
+    return component.table, name, component.loi_id, component.term
+
+
+def credits_of(components: Iterable[Component], table: ComponentList) -> dict[str, Decimal]:
+    """Sum the credits of one table, per scheme in lower case."""
+    sums: dict[str, Decimal] = {}
+    for component in components:
+        if component.table is table:
+            for credit in component.credits:
+                scheme = credit.scheme.lower()
+                sums[scheme] = sums.get(scheme, Decimal(0)) + credit.value
+    return sums
+
+
+def agreement_kind(agreement: LearningAgreement) -> AgreementKind:
+    """Tell the kind by the tables that are filled (guide §4.5.2)."""
+    versions = (agreement.first_version, agreement.approved_changes, agreement.changes_proposal)
+    tables = {each.table for version in versions if version for each in version.components}
+    if ComponentList.DOCTORAL in tables:
+        return AgreementKind.DOCTORAL
+    if ComponentList.BLENDED in tables:
+        return AgreementKind.BLENDED
+    return AgreementKind.SEMESTER
+
+
+def recognition_is_automatic(agreement: LearningAgreement) -> bool:
+    """Whether no component in force carries conditions for its recognition."""
+    return all(each.recognition_conditions is None for each in effective_components(agreement))

@@ -1,0 +1,150 @@
+"""Many partners' answers → one `Mobility`. Plain functions; times are handed in, in UTC."""
+
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+
+from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.mobilities.models import (
+    Api,
+    Fact,
+    LearningAgreement,
+    Mobility,
+    Nomination,
+    Reception,
+    Source,
+    Sourced,
+)
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What one successful answer of one API says about one mobility."""
+
+    tenant: HeiId
+    api: Api
+    major: int
+    hei_id: HeiId  # who answered
+    asked_as: HeiId
+    sending_hei_id: HeiId
+    receiving_hei_id: HeiId | None  # None where the answer does not name it
+    omobility_id: OmobilityId
+    at: datetime  # when the call began
+    value: Fact | None  # None: asked for, and left out of a successful answer
+
+
+class AbsenceRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How long an absence must last before it counts (guide §6.5)."""
+
+    agreement: timedelta = timedelta(minutes=5)  # the first absence may already mean "sent back"
+    other: timedelta = timedelta(hours=4)
+
+    def of(self, api: Api) -> timedelta:
+        """Return the wait for one API."""
+        return self.agreement if api is Api.OMOBILITY_LAS else self.other
+
+
+F = TypeVar("F", Nomination, Reception, LearningAgreement)
+
+_FIELD = {
+    Api.OMOBILITIES: "nomination",
+    Api.IMOBILITIES: "reception",
+    Api.OMOBILITY_LAS: "agreement",
+}
+
+
+def merge(mobility: Mobility | None, reading: Reading, rules: AbsenceRules) -> Mobility | None:
+    """Take one answer into the record; None where there is nothing to make a record of.
+
+    The same content moves only `last_confirmed_at`; another raises the revision. An absence is
+    noted first and believed when a second answer confirms it. An answer that is older than what we
+    have is left aside: a slow call may end after a newer one.
+    """
+    if mobility is None:
+        if reading.value is None or reading.receiving_hei_id is None:
+            return None
+        mobility = Mobility(
+            tenant=reading.tenant,
+            sending_hei_id=reading.sending_hei_id,
+            receiving_hei_id=reading.receiving_hei_id,
+            omobility_id=reading.omobility_id,
+        )
+    field = _FIELD[reading.api]
+    known: Sourced[Fact] | None = getattr(mobility, field)
+    fact = _taken_in(known, reading, rules)
+    if fact is known:
+        return mobility
+    changed: dict[str, object] = {field: fact}
+    if reading.receiving_hei_id is not None:
+        changed["receiving_hei_id"] = reading.receiving_hei_id
+    return msgspec.structs.replace(mobility, **changed)
+
+
+def _taken_in(
+    known: Sourced[Fact] | None, reading: Reading, rules: AbsenceRules
+) -> Sourced[Fact] | None:
+    if known is None:
+        if reading.value is None:
+            return None
+        source = Source(
+            api=reading.api,
+            major=reading.major,
+            hei_id=reading.hei_id,
+            asked_as=reading.asked_as,
+            fetched_at=reading.at,
+            last_confirmed_at=reading.at,
+        )
+        return Sourced(value=reading.value, source=source)
+    was = known.source
+    if reading.at < was.last_confirmed_at:
+        return known
+    confirmed = msgspec.structs.replace(
+        was,
+        major=reading.major,
+        hei_id=reading.hei_id,
+        last_confirmed_at=reading.at,
+        last_attempt_at=None,
+        last_error=None,
+    )
+    if reading.value is None:
+        return _absent(known, confirmed, reading.at, rules.of(reading.api))
+    if reading.value == known.value:
+        there = msgspec.structs.replace(confirmed, missing_since=None)
+        return Sourced(value=known.value, source=there)
+    changed = msgspec.structs.replace(
+        confirmed, missing_since=None, fetched_at=reading.at, revision=was.revision + 1
+    )
+    return Sourced(value=reading.value, source=changed)
+
+
+def _absent(
+    known: Sourced[Fact], confirmed: Source, at: datetime, wait: timedelta
+) -> Sourced[Fact]:
+    since = known.source.missing_since
+    if known.value is None:
+        return Sourced(value=None, source=confirmed)
+    if since is None:
+        noted = msgspec.structs.replace(confirmed, missing_since=at)
+        return Sourced(value=known.value, source=noted)
+    if at - since < wait:
+        return Sourced(value=known.value, source=confirmed)
+    gone = msgspec.structs.replace(confirmed, fetched_at=at, revision=confirmed.revision + 1)
+    return Sourced(value=None, source=gone)
+
+
+def needs_confirmation(mobility: Mobility, api: Api, rules: AbsenceRules) -> datetime | None:
+    """Return when to look again whether something is really gone; None where nothing is in doubt."""
+    fact: Sourced[Fact] | None = getattr(mobility, _FIELD[api])
+    if fact is None or fact.value is None or fact.source.missing_since is None:
+        return None
+    return fact.source.missing_since + rules.of(api)
+
+
+def failed_attempt(mobility: Mobility, api: Api, at: datetime, code: str) -> Mobility:
+    """Note that a source could not be read; what it said last stays."""
+    field = _FIELD[api]
+    fact: Sourced[Fact] | None = getattr(mobility, field)
+    if fact is None:
+        return mobility
+    source = msgspec.structs.replace(fact.source, last_attempt_at=at, last_error=code)
+    return msgspec.structs.replace(mobility, **{field: Sourced(value=fact.value, source=source)})

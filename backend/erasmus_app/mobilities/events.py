@@ -1,0 +1,91 @@
+"""What happened to a mobility, as values; the rows of guide §5.3."""
+
+import hashlib
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from erasmus_app.ids import EventId, HeiId, OmobilityId
+
+
+class Row(StrEnum):
+    """The rows of the table of steps that these three APIs can tell."""
+
+    B1 = "B1"
+    B2 = "B2"
+    B3 = "B3"
+    B4 = "B4"
+    B5 = "B5"
+    B6 = "B6"
+    B7 = "B7"
+    B8 = "B8"
+    B9 = "B9"
+    B13 = "B13"
+    B14 = "B14"
+    B15 = "B15"
+    B16 = "B16"
+    B17 = "B17"
+    D1 = "D1"
+    D2 = "D2"
+    D3 = "D3"
+    D5 = "D5"
+    D6 = "D6"
+    D7 = "D7"
+    D11 = "D11"
+    D12 = "D12"
+    A1 = "A1"
+    A2 = "A2"
+    A8 = "A8"
+
+
+KINDS = {
+    Row.B1: "nominated",
+    Row.B2: "nomination_changed",
+    Row.B3: "nomination_received",
+    Row.B4: "nomination_accepted",
+    Row.B5: "nomination_refused",
+    Row.B6: "mobility_cancelled",
+    Row.B7: "nomination_vanished",
+    Row.B8: "personal_data_changed",
+    Row.B9: "planned_dates_changed",
+    Row.B13: "agreement_sent",
+    Row.B14: "agreement_replaced",
+    Row.B15: "agreement_signed",
+    Row.B16: "agreement_sent_back",
+    Row.B17: "formalities_done",
+    Row.D1: "arrival_confirmed",
+    Row.D2: "arrival_recorded",
+    Row.D3: "arrival_removed",
+    Row.D5: "change_sent",
+    Row.D6: "change_agreed",
+    Row.D7: "change_sent_back",
+    Row.D11: "contact_changed",
+    Row.D12: "mobility_ended",
+    Row.A1: "departure_confirmed",
+    Row.A2: "departure_recorded",
+    Row.A8: "recognised",
+}
+
+
+class MobilityEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One real change. `detail` holds dates, counts and codes: no names, comments or grades."""
+
+    event_id: EventId
+    step: Row
+    detail: dict[str, str] = {}
+
+    @property
+    def kind(self) -> str:
+        """The message's kind in `notifications/catalogue.toml`."""
+        return KINDS[self.step]
+
+
+def event_id(sending: HeiId, omobility_id: OmobilityId, row: Row, discriminator: str) -> EventId:
+    """Make the id: the same change, seen again or by another tenant, has the same one.
+
+    The discriminator is a proposal id, a signature's time or a source's revision (guide §6.5),
+    never the bare value: a date may go from A to B and back to A.
+    """
+    text = "\n".join((sending, omobility_id, row, discriminator))
+    return EventId(UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=5))

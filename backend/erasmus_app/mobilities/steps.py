@@ -1,0 +1,241 @@
+"""The timeline of a mobility, and whose move it is. Nothing here is stored."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+import msgspec
+
+from erasmus_app.ids import HeiId
+from erasmus_app.mobilities.agreements import AgreementState, agreement_state, is_signed
+from erasmus_app.mobilities.models import Api, Contact, Mobility, NominationStatus
+from erasmus_app.mobilities.state import Decision, MobilityState, decision, is_new_family, state
+
+
+class Phase(StrEnum):
+    """Before, during or after the stay."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+
+
+class StepCode(StrEnum):
+    """The steps that a student sees."""
+
+    NOMINATED = "nominated"
+    ACCEPTED = "accepted"
+    LA_SENT = "la-sent"
+    LA_SIGNED = "la-signed"
+    ARRIVED = "arrived"
+    LA_CHANGED = "la-changed"
+    DEPARTED = "departed"
+    RECOGNISED = "recognised"
+
+
+class StepState(StrEnum):
+    """How far a step is."""
+
+    DONE = "done"
+    CURRENT = "current"
+    UPCOMING = "upcoming"
+    REFUSED = "refused"
+    NOT_SHARED = "not-shared"  # the partners do not share this step through EWP
+
+
+class Party(StrEnum):
+    """Who has to act."""
+
+    STUDENT = "student"
+    SENDING_HEI = "sending-hei"
+    RECEIVING_HEI = "receiving-hei"
+    NOBODY = "nobody"
+
+
+class TimelineStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step with how far it is; `since` is when it was done, or when it began to wait."""
+
+    code: StepCode
+    phase: Phase
+    state: StepState
+    since: datetime | date | None = None
+    api: Api | None = None  # where it was read
+
+
+class WhoseMove(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has to act next, since when, and whom to write to."""
+
+    party: Party
+    step: StepCode | None = None
+    hei_id: HeiId | None = None  # None: the student's own move, or nobody's
+    since: datetime | None = None
+    contact: Contact | None = None
+
+
+def timeline(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
+    """Return every step in the order of a mobility's life."""
+    return (
+        _nominated(mobility),
+        _accepted(mobility),
+        *_agreement_steps(mobility),
+        *_stay_steps(mobility, today),
+        _recognised(mobility),
+    )
+
+
+def _nominated(mobility: Mobility) -> TimelineStep:
+    known = mobility.nomination
+    return TimelineStep(
+        code=StepCode.NOMINATED,
+        phase=Phase.BEFORE,
+        state=StepState.DONE if known and known.value else StepState.NOT_SHARED,
+        since=known.source.fetched_at if known and known.source.revision == 1 else None,
+        api=Api.OMOBILITIES if known else None,
+    )
+
+
+def _accepted(mobility: Mobility) -> TimelineStep:
+    nomination = mobility.nomination.value if mobility.nomination else None
+    new = nomination is not None and is_new_family(nomination)
+    where = mobility.nomination if new else mobility.reception
+    how_far = {
+        Decision.ACCEPTED: StepState.DONE,
+        Decision.REJECTED: StepState.REFUSED,
+        Decision.NOT_SHARED: StepState.NOT_SHARED,
+    }.get(decision(mobility), StepState.CURRENT)
+    if nomination and nomination.status in {NominationStatus.LIVE, NominationStatus.RECOGNIZED}:
+        how_far = StepState.DONE
+    return TimelineStep(
+        code=StepCode.ACCEPTED,
+        phase=Phase.BEFORE,
+        state=how_far,
+        since=where.source.fetched_at if where else None,
+        api=where.source.api if where else None,
+    )
+
+
+def _agreement_steps(mobility: Mobility) -> tuple[TimelineStep, ...]:
+    stands = agreement_state(mobility)
+    agreement = mobility.agreement.value if mobility.agreement else None
+    signed = agreement is not None and is_signed(agreement)
+    first = agreement.first_version if agreement else None
+    sent_back = stands is AgreementState.RETURNED_OR_WITHDRAWN
+    proposal = agreement.changes_proposal if agreement else None
+    approved = agreement.approved_changes if agreement else None
+    api = Api.OMOBILITY_LAS if mobility.agreement else None
+    sent = first or proposal
+    steps = [
+        TimelineStep(
+            code=StepCode.LA_SENT,
+            phase=Phase.BEFORE,
+            state=StepState.DONE if sent else StepState.CURRENT,
+            since=sent.sending_signature.signed_at
+            if sent
+            else (mobility.agreement.source.missing_since if mobility.agreement else None),
+            api=api,
+        ),
+        TimelineStep(
+            code=StepCode.LA_SIGNED,
+            phase=Phase.BEFORE,
+            state=StepState.DONE
+            if signed
+            else (StepState.CURRENT if sent and not sent_back else StepState.UPCOMING),
+            since=first.receiving_signature.signed_at
+            if first and first.receiving_signature
+            else (proposal.sending_signature.signed_at if proposal and not first else None),
+            api=api,
+        ),
+    ]
+    if signed and (proposal or approved):
+        last = proposal or approved
+        steps.append(
+            TimelineStep(
+                code=StepCode.LA_CHANGED,
+                phase=Phase.DURING,
+                state=StepState.CURRENT if proposal else StepState.DONE,
+                since=(last.receiving_signature or last.sending_signature).signed_at
+                if last
+                else None,
+                api=api,
+            )
+        )
+    return tuple(steps)
+
+
+def _stay_steps(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
+    known = mobility.reception
+    reception = known.value if known else None
+    now = state(mobility, today)
+    arrived = reception.actual_arrival if reception else None
+    departed = reception.actual_departure if reception else None
+    abroad = {MobilityState.PRESUMED_ABROAD, MobilityState.READY}
+    return (
+        TimelineStep(
+            code=StepCode.ARRIVED,
+            phase=Phase.DURING,
+            state=StepState.DONE
+            if arrived and arrived <= today
+            else (StepState.CURRENT if now in abroad else StepState.UPCOMING),
+            since=arrived,
+            api=Api.IMOBILITIES if arrived else None,
+        ),
+        TimelineStep(
+            code=StepCode.DEPARTED,
+            phase=Phase.AFTER,
+            state=StepState.DONE
+            if departed and departed <= today
+            else (StepState.CURRENT if now is MobilityState.ARRIVED else StepState.UPCOMING),
+            since=departed,
+            api=Api.IMOBILITIES if departed else None,
+        ),
+    )
+
+
+def _recognised(mobility: Mobility) -> TimelineStep:
+    nomination = mobility.nomination.value if mobility.nomination else None
+    if nomination is None or is_new_family(nomination):  # EWP does not carry it (guide §5.1)
+        how_far = StepState.NOT_SHARED
+    elif nomination.status is NominationStatus.RECOGNIZED:
+        how_far = StepState.DONE
+    else:
+        how_far = StepState.UPCOMING
+    return TimelineStep(code=StepCode.RECOGNISED, phase=Phase.AFTER, state=how_far)
+
+
+def whose_move(mobility: Mobility, today: date) -> WhoseMove:
+    """Say who has to act next; the contact is the one whom the learning agreement names."""
+    now, stands, decided = state(mobility, today), agreement_state(mobility), decision(mobility)
+    agreement = mobility.agreement.value if mobility.agreement else None
+    if now in {MobilityState.CANCELLED, MobilityState.RECOGNISED, MobilityState.DEPARTED}:
+        return WhoseMove(party=Party.NOBODY)
+    if stands in {AgreementState.AWAITING_RECEIVING, AgreementState.CHANGE_AWAITING_RECEIVING}:
+        proposal = agreement.changes_proposal if agreement else None
+        change = stands is AgreementState.CHANGE_AWAITING_RECEIVING
+        return WhoseMove(
+            party=Party.RECEIVING_HEI,
+            step=StepCode.LA_CHANGED if change else StepCode.LA_SIGNED,
+            hei_id=mobility.receiving_hei_id,
+            since=proposal.sending_signature.signed_at if proposal else None,
+            contact=agreement.receiving.contact if agreement else None,
+        )
+    if stands is AgreementState.RETURNED_OR_WITHDRAWN:
+        source = mobility.agreement.source if mobility.agreement else None
+        return WhoseMove(
+            party=Party.STUDENT,
+            step=StepCode.LA_SENT,
+            since=source.missing_since if source else None,
+        )
+    if decided is Decision.REJECTED and now is MobilityState.REJECTED:
+        return WhoseMove(
+            party=Party.SENDING_HEI, step=StepCode.NOMINATED, hei_id=mobility.sending_hei_id
+        )
+    if decided in {Decision.PENDING, Decision.NOT_CONFIRMED} and now is MobilityState.NOMINATED:
+        source = mobility.nomination.source if mobility.nomination else None
+        return WhoseMove(
+            party=Party.RECEIVING_HEI,
+            step=StepCode.ACCEPTED,
+            hei_id=mobility.receiving_hei_id,
+            since=source.fetched_at if source else None,
+        )
+    if now is MobilityState.ACCEPTED:
+        return WhoseMove(party=Party.STUDENT, step=StepCode.LA_SENT)
+    return WhoseMove(party=Party.NOBODY)

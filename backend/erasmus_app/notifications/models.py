@@ -1,0 +1,75 @@
+"""Messages to students."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from erasmus_app.ids import AccountId, DeliveryId, DeviceId, EventId, HeiId, InboxEntryId, MobilityId
+
+
+class Urgency(StrEnum):
+    """How soon a phone should show a message."""
+
+    HIGH = "high"  # makes the phone ring
+    NORMAL = "normal"
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One kind of message, as `notifications/catalogue.toml` has it."""
+
+    category: str
+    urgency: Urgency = Urgency.NORMAL
+    push: bool = True  # False: in the inbox only
+    ttl_hours: int = 72  # after that a push says nothing new
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """A rendered message."""
+
+    language: str
+    title: str
+    body: str
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message to one account. Rendered when it is read, in the reader's language."""
+
+    entry_id: InboxEntryId
+    account_id: AccountId
+    tenant: HeiId
+    mobility_id: MobilityId
+    event_id: EventId
+    kind: str
+    arguments: dict[str, str]
+    push: bool
+    ttl: timedelta
+
+
+class InboxEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as it lies in the inbox."""
+
+    entry_id: InboxEntryId
+    mobility_id: MobilityId | None
+    kind: str
+    arguments: dict[str, str]
+    created_at: datetime
+    read_at: datetime | None
+
+
+class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One message on its way to one device, with what is needed to send it."""
+
+    delivery_id: DeliveryId
+    account_id: AccountId
+    device_id: DeviceId
+    platform: str
+    target_kind: str
+    target: str
+    registered_at: datetime
+    language: str
+    entry_id: InboxEntryId
+    mobility_id: MobilityId | None
+    kind: str
+    attempts: int
+    expires_at: datetime

@@ -1,0 +1,47 @@
+"""Who is told what: one event and one reader → a message, or none. Plain and repeatable."""
+
+import hashlib
+from datetime import timedelta
+from uuid import UUID
+
+from erasmus_app.ids import AccountId, DeliveryId, DeviceId, EventId, InboxEntryId
+from erasmus_app.mobilities.events import MobilityEvent
+from erasmus_app.mobilities.ports import Reader, StoredMobility
+from erasmus_app.notifications.catalogue import Catalogue
+from erasmus_app.notifications.models import Message
+
+
+def plan(
+    event: MobilityEvent, reader: Reader, stored: StoredMobility, catalogue: Catalogue
+) -> Message:
+    """Make the message of one event to one reader; the same two give the same message."""
+    kind, mobility = catalogue.kinds[event.kind], stored.mobility
+    return Message(
+        entry_id=entry_id(reader.account_id, event.event_id),
+        account_id=reader.account_id,
+        tenant=mobility.tenant,
+        mobility_id=stored.mobility_id,
+        event_id=event.event_id,
+        kind=event.kind,
+        arguments={
+            "sending_hei": mobility.sending_hei_id,
+            "receiving_hei": mobility.receiving_hei_id,
+            **event.detail,
+        },
+        push=kind.push,
+        ttl=timedelta(hours=kind.ttl_hours),
+    )
+
+
+def entry_id(account: AccountId, event: EventId) -> InboxEntryId:
+    """One event is one entry per account, also where two tenants saw it."""
+    return InboxEntryId(_uuid("entry", str(account), str(event)))
+
+
+def delivery_id(entry: InboxEntryId, device: DeviceId, channel: str) -> DeliveryId:
+    """One entry goes once to one device over one channel."""
+    return DeliveryId(_uuid("delivery", str(entry), str(device), channel))
+
+
+def _uuid(*parts: str) -> UUID:
+    return UUID(bytes=hashlib.sha256("\n".join(parts).encode()).digest()[:16], version=5)

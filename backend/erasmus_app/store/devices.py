@@ -1,0 +1,86 @@
+"""Devices in PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from erasmus_app.ids import AccountId, DeviceId
+from erasmus_app.store.database import Database
+from erasmus_app.students.models import MOST_DEVICES, Device, Platform, TargetKind
+
+_COLUMNS = "device_id, platform, target_kind, language, registered_at, last_seen_at"
+
+
+def _device(row: asyncpg.Record) -> Device:
+    return Device(
+        device_id=DeviceId(row["device_id"]),
+        platform=Platform(row["platform"]),
+        target_kind=TargetKind(row["target_kind"]),
+        language=row["language"],
+        registered_at=row["registered_at"],
+        last_seen_at=row["last_seen_at"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTable:
+    """The devices of all accounts."""
+
+    database: Database
+
+    async def register(
+        self,
+        account: AccountId,
+        platform: Platform,
+        kind: TargetKind,
+        target: str,
+        language: str | None,
+    ) -> Device:
+        """Keep a device; one that was another account's is this one's from now on."""
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                "delete from device where target_kind = $1 and target = $2 and account_id <> $3",
+                kind.value,
+                target,
+                account,
+            )
+            row = await connection.fetchrow(
+                f"""insert into device (account_id, platform, target_kind, target, language)
+                    values ($1, $2, $3, $4, $5)
+                    on conflict (target_kind, target) do update set
+                        platform = excluded.platform, language = excluded.language,
+                        registered_at = now(), last_seen_at = now()
+                    returning {_COLUMNS}""",  # noqa: S608 - a constant
+                account,
+                platform.value,
+                kind.value,
+                target,
+                language,
+            )
+            await connection.execute(
+                """delete from device where account_id = $1 and device_id in (
+                       select device_id from device where account_id = $1
+                       order by last_seen_at desc, device_id offset $2)""",
+                account,
+                MOST_DEVICES,
+            )
+        return _device(row)
+
+    async def devices(self, account: AccountId) -> Sequence[Device]:
+        """Return the account's devices, the last seen first."""
+        rows = await self.database.fetch(
+            f"""select {_COLUMNS} from device where account_id = $1
+                order by last_seen_at desc, device_id""",  # noqa: S608 - a constant
+            account,
+        )
+        return [_device(row) for row in rows]
+
+    async def remove(self, account: AccountId, device: DeviceId) -> bool:
+        """Forget one; False where it is not the account's."""
+        removed = await self.database.fetchval(
+            "delete from device where account_id = $1 and device_id = $2 returning 1",
+            account,
+            device,
+        )
+        return removed is not None

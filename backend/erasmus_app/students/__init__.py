@@ -1,0 +1,1 @@
+"""Whom we speak to: students and their devices."""

@@ -1,0 +1,95 @@
+"""One delivery: render, send, and write down what became of it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from erasmus_app.ids import DeliveryId
+from erasmus_app.kit.backoff import backoff
+from erasmus_app.notifications.models import PendingDelivery
+from erasmus_app.notifications.ports import Outcome, Push, PushResult
+from erasmus_app.services import Services
+from erasmus_app.store.database import Database
+from erasmus_app.store.deliveries import DeliveryTable
+from erasmus_app.store.jobs import Again, Job, complete
+
+log = structlog.get_logger(__name__)
+
+_FINAL = {
+    Outcome.ACCEPTED: "accepted",
+    Outcome.DEVICE_GONE: "device_gone",
+    Outcome.REJECTED: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverer:
+    """Handles jobs of kind `deliver`."""
+
+    services: Services
+    database: Database
+    deliveries: DeliveryTable
+
+    async def __call__(self, job: Job) -> None:
+        """Send one push. An attempt that did not settle it comes again until it has expired."""
+        delivery = DeliveryId(UUID(job.payload["delivery_id"]))
+        pending = await self.deliveries.pending(delivery)
+        if pending is None:  # sent, superseded, or the device is gone: nothing to do
+            await self._settle(job, delivery, "device_gone", attempts=0)
+            return
+        if self.services.clock() >= pending.expires_at:
+            await self._settle(job, delivery, "expired", attempts=0)
+            return
+        if self.services.push is None:
+            await self._settle(job, delivery, "failed", attempts=0, code="no_push_service")
+            return
+        result = await self.services.push.send(self._push(pending))
+        log.info("push.sent", kind=pending.kind, outcome=result.outcome, code=result.code)
+        if (final := _FINAL.get(result.outcome)) is not None:
+            await self._settle(job, delivery, final, result=result, gone=pending)
+            return
+        await self.deliveries.attempted(delivery, result.code)
+        wait = backoff(pending.attempts + 1, first=10, most=3600).total_seconds()
+        raise Again(max(wait, result.retry_after or 0))
+
+    def _push(self, pending: PendingDelivery) -> Push:
+        text = self.services.messages.render_push(pending.kind, pending.language)
+        data = {"id": str(pending.entry_id), "kind": pending.kind}
+        if pending.mobility_id is not None:
+            data["mobility"] = str(pending.mobility_id)
+        return Push(
+            message_id=str(pending.entry_id),
+            platform=pending.platform,
+            target_kind=pending.target_kind,
+            target=pending.target,
+            title=text.title,
+            body=text.body,
+            data=data,
+            urgency=self.services.messages.kinds[pending.kind].urgency,
+            expires_at=pending.expires_at,
+        )
+
+    async def _settle(
+        self,
+        job: Job,
+        delivery: DeliveryId,
+        state: str,
+        *,
+        attempts: int = 1,
+        code: str | None = None,
+        result: PushResult | None = None,
+        gone: PendingDelivery | None = None,
+    ) -> None:
+        async with self.database.transaction() as connection:
+            await self.deliveries.end(
+                connection,
+                delivery,
+                state,
+                attempts=attempts,
+                code=result.code if result else code,
+                provider_id=result.provider_id if result else None,
+            )
+            if gone is not None and state == "device_gone":
+                await self.deliveries.forget_device(connection, gone)
+            await complete(connection, job)
