@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from erasmus_app.identity.service import LoginService
 from erasmus_app.ids import HeiId
@@ -15,6 +16,16 @@ from erasmus_app.notifications.ports import PushSender
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
+
+
+class Operations(Protocol):
+    """What an operator asks of a running process."""
+
+    async def checks(self) -> dict[str, str]:
+        """Return what must be well for traffic, each `ok` or what is wrong."""
+
+    async def numbers(self) -> dict[str, dict[str, float]]:
+        """Return counts by metric and label; nothing personal."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,3 +44,4 @@ class Services:
     devices: DeviceStore
     push: PushSender | None  # None: no push service is configured, the inbox is all
     login: LoginService | None  # None: no login provider is configured
+    operations: Operations

@@ -140,7 +140,7 @@ def _known(field: str, name: str) -> str:
     return field
 
 
-def _from_text(field: str, value: str) -> Any:  # noqa: ANN401 - what the field's type makes of it
+def _from_text(field: str, value: str) -> Any:
     if field in {"trusted_proxies", "app_links"}:
         return [each.strip() for each in value.split(",") if each.strip()]
     return value

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -65,6 +65,13 @@ class MobilitySource(Protocol):
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
         """Return whether `tenant` can ask `hei` for `api` today."""
+
+
+class JobWriter(Protocol):
+    """Writes work down, in a transaction of its own."""
+
+    async def write(self, kind: str, payload: Any, *, dedupe_key: str, after: timedelta) -> None:
+        """Write a job that is due in `after`; its like that waits already takes it in."""
 
 
 class RecordChange(Protocol):

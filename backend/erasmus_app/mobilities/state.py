@@ -57,7 +57,7 @@ def decision(mobility: Mobility) -> Decision:
     }[reception.status]
 
 
-def state(mobility: Mobility, today: date) -> MobilityState:  # noqa: PLR0911, C901 - a table of rows
+def state(mobility: Mobility, today: date) -> MobilityState:
     """Compute the state on one day."""
     nomination = mobility.nomination.value if mobility.nomination else None
     reception = mobility.reception.value if mobility.reception else None

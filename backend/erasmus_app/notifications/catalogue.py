@@ -49,9 +49,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
         """Write a message in full, for the app."""
         chosen = choose(language, self.words) or SOURCE_LANGUAGE
         words = self.words[chosen][kind]
-        shown = {
-            key: self._shown(key, value, chosen, name_of) for key, value in arguments.items()
-        }
+        shown = {key: self._shown(key, value, chosen, name_of) for key, value in arguments.items()}
         return Text(
             language=chosen,
             title=words.title.format_map(shown),
@@ -128,7 +126,7 @@ def _placeholders(where: str, text: str) -> frozenset[str]:
         raise SettingsInvalid(f"{where}: {error}") from error
 
 
-def _table(path: Path, kind: type[Any]) -> Any:  # noqa: ANN401 - what `kind` says
+def _table(path: Path, kind: type[Any]) -> Any:
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
     except (OSError, ValueError) as error:

@@ -5,7 +5,15 @@ from enum import StrEnum
 
 import msgspec
 
-from erasmus_app.ids import AccountId, DeliveryId, DeviceId, EventId, HeiId, InboxEntryId, MobilityId
+from erasmus_app.ids import (
+    AccountId,
+    DeliveryId,
+    DeviceId,
+    EventId,
+    HeiId,
+    InboxEntryId,
+    MobilityId,
+)
 
 
 class Urgency(StrEnum):

@@ -129,9 +129,7 @@ class DeliveryTable:
             provider_id,
         )
 
-    async def forget_device(
-        self, connection: asyncpg.Connection, pending: PendingDelivery
-    ) -> None:
+    async def forget_device(self, connection: asyncpg.Connection, pending: PendingDelivery) -> None:
         """Remove a dead device, unless it registered again after we had looked it up."""
         await connection.execute(
             "delete from device where account_id = $1 and device_id = $2 and registered_at <= $3",

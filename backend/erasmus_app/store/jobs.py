@@ -98,6 +98,13 @@ class JobQueue:
     database: Database
     clock: Clock
 
+    async def write(self, kind: str, payload: Any, *, dedupe_key: str, after: timedelta) -> None:
+        """Write a job in a transaction of its own, due in `after`."""
+        async with self.database.transaction() as connection:
+            await enqueue(
+                connection, kind, payload, dedupe_key=dedupe_key, due=self.clock() + after
+            )
+
     async def claim(self, limit: int, lease: timedelta, worker: UUID) -> list[Job]:
         """Take up to `limit` due jobs that nobody holds."""
         rows = await self.database.fetch(

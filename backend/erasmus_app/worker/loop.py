@@ -94,7 +94,7 @@ class Worker:
                 await self.queue.bury(job, never.code)
             except LeaseLost:
                 log.warning("job.lease_lost", kind=job.kind)
-            except Exception as error:  # noqa: BLE001 - one job's crash is that job's
+            except Exception as error:
                 log.error("job.failed", kind=job.kind, error=type(error).__name__, exc_info=True)
                 await self.queue.fail(job, type(error).__name__)
             else:

@@ -16,7 +16,7 @@ from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.models import Api
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
-from erasmus_app.store.jobs import Job, Retry, enqueue
+from erasmus_app.store.jobs import Again, Job, Retry, enqueue
 from erasmus_app.store.records import RecordTable
 from erasmus_app.worker.refresh import Refresher
 
@@ -58,7 +58,7 @@ class Poller:
 
     async def start(self) -> None:
         """Make sure that the recurring job is there."""
-        await self._enqueue(PLAN, {}, PLAN, after=0)
+        await self._enqueue(PLAN, {}, PLAN)
 
     async def plan(self, _job: Job) -> None:
         """Handle `plan-polls`: see to it that everybody who may know something is asked."""
@@ -67,10 +67,8 @@ class Poller:
             for api, hei in sorted(wanted):
                 if self.services.source.serves(hei, api, tenant):
                     poll = Poll(tenant=tenant, hei_id=hei, api=api)
-                    await self._enqueue(
-                        POLL, msgspec.to_builtins(poll), poll.dedupe_key, after=0, only_new=True
-                    )
-        await self._enqueue(PLAN, {}, PLAN, after=min(60.0, self.services.settings.poll_seconds))
+                    await self._enqueue(POLL, msgspec.to_builtins(poll), poll.dedupe_key)
+        raise Again(min(60.0, self.services.settings.poll_seconds))
 
     async def poll(self, job: Job) -> None:
         """Handle one `poll`, and come again whatever it brings."""
@@ -80,12 +78,8 @@ class Poller:
         except (PartnerFailed, Retry) as error:
             log.warning("poll.failed", hei_id=asked.hei_id, api=asked.api, code=error.code)
             await self._note(asked, error=error.code)
-        await self._enqueue(
-            POLL,
-            msgspec.to_builtins(asked),
-            asked.dedupe_key,
-            after=self.services.settings.poll_seconds * random.uniform(0.9, 1.1),  # noqa: S311 - jitter
-        )
+        jitter = random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+        raise Again(self.services.settings.poll_seconds * jitter)
 
     async def _ask(self, asked: Poll) -> None:
         settings, now = self.services.settings, self.services.clock()
@@ -154,13 +148,11 @@ class Poller:
             error,
         )
 
-    async def _enqueue(
-        self, kind: str, payload: object, key: str, *, after: float, only_new: bool = False
-    ) -> None:
+    async def _enqueue(self, kind: str, payload: object, key: str) -> None:
+        """Make a recurring job unless it is there: it brings itself back (`Again`)."""
         async with self.database.transaction() as connection:
-            if only_new and await connection.fetchval(
+            there = await connection.fetchval(
                 "select 1 from job where dedupe_key = $1 and dead_at is null", key
-            ):
-                return
-            due = self.services.clock() + timedelta(seconds=after)
-            await enqueue(connection, kind, payload, dedupe_key=key, due=due)
+            )
+            if not there:
+                await enqueue(connection, kind, payload, dedupe_key=key)

@@ -17,32 +17,14 @@ from erasmus_app.mobilities.changes import changes
 from erasmus_app.mobilities.consolidate import failed_attempt, merge, needs_confirmation
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.ports import Answer
+from erasmus_app.mobilities.refreshes import REFRESH, Refresh
 from erasmus_app.notifications.policy import plan
 from erasmus_app.services import Services
 from erasmus_app.store.deliveries import tell
 from erasmus_app.store.jobs import Job, Retry
 from erasmus_app.store.records import RecordTable
 
-KIND = "refresh"
-
 log = structlog.get_logger(__name__)
-
-
-class Refresh(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask `hei_id` as `tenant` about one mobility of `sending_hei_id`."""
-
-    tenant: HeiId
-    api: Api
-    hei_id: HeiId
-    sending_hei_id: HeiId
-    omobility_id: OmobilityId
-
-    @property
-    def dedupe_key(self) -> str:
-        """A newer request while one is queued is the same request (guide §6.5)."""
-        return " ".join(
-            (KIND, self.tenant, self.hei_id, self.api, self.sending_hei_id, self.omobility_id)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +92,8 @@ class Refresher:
             if happened and not silent:
                 for reader in await change.readers():
                     for event in happened:
-                        message = plan(event, reader, stored, now)
-                        if message is not None:
-                            await tell(change.connection, message, now)
+                        message = plan(event, reader, stored, services.messages)
+                        await tell(change.connection, message, now)
             if (
                 look_again := needs_confirmation(after, reading.api, services.absences)
             ) is not None:
@@ -124,7 +105,7 @@ class Refresher:
                     omobility_id=reading.omobility_id,
                 )
                 await change.enqueue(
-                    KIND,
+                    REFRESH,
                     msgspec.to_builtins(again),
                     dedupe_key=f"{again.dedupe_key} confirm",
                     due=max(look_again, now),

@@ -17,7 +17,7 @@ from ewp.messages.common import (
 )
 from ewp.messages.documents import Items, Versions, listing
 from ewp.messages.shapes import Need, attribute, content, maybe, one, shape
-from ewp.messages.values import HEI_ID, HTTPS, ID, STRING
+from ewp.messages.values import HEI_ID, HTTPS, ID, LINE, STRING
 from ewp.messages.writing import CONTACT
 
 NAMESPACE = {
@@ -51,7 +51,7 @@ class Hei(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _OTHER_ID = shape(
-    OtherId, content("value", STRING), attribute("type", STRING, need=Need.ALWAYS), lenient=True
+    OtherId, content("value", STRING), attribute("type", LINE, need=Need.ALWAYS), lenient=True
 )
 _HEI = shape(
     Hei,

@@ -19,6 +19,7 @@ from ewp.ids import (
     OunitId,
     ProposalId,
 )
+from ewp.messages import values
 from ewp.messages.common import (
     MAILING_ADDRESS,
     PHONE_NUMBERS,
@@ -30,39 +31,7 @@ from ewp.messages.common import (
     Text,
 )
 from ewp.messages.documents import Items, Versions, listing
-from ewp.messages.shapes import (
-    Need,
-    attribute,
-    content,
-    either,
-    flag,
-    maybe,
-    one,
-    shape,
-    wanted,
-)
-from ewp.messages.values import (
-    ACADEMIC_TERM,
-    ACADEMIC_YEAR,
-    BOOLEAN,
-    CEFR_LEVEL,
-    COUNTRY,
-    DATE,
-    EMAIL,
-    EQF_LEVEL,
-    GENDER,
-    HEI_ID,
-    HTTP,
-    HTTPS,
-    ID,
-    ISCED_F,
-    LANGUAGE,
-    LENIENT_DATE,
-    PHOTO_SIZE,
-    STRING,
-    word,
-    words_as_sent,
-)
+from ewp.messages.shapes import Need, attribute, content, either, flag, maybe, one, shape, wanted
 
 _Date = date  # for the struct with a field of that name
 
@@ -227,17 +196,21 @@ UpdateRequest = ApproveProposal | RejectProposal
 
 
 _MOBILITY_HEI = shape(
-    MobilityHei, one("hei-id", HEI_ID), maybe("ounit-id", ID), maybe("iia-id", ID)
+    MobilityHei,
+    one("hei-id", values.HEI_ID),
+    maybe("ounit-id", values.ID),
+    maybe("iia-id", values.ID),
 )
 _SENDING_HEI = one("sending-hei", _MOBILITY_HEI)
 _RECEIVING_HEI = one("receiving-hei", _MOBILITY_HEI)
-_SENDING_TERM = maybe("sending-academic-term-ewp-id", ACADEMIC_TERM)
+_SENDING_TERM = maybe("sending-academic-term-ewp-id", values.ACADEMIC_TERM)
 _NON_STANDARD_PERIOD = flag("non-standard-mobility-period")
-_RECEIVING_YEAR = one("receiving-academic-year-id", ACADEMIC_YEAR)
+_RECEIVING_YEAR = one("receiving-academic-year-id", values.ACADEMIC_YEAR)
 _GIVEN_NAMES = one("given-names", TEXT, many="given_names")
 _FAMILY_NAMES = one("family-name", TEXT, many="family_names")
 _ACTIVITY_ATTRIBUTES = wanted(
-    "activity-attributes", words_as_sent("long-term", "short-term-blended", "short-term-doctoral")
+    "activity-attributes",
+    values.words_as_sent("long-term", "short-term-blended", "short-term-doctoral"),
 )
 
 
@@ -255,19 +228,19 @@ _STUDENT_V2 = shape(
     StudentV2,
     _GIVEN_NAMES,
     _FAMILY_NAMES,
-    wanted("global-id", STRING),
-    maybe("birth-date", DATE),
-    maybe("citizenship", COUNTRY),
-    maybe("gender", GENDER),
-    maybe("email", EMAIL),
+    wanted("global-id", values.STRING),
+    maybe("birth-date", values.DATE),
+    maybe("citizenship", values.COUNTRY),
+    maybe("gender", values.GENDER),
+    maybe("email", values.EMAIL),
     maybe(
         "photo-url",
         shape(
             PhotoUrl,
-            content("value", HTTPS),
-            attribute("size-px", PHOTO_SIZE),
-            attribute("public", BOOLEAN),
-            attribute("date", LENIENT_DATE),
+            content("value", values.HTTPS),
+            attribute("size-px", values.PHOTO_SIZE),
+            attribute("public", values.BOOLEAN),
+            attribute("date", values.LENIENT_DATE),
         ),
         many="photo_urls",
     ),
@@ -277,33 +250,35 @@ _STUDENT_V2 = shape(
 )
 _MOBILITY_V2 = shape(
     StudentMobilityV2,
-    one("omobility-id", ID),
+    one("omobility-id", values.ID),
     _SENDING_HEI,
     _RECEIVING_HEI,
     _SENDING_TERM,
     _NON_STANDARD_PERIOD,
     _RECEIVING_YEAR,
     one("student", _STUDENT_V2),
-    one("status", word(StatusV2)),
-    wanted("activity-type", words_as_sent("student-studies", "student-traineeships")),
+    one("status", values.word(StatusV2)),
+    wanted("activity-type", values.words_as_sent("student-studies", "student-traineeships")),
     _ACTIVITY_ATTRIBUTES,
-    maybe("planned-arrival-date", DATE),
-    maybe("planned-departure-date", DATE),
-    maybe("eqf-level-studied-at-nomination", EQF_LEVEL),
-    maybe("eqf-level-studied-at-departure", EQF_LEVEL),
-    maybe("nominee-isced-f-code", STRING),
+    maybe("planned-arrival-date", values.DATE),
+    maybe("planned-departure-date", values.DATE),
+    maybe("eqf-level-studied-at-nomination", values.EQF_LEVEL),
+    maybe("eqf-level-studied-at-departure", values.EQF_LEVEL),
+    maybe("nominee-isced-f-code", values.STRING),
     maybe(
         "nominee-language-skill",
-        shape(LanguageSkill, one("language", LANGUAGE), maybe("cefr-level", CEFR_LEVEL)),
+        shape(
+            LanguageSkill, one("language", values.LANGUAGE), maybe("cefr-level", values.CEFR_LEVEL)
+        ),
         many="nominee_language_skills",
     ),
     maybe(
         "additional-requirement",
         shape(
             AdditionalRequirement,
-            one("name", STRING),
-            maybe("file", STRING),
-            maybe("url", HTTP),
+            one("name", values.STRING),
+            maybe("file", values.STRING),
+            maybe("url", values.HTTP),
             check_write=_check_requirement,
         ),
         many="additional_requirements",
@@ -312,40 +287,40 @@ _MOBILITY_V2 = shape(
 )
 _MOBILITY_V3 = shape(
     StudentMobilityV3,
-    one("omobility-id", ID),
+    one("omobility-id", values.ID),
     one(
         "student",
         shape(
             StudentV3,
             _GIVEN_NAMES,
             _FAMILY_NAMES,
-            wanted("global-id", STRING),
-            wanted("birth-date", DATE),
-            wanted("nationality", COUNTRY),
-            wanted("gender", GENDER),
-            wanted("email", EMAIL),
+            wanted("global-id", values.STRING),
+            wanted("birth-date", values.DATE),
+            wanted("nationality", values.COUNTRY),
+            wanted("gender", values.GENDER),
+            wanted("email", values.EMAIL),
         ),
     ),
     one(
         "nomination",
         shape(
             NominationV3,
-            attribute("proposal-id", STRING, need=Need.ALWAYS),
+            attribute("proposal-id", values.STRING, need=Need.ALWAYS),
             _SENDING_HEI,
             _RECEIVING_HEI,
             _SENDING_TERM,
             _NON_STANDARD_PERIOD,
             _RECEIVING_YEAR,
-            wanted("activity-type", words_as_sent("student-studies")),
+            wanted("activity-type", values.words_as_sent("student-studies")),
             _ACTIVITY_ATTRIBUTES,
-            wanted("agreement-isced-f-code", ISCED_F),
-            wanted("eqf-level-studied-at-departure", EQF_LEVEL),
-            wanted("nominee-isced-f-code", ISCED_F),
-            maybe("comment", STRING),
+            wanted("agreement-isced-f-code", values.ISCED_F),
+            wanted("eqf-level-studied-at-departure", values.EQF_LEVEL),
+            wanted("nominee-isced-f-code", values.ISCED_F),
+            maybe("comment", values.STRING),
             check_write=_check_term,
         ),
     ),
-    one("status", word(StatusV3)),
+    one("status", values.word(StatusV3)),
 )
 _GET: Versions[Items[StudentMobility]] = Versions(
     "omobilities-get-response",
@@ -353,7 +328,7 @@ _GET: Versions[Items[StudentMobility]] = Versions(
     {2: listing("student-mobility", _MOBILITY_V2), 3: listing("student-mobility", _MOBILITY_V3)},
 )
 _INDEX: Versions[Items[OmobilityId]] = Versions(
-    "omobilities-index-response", INDEX_NAMESPACE, listing("omobility-id", ID)
+    "omobilities-index-response", INDEX_NAMESPACE, listing("omobility-id", values.ID)
 )
 
 
@@ -369,13 +344,13 @@ _UPDATE_REQUEST = Versions(
         either(
             "operation",
             approve_proposal_v1=shape(
-                ApproveProposal, one("omobility-id", ID), one("proposal-id", STRING)
+                ApproveProposal, one("omobility-id", values.ID), one("proposal-id", values.STRING)
             ),
             reject_proposal_v1=shape(
                 RejectProposal,
-                one("omobility-id", ID),
-                one("proposal-id", STRING),
-                one("comment", STRING),
+                one("omobility-id", values.ID),
+                one("proposal-id", values.STRING),
+                one("comment", values.STRING),
             ),
         ),
     ),

@@ -21,31 +21,10 @@ from ewp.ids import (
     OunitId,
     ProposalId,
 )
+from ewp.messages import values
 from ewp.messages.common import PHONE_NUMBER, SUCCESS_MESSAGES, Phone, Text
 from ewp.messages.documents import Items, Versions, listing
 from ewp.messages.shapes import Need, attribute, either, listed, maybe, one, shape, wanted
-from ewp.messages.values import (
-    ACADEMIC_YEAR,
-    CEFR_LEVEL,
-    COUNTRY,
-    DATE,
-    DATE_TIME,
-    DECIMAL,
-    EMAIL,
-    EQF_LEVEL,
-    GENDER,
-    HEI_ID,
-    HTTP,
-    ID,
-    LANGUAGE,
-    LOI_ID,
-    LOS_ID,
-    NUMBER,
-    STRING,
-    YEAR_MONTH,
-    word,
-    words_as_sent,
-)
 from ewp.messages.writing import PHONE, TERM_V2
 
 _SPEC = "https://github.com/erasmus-without-paper/ewp-specs-api-omobility-las/blob/stable-v1"
@@ -220,60 +199,65 @@ class UpdateRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 _INSTITUTION = shape(
     MobilityInstitution,
-    one("hei-id", HEI_ID),
-    maybe("ounit-name", STRING),
-    maybe("ounit-id", ID),
+    one("hei-id", values.HEI_ID),
+    maybe("ounit-name", values.STRING),
+    maybe("ounit-id", values.ID),
     wanted(
         "contact-person",
         shape(
             ContactPerson,
-            wanted("given-names", STRING),
-            wanted("family-name", STRING),
-            wanted("email", EMAIL),
+            wanted("given-names", values.STRING),
+            wanted("family-name", values.STRING),
+            wanted("email", values.EMAIL),
             maybe("phone-number", PHONE_NUMBER, namespace=PHONE),
         ),
     ),
 )
 _STUDENT = shape(
     Student,
-    maybe("given-names", STRING),
-    maybe("family-name", STRING),
-    maybe("global-id", STRING),
-    maybe("birth-date", DATE),
-    maybe("citizenship", COUNTRY),
-    maybe("gender", GENDER),
-    maybe("email", EMAIL),
+    maybe("given-names", values.STRING),
+    maybe("family-name", values.STRING),
+    maybe("global-id", values.STRING),
+    maybe("birth-date", values.DATE),
+    maybe("citizenship", values.COUNTRY),
+    maybe("gender", values.GENDER),
+    maybe("email", values.EMAIL),
 )
 _COMPONENT = shape(
     Component,
-    attribute("status", word(ComponentStatus)),
+    attribute("status", values.word(ComponentStatus)),
     # Published samples have `reason` (guide §4.5.2): read, never written.
-    attribute("reason-code", words_as_sent(*REASON_CODES), aliases=("reason",)),
-    attribute("reason-text", STRING),
-    maybe("los-id", LOS_ID),
-    maybe("los-code", STRING),
-    one("title", STRING),
-    maybe("loi-id", LOI_ID),
+    attribute("reason-code", values.words_as_sent(*REASON_CODES), aliases=("reason",)),
+    attribute("reason-text", values.STRING),
+    maybe("los-id", values.LOS_ID),
+    maybe("los-code", values.STRING),
+    one("title", values.STRING),
+    maybe("loi-id", values.LOI_ID),
     maybe(
         "term-id",
-        shape(TermId, one("term-number", NUMBER), one("total-terms", NUMBER), lenient=True),
+        shape(
+            TermId,
+            one("term-number", values.NUMBER),
+            one("total-terms", values.NUMBER),
+            lenient=True,
+        ),
         inner=TERM_V2,
     ),
     maybe(
         "credit",
-        shape(Credit, one("scheme", STRING), one("value", DECIMAL)),
+        shape(Credit, one("scheme", values.STRING), one("value", values.DECIMAL)),
         many="credits",
     ),
-    maybe("recognition-conditions", STRING),
-    maybe("short-description", STRING),
+    maybe("recognition-conditions", values.STRING),
+    maybe("short-description", values.STRING),
 )
 _SIGNATURE = shape(
     Signature,
-    maybe("signer-name", STRING),
-    maybe("signer-position", STRING),
-    maybe("signer-email", STRING),
-    one("timestamp", DATE_TIME),
-    maybe("signer-app", STRING),
+    maybe("signer-name", values.STRING),
+    maybe("signer-position", values.STRING),
+    maybe("signer-email", values.STRING),
+    one("timestamp", values.DATE_TIME),
+    maybe("signer-app", values.STRING),
 )
 _LIST_OF_COMPONENTS = (
     listed("components-studied", "component", _COMPONENT),
@@ -304,21 +288,25 @@ def _check_written_period(agreement: LearningAgreement) -> None:
 
 _AGREEMENT = shape(
     LearningAgreement,
-    one("omobility-id", ID),
+    one("omobility-id", values.ID),
     one("sending-hei", _INSTITUTION),
     one("receiving-hei", _INSTITUTION),
-    one("receiving-academic-year-id", ACADEMIC_YEAR),
+    one("receiving-academic-year-id", values.ACADEMIC_YEAR),
     one("student", _STUDENT),
-    maybe("start-date", DATE),
-    maybe("start-year-month", YEAR_MONTH),
-    maybe("end-date", DATE),
-    maybe("end-year-month", YEAR_MONTH),
-    wanted("eqf-level-studied-at-departure", EQF_LEVEL),
-    wanted("isced-f-code", STRING),
-    maybe("isced-clarification", STRING),
+    maybe("start-date", values.DATE),
+    maybe("start-year-month", values.YEAR_MONTH),
+    maybe("end-date", values.DATE),
+    maybe("end-year-month", values.YEAR_MONTH),
+    wanted("eqf-level-studied-at-departure", values.EQF_LEVEL),
+    wanted("isced-f-code", values.STRING),
+    maybe("isced-clarification", values.STRING),
     wanted(
         "student-language-skill",
-        shape(LanguageSkill, wanted("language", LANGUAGE), wanted("cefr-level", CEFR_LEVEL)),
+        shape(
+            LanguageSkill,
+            wanted("language", values.LANGUAGE),
+            wanted("cefr-level", values.CEFR_LEVEL),
+        ),
     ),
     maybe("first-version", shape(ListOfComponents, *_LIST_OF_COMPONENTS)),
     maybe("approved-changes", shape(ListOfComponents, *_LIST_OF_COMPONENTS)),
@@ -326,33 +314,33 @@ _AGREEMENT = shape(
         "changes-proposal",
         shape(
             ChangesProposal,
-            attribute("id", STRING, need=Need.ALWAYS),
+            attribute("id", values.STRING, need=Need.ALWAYS),
             *_LIST_OF_COMPONENTS,
             maybe("student", _STUDENT),
         ),
     ),
-    maybe("learning-outcomes-url", HTTP),
-    maybe("provisions-url", HTTP),
+    maybe("learning-outcomes-url", values.HTTP),
+    maybe("provisions-url", values.HTTP),
     check_read=_check_period,
     check_write=_check_written_period,
 )
 _REQUEST_SIGNATURE = one("signature", _SIGNATURE, inner=GET_NAMESPACE[1])  # guide §8.1, 5
 _REQUEST = shape(
     UpdateRequest,
-    one("sending-hei-id", HEI_ID),
+    one("sending-hei-id", values.HEI_ID),
     either(
         "operation",
         approve_proposal_v1=shape(
             ApproveProposal,
-            one("omobility-id", ID),
-            one("changes-proposal-id", STRING),
+            one("omobility-id", values.ID),
+            one("changes-proposal-id", values.STRING),
             _REQUEST_SIGNATURE,
         ),
         comment_proposal_v1=shape(
             CommentProposal,
-            one("omobility-id", ID),
-            one("changes-proposal-id", STRING),
-            one("comment", STRING),
+            one("omobility-id", values.ID),
+            one("changes-proposal-id", values.STRING),
+            one("comment", values.STRING),
             _REQUEST_SIGNATURE,
         ),
     ),
@@ -362,7 +350,7 @@ _GET: Versions[Items[LearningAgreement]] = Versions(
     "omobility-las-get-response", GET_NAMESPACE, listing("la", _AGREEMENT)
 )
 _INDEX: Versions[Items[OmobilityId]] = Versions(
-    "omobility-las-index-response", INDEX_NAMESPACE, listing("omobility-id", ID)
+    "omobility-las-index-response", INDEX_NAMESPACE, listing("omobility-id", values.ID)
 )
 _UPDATE_REQUEST = Versions("omobility-las-update-request", UPDATE_REQUEST_NAMESPACE, _REQUEST)
 _UPDATE_RESPONSE: Versions[Items[Text]] = Versions(

@@ -43,23 +43,25 @@ def _leniently(read: Reader) -> Reader:
 
 def _text(node: Element) -> str:
     """All text inside; the parser has already joined CDATA and what comments had parted."""
-    return (node.text or "") if not len(node) else "".join(map(str, node.itertext()))
+    if len(node):
+        return "".join(map(str, node.itertext()))
+    return node.text or ""
 
 
 def _leaf(value: Value, *, kept: bool) -> Reader:
-    convert = _conversion(value)
     if value.exact:
         return _text
-    blank = "" if kept and value.read is None else None
-
-    def read(node: Element) -> object:
-        text = _text(node).strip()
-        return convert(text) if text else blank
+    read, convert = value.read, _conversion(value)
+    blank = "" if kept and read is None else None
 
     def read_string(node: Element) -> str | None:
         return _text(node).strip() or blank
 
-    return read_string if value.read is None else read
+    def read_value(node: Element) -> object:
+        text = _text(node).strip()
+        return convert(text) if text else None
+
+    return read_string if read is None else read_value
 
 
 def _conversion(value: Value) -> Callable[[str], Any]:

@@ -70,6 +70,7 @@ def words_as_sent(*words: str) -> Value:
 
 STRING = Value(rule="must be text")
 EXACT_STRING = Value(rule="must be text", exact=True)
+LINE = _as_sent(r"[^\r\n]*", "must be one line")
 EMAIL = _as_sent(r"[^@]+@[^.]+\..+", "must be an e-mail address")
 _URL = r"""://[^\s<>"{}|\\^`]+"""
 _read_url = _checked(rf"(?i:https?){_URL}")

@@ -163,6 +163,8 @@ def _values(struct: type, name: str, hint: object, needed: bool) -> st.SearchStr
         return BY_NAME["agreement_isced_f_code"]
     if struct is omobilities.PhotoUrl and name == "value":
         return URLS
+    if struct is institutions.OtherId and name == "type":
+        return st.sampled_from(["pic", "erasmus", "our <own>"])
     if name in BY_NAME and not (struct is common.Address and name == "unit"):
         return BY_NAME[name]
     if typing.get_origin(hint) is tuple:

@@ -1,0 +1,1 @@
+"""Our side as an EWP host: manifest, echo, and the receivers of change notifications."""

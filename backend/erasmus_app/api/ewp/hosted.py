@@ -1,0 +1,87 @@
+"""What we serve for each covered HEI, and what a CNR leads to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.institutions.models import ApiMode, CoveredHei
+from erasmus_app.mobilities.models import Api
+from erasmus_app.mobilities.ports import JobWriter
+from erasmus_app.mobilities.refreshes import REFRESH, Refresh
+from erasmus_app.settings import Settings
+from ewp.host import HostedHei
+from ewp.host_services import CnrService
+from ewp.keys import PrivateKey
+
+PROVIDER = "Erasmus+ App backend (open source)"
+
+# Which API a CNR is about, and the versions of it that we receive.
+CNRS = {
+    "omobility-cnr": (Api.OMOBILITIES, (1, 2)),
+    "omobility-la-cnr": (Api.OMOBILITY_LAS, (1,)),
+    "imobility-cnr": (Api.IMOBILITIES, (1, 2)),
+}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CnrInbox:
+    """Takes change notifications in: a row per id, nothing read but ids (guide §6.5)."""
+
+    jobs: JobWriter
+    debounce: timedelta
+
+    async def changed(
+        self, api: str, hei_id: HeiId, callers: frozenset[HeiId], ids: Sequence[OmobilityId]
+    ) -> None:
+        """Enqueue a fetch per id. A caller without the right is dropped silently, and counted."""
+        about, _ = CNRS[api]
+        if not callers:
+            log.warning("cnr.dropped", hei_id=hei_id, api=api)
+            return
+        for caller in callers:
+            for each in ids:
+                refresh = Refresh(
+                    tenant=hei_id,
+                    api=about,
+                    hei_id=caller,
+                    sending_hei_id=hei_id if about is Api.IMOBILITIES else caller,
+                    omobility_id=each,
+                )
+                await self.jobs.write(
+                    REFRESH, refresh, dedupe_key=refresh.dedupe_key, after=self.debounce
+                )
+        log.info("cnr.received", api=api, hei_id=hei_id, from_heis=sorted(callers), ids=len(ids))
+
+
+def hosted_heis(
+    settings: Settings,
+    heis: Mapping[HeiId, CoveredHei],
+    client_keys: Mapping[HeiId, PrivateKey],
+    server_keys: Mapping[HeiId, PrivateKey],
+    jobs: JobWriter,
+) -> dict[HeiId, HostedHei]:
+    """Make every covered HEI's host: its own URLs, its own keys, the CNRs that it lets us own."""
+    inbox = CnrInbox(jobs, timedelta(seconds=settings.cnr_debounce_seconds))
+    return {
+        hei.id: HostedHei(
+            hei_id=hei.id,
+            names=hei.name,
+            admin_emails=hei.admin_emails,
+            admin_provider=PROVIDER,
+            base_url=settings.public_url.rstrip("/"),
+            client_keys=(client_keys[hei.id].public,),
+            server_key=server_keys[hei.id],
+            services=tuple(
+                CnrService(api, major, inbox)
+                for api, (_, majors) in CNRS.items()
+                if hei.mode(api) in {ApiMode.OWN, ApiMode.FORWARDED}
+                for major in majors
+            ),
+        )
+        for hei in heis.values()
+    }

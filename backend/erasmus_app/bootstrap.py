@@ -1,0 +1,226 @@
+"""Everything is wired here: adapters opened in order, closed in reverse."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from redis.asyncio import Redis
+
+from erasmus_app.api.ewp.hosted import hosted_heis
+from erasmus_app.errors import SettingsInvalid
+from erasmus_app.identity.service import LoginService
+from erasmus_app.kit.clock import Clock, utc_now
+from erasmus_app.mobilities.consolidate import AbsenceRules
+from erasmus_app.mobilities.refreshes import REFRESH
+from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
+from erasmus_app.notifications.service import InboxService
+from erasmus_app.oidc.provider import OpenIdProvider
+from erasmus_app.oidc.tokens import SignedTokens, session_key
+from erasmus_app.partners.names import CatalogueNames
+from erasmus_app.partners.network import EwpPartners
+from erasmus_app.push.credentials import AccessTokens
+from erasmus_app.push.fcm import FcmSender
+from erasmus_app.push.http2 import Http2Transport
+from erasmus_app.services import Services
+from erasmus_app.settings import Settings, load_heis
+from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable
+from erasmus_app.store.devices import DeviceTable
+from erasmus_app.store.jobs import JobQueue
+from erasmus_app.store.keys import RedisLoginStates
+from erasmus_app.store.operations import OperationsView
+from erasmus_app.store.records import RecordTable
+from erasmus_app.worker.deliver import Deliverer
+from erasmus_app.worker.loop import Worker
+from erasmus_app.worker.poll import PLAN, POLL, Poller
+from erasmus_app.worker.refresh import Refresher
+from ewp.client import EwpClient
+from ewp.errors import KeyInvalid
+from ewp.host import EwpHost
+from ewp.keys import PrivateKey
+from ewp.registry import CatalogueKeeper
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """The services, and the adapters that the worker and the EWP host stand on directly."""
+
+    services: Services
+    database: Database
+    records: RecordTable
+    ewp: EwpHost
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Running]:
+    """Open the adapters that `settings` name and yield the services.
+
+    Raises:
+        SettingsInvalid: a file that a setting names is not what it must be.
+        EngineFailed: PostgreSQL cannot be reached.
+    """
+    if settings.database_url is None or settings.redis_url is None:
+        raise SettingsInvalid(
+            "ERASMUS_APP_DATABASE_URL and ERASMUS_APP_REDIS_URL: both are needed; "
+            "`erasmus-app run` starts engines of its own"
+        )
+    heis = load_heis(settings.ewp_heis)
+    keys = {hei.id: _key(settings, hei.client_key) for hei in heis.values()}
+    server_keys = {
+        hei.id: _key(settings, hei.server_key or hei.client_key) for hei in heis.values()
+    }
+    async with AsyncExitStack() as stack:
+        trust = ssl.create_default_context()
+        if settings.tls_ca_file is not None:
+            trust.load_verify_locations(settings.tls_ca_file)
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(verify=trust, timeout=10, trust_env=False)
+        )
+        tables = await stack.enter_async_context(open_database(settings.database_url))
+        redis = Redis.from_url(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        keeper = await _catalogue(stack, settings, http, clock)
+        records = RecordTable(tables)
+        messages = load_catalogue(catalogue_folder())
+        names = CatalogueNames(lambda: keeper.current, heis)
+        client = EwpClient(http, lambda: keeper.current, now=clock)
+        agreement, other = settings.absences
+        login = await _login(settings, http, redis, tables, clock)
+        services = Services(
+            settings=settings,
+            clock=clock,
+            heis=heis,
+            names=names,
+            absences=AbsenceRules(agreement=agreement, other=other),
+            records=records,
+            source=EwpPartners(
+                client=client, catalogue=lambda: keeper.current, keys=keys, clock=clock
+            ),
+            messages=messages,
+            inbox=InboxService(
+                store=InboxTable(tables), catalogue=messages, names=names, clock=clock
+            ),
+            devices=DeviceTable(tables),
+            push=_push(stack, settings, clock),
+            login=login,
+            operations=OperationsView(
+                tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
+            ),
+        )
+        yield Running(
+            services=services,
+            database=tables,
+            records=records,
+            ewp=EwpHost(
+                hosted_heis(settings, heis, keys, server_keys, JobQueue(tables, clock)).get,
+                lambda: keeper.current,
+                hosts=settings.public_hosts,
+                now=clock,
+                refresh_for_unknown_key=keeper.refresh_for_unknown_key,
+                on_refusal=records.count_refusal,
+            ),
+        )
+
+
+@asynccontextmanager
+async def worker_of(app: Running) -> AsyncIterator[None]:
+    """Run a worker over the services until the block is left."""
+    services, tables, records = app.services, app.database, app.records
+    refresher = Refresher(services, records)
+    poller = Poller(services, tables, records, refresher)
+    queue = JobQueue(tables, services.clock)
+    worker = Worker(
+        queue=queue,
+        handlers={
+            REFRESH: refresher,
+            POLL: poller.poll,
+            PLAN: poller.plan,
+            DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
+        },
+        concurrency=services.settings.worker_concurrency,
+        lease=timedelta(seconds=services.settings.job_lease_seconds),
+    )
+    stop = asyncio.Event()
+    await poller.start()
+    task = asyncio.create_task(worker.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def _catalogue(
+    stack: AsyncExitStack, settings: Settings, http: httpx.AsyncClient, clock: Clock
+) -> CatalogueKeeper:
+    url = settings.ewp_registry_url or "https://registry.erasmuswithoutpaper.eu/catalogue-v1.xml"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    keeper = CatalogueKeeper(http, url, settings.data_dir / "catalogue.xml", now=clock)
+    await keeper.start()
+    task = asyncio.create_task(keeper.run())
+
+    async def end() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)
+    return keeper
+
+
+async def _login(
+    settings: Settings, http: httpx.AsyncClient, redis: Redis, tables: Database, clock: Clock
+) -> LoginService | None:
+    if settings.oidc_issuer is None:
+        return None
+    if not settings.oidc_client_id or not settings.oidc_client_secret:
+        raise SettingsInvalid(
+            "ERASMUS_APP_OIDC_CLIENT_ID and ERASMUS_APP_OIDC_CLIENT_SECRET: "
+            "both are needed with ERASMUS_APP_OIDC_ISSUER"
+        )
+    return LoginService(
+        provider=OpenIdProvider(
+            http=http,
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret,
+            redirect_uri=f"{settings.browser_url}/auth/callback",
+            clock=clock,
+        ),
+        states=RedisLoginStates(redis),
+        accounts=AccountTable(tables),
+        tokens=SignedTokens(
+            session_key(settings.session_key, settings.data_dir), settings.public_url
+        ),
+        clock=clock,
+        app_links=frozenset(settings.app_links),
+    )
+
+
+def _push(stack: AsyncExitStack, settings: Settings, clock: Clock) -> FcmSender | None:
+    if settings.fcm_credentials is None:
+        return None
+    tokens = AccessTokens(settings.fcm_credentials, settings.tls_ca_file)
+    stack.callback(tokens.close)
+    trust = ssl.create_default_context()
+    if settings.tls_ca_file is not None:
+        trust.load_verify_locations(settings.tls_ca_file)
+    transport = Http2Transport(settings.fcm_url, trust)
+    stack.callback(transport.close)
+    return FcmSender(transport, tokens, clock)
+
+
+def _key(settings: Settings, path: Path) -> PrivateKey:
+    try:
+        return PrivateKey.from_pem(path.read_bytes())
+    except (OSError, KeyInvalid) as error:
+        raise SettingsInvalid(
+            f"ERASMUS_APP_EWP_HEIS: {settings.ewp_heis}: {path}: {error}"
+        ) from error

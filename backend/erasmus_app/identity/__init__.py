@@ -1,0 +1,1 @@
+"""Who the student is: claims, ESIs, accounts and sessions."""

@@ -1,0 +1,69 @@
+"""Accounts, sessions, and a login under way."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from erasmus_app.ids import AccountId, HeiId
+
+ACCESS_LIFETIME = timedelta(minutes=10)
+REFRESH_LIFETIME = timedelta(days=30)  # slides with each use
+SESSION_LIFETIME = timedelta(days=180)  # absolute
+BROWSER_LIFETIME = timedelta(hours=12)
+CODE_LIFETIME = timedelta(seconds=60)
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who has logged in. Personal."""
+
+    account_id: AccountId
+    language: str
+    zone: str
+    display_name: str | None
+    home_hei_ids: tuple[HeiId, ...]
+    affiliations: tuple[str, ...]
+    has_esi: bool
+
+
+class LoginUnderWay(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser that we sent to the provider; kept for ten minutes, used once."""
+
+    state: str
+    nonce: str
+    verifier: str  # PKCE, ours towards the provider
+    cookie: str  # binds the way back to the browser that left
+    app_challenge: str | None = None  # PKCE S256, the app's towards us
+    return_to: str = "/"  # app link, or a path of ours for browsers
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """A login that went through: where the browser goes now, and with what."""
+
+    return_to: str
+    code: str | None = None  # one-time code for an app
+    browser_session: str | None = None  # cookie value for a browser
+
+
+class CodeForApp(msgspec.Struct, frozen=True, kw_only=True):
+    """What a one-time code stands for."""
+
+    account_id: AccountId
+    challenge: str
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """What an app gets from `/auth/token` (RFC 6749 §5.1)."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    token_type: str = "Bearer"  # noqa: S105 - the scheme's name
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is asking: proved by an access token or a browser's cookie."""
+
+    account_id: AccountId
+    session_id: UUID
+    expires_at: datetime

@@ -1,0 +1,72 @@
+"""What identity wishes for."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from erasmus_app.identity.claims import Identity
+from erasmus_app.identity.models import Account, CodeForApp, LoginUnderWay, Session
+from erasmus_app.ids import AccountId
+
+
+class LoginProvider(Protocol):
+    """An OpenID provider; MyAcademicID in production."""
+
+    async def authorization_url(self, login: LoginUnderWay, *, hint: str | None) -> str:
+        """Return where to send the browser. Raises LoginFailed where the provider is down."""
+
+    async def identity(self, code: str, login: LoginUnderWay, issuer: str | None) -> Identity:
+        """Swap the code and verify everything. Raises LoginFailed."""
+
+
+class LoginStates(Protocol):
+    """Logins under way and one-time codes; may be lost, is used once."""
+
+    async def keep_login(self, login: LoginUnderWay) -> None:
+        """Keep a login for ten minutes."""
+
+    async def take_login(self, state: str) -> LoginUnderWay | None:
+        """Return a login and forget it."""
+
+    async def keep_code(self, code: str, what: CodeForApp) -> None:
+        """Keep a one-time code for a minute."""
+
+    async def take_code(self, code: str) -> CodeForApp | None:
+        """Return what a code stands for and forget it."""
+
+
+class AccountStore(Protocol):
+    """Accounts and their sessions."""
+
+    async def signed_in(self, identity: Identity, language: str) -> AccountId:
+        """Find or make the account of an identity; note its ESIs and link its persons."""
+
+    async def account(self, account: AccountId) -> Account | None:
+        """Return an account."""
+
+    async def open_session(
+        self, account: AccountId, kind: str, secret: bytes, expires_at: datetime
+    ) -> UUID:
+        """Open a session whose secret has this SHA-256."""
+
+    async def rotate(self, old: bytes, new: bytes, now: datetime) -> Session | None:
+        """Swap a refresh token's hash; one used twice ends its session."""
+
+    async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
+        """Return the browser session with this hash."""
+
+    async def revoke(self, session: UUID) -> None:
+        """End a session."""
+
+    async def is_open(self, session: UUID, now: datetime) -> bool:
+        """Return whether a session has been neither ended nor outlived."""
+
+
+class AccessTokens(Protocol):
+    """Signs and reads our own access tokens."""
+
+    def issue(self, account: AccountId, session: UUID, now: datetime) -> str:
+        """Sign a token for ten minutes."""
+
+    def read(self, token: str, now: datetime) -> Session | None:
+        """Return what a token proves; None for anything wrong with it."""

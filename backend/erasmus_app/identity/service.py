@@ -1,0 +1,168 @@
+"""Logging in, and proving it afterwards."""
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+import structlog
+
+from erasmus_app.errors import LoginFailed, NotSignedIn
+from erasmus_app.identity.claims import is_subject
+from erasmus_app.identity.models import (
+    ACCESS_LIFETIME,
+    BROWSER_LIFETIME,
+    SESSION_LIFETIME,
+    Account,
+    CodeForApp,
+    Finished,
+    LoginUnderWay,
+    Session,
+    Tokens,
+)
+from erasmus_app.identity.ports import AccessTokens, AccountStore, LoginProvider, LoginStates
+from erasmus_app.ids import AccountId
+from erasmus_app.kit.clock import Clock
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoginService:
+    """Relying party towards the provider, giver of tokens towards our apps."""
+
+    provider: LoginProvider
+    states: LoginStates
+    accounts: AccountStore
+    tokens: AccessTokens
+    clock: Clock
+    app_links: Collection[str]
+
+    async def start(
+        self, *, app_challenge: str | None, return_to: str | None, hint: str | None
+    ) -> tuple[str, LoginUnderWay]:
+        """Begin a login; return where to send the browser, and what binds it to us.
+
+        Raises:
+            LoginFailed: the challenge or the address to return to is not allowed.
+        """
+        if app_challenge is None:
+            target = return_to or "/graphql"
+            if not _is_local(target):
+                raise LoginFailed("return_refused", "That address is not one of this site.")
+        else:
+            target = return_to or ""
+            if target not in self.app_links:
+                raise LoginFailed("return_refused", "That app link is not registered here.")
+            if _CHALLENGE.fullmatch(app_challenge) is None:
+                raise LoginFailed("challenge_invalid", "app_challenge must be a S256 challenge.")
+        login = LoginUnderWay(
+            state=secrets.token_urlsafe(32),
+            nonce=secrets.token_urlsafe(32),
+            verifier=secrets.token_urlsafe(48),
+            cookie=secrets.token_urlsafe(32),
+            app_challenge=app_challenge,
+            return_to=target,
+        )
+        address = await self.provider.authorization_url(login, hint=hint)
+        await self.states.keep_login(login)
+        return address, login
+
+    async def finish(
+        self, *, state: str, code: str, issuer: str | None, cookie: str | None, language: str
+    ) -> Finished:
+        """Complete a login that came back. Raises LoginFailed."""
+        login = await self.states.take_login(state)  # first of all: it is used once
+        if login is None:
+            raise LoginFailed("login_unknown", "This login is over. Please start again.")
+        if cookie is None or not secrets.compare_digest(cookie, login.cookie):
+            raise LoginFailed("login_other_browser", "This login was started in another browser.")
+        identity = await self.provider.identity(code, login, issuer)
+        if not is_subject(identity.subject):
+            raise LoginFailed("subject_refused", "This login cannot be used here.", status=403)
+        account = await self.accounts.signed_in(identity, language)
+        log.info("login.succeeded", missing=identity.missing, roles=identity.roles)
+        if login.app_challenge is None:
+            secret = secrets.token_urlsafe(32)
+            expires = self.clock() + BROWSER_LIFETIME
+            await self.accounts.open_session(account, "browser", _sha256(secret), expires)
+            return Finished(return_to=login.return_to, browser_session=secret)
+        one_time = secrets.token_urlsafe(32)
+        await self.states.keep_code(
+            one_time, CodeForApp(account_id=account, challenge=login.app_challenge)
+        )
+        joined = "&" if "?" in login.return_to else "?"
+        return Finished(
+            return_to=f"{login.return_to}{joined}{urlencode({'code': one_time})}", code=one_time
+        )
+
+    async def swap_code(self, code: str, verifier: str) -> Tokens:
+        """Give an app its tokens for a one-time code. Raises LoginFailed (`invalid_grant`)."""
+        what = await self.states.take_code(code)
+        if what is None or _VERIFIER.fullmatch(verifier) is None:
+            raise LoginFailed("invalid_grant", "the code is unknown, used or over")
+        challenge = base64.urlsafe_b64encode(_sha256(verifier)).decode("ascii").rstrip("=")
+        if not secrets.compare_digest(challenge, what.challenge):
+            raise LoginFailed("invalid_grant", "code_verifier does not fit")
+        refresh, now = secrets.token_urlsafe(32), self.clock()
+        session = await self.accounts.open_session(
+            what.account_id, "app", _sha256(refresh), now + SESSION_LIFETIME
+        )
+        return Tokens(
+            access_token=self.tokens.issue(what.account_id, session, now),
+            refresh_token=refresh,
+            expires_in=int(ACCESS_LIFETIME.total_seconds()),
+        )
+
+    async def refresh(self, token: str) -> Tokens:
+        """Swap a refresh token for new tokens. Raises LoginFailed (`invalid_grant`)."""
+        new, now = secrets.token_urlsafe(32), self.clock()
+        session = await self.accounts.rotate(_sha256(token), _sha256(new), now)
+        if session is None:
+            raise LoginFailed("invalid_grant", "the refresh token is unknown, used or over")
+        return Tokens(
+            access_token=self.tokens.issue(session.account_id, session.session_id, now),
+            refresh_token=new,
+            expires_in=int(ACCESS_LIFETIME.total_seconds()),
+        )
+
+    async def session(self, *, bearer: str | None, cookie: str | None) -> Session:
+        """Return who is asking. Raises NotSignedIn."""
+        now = self.clock()
+        found: Session | None = None
+        if bearer is not None:
+            read = self.tokens.read(bearer, now)
+            if read is not None and await self.accounts.is_open(read.session_id, now):
+                found = read
+        elif cookie is not None:
+            found = await self.accounts.by_secret(_sha256(cookie), now)
+        if found is None:
+            raise NotSignedIn("There is no session, or it is over. Please sign in.")
+        return found
+
+    async def account(self, account: AccountId) -> Account | None:
+        """Return an account."""
+        return await self.accounts.account(account)
+
+    async def logout(self, session: Session) -> None:
+        """End a session, here."""
+        await self.accounts.revoke(session.session_id)
+
+
+def _sha256(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _is_local(path: str) -> bool:
+    """Whether a browser stays on this site: an absolute path, nothing that names a host."""
+    parts = urlsplit(path)
+    plain = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return (
+        plain and not parts.scheme and not parts.netloc and "\\" not in path and path.isprintable()
+    )

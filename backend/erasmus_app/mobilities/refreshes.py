@@ -1,0 +1,25 @@
+"""The request to look again at one mobility: written by a CNR or a poll, done by the worker."""
+
+import msgspec
+
+from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.mobilities.models import Api
+
+REFRESH = "refresh"
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask `hei_id` as `tenant` about one mobility of `sending_hei_id`."""
+
+    tenant: HeiId
+    api: Api
+    hei_id: HeiId
+    sending_hei_id: HeiId
+    omobility_id: OmobilityId
+
+    @property
+    def dedupe_key(self) -> str:
+        """A newer request while one is queued is the same request (guide §6.5)."""
+        return " ".join(
+            (REFRESH, self.tenant, self.hei_id, self.api, self.sending_hei_id, self.omobility_id)
+        )

@@ -1,0 +1,1 @@
+"""Adapter: OpenID providers, and the tokens that we sign ourselves."""

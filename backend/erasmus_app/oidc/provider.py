@@ -1,0 +1,210 @@
+"""MyAcademicID, or any OpenID provider, through its discovery document (identity guide §1)."""
+
+import base64
+import hashlib
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import structlog
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from erasmus_app.errors import LoginFailed
+from erasmus_app.identity.claims import Identity, identity_of
+from erasmus_app.identity.models import LoginUnderWay
+from erasmus_app.kit.clock import Clock
+
+SCOPES = (
+    "openid profile email voperson_id schac_home_organization schac_personal_unique_code "
+    "voperson_external_affiliation"
+)
+KEEP_SECONDS = 3600.0  # discovery and keys
+LEEWAY = 60  # seconds
+ASYMMETRIC = frozenset(
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+)
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenIdProvider:
+    """One provider, by its issuer; every endpoint comes from discovery."""
+
+    http: httpx.AsyncClient
+    issuer: str
+    client_id: str
+    client_secret: str
+    redirect_uri: str
+    clock: Clock
+    _metadata: dict[str, Any] | None = None
+    _metadata_at: float = field(default=0.0)
+    _keys: KeySet | None = None
+    _keys_at: float = field(default=0.0)
+
+    async def authorization_url(self, login: LoginUnderWay, *, hint: str | None) -> str:
+        """Return where to send the browser: code flow, PKCE S256, state, nonce."""
+        metadata = await self._discovery()
+        query = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "scope": SCOPES,
+            "state": login.state,
+            "nonce": login.nonce,
+            "code_challenge": create_s256_code_challenge(login.verifier),
+            "code_challenge_method": "S256",
+        }
+        if hint is not None:
+            query["login_hint"] = hint
+        return f"{metadata['authorization_endpoint']}?{urlencode(query)}"
+
+    async def identity(self, code: str, login: LoginUnderWay, issuer: str | None) -> Identity:
+        """Swap the code, verify the ID token, ask userinfo, compare. Raises LoginFailed."""
+        metadata = await self._discovery()
+        promised = metadata.get("authorization_response_iss_parameter_supported") is True
+        if issuer != self.issuer and (issuer is not None or promised):
+            raise LoginFailed("issuer_mixed_up", "The answer came from another login provider.")
+        tokens = await self._tokens(metadata, code, login)
+        claims = await self._verified(metadata, str(tokens.get("id_token", "")), login.nonce)
+        _check_at_hash(claims, str(tokens.get("access_token", "")))
+        userinfo = await self._json(
+            "GET",
+            metadata["userinfo_endpoint"],
+            headers={"authorization": f"Bearer {tokens.get('access_token', '')}"},
+        )
+        if not isinstance(userinfo, dict) or userinfo.get("sub") != claims["sub"]:
+            raise LoginFailed("userinfo_mismatch", "The login provider contradicts itself.")
+        return identity_of(self.issuer, userinfo)
+
+    async def _discovery(self) -> dict[str, Any]:
+        if self._metadata is None or time.monotonic() - self._metadata_at > KEEP_SECONDS:
+            address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
+            try:
+                found = await self._json("GET", address)
+            except LoginFailed:
+                if self._metadata is None:
+                    raise
+                return self._metadata  # an hour old is better than none
+            if not isinstance(found, dict) or found.get("issuer") != self.issuer:
+                raise LoginFailed(
+                    "issuer_mismatch", "The login provider does not say who it is.", status=502
+                )
+            if not all(isinstance(found.get(name), str) for name in ENDPOINTS):
+                raise LoginFailed(
+                    "provider_incomplete",
+                    "The login provider's document is incomplete.",
+                    status=502,
+                )
+            self._metadata, self._metadata_at = found, time.monotonic()
+        return self._metadata
+
+    async def _tokens(
+        self, metadata: dict[str, Any], code: str, login: LoginUnderWay
+    ) -> dict[str, Any]:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "code_verifier": login.verifier,
+        }
+        answer = await self._json(
+            "POST",
+            metadata["token_endpoint"],
+            data=form,
+            auth=httpx.BasicAuth(self.client_id, self.client_secret),
+        )
+        if not isinstance(answer, dict):
+            raise LoginFailed("provider_invalid", "The login provider's answer makes no sense.")
+        return answer
+
+    async def _verified(
+        self, metadata: dict[str, Any], id_token: str, nonce: str
+    ) -> dict[str, Any]:
+        offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+        algorithms = [each for each in offered if each in ASYMMETRIC]
+        token = None
+        for again in (False, True):  # an unknown key: the provider may have rotated
+            try:
+                token = jwt.decode(
+                    id_token, await self._key_set(metadata, again=again), algorithms=algorithms
+                )
+                break
+            except (JoseError, ValueError) as error:
+                if again or not _may_be_rotation(error):
+                    raise _refused(type(error).__name__) from error
+        claims: dict[str, Any] = token.claims if token else {}
+        now = self.clock().timestamp()
+        audience = claims.get("aud")
+        audiences = audience if isinstance(audience, list) else [audience]
+        checks = {
+            "iss": claims.get("iss") == self.issuer,
+            "aud": self.client_id in audiences,
+            "azp": claims.get("azp", self.client_id) == self.client_id
+            and (len(audiences) == 1 or "azp" in claims),
+            "exp": _number(claims.get("exp")) > now - LEEWAY,
+            "iat": 0 < _number(claims.get("iat")) < now + LEEWAY,
+            "nonce": claims.get("nonce") == nonce,
+            "sub": isinstance(claims.get("sub"), str) and bool(claims.get("sub")),
+        }
+        if wrong := [name for name, right in checks.items() if not right]:
+            raise _refused(" ".join(wrong))
+        return claims
+
+    async def _key_set(self, metadata: dict[str, Any], *, again: bool) -> KeySet:
+        if self._keys is None or again or time.monotonic() - self._keys_at > KEEP_SECONDS:
+            found = await self._json("GET", metadata["jwks_uri"])
+            keys = found.get("keys", []) if isinstance(found, dict) else []
+            public = [each for each in keys if each.get("kty") in {"RSA", "EC"}]
+            self._keys = KeySet.import_key_set({"keys": public})
+            self._keys_at = time.monotonic()
+        return self._keys
+
+    async def _json(self, method: str, address: str, **more: Any) -> Any:
+        try:
+            answer = await self.http.request(method, address, follow_redirects=False, **more)
+        except httpx.HTTPError as error:
+            log.warning("login.provider_down", error=type(error).__name__)
+            raise LoginFailed(
+                "provider_down", "The login provider cannot be reached. Try again soon.", status=503
+            ) from error
+        if answer.status_code >= 500:
+            raise LoginFailed(
+                "provider_down", "The login provider has a problem. Try again soon.", status=503
+            )
+        if answer.status_code != 200:
+            raise LoginFailed("provider_refused", "The login provider refused this login.")
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise LoginFailed(
+                "provider_invalid", "The login provider's answer makes no sense.", status=502
+            ) from error
+
+
+def _refused(why: str) -> LoginFailed:
+    log.warning("login.id_token_refused", why=why)
+    return LoginFailed("id_token_refused", "The login provider's answer cannot be trusted.")
+
+
+def _may_be_rotation(error: Exception) -> bool:
+    return type(error).__name__ in {"InvalidKeyIdError", "BadSignatureError", "ValueError"}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def _check_at_hash(claims: dict[str, Any], access_token: str) -> None:
+    """Compare `at_hash` where it was sent (SHA-256 family: all ES256 and RS256 providers)."""
+    if (wanted := claims.get("at_hash")) is None:
+        return
+    half = hashlib.sha256(access_token.encode()).digest()[:16]
+    if base64.urlsafe_b64encode(half).decode("ascii").rstrip("=") != wanted:
+        raise _refused("at_hash")

@@ -1,0 +1,65 @@
+"""Access tokens for Google's services, refreshed beside the loop and ahead of their end."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import google.auth.exceptions
+import google.auth.transport.requests
+import requests
+from firebase_admin import credentials
+
+from erasmus_app.errors import SettingsInvalid
+
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+AHEAD = timedelta(minutes=5)
+
+
+class TokenRefused(Exception):
+    """The token service did not give a token, or did not answer."""
+
+
+class AccessTokens:
+    """The tokens of one service account (firebase-admin's and google-auth's credentials)."""
+
+    def __init__(self, path: Path, ca_file: Path | None) -> None:
+        try:
+            certificate = credentials.Certificate(str(path))
+        except (OSError, ValueError) as error:
+            raise SettingsInvalid(f"ERASMUS_APP_FCM_CREDENTIALS: {path}: {error}") from error
+        self.project: str = certificate.project_id
+        self._google: Any = certificate.get_credential().with_scopes([SCOPE])
+        self._session = requests.Session()
+        if ca_file is not None:
+            self._session.verify = str(ca_file)
+        self._session.trust_env = False
+        self._lock = asyncio.Lock()
+
+    async def token(self, *, not_this: str | None = None) -> str:
+        """Return a token that lives for some minutes more, and is not the one refused.
+
+        Raises:
+            TokenRefused: there is none to be had now.
+        """
+        async with self._lock:  # one refresh for all who wait
+            if not self._fresh() or self._google.token == not_this:
+                try:
+                    await asyncio.to_thread(self._refresh)
+                except google.auth.exceptions.GoogleAuthError as error:
+                    raise TokenRefused(type(error).__name__) from error
+            return str(self._google.token)
+
+    def _fresh(self) -> bool:
+        expiry: datetime | None = self._google.expiry
+        if self._google.token is None or expiry is None:
+            return False
+        return expiry.replace(tzinfo=UTC) - datetime.now(UTC) > AHEAD
+
+    def _refresh(self) -> None:
+        request = google.auth.transport.requests.Request(self._session)  # type: ignore[no-untyped-call]
+        self._google.refresh(request)
+
+    def close(self) -> None:
+        """Close the session."""
+        self._session.close()

@@ -1,0 +1,184 @@
+"""Firebase Cloud Messaging, HTTP v1.
+
+firebase-admin makes and checks the messages and reads the credentials; the transport is ours.
+What each answer means is the table of docs/decisions/0004.
+"""
+
+import contextlib
+import warnings
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from firebase_admin import messaging
+
+from erasmus_app.kit.clock import Clock
+from erasmus_app.notifications.models import Urgency
+from erasmus_app.notifications.ports import Outcome, Push, PushResult
+from erasmus_app.push.credentials import AccessTokens, TokenRefused
+from erasmus_app.push.http2 import Answer, Http2Transport, NoAnswer
+
+LONGEST_TTL = 4 * 7 * 86400  # seconds, FCM's limit
+LONGEST_WAIT = 3600.0  # an absurd Retry-After is cut to this
+QUOTA_WAIT = 60.0  # FCM asks for at least a minute where it names no time
+
+_BY_CODE = {
+    "UNREGISTERED": Outcome.DEVICE_GONE,
+    "SENDER_ID_MISMATCH": Outcome.DEVICE_GONE,
+    "QUOTA_EXCEEDED": Outcome.LANE_DOWN,
+    "THIRD_PARTY_AUTH_ERROR": Outcome.LANE_DOWN,
+    "UNAVAILABLE": Outcome.TRY_AGAIN,
+    "INTERNAL": Outcome.TRY_AGAIN,
+}
+_BY_STATUS = {
+    HTTPStatus.UNAUTHORIZED: Outcome.LANE_DOWN,
+    HTTPStatus.FORBIDDEN: Outcome.LANE_DOWN,
+    HTTPStatus.NOT_FOUND: Outcome.LANE_DOWN,  # without FCM's own code it is the project, not a phone
+    HTTPStatus.TOO_MANY_REQUESTS: Outcome.LANE_DOWN,
+}
+
+
+class FcmSender:
+    """Sends pushes through FCM, one message a request (there is no batch endpoint any more)."""
+
+    def __init__(self, transport: Http2Transport, tokens: AccessTokens, clock: Clock) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._clock = clock
+        self._path = f"/v1/projects/{tokens.project}/messages:send"
+        self._closed_until: datetime | None = None  # the whole lane waits
+
+    async def send(self, push: Push) -> PushResult:
+        """Send one. Every answer, and none, is an outcome."""
+        now = self._clock()
+        if self._closed_until is not None and now < self._closed_until:
+            wait = (self._closed_until - now).total_seconds()
+            return PushResult(outcome=Outcome.LANE_DOWN, code="LANE_CLOSED", retry_after=wait)
+        try:
+            body = message_of(push, now)
+        except ValueError as error:  # firebase-admin's own check
+            return PushResult(
+                outcome=Outcome.REJECTED, code=f"INVALID_MESSAGE {type(error).__name__}"
+            )
+        try:
+            token = await self._tokens.token()
+            answer = await self._post(body, token)
+            if answer.status == HTTPStatus.UNAUTHORIZED and error_code(answer) is None:
+                answer = await self._post(body, await self._tokens.token(not_this=token))
+        except TokenRefused:
+            return PushResult(outcome=Outcome.LANE_DOWN, code="TOKEN_REFUSED")
+        except NoAnswer:
+            return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
+        result = result_of(answer, now)
+        if result.code == "QUOTA_EXCEEDED" and result.retry_after is not None:
+            self._closed_until = datetime.fromtimestamp(now.timestamp() + result.retry_after, UTC)
+        return result
+
+    async def _post(self, body: bytes, token: str) -> Answer:
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        return await self._transport.post(self._path, headers, body)
+
+
+def message_of(push: Push, now: datetime) -> bytes:
+    """Write the request's body. Raises ValueError for what firebase-admin does not let pass."""
+    seconds = int(min(max((push.expires_at - now).total_seconds(), 0), LONGEST_TTL))
+    high = push.urgency is Urgency.HIGH
+    target: dict[str, Any] = {push.target_kind: push.target}
+    with warnings.catch_warnings():
+        if push.target_kind == "token":  # deprecated by Google, and still what many apps have
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="firebase_admin")
+            warnings.filterwarnings("ignore", message=".*token.*", category=DeprecationWarning)
+        message = messaging.Message(
+            **target,
+            notification=messaging.Notification(title=push.title, body=push.body),
+            data=push.data,
+            android=messaging.AndroidConfig(
+                collapse_key=push.message_id,
+                priority="high" if high else "normal",
+                ttl=seconds,
+                notification=messaging.AndroidNotification(tag=push.message_id),
+            ),
+            apns=messaging.APNSConfig(
+                headers={
+                    "apns-collapse-id": push.message_id,
+                    "apns-priority": "10" if high else "5",
+                    "apns-expiration": str(int(push.expires_at.timestamp())),
+                },
+                payload=messaging.APNSPayload(
+                    aps=messaging.Aps(thread_id=push.data.get("mobility"))
+                ),
+            ),
+            webpush=messaging.WebpushConfig(
+                headers={
+                    "TTL": str(seconds),
+                    "Urgency": "high" if high else "normal",
+                    "Topic": push.message_id.replace("-", "")[:32],
+                }
+            ),
+        )
+        return b'{"message":%s}' % str(message).encode()
+
+
+def error_code(answer: Answer) -> str | None:
+    """Return FCM's own error code, where the answer carries one."""
+    with contextlib.suppress(msgspec.DecodeError, AttributeError, TypeError):
+        error = msgspec.json.decode(answer.body)["error"] if answer.body else {}
+        for detail in error.get("details", ()):
+            if str(detail.get("@type", "")).endswith("google.firebase.fcm.v1.FcmError"):
+                return str(detail.get("errorCode"))
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            return str(error.get("status")) if error.get("status") else None
+    return None
+
+
+def result_of(answer: Answer, now: datetime) -> PushResult:
+    """Tell what an answer means for the delivery."""
+    if answer.status == HTTPStatus.OK:
+        name = None
+        with contextlib.suppress(msgspec.DecodeError, KeyError, TypeError):
+            name = str(msgspec.json.decode(answer.body)["name"])
+        return PushResult(outcome=Outcome.ACCEPTED, provider_id=name)
+    code = error_code(answer)
+    wait = _retry_after(answer, now)
+    if answer.status == HTTPStatus.BAD_REQUEST:
+        gone = _names_the_target(answer)
+        outcome = Outcome.DEVICE_GONE if gone else Outcome.REJECTED
+        return PushResult(outcome=outcome, code=code or "INVALID_ARGUMENT")
+    if code == "QUOTA_EXCEEDED" or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return PushResult(
+            outcome=Outcome.LANE_DOWN, code="QUOTA_EXCEEDED", retry_after=wait or QUOTA_WAIT
+        )
+    outcome = _BY_CODE.get(code or "") or _BY_STATUS.get(
+        HTTPStatus(answer.status) if answer.status in _STATUSES else HTTPStatus.IM_A_TEAPOT,
+        Outcome.TRY_AGAIN if answer.status >= 500 or answer.status == 0 else Outcome.REJECTED,
+    )
+    return PushResult(outcome=outcome, code=code or f"HTTP_{answer.status}", retry_after=wait)
+
+
+_STATUSES = {each.value for each in HTTPStatus}
+
+
+def _names_the_target(answer: Answer) -> bool:
+    """Whether a 400 blames the registration rather than our message."""
+    with contextlib.suppress(msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        for detail in msgspec.json.decode(answer.body)["error"].get("details", ()):
+            for violation in detail.get("fieldViolations", ()):
+                if violation.get("field") in {"message.token", "message.fid"}:
+                    return True
+    return False
+
+
+def _retry_after(answer: Answer, now: datetime) -> float | None:
+    """Read Retry-After, seconds or a date; an absurd one is cut."""
+    value = answer.headers.get("retry-after", "").strip()
+    seconds: float | None = None
+    if value.isdigit():
+        seconds = float(value[:9])
+    elif value:
+        with contextlib.suppress(ValueError, TypeError, IndexError):
+            moment = parsedate_to_datetime(value)
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            seconds = (aware - now).total_seconds()
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)

@@ -1,0 +1,227 @@
+"""An HTTP/2 client for one origin: many requests side by side on one connection.
+
+`h2` speaks the protocol, this module moves the bytes. It exists since firebase-admin cannot be
+pointed at another address, and since httpx costs ten times the time per message (STACK's figures
+are in docs/decisions/0004).
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import msgspec
+
+LARGEST_ANSWER = 65_536  # bytes
+STREAMS_UNTIL_TOLD = 100
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class NoAnswer(Exception):
+    """The connection broke, or time ran out: whether the request was processed is not known."""
+
+
+class NotProcessed(NoAnswer):
+    """The server said that it did not process the request: it may be sent again at once."""
+
+
+class _Stream:
+    """One request under way."""
+
+    __slots__ = ("body", "done", "headers", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+        self.done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection until it ends or the server sends it away."""
+
+    def __init__(self) -> None:
+        config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+        self.h2 = h2.connection.H2Connection(config)
+        self.streams: dict[int, _Stream] = {}
+        self.open = True  # takes new requests
+        self.most = STREAMS_UNTIL_TOLD
+        self.room = asyncio.Condition()
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.h2.initiate_connection()
+        self._flush()
+
+    def request(self, headers: list[tuple[str, str]], body: bytes) -> _Stream:
+        number = self.h2.get_next_available_stream_id()
+        stream = self.streams[number] = _Stream()
+        self.h2.send_headers(number, headers)
+        self.h2.send_data(number, body, end_stream=True)
+        self._flush()
+        return stream
+
+    def fits(self, body: bytes) -> bool:
+        """Whether the server has room for one more request of this size."""
+        frame = self.h2.max_outbound_frame_size
+        window = self.h2.outbound_flow_control_window
+        return len(self.streams) < self.most and len(body) <= min(frame, window)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            events = self.h2.receive_data(data)
+        except h2.exceptions.ProtocolError:
+            self._end(NoAnswer("protocol error"))
+            return
+        for event in events:
+            self._on(event)
+        self._flush()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._end(NoAnswer("connection lost"))
+
+    def _on(self, event: h2.events.Event) -> None:
+        if isinstance(event, h2.events.ResponseReceived):
+            if (stream := self.streams.get(event.stream_id)) is not None:
+                stream.headers = {str(name): str(value) for name, value in event.headers or ()}
+                stream.status = int(stream.headers.pop(":status", "0"))
+        elif isinstance(event, h2.events.DataReceived):
+            self.h2.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+            if (stream := self.streams.get(event.stream_id)) is not None:
+                stream.body += event.data or b""
+                if len(stream.body) > LARGEST_ANSWER:
+                    self._finish(event.stream_id, NoAnswer("answer too large"))
+        elif isinstance(event, h2.events.StreamEnded):
+            self._finish(event.stream_id, None)
+        elif isinstance(event, h2.events.StreamReset):
+            refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
+            self._finish(event.stream_id, NotProcessed() if refused else NoAnswer("reset"))
+        elif isinstance(event, h2.events.ConnectionTerminated):
+            self.open = False
+            last = event.last_stream_id or 0
+            for number in [each for each in self.streams if each > last]:
+                self._finish(number, NotProcessed())
+            self._close_when_idle()
+        elif isinstance(event, h2.events.RemoteSettingsChanged):
+            self.most = self.h2.remote_settings.max_concurrent_streams
+        self._wake()
+
+    def _finish(self, number: int, error: NoAnswer | None) -> None:
+        stream = self.streams.pop(number, None)
+        if stream is None or stream.done.done():
+            return
+        if error is not None:
+            stream.done.set_exception(error)
+        else:
+            answer = Answer(status=stream.status, headers=stream.headers, body=bytes(stream.body))
+            stream.done.set_result(answer)
+        self._wake()
+        self._close_when_idle()
+
+    def _end(self, error: NoAnswer) -> None:
+        self.open = False
+        for number in list(self.streams):
+            self._finish(number, error)
+        if self.transport is not None:
+            self.transport.close()
+        self._wake()
+
+    def _close_when_idle(self) -> None:
+        if not self.open and not self.streams and self.transport is not None:
+            self.transport.close()
+
+    def _flush(self) -> None:
+        if self.transport is not None and (data := self.h2.data_to_send()):
+            self.transport.write(data)
+
+    def _wake(self) -> None:
+        async def wake() -> None:
+            async with self.room:
+                self.room.notify_all()
+
+        with contextlib.suppress(RuntimeError):  # the loop is closing
+            task = asyncio.get_running_loop().create_task(wake())
+            task.add_done_callback(lambda _: None)
+
+    def close(self) -> None:
+        """End the connection; what is under way is not waited for."""
+        if self.open:
+            with contextlib.suppress(h2.exceptions.ProtocolError):
+                self.h2.close_connection()
+                self._flush()
+        self._end(NoAnswer("closed"))
+
+
+class Http2Transport:
+    """Posts to one https origin; connects when needed, and again when sent away."""
+
+    def __init__(self, origin: str, context: ssl.SSLContext, *, seconds: float = 10.0) -> None:
+        parts = urlsplit(origin)
+        self._host, self._port = parts.hostname or "", parts.port or 443
+        self._authority = parts.netloc
+        self._context = context
+        self._context.set_alpn_protocols(["h2"])
+        self._seconds = seconds
+        self._connection: _Connection | None = None
+        self._connecting = asyncio.Lock()
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Post, and return the whole answer.
+
+        Raises:
+            NoAnswer: the connection broke or time ran out; the outcome is unknown.
+        """
+        lines = [
+            (":method", "POST"),
+            (":scheme", "https"),
+            (":authority", self._authority),
+            (":path", path),
+            ("content-length", str(len(body))),
+            *((name.lower(), value) for name, value in headers.items()),
+        ]
+        try:
+            async with asyncio.timeout(self._seconds):
+                for _ in range(3):  # not processed: the same on a new connection
+                    with contextlib.suppress(NotProcessed):
+                        return await self._send(lines, body)
+        except TimeoutError as error:
+            raise NoAnswer(f"no answer in {self._seconds:.0f} s") from error
+        except (OSError, ssl.SSLError) as error:
+            raise NoAnswer(type(error).__name__) from error
+        raise NoAnswer("sent away three times")
+
+    async def _send(self, lines: list[tuple[str, str]], body: bytes) -> Answer:
+        connection = await self._connected()
+        async with connection.room:
+            await connection.room.wait_for(lambda: not connection.open or connection.fits(body))
+        if not connection.open:
+            raise NotProcessed
+        return await connection.request(lines, body).done
+
+    async def _connected(self) -> _Connection:
+        async with self._connecting:
+            if self._connection is None or not self._connection.open:
+                _, self._connection = await asyncio.get_running_loop().create_connection(
+                    _Connection, self._host, self._port, ssl=self._context
+                )
+            return self._connection
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._connection is not None:
+            self._connection.close()

@@ -1,0 +1,180 @@
+"""Accounts and their sessions in PostgreSQL."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from erasmus_app.identity.claims import Identity
+from erasmus_app.identity.esi import esi_key
+from erasmus_app.identity.models import REFRESH_LIFETIME, Account, Session
+from erasmus_app.ids import AccountId, HeiId
+from erasmus_app.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTable:
+    """All accounts."""
+
+    database: Database
+
+    async def signed_in(self, identity: Identity, language: str) -> AccountId:
+        """Find or make the account; note its ESIs; let it see every person who has one of them."""
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                "select pg_advisory_xact_lock(hashtextextended($1, 0))",
+                f"identity {identity.issuer} {identity.subject}",
+            )
+            account = await self._account_of(connection, identity, language)
+            keys = [esi_key(each) for each in identity.esis]
+            await connection.execute(
+                "update account_esi set current = false where account_id = $1 and esi_key <> all($2)",
+                account,
+                keys,
+            )
+            for esi in identity.esis:
+                await connection.execute(
+                    """insert into account_esi (account_id, esi_key, esi) values ($1, $2, $3)
+                       on conflict (account_id, esi_key)
+                       do update set current = true, last_seen_at = now()""",
+                    account,
+                    esi_key(esi),
+                    esi,
+                )
+            await connection.execute(
+                """insert into account_person (account_id, tenant, person_id)
+                   select $1, tenant, person_id from person_esi where esi_key = any($2)
+                   on conflict do nothing""",
+                account,
+                keys,
+            )
+        return AccountId(account)
+
+    async def _account_of(
+        self, connection: asyncpg.Connection, identity: Identity, language: str
+    ) -> UUID:
+        account: UUID | None = await connection.fetchval(
+            "select account_id from account_identity where issuer = $1 and subject = $2",
+            identity.issuer,
+            identity.subject,
+        )
+        if account is None:
+            account = await connection.fetchval(
+                "insert into account (language) values ($1) returning account_id", language
+            )
+        await connection.execute(
+            """insert into account_identity
+                   (issuer, subject, account_id, home_hei_ids, affiliations)
+               values ($1, $2, $3, $4, $5)
+               on conflict (issuer, subject) do update set home_hei_ids = excluded.home_hei_ids,
+                   affiliations = excluded.affiliations, last_login_at = now()""",
+            identity.issuer,
+            identity.subject,
+            account,
+            list(identity.home_hei_ids),
+            list(identity.affiliations),
+        )
+        await connection.execute(
+            """update account set display_name = $2, email = $3, last_login_at = now()
+               where account_id = $1""",
+            account,
+            identity.display_name,
+            identity.email,
+        )
+        assert account is not None
+        return account
+
+    async def account(self, account: AccountId) -> Account | None:
+        """Return an account with what its latest identity said."""
+        row = await self.database.fetchrow(
+            """select account_id, language, zone, display_name, home_hei_ids, affiliations,
+                   exists (select 1 from account_esi e where e.account_id = account.account_id
+                       and current) as has_esi
+               from account join account_identity using (account_id)
+               where account_id = $1 order by account_identity.last_login_at desc limit 1""",
+            account,
+        )
+        if row is None:
+            return None
+        return Account(
+            account_id=AccountId(row["account_id"]),
+            language=row["language"],
+            zone=row["zone"],
+            display_name=row["display_name"],
+            home_hei_ids=tuple(HeiId(each) for each in row["home_hei_ids"]),
+            affiliations=tuple(row["affiliations"]),
+            has_esi=row["has_esi"],
+        )
+
+    async def open_session(
+        self, account: AccountId, kind: str, secret: bytes, expires_at: datetime
+    ) -> UUID:
+        """Open a session whose secret has this SHA-256."""
+        session: UUID = await self.database.fetchval(
+            """insert into session (account_id, kind, refresh_sha256, expires_at)
+               values ($1, $2, $3, $4) returning session_id""",
+            account,
+            kind,
+            secret,
+            expires_at,
+        )
+        return session
+
+    async def rotate(self, old: bytes, new: bytes, now: datetime) -> Session | None:
+        """Swap a refresh token's hash. One that was swapped before ends its session (RFC 9700)."""
+        row = await self.database.fetchrow(
+            """update session set refresh_sha256 = $2, previous_refresh_sha256 = $1,
+                   refreshed_at = $3
+               where refresh_sha256 = $1 and kind = 'app' and revoked_at is null
+                   and expires_at > $3 and refreshed_at > $4
+               returning account_id, session_id, expires_at""",
+            old,
+            new,
+            now,
+            now - REFRESH_LIFETIME,
+        )
+        if row is None:
+            await self.database.execute(
+                """update session set revoked_at = $2
+                   where previous_refresh_sha256 = $1 and revoked_at is null""",
+                old,
+                now,
+            )
+            return None
+        return _session(row)
+
+    async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
+        """Return the browser session with this hash."""
+        row = await self.database.fetchrow(
+            """select account_id, session_id, expires_at from session
+               where refresh_sha256 = $1 and kind = 'browser' and revoked_at is null
+                   and expires_at > $2""",
+            secret,
+            now,
+        )
+        return _session(row) if row else None
+
+    async def revoke(self, session: UUID) -> None:
+        """End a session."""
+        await self.database.execute(
+            "update session set revoked_at = now() where session_id = $1", session
+        )
+
+    async def is_open(self, session: UUID, now: datetime) -> bool:
+        """Return whether a session has been neither ended nor outlived."""
+        found = await self.database.fetchval(
+            """select 1 from session
+               where session_id = $1 and revoked_at is null and expires_at > $2""",
+            session,
+            now,
+        )
+        return found is not None
+
+
+def _session(row: asyncpg.Record) -> Session:
+    return Session(
+        account_id=AccountId(row["account_id"]),
+        session_id=row["session_id"],
+        expires_at=row["expires_at"],
+    )

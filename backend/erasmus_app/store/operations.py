@@ -1,0 +1,60 @@
+"""What an operator asks of a running process: is all well, and how much is there of what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from erasmus_app.store.database import Database, is_current
+from erasmus_app.store.jobs import JobQueue
+
+OLDEST_CATALOGUE = timedelta(hours=25)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsView:
+    """Checks and numbers; nothing in them is personal."""
+
+    database: Database
+    redis: Redis
+    catalogue_age: Callable[[], timedelta | None]
+    queue: JobQueue
+
+    async def checks(self) -> dict[str, str]:
+        """Return what must be well for traffic, each `ok` or what is wrong."""
+        found = {"database": "ok", "migrations": "ok", "redis": "ok", "catalogue": "ok"}
+        try:
+            if not await is_current(self.database):
+                found["migrations"] = "not up to date"
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            found["database"] = found["migrations"] = type(error).__name__
+        try:
+            await self.redis.ping()
+        except (RedisError, OSError) as error:
+            found["redis"] = type(error).__name__
+        age = self.catalogue_age()
+        if age is None or age > OLDEST_CATALOGUE:
+            found["catalogue"] = "none yet" if age is None else "older than 25 hours"
+        return found
+
+    async def numbers(self) -> dict[str, dict[str, float]]:
+        """Return counts by metric and label."""
+        jobs = await self.database.fetch(
+            """select kind || ' ' || case when dead_at is not null then 'dead'
+                   when lease_until > now() then 'running' else 'waiting' end as name, count(*)
+               from job group by 1"""
+        )
+        deliveries = await self.database.fetch("select state, count(*) from delivery group by 1")
+        refusals = await self.database.fetch(
+            "select api || ' ' || reason, sum(times) from refusal group by 1"
+        )
+        age = self.catalogue_age()
+        return {
+            "erasmus_jobs": {row[0]: float(row[1]) for row in jobs},
+            "erasmus_deliveries": {row[0]: float(row[1]) for row in deliveries},
+            "ewp_refusals": {row[0]: float(row[1]) for row in refusals},
+            "ewp_catalogue_age_seconds": {"": age.total_seconds()} if age is not None else {},
+        }

@@ -1,0 +1,286 @@
+"""An EWP host as an ASGI application: several HEIs, each with its own URLs, keys and services.
+
+    /ewp/{hei_id}/manifest.xml     anonymous
+    /ewp/{hei_id}/echo             signed
+    /ewp/{hei_id}/{api}/{major}    and .../get, .../index, .../update
+
+What is served and what the manifest declares come from the same services, so that they never
+drift. Authentication comes first, then the method, then the parameters (guide §2.3). Every answer
+of 4xx and 5xx is an `error-response`, and every answer is signed.
+
+The server underneath must add no `Date` of its own (uvicorn: `date_header=False`): the signature
+covers ours. No content encoding may be added behind us either, as `Digest` is of these bytes.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from ewp.catalogue import Catalogue
+from ewp.errors import (
+    BodyTooLarge,
+    CallerNotAuthenticated,
+    CallerUnknown,
+    MediaTypeNotSupported,
+    MethodNotAllowed,
+    RequestRefused,
+)
+from ewp.host_services import Call, EchoService, Endpoint, Service, UnknownEndpoint, read_form
+from ewp.ids import HeiId
+from ewp.keys import PrivateKey, PublicKey
+from ewp.manifest import Manifest, write_manifest
+from ewp.messages.common import ErrorResponse, write_error_response
+from ewp.signing import IncomingRequest, VerifiedRequest, sign_response, verify_request
+
+LARGEST_BODY = 2_000_000  # bytes; an `update` of a learning agreement has some thousands
+FORM = "application/x-www-form-urlencoded"
+XML = ("text/xml", "application/xml")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _nothing(*_: object) -> None:
+    """Do nothing, where nobody wants to hear."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostedHei:
+    """One HEI as this host serves it."""
+
+    hei_id: HeiId
+    names: Mapping[str, str]  # by language
+    admin_emails: tuple[str, ...]
+    admin_provider: str
+    base_url: str  # https, without a slash at the end; the paths above follow
+    client_keys: tuple[PublicKey, ...]  # those that we call with, for the manifest
+    server_key: PrivateKey  # signs answers
+    services: tuple[Service, ...]
+
+    def manifest(self) -> Manifest:
+        """Declare exactly what is served."""
+        own = f"{self.base_url}/ewp/{self.hei_id}"
+        services = (EchoService(), *self.services)
+        return Manifest(
+            url=f"{own}/manifest.xml",
+            hei_id=self.hei_id,
+            names=self.names,
+            admin_emails=self.admin_emails,
+            admin_provider=self.admin_provider,
+            offers=tuple(each.offer(own) for each in services),
+            client_keys=self.client_keys,
+            server_keys=(self.server_key.public,),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class EwpHost:
+    """The ASGI application."""
+
+    def __init__(
+        self,
+        hosted: Callable[[HeiId], HostedHei | None],
+        catalogue: Callable[[], Catalogue],
+        *,
+        hosts: Collection[str],
+        now: Callable[[], datetime] = _now,
+        refresh_for_unknown_key: Callable[[], Awaitable[object]] = _nothing,
+        on_refusal: Callable[[HeiId, str, str], Awaitable[None]] = _nothing,
+    ) -> None:
+        """Serve the HEIs that `hosted` knows under the names in `hosts` (with and without port).
+
+        `on_refusal(hei_id, api, code)` hears of every refused request; `refresh_for_unknown_key`
+        is asked once before a key counts as unknown, and must limit itself.
+        """
+        self._hosted = hosted
+        self._catalogue = catalogue
+        self._hosts = {each.lower() for each in hosts}
+        self._now = now
+        self._refresh = refresh_for_unknown_key
+        self._on_refusal = on_refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        raw = scope.get("raw_path") or scope["path"].encode("latin-1")
+        query: bytes = scope.get("query_string", b"")
+        target = (raw + b"?" + query if query else raw).decode("latin-1")
+        headers = [(k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in scope["headers"]]
+        hosted, api, rest = self._find(scope["path"])
+        request = IncomingRequest(method=scope["method"], target=target, headers=headers, body=b"")
+        verified: VerifiedRequest | None = None
+        try:
+            if hosted is None:
+                raise UnknownEndpoint("no such HEI here")
+            request = IncomingRequest(
+                method=scope["method"], target=target, headers=headers, body=await _body(receive)
+            )
+            if api == "manifest.xml" and not rest:
+                answer = self._manifest(hosted, request.method)
+            else:
+                endpoint = _endpoint(hosted, api, rest)
+                verified = await self._caller(request, endpoint)
+                answer = await self._call(hosted, endpoint, request, verified, query)
+        except RequestRefused as error:
+            answer = _refusal(error)
+            log.info("ewp.refused", api=api, code=error.code, status=error.status)
+            if hosted is not None:
+                await self._on_refusal(hosted.hei_id, api, error.code)
+        except Exception as error:
+            log.exception("ewp.failed", api=api, error=type(error).__name__)
+            message = ErrorResponse(developer_message="an error of ours; please try again later")
+            answer = _Answer(500, write_error_response(message))
+        await self._send(send, hosted, request, verified, answer)
+
+    def _find(self, path: str) -> tuple[HostedHei | None, str, tuple[str, ...]]:
+        parts = path.strip("/").split("/")
+        if len(parts) < 3 or parts[0] != "ewp":
+            return None, "", ()
+        return self._hosted(HeiId(parts[1])), parts[2], tuple(parts[3:])
+
+    def _manifest(self, hosted: HostedHei, method: str) -> _Answer:
+        if method not in {"GET", "HEAD"}:
+            raise MethodNotAllowed("the manifest takes GET only")
+        body = write_manifest(hosted.manifest())
+        return _Answer(200, body, (("Cache-Control", "max-age=300"),))
+
+    async def _caller(self, request: IncomingRequest, endpoint: Endpoint) -> VerifiedRequest | None:
+        """Authenticate. None: an anonymous caller, where public data allow one."""
+        try:
+            return self._verify(request)
+        except CallerNotAuthenticated:
+            signed = any(name == "authorization" for name, _ in request.headers)
+            if endpoint.anonymous and not signed:
+                return None
+            raise
+        except CallerUnknown:
+            await self._refresh()
+            return self._verify(request)
+
+    def _verify(self, request: IncomingRequest) -> VerifiedRequest:
+        return verify_request(
+            request, key_of=self._catalogue().client_key, now=self._now(), hosts=self._hosts
+        )
+
+    async def _call(
+        self,
+        hosted: HostedHei,
+        endpoint: Endpoint,
+        request: IncomingRequest,
+        verified: VerifiedRequest | None,
+        query: bytes,
+    ) -> _Answer:
+        if request.method not in endpoint.methods:
+            raise MethodNotAllowed(f"takes {' and '.join(sorted(endpoint.methods))} only")
+        parameters: tuple[tuple[str, str], ...] = ()
+        if request.method == "GET":
+            parameters = read_form(query)
+        else:
+            kind = dict(request.headers).get("content-type", "").partition(";")[0].strip().lower()
+            wanted = XML if endpoint.takes_xml else (FORM,)
+            if kind not in wanted and (request.body or kind):
+                raise MediaTypeNotSupported(f"Content-Type: {' or '.join(wanted)} is wanted")
+            if not endpoint.takes_xml:
+                parameters = read_form(request.body)
+        callers = self._catalogue().heis_of_client_key(verified.key_id) if verified else frozenset()
+        call = Call(hei_id=hosted.hei_id, callers=callers, parameters=parameters, body=request.body)
+        return _Answer(200, await endpoint.handle(call))
+
+    async def _send(
+        self,
+        send: Send,
+        hosted: HostedHei | None,
+        request: IncomingRequest,
+        verified: VerifiedRequest | None,
+        answer: _Answer,
+    ) -> None:
+        plain = {"Content-Type": "application/xml; charset=utf-8"} | dict(answer.headers)
+        if hosted is not None:
+            given = dict(request.headers)
+            headers = sign_response(
+                hosted.server_key,
+                headers=plain,
+                body=answer.body,
+                now=self._now(),
+                request_id=given.get("x-request-id"),
+                request_signature=verified.signature if verified else _bare_signature(given),
+            )
+        else:
+            headers = plain
+        headers["Content-Length"] = str(len(answer.body))
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [
+                    (name.lower().encode(), value.encode("latin-1"))
+                    for name, value in headers.items()
+                ],
+            }
+        )
+        body = b"" if request.method == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+
+def _endpoint(hosted: HostedHei, api: str, rest: tuple[str, ...]) -> Endpoint:
+    if api == "echo" and not rest:
+        return EchoService().endpoints[""]
+    if rest:
+        for service in hosted.services:
+            if service.api == api and str(service.major) == rest[0] and len(rest) <= 2:
+                found = service.endpoints.get(rest[1] if len(rest) > 1 else "")
+                if found is not None:
+                    return found
+    raise UnknownEndpoint("no such endpoint here")
+
+
+def _bare_signature(headers: Mapping[str, str]) -> str | None:
+    """Return the request's signature for an answer that refuses it; None where there is none."""
+    value = headers.get("authorization", "")
+    _, found, rest = value.partition('signature="')
+    return rest.partition('"')[0] if found else None
+
+
+def _refusal(error: RequestRefused) -> _Answer:
+    headers: tuple[tuple[str, str], ...] = ()
+    if error.status == 401:
+        headers = (("WWW-Authenticate", 'Signature realm="EWP"'), ("Want-Digest", "SHA-256"))
+    message = ErrorResponse(developer_message=str(error) or error.code)
+    return _Answer(error.status, write_error_response(message), headers)
+
+
+async def _body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestRefused("the connection ended within the body")
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            raise BodyTooLarge(f"a body has at most {LARGEST_BODY} bytes")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def host_names(base_url: str) -> frozenset[str]:
+    """Return the names that strangers put into `Host` for a URL: with and without its port."""
+    parts = urlsplit(base_url)
+    return frozenset({parts.netloc.lower(), (parts.hostname or "").lower()})

@@ -1,0 +1,475 @@
+"""The APIs that a host can serve, each over a small protocol for its store.
+
+A provider returns what is there; who may see it is decided here, by the rules of each API (guide
+§3.3, §4). The rules for parameters are the same for all: repeated where one is allowed, missing,
+or too many → 400; unknown ids → silence; unknown parameters → ignored.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ewp.errors import MessageInvalid, RequestRefused, XmlRefused
+from ewp.ids import HeiId, OmobilityId
+from ewp.manifest import Offer
+from ewp.messages import cnr, echo, factsheet, imobilities, institutions, omobilities, omobility_las
+from ewp.messages.common import Text
+
+GET_POST = frozenset({"GET", "POST"})
+POST = frozenset({"POST"})
+T = TypeVar("T")
+
+_YEAR = re.compile(r"[0-9]{4}/[0-9]{4}")
+
+
+class UnknownEndpoint(RequestRefused):
+    """A path that this host does not serve."""
+
+    code = "unknown_endpoint"
+    status = 404
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One authenticated call: the addressed HEI, the caller's HEIs, the parameters, the body."""
+
+    hei_id: HeiId
+    callers: frozenset[HeiId]  # empty: anonymous, or a key that covers nothing
+    parameters: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every value of a repeatable parameter."""
+        return tuple(value for key, value in self.parameters if key == name)
+
+    def one(self, name: str) -> str | None:
+        """Return a parameter that may stand once. Raises RequestRefused where it is repeated."""
+        found = self.all(name)
+        if len(found) > 1:
+            raise RequestRefused(f"{name}: may be given once, not {len(found)} times")
+        return found[0] if found else None
+
+    def needed(self, name: str) -> str:
+        """Return a parameter that must stand once. Raises RequestRefused."""
+        value = self.one(name)
+        if not value:
+            raise RequestRefused(f"{name}: is required")
+        return value
+
+    def ids(self, name: str, most: int) -> tuple[str, ...]:
+        """Return one to `most` ids, counted as they stand there. Raises RequestRefused."""
+        found = self.all(name)
+        if not found or not all(found):
+            raise RequestRefused(f"{name}: is required")
+        if len(found) > most:
+            raise RequestRefused(f"{name}: {len(found)} values, limit is {most}")
+        return tuple(dict.fromkeys(found))
+
+    def addressed(self, name: str) -> None:
+        """Check the older APIs' parameter for the asked HEI. Raises RequestRefused."""
+        if self.needed(name).lower() != self.hei_id:
+            raise RequestRefused(f"{name}: not an HEI of this endpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One URL of a service."""
+
+    methods: frozenset[str]
+    handle: Callable[[Call], Awaitable[bytes]]
+    takes_xml: bool = False
+    anonymous: bool = False
+
+
+class Service(Protocol):
+    """One API in one major version: its endpoints, and how the manifest declares them."""
+
+    @property
+    def api(self) -> str:
+        """The manifest's element."""
+
+    @property
+    def major(self) -> int:
+        """The major version."""
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Endpoints by the last part of their path; the empty one is the API's own."""
+
+    def offer(self, base: str) -> Offer:
+        """Declare it for the manifest; `base` is the HEI's own address."""
+
+
+def read_form(data: bytes) -> tuple[tuple[str, str], ...]:
+    """Read a query or a form. Raises RequestRefused for what is no UTF-8."""
+    try:
+        pairs = parse_qsl(
+            data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000
+        )
+    except ValueError as error:
+        raise RequestRefused("parameters: not a form in UTF-8") from error
+    return tuple(pairs)
+
+
+def moment(call: Call, name: str) -> datetime | None:
+    """Read an optional `xs:dateTime` with a zone. Raises RequestRefused."""
+    value = call.one(name)
+    if value is None:
+        return None
+    try:
+        read = datetime.fromisoformat(value)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None or "T" not in value:
+        raise RequestRefused(f"{name}: must be a date and time with a zone")
+    return read
+
+
+def academic_year(call: Call) -> str | None:
+    """Read the optional `receiving_academic_year_id`. Raises RequestRefused."""
+    value = call.one("receiving_academic_year_id")
+    if value is not None and _YEAR.fullmatch(value) is None:
+        raise RequestRefused("receiving_academic_year_id: must be YYYY/YYYY")
+    return value
+
+
+class EchoService:
+    """Echo 2 (guide §1.4)."""
+
+    api, major = "echo", 2
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """One URL, GET and POST."""
+        return {"": Endpoint(GET_POST, self._echo)}
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        children = (("url", f"{base}/echo"),)
+        return Offer(api="echo", version="2.0.1", major=2, children=children)
+
+    async def _echo(self, call: Call) -> bytes:
+        answer = echo.EchoResponse(hei_ids=tuple(sorted(call.callers)), echoes=call.all("echo"))
+        return echo.write_response(answer)
+
+
+class CnrReceiver(Protocol):
+    """Hears that something has changed."""
+
+    async def changed(
+        self, api: str, hei_id: HeiId, callers: frozenset[HeiId], ids: Sequence[OmobilityId]
+    ) -> None:
+        """Note it and return at once. `callers` cover nothing where the caller has no right."""
+
+
+_CNR_VERSIONS = {
+    ("omobility-cnr", 1): ("1.0.0", "sending_hei_id"),
+    ("omobility-cnr", 2): ("2.0.0", None),
+    ("imobility-cnr", 1): ("1.0.0", "receiving_hei_id"),
+    ("imobility-cnr", 2): ("2.0.0", None),
+    ("omobility-la-cnr", 1): ("1.1.0", "sending_hei_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CnrService:
+    """A receiver of change notifications (guide §3.4, §4.3 to §4.5)."""
+
+    api: str
+    major: int
+    receiver: CnrReceiver
+    most: int = 20
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """One URL, POST only."""
+        return {"": Endpoint(POST, self._changed)}
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        return Offer(
+            api=self.api,
+            version=_CNR_VERSIONS[self.api, self.major][0],
+            major=self.major,
+            children=(
+                ("url", f"{base}/{self.api}/{self.major}"),
+                ("max-omobility-ids", str(self.most)),
+            ),
+        )
+
+    async def _changed(self, call: Call) -> bytes:
+        _, master = _CNR_VERSIONS[self.api, self.major]
+        callers = call.callers
+        if master is not None:  # the older APIs name the HEI that masters the object
+            callers &= {HeiId(call.needed(master).lower())}
+        ids = [OmobilityId(each) for each in call.ids("omobility_id", self.most)]
+        await self.receiver.changed(self.api, call.hei_id, callers, ids)
+        return cnr.write_cnr_response(self.api, self.major)
+
+
+class OmobilitiesProvider(Protocol):
+    """The nominations that an HEI sends."""
+
+    async def nominations(
+        self, major: int, ids: Sequence[OmobilityId] | None, modified_since: datetime | None
+    ) -> Sequence[omobilities.StudentMobility]:
+        """Return those with these ids, or all; changed since, where that is said."""
+
+    async def decide(
+        self, caller: frozenset[HeiId], request: omobilities.UpdateRequest
+    ) -> Sequence[Text]:
+        """Take R's decision (3 only). Raises EditConflict, RequestRefused."""
+
+
+def _ends(mobility: omobilities.StudentMobility) -> tuple[HeiId, HeiId, str]:
+    if isinstance(mobility, omobilities.StudentMobilityV3):
+        content = mobility.nomination
+        year = content.receiving_academic_year_id
+        return content.sending_hei.hei_id, content.receiving_hei.hei_id, year
+    year = mobility.receiving_academic_year_id
+    return mobility.sending_hei.hei_id, mobility.receiving_hei.hei_id, year
+
+
+@dataclass(frozen=True, slots=True)
+class OmobilitiesService:
+    """Outgoing mobilities 2 or 3 (guide §4.2): R of each mobility and S itself are let in."""
+
+    major: int
+    provider: OmobilitiesProvider
+    most: int = 10
+    api: str = "omobilities"
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Get and index; update since version 3."""
+        found = {"get": Endpoint(GET_POST, self._get), "index": Endpoint(GET_POST, self._index)}
+        if self.major >= 3:
+            found["update"] = Endpoint(POST, self._update, takes_xml=True)
+        return found
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        own = f"{base}/{self.api}/{self.major}"
+        children = [("get-url", f"{own}/get"), ("index-url", f"{own}/index")]
+        if self.major >= 3:
+            children.append(("update-url", f"{own}/update"))
+        children.append(("max-omobility-ids", str(self.most)))
+        version = "3.0.0" if self.major >= 3 else "2.0.0"
+        return Offer(api=self.api, version=version, major=self.major, children=tuple(children))
+
+    async def _get(self, call: Call) -> bytes:
+        if self.major < 3:
+            call.addressed("sending_hei_id")
+        ids = [OmobilityId(each) for each in call.ids("omobility_id", self.most)]
+        found = await self.provider.nominations(self.major, ids, None)
+        seen = [each for each in found if set(_ends(each)[:2]) & call.callers]
+        return omobilities.write_get_response(seen, major=self.major)
+
+    async def _index(self, call: Call) -> bytes:
+        receiving: set[str] = set()
+        if self.major < 3:
+            call.addressed("sending_hei_id")
+            receiving = {each.lower() for each in call.all("receiving_hei_id")}
+        year, since = academic_year(call), moment(call, "modified_since")
+        esi = (call.one("global_id") or "").strip().lower()
+        found = await self.provider.nominations(self.major, None, since)
+        ids = [
+            each.omobility_id
+            for each in found
+            for sender, receiver, receiving_year in [_ends(each)]
+            if {sender, receiver} & call.callers
+            and (not receiving or receiver in receiving)
+            and (year is None or receiving_year == year)
+            and (not esi or (each.student.global_id or "").strip().lower() == esi)
+        ]
+        return omobilities.write_index_response(ids, major=self.major)
+
+    async def _update(self, call: Call) -> bytes:
+        request = _document(omobilities.read_update_request, call.body)
+        return omobilities.write_update_response(await self.provider.decide(call.callers, request))
+
+
+class OmobilityLasProvider(Protocol):
+    """The learning agreements that an HEI is master of."""
+
+    async def agreements(
+        self, ids: Sequence[OmobilityId] | None, modified_since: datetime | None
+    ) -> Sequence[omobility_las.LearningAgreement]:
+        """Return the visible ones with these ids, or all."""
+
+    async def sign_or_comment(
+        self, caller: frozenset[HeiId], request: omobility_las.UpdateRequest
+    ) -> Sequence[Text]:
+        """Take R's signature or comment. Raises EditConflict, RequestRefused."""
+
+
+def _document(read: Callable[[bytes], T], body: bytes) -> T:
+    try:
+        return read(body)
+    except (XmlRefused, MessageInvalid) as error:
+        raise RequestRefused(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class OmobilityLasService:
+    """Learning agreements 1 (guide §4.5): R of each and S itself are let in."""
+
+    provider: OmobilityLasProvider
+    most: int = 10
+    api: str = "omobility-las"
+    major: int = 1
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Get, index and update."""
+        return {
+            "get": Endpoint(GET_POST, self._get),
+            "index": Endpoint(GET_POST, self._index),
+            "update": Endpoint(POST, self._update, takes_xml=True),
+        }
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        own = f"{base}/{self.api}/{self.major}"
+        children = (
+            ("get-url", f"{own}/get"),
+            ("index-url", f"{own}/index"),
+            ("update-url", f"{own}/update"),
+            ("max-omobility-ids", str(self.most)),
+        )
+        return Offer(api=self.api, version="1.2.0", major=1, children=children)
+
+    async def _get(self, call: Call) -> bytes:
+        call.addressed("sending_hei_id")
+        ids = [OmobilityId(each) for each in call.ids("omobility_id", self.most)]
+        found = await self.provider.agreements(ids, None)
+        return omobility_las.write_get_response([each for each in found if _may(call, each)])
+
+    async def _index(self, call: Call) -> bytes:
+        call.addressed("sending_hei_id")
+        receiving = {each.lower() for each in call.all("receiving_hei_id")}
+        year, since = academic_year(call), moment(call, "modified_since")
+        esi = (call.one("global_id") or "").strip().lower()
+        found = await self.provider.agreements(None, since)
+        return omobility_las.write_index_response(
+            [
+                each.omobility_id
+                for each in found
+                if _may(call, each)
+                and (not receiving or each.receiving_hei.hei_id in receiving)
+                and (year is None or each.receiving_academic_year_id == year)
+                and (not esi or (each.student.global_id or "").strip().lower() == esi)
+            ]
+        )
+
+    async def _update(self, call: Call) -> bytes:
+        request = _document(omobility_las.read_update_request, call.body)
+        if request.sending_hei_id != call.hei_id:
+            raise RequestRefused("sending-hei-id: not an HEI of this endpoint")
+        return omobility_las.write_update_response(
+            await self.provider.sign_or_comment(call.callers, request)
+        )
+
+
+def _may(call: Call, agreement: omobility_las.LearningAgreement) -> bool:
+    return bool({agreement.sending_hei.hei_id, agreement.receiving_hei.hei_id} & call.callers)
+
+
+class ImobilitiesProvider(Protocol):
+    """The receiving side of mobilities."""
+
+    async def receptions(
+        self, major: int, senders: frozenset[HeiId] | None, ids: Sequence[OmobilityId]
+    ) -> Sequence[imobilities.IncomingMobility]:
+        """Return what is known of these ids, of these sending HEIs only; None: of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImobilitiesService:
+    """Incoming mobilities 1 or 2 (guide §4.4): S of each and R itself are let in."""
+
+    major: int
+    provider: ImobilitiesProvider
+    most: int = 10
+    api: str = "imobilities"
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Get only: there is no index."""
+        return {"get": Endpoint(GET_POST, self._get)}
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        own = f"{base}/{self.api}/{self.major}"
+        children = (("get-url", f"{own}/get"), ("max-omobility-ids", str(self.most)))
+        version = f"{self.major}.0.0"
+        return Offer(api=self.api, version=version, major=self.major, children=children)
+
+    async def _get(self, call: Call) -> bytes:
+        if self.major < 2:
+            call.addressed("receiving_hei_id")
+        ids = [OmobilityId(each) for each in call.ids("omobility_id", self.most)]
+        senders = None if call.hei_id in call.callers else call.callers
+        found = await self.provider.receptions(self.major, senders, ids)
+        return imobilities.write_get_response(found, major=self.major)
+
+
+class PublicDataProvider(Protocol):
+    """What anybody may know of an HEI."""
+
+    async def institution(self) -> institutions.Hei:
+        """Return the HEI itself."""
+
+    async def factsheet(self) -> factsheet.Factsheet | None:
+        """Return its factsheet, if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionsService:
+    """Institutions 2 (guide §4.8): public."""
+
+    provider: PublicDataProvider
+    api: str = "institutions"
+    major: int = 2
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """One URL, GET and POST, also anonymous."""
+        return {"": Endpoint(GET_POST, self._get, anonymous=True)}
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        children = (("url", f"{base}/institutions/2"), ("max-hei-ids", "1"))
+        return Offer(api=self.api, version="2.2.0", major=2, children=children, anonymous=True)
+
+    async def _get(self, call: Call) -> bytes:
+        known = call.ids("hei_id", 1)[0].lower() == call.hei_id
+        return institutions.write_response([await self.provider.institution()] if known else [])
+
+
+@dataclass(frozen=True, slots=True)
+class FactsheetService:
+    """Factsheet 1 (guide §4.7): public."""
+
+    provider: PublicDataProvider
+    api: str = "factsheet"
+    major: int = 1
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """One URL, GET and POST, also anonymous."""
+        return {"": Endpoint(GET_POST, self._get, anonymous=True)}
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        children = (("url", f"{base}/factsheet/1"), ("max-hei-ids", "1"))
+        return Offer(api=self.api, version="1.2.0", major=1, children=children, anonymous=True)
+
+    async def _get(self, call: Call) -> bytes:
+        known = call.ids("hei_id", 1)[0].lower() == call.hei_id
+        found = await self.provider.factsheet() if known else None
+        return factsheet.write_response([found] if found else [])

@@ -1,0 +1,175 @@
+"""Manifests, Discovery 6: what one host serves, for which HEI, with which keys (guide §1.3)."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from lxml import etree
+
+from ewp.catalogue import Catalogue, Host, of_hosts
+from ewp.catalogue_xml import read_api_entries, read_listed_hei
+from ewp.errors import KeyInvalid, MessageInvalid
+from ewp.ids import HeiId
+from ewp.keys import PublicKey
+from ewp.xml import open_xml
+
+_SPECS = "https://github.com/erasmus-without-paper/ewp-specs-"
+MANIFEST = f"{_SPECS}api-discovery/tree/stable-v6"
+REGISTRY = f"{_SPECS}api-registry/tree/stable-v1"
+COMMON = f"{_SPECS}architecture/blob/stable-v1/common-types.xsd"
+SECURITY = f"{_SPECS}sec-intro/tree/stable-v2"
+HTTPSIG_CLIENT = f"{_SPECS}sec-cliauth-httpsig/tree/stable-v1"
+ANONYMOUS_CLIENT = f"{_SPECS}sec-cliauth-none/tree/stable-v1"
+TLSCERT_SERVER = f"{_SPECS}sec-srvauth-tlscert/tree/stable-v1"
+HTTPSIG_SERVER = f"{_SPECS}sec-srvauth-httpsig/tree/stable-v1"
+XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+
+# Where the name of a specification is not the name of its manifest element (guide §4.1).
+_SPEC_OF = {
+    "organizational-units": "ounits",
+    "simple-course-replication": "course-replication",
+}
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """One API that a host serves; children in the order of its XSD."""
+
+    api: str  # the manifest's element
+    version: str  # x.y.z
+    major: int
+    children: tuple[tuple[str, str], ...]  # urls and limits by element, in order
+    anonymous: bool = False  # public data: callers need not say who they are
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """One host of one HEI."""
+
+    url: str  # where this manifest is
+    hei_id: HeiId
+    names: Mapping[str, str]  # by language
+    admin_emails: tuple[str, ...]
+    admin_provider: str
+    offers: tuple[Offer, ...]
+    client_keys: tuple[PublicKey, ...]
+    server_keys: tuple[PublicKey, ...]
+
+
+def write_manifest(manifest: Manifest) -> bytes:
+    """Write a manifest; `http-security` is always written out (guide §1.3)."""
+    root = etree.Element(
+        etree.QName(MANIFEST, "manifest"), nsmap=_nsmap(MANIFEST) | {"ewp": COMMON, "r": REGISTRY}
+    )
+    host = _child(root, MANIFEST, "host")
+    for email in manifest.admin_emails:
+        _child(host, COMMON, "admin-email", email)
+    _child(host, COMMON, "admin-provider", manifest.admin_provider)
+    apis = _child(host, REGISTRY, "apis-implemented")
+    namespace = f"{_SPECS}api-discovery/blob/stable-v6/manifest-entry.xsd"
+    discovery = _entry(apis, namespace, "discovery", "6.0.0")
+    _child(discovery, namespace, "url", manifest.url)
+    for offer in manifest.offers:
+        _offer(apis, offer)
+    covered = _child(host, MANIFEST, "institutions-covered")
+    hei = _child(covered, REGISTRY, "hei")
+    hei.set("id", manifest.hei_id)
+    for language, name in manifest.names.items():
+        _child(hei, REGISTRY, "name", name).set(XML_LANG, language)
+    for element, keys in (
+        ("client-credentials-in-use", manifest.client_keys),
+        ("server-credentials-in-use", manifest.server_keys),
+    ):
+        if keys:
+            credentials = _child(host, MANIFEST, element)
+            for key in keys:
+                _child(credentials, MANIFEST, "rsa-public-key", key.to_base64_der())
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def _offer(apis: etree._Element, offer: Offer) -> None:
+    spec = _SPEC_OF.get(offer.api, offer.api)
+    namespace = f"{_SPECS}api-{spec}/blob/stable-v{offer.major}/manifest-entry.xsd"
+    entry = _entry(apis, namespace, offer.api, offer.version)
+    security = _child(entry, namespace, "http-security")
+    clients = _own(security, SECURITY, "client-auth-methods")
+    if offer.anonymous:
+        _own(clients, ANONYMOUS_CLIENT, "anonymous")
+    _own(clients, HTTPSIG_CLIENT, "httpsig")
+    servers = _own(security, SECURITY, "server-auth-methods")
+    _own(servers, TLSCERT_SERVER, "tlscert")
+    _own(servers, HTTPSIG_SERVER, "httpsig")
+    for name, value in offer.children:
+        _child(entry, namespace, name, value)
+
+
+def _entry(apis: etree._Element, namespace: str, name: str, version: str) -> etree._Element:
+    entry = _own(apis, namespace, name)
+    entry.set("version", version)
+    return entry
+
+
+def _child(
+    parent: etree._Element, namespace: str, name: str, text: str | None = None
+) -> etree._Element:
+    child = etree.SubElement(parent, etree.QName(namespace, name))
+    child.text = text
+    return child
+
+
+def _own(parent: etree._Element, namespace: str, name: str) -> etree._Element:
+    """Make an element that brings its own default namespace."""
+    return etree.SubElement(parent, etree.QName(namespace, name), nsmap=_nsmap(namespace))
+
+
+def _nsmap(default: str) -> dict[str | None, str]:
+    """Return the map that makes a namespace the default; the stubs know no such key."""
+    return {None: default}
+
+
+def read_manifest(xml: bytes) -> Catalogue:
+    """Read a manifest as a catalogue of its one host; keys that are none of ours are left out.
+
+    Raises:
+        XmlRefused: the door does not let it in.
+        MessageInvalid: it is no manifest of a host.
+    """
+    root = open_xml(xml)
+    name = etree.QName(root)
+    if name.localname != "manifest" or "ewp-specs-api-discovery" not in (name.namespace or ""):
+        raise MessageInvalid("not a manifest")
+    host = next(_named(root, "host"), None)
+    if host is None:
+        raise MessageInvalid("manifest: there is no host in it")
+    apis = next(_named(host, "apis-implemented"), None)
+    heis = [
+        listed
+        for covered in _named(host, "institutions-covered")
+        for hei in _named(covered, "hei")
+        if (listed := read_listed_hei(hei)) is not None
+    ]
+    clients = _keys(host, "client-credentials-in-use")
+    servers = _keys(host, "server-credentials-in-use")
+    only = Host(
+        admin_emails=tuple((each.text or "").strip() for each in _named(host, "admin-email")),
+        admin_provider=next(((each.text or "") for each in _named(host, "admin-provider")), None),
+        entries=read_api_entries(apis) if apis is not None else (),
+        hei_ids=tuple(each.hei_id for each in heis),
+        client_keys=frozenset(each.key_id for each in clients),
+        server_keys=frozenset(each.key_id for each in servers),
+    )
+    return of_hosts([only], heis=heis, keys=[*clients, *servers])
+
+
+def _keys(host: etree._Element, element: str) -> list[PublicKey]:
+    found = []
+    for credentials in _named(host, element):
+        for each in _named(credentials, "rsa-public-key"):
+            try:
+                key = PublicKey.from_base64_der("".join(map(str, each.itertext())))
+                key.check()
+            except KeyInvalid:
+                continue
+            found.append(key)
+    return found
+
+
+def _named(parent: etree._Element, name: str) -> Iterator[etree._Element]:
+    return (each for each in parent if etree.QName(each).localname == name)
