@@ -32,10 +32,10 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 async def api(settings: Settings) -> int:
     """Serve the API until SIGINT or SIGTERM."""
     listener = open_listener(settings)
-    async with running(settings) as services:
+    async with running(settings) as opened:
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(services),
+                create_app(opened),
                 log_config=None,
                 access_log=False,
                 # Signed EWP answers carry a Date of their own (guide §2.6).
@@ -56,7 +56,7 @@ async def worker(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    async with running(settings) as services, worker_of(services):
+    async with running(settings) as opened, worker_of(opened):
         await stop.wait()
     return 0
 

@@ -3,6 +3,7 @@
 import fcntl
 import importlib.util
 import os
+import pwd
 import socket
 import zlib
 from collections.abc import Iterator
@@ -98,6 +99,29 @@ def give(path: Path, user: User | None) -> None:
     """Let the server own what is its own. Only ever inside `data_dir`, and never through a link."""
     if user is not None:
         os.lchown(path, user.uid, user.gid)
+
+
+def give_all(folder: Path, user: User | None) -> None:
+    """Give a folder with everything in it."""
+    if user is not None:
+        for parent, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                give(Path(parent, name), user)
+        give(folder, user)
+
+
+def named(user: User | None) -> User | None:
+    """Return a user for `initdb`, which refuses one that has no name: `user`, else nobody."""
+    if user is None:
+        return None
+    for find in (lambda: pwd.getpwuid(user.uid), lambda: pwd.getpwnam("nobody")):
+        with suppress(KeyError):
+            found = find()
+            return User(found.pw_uid, found.pw_gid)
+    raise EngineFailed(
+        "this system has no user `nobody`, as whom PostgreSQL's data folder is made where the "
+        "program runs as root; run it as an ordinary user, or set ERASMUS_APP_DATABASE_URL"
+    )
 
 
 def belongs_like(path: Path, folder: Path) -> None:

@@ -17,6 +17,8 @@ from erasmus_app.store.embedded.folder import (
     Log,
     folder_of,
     give,
+    give_all,
+    named,
     opened,
     private_file,
     server_user,
@@ -103,11 +105,12 @@ async def _initdb(binaries: Path, folder: Path, engine: Engine, *, durable: bool
     """Make the data folder beside its place first: a kill in between leaves nothing half made."""
     building = folder / "postgres.building"
     data, password_file = building / "data", building / "password"
-    end_strays({"initdb", "postgres"}, data, engine.user)
+    user = named(engine.user)
+    end_strays({"initdb", "postgres"}, data, user)
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(mode=0o700)
-    give(building, engine.user)
-    private_file(password_file, secrets.token_urlsafe(24).encode(), engine.user)
+    give(building, user)
+    private_file(password_file, secrets.token_urlsafe(24).encode(), user)
     command = [
         *(str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-E", "UTF8"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
@@ -115,7 +118,7 @@ async def _initdb(binaries: Path, folder: Path, engine: Engine, *, durable: bool
         *(() if durable else ("--no-sync",)),
     ]
     engine.log.mark()
-    makes = replace(engine, home=data, needs=(building, *engine.needs[1:]))
+    makes = replace(engine, home=data, user=user, needs=(building, *engine.needs[1:]))
     process = await launch(command, makes, death=signal.SIGKILL)
     try:
         status = await process.wait()
@@ -124,6 +127,7 @@ async def _initdb(binaries: Path, folder: Path, engine: Engine, *, durable: bool
     if status != 0:
         raise EngineFailed(f"PostgreSQL's initdb failed: {engine.log.last_words()}")
     password_file.rename(data / PASSWORD)
+    give_all(data, engine.user)
     data.rename(engine.home)
     shutil.rmtree(building)
     for changed in (engine.home, folder):

@@ -1,0 +1,22 @@
+"""What a resolver may reach."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from strawberry.types import Info as StrawberryInfo
+
+from erasmus_app.identity.models import Session
+from erasmus_app.services import Services
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """One signed-in request."""
+
+    services: Services
+    session: Session
+    language: str  # of texts, by `Accept-Language`
+    today: date  # UTC
+
+
+Info = StrawberryInfo[Context, None]

@@ -1,0 +1,247 @@
+"""`/graphql` as plain ASGI: GraphQL over HTTP, for signed-in students only.
+
+POST JSON in, `application/graphql-response+json` or `application/json` out. Strawberry's caches
+remember parsed and validated documents; our limits are looked at once per document as well.
+"""
+
+from collections import OrderedDict
+from datetime import UTC
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import structlog
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+)
+from litestar.types import Receive, Scope, Send
+
+from erasmus_app.api.context import Context
+from erasmus_app.api.guards import headers_of, session_of
+from erasmus_app.api.schema import schema
+from erasmus_app.errors import AppError, NotSignedIn
+from erasmus_app.kit.languages import accepted
+from erasmus_app.services import Services
+
+LARGEST_BODY = 1_000_000  # bytes
+DEEPEST, MOST_FIELDS, MOST_TOKENS = 14, 500, 4000
+MOST_DOCUMENTS = 500
+RESPONSE = "application/graphql-response+json"
+ASSETS = {
+    "graphiql.min.js": "text/javascript",
+    "graphiql.min.css": "text/css",
+    "react.production.min.js": "text/javascript",
+    "react-dom.production.min.js": "text/javascript",
+    "explorer.js": "text/javascript",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Request(msgspec.Struct, frozen=True):
+    """The body of a POST."""
+
+    query: str
+    operation_name: str | None = msgspec.field(default=None, name="operationName")
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+class Refused(Exception):
+    """A request that is answered before anything is executed."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class GraphQLEndpoint:
+    """The ASGI application."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._checked: OrderedDict[str, None] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        headers = headers_of(scope)
+        kind = RESPONSE if RESPONSE in headers.get("accept", "") else "application/json"
+        try:
+            if scope["method"] in {"GET", "HEAD"} and self._services.settings.explorer:
+                await self._explorer(scope["path"], headers, send)
+                return
+            status, answer = await self._answer(scope, headers, receive)
+        except Refused as error:
+            status, answer = error.status, _failed(str(error), error.code)
+        except NotSignedIn as error:
+            status, answer = error.status, _failed(str(error), error.code)
+        if kind == "application/json" and status == HTTPStatus.BAD_REQUEST and "errors" in answer:
+            valid = answer.get("data", ...) is None
+            status = HTTPStatus.OK if valid else status
+        more = [(b"allow", b"POST")] if status == HTTPStatus.METHOD_NOT_ALLOWED else []
+        body = msgspec.json.encode(answer)
+        await _send(send, status, f"{kind}; charset=utf-8", body, more)
+
+    async def _answer(
+        self, scope: Scope, headers: dict[str, str], receive: Receive
+    ) -> tuple[int, dict[str, Any]]:
+        if scope["method"] != "POST":
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
+        # Also what keeps other sites' forms out: they cannot send this type.
+        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise Refused(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "media_type_not_supported",
+                "Content-Type must be application/json",
+            )
+        session = await session_of(self._services, headers)
+        try:
+            request = msgspec.json.decode(await _body(receive), type=Request)
+        except msgspec.ValidationError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, "request_invalid", str(error)) from error
+        except msgspec.DecodeError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, "json_malformed", "not JSON") from error
+        try:
+            self._check(request.query)
+        except GraphQLError as error:
+            return HTTPStatus.BAD_REQUEST, {"errors": [_formatted(error, "document_invalid")]}
+        services = self._services
+        context = Context(
+            services=services,
+            session=session,
+            language=accepted(
+                headers.get("accept-language", ""), services.messages.languages, "en"
+            ),
+            today=services.clock().astimezone(UTC).date(),
+        )
+        return await self._executed(request, context)
+
+    async def _executed(self, request: Request, context: Context) -> tuple[int, dict[str, Any]]:
+        result = await schema.execute(
+            request.query,
+            variable_values=request.variables,
+            operation_name=request.operation_name,
+            context_value=context,
+        )
+        answer: dict[str, Any] = {}
+        if result.errors:
+            answer["errors"] = [_formatted(error, None) for error in result.errors]
+        answer["data"] = result.data
+        refused = result.errors and result.data is None and not any(e.path for e in result.errors)
+        return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), answer
+
+    def _check(self, text: str) -> None:
+        """Refuse a document that is malformed or too large. Raises GraphQLError."""
+        if text not in self._checked:
+            _limit(parse(text, max_tokens=MOST_TOKENS))
+            self._checked[text] = None
+            while len(self._checked) > MOST_DOCUMENTS:
+                self._checked.popitem(last=False)
+
+    async def _explorer(self, path: str, headers: dict[str, str], send: Send) -> None:
+        """Serve GraphiQL, from our own files: no other site is asked for anything."""
+        name = path.rstrip("/").rpartition("/assets/")[2]
+        folder = files("erasmus_app.api") / "graphiql"
+        if "/assets/" in path and name in ASSETS:
+            body = (folder / name).read_bytes()
+            cache = [(b"cache-control", b"max-age=3600")]
+            await _send(send, 200, f"{ASSETS[name]}; charset=utf-8", body, cache)
+            return
+        if "/assets/" in path or "text/html" not in headers.get("accept", "text/html"):
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
+        page = (folder / "explorer.html").read_bytes()
+        policy = b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        policy += b"font-src 'self' data:; frame-ancestors 'none'"
+        await _send(
+            send, 200, "text/html; charset=utf-8", page, [(b"content-security-policy", policy)]
+        )
+
+
+def _limit(document: DocumentNode) -> None:
+    """Refuse what is too deep or too wide, before it is validated. Raises GraphQLError."""
+    fragments = {
+        each.name.value: each.selection_set
+        for each in document.definitions
+        if isinstance(each, FragmentDefinitionNode)
+    }
+    fields = 0
+
+    def walk(selections: SelectionSetNode | None, depth: int, inside: frozenset[str]) -> None:
+        nonlocal fields
+        if selections is None:
+            return
+        if depth > DEEPEST:
+            raise GraphQLError(f"deeper than {DEEPEST} levels")
+        for each in selections.selections:
+            fields += 1
+            if fields > MOST_FIELDS:
+                raise GraphQLError(f"more than {MOST_FIELDS} fields")
+            if isinstance(each, FieldNode):
+                walk(each.selection_set, depth + 1, inside)
+            elif isinstance(each, InlineFragmentNode):
+                walk(each.selection_set, depth, inside)
+            elif isinstance(each, FragmentSpreadNode):
+                name = each.name.value
+                if name not in inside:  # a circle is for validation to refuse
+                    walk(fragments.get(name), depth, inside | {name})
+
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            walk(definition.selection_set, 1, frozenset())
+
+
+def _formatted(error: GraphQLError, code: str | None) -> dict[str, Any]:
+    """Write an error; what went wrong inside of us stays inside."""
+    original = error.original_error
+    if isinstance(original, AppError):
+        code = original.code
+    elif original is not None:
+        log.error("graphql.failed", error=type(original).__name__, exc_info=original)
+        found: dict[str, Any] = {"message": "an error of ours", "path": error.path}
+        return found | {"extensions": {"code": "internal_error"}}
+    found = dict(error.formatted)
+    return found | {"extensions": {"code": code or "request_invalid"}}
+
+
+def _failed(message: str, code: str) -> dict[str, Any]:
+    return {"errors": [{"message": message, "extensions": {"code": code}}]}
+
+
+async def _body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refused(HTTPStatus.BAD_REQUEST, "request_invalid", "the body did not end")
+        body += message["body"]
+        if len(body) > LARGEST_BODY:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "over 1 MB")
+        if not message["more_body"]:
+            return bytes(body)
+
+
+async def _send(
+    send: Send, status: int, kind: str, body: bytes, more: list[tuple[bytes, bytes]]
+) -> None:
+    names = {name for name, _ in more}
+    headers = [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        *more,
+    ]
+    if b"cache-control" not in names:
+        headers.append((b"cache-control", b"no-store"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,38 @@
+"""Who is asking: a bearer token of an app, or the cookie of a browser."""
+
+from urllib.parse import urlsplit
+
+from litestar.types import Scope
+
+from erasmus_app.errors import NotSignedIn
+from erasmus_app.identity.models import Session
+from erasmus_app.services import Services
+
+
+def session_cookie(services: Services) -> str:
+    """Return the cookie's name; bound to this host alone wherever there is TLS."""
+    secure = urlsplit(services.settings.browser_url).scheme == "https"
+    return "__Host-erasmus-session" if secure else "erasmus-session"
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Return the headers by lower-case name."""
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+
+
+def cookies_of(headers: dict[str, str]) -> dict[str, str]:
+    """Return the cookies by name."""
+    pairs = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+    return {name: value for name, found, value in pairs if found}
+
+
+async def session_of(services: Services, headers: dict[str, str]) -> Session:
+    """Return the session. Raises NotSignedIn."""
+    if services.login is None:
+        raise NotSignedIn("There is no login provider here.")
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    cookie = cookies_of(headers).get(session_cookie(services))
+    return await services.login.session(bearer=bearer, cookie=cookie)

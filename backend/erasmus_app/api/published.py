@@ -1,0 +1,18 @@
+"""The documents that we publish, made from the code."""
+
+import msgspec
+
+from erasmus_app.api.schema import schema as graphql_schema
+
+
+def schema() -> str:
+    """Return the GraphQL schema's SDL, with a newline at the end."""
+    return graphql_schema.as_str() + "\n"
+
+
+def openapi() -> str:
+    """Return the OpenAPI document of the REST routes, with a newline at the end."""
+    from erasmus_app.api.rest import documented
+
+    document = documented().openapi_schema.to_schema()
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

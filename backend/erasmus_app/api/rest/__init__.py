@@ -1,0 +1,22 @@
+"""The REST surface: login, and what operators need."""
+
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
+
+from erasmus_app.api.rest.health import livez, metrics, readyz
+from erasmus_app.api.rest.login import callback, login, logout, token
+
+ROUTES = [login, callback, token, logout, livez, readyz, metrics]
+OPENAPI = OpenAPIConfig(
+    title="Erasmus+ App backend",
+    version="1",
+    description="Login and operations. What a student reads is GraphQL, at `/graphql`.",
+    path="/openapi",
+    use_handler_docstrings=True,
+    create_examples=False,
+)
+
+
+def documented() -> Litestar:
+    """Return an application of the REST routes alone, for its document."""
+    return Litestar(ROUTES, openapi_config=OPENAPI)

@@ -1,0 +1,32 @@
+"""Errors as problem details (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from erasmus_app.errors import AppError
+
+log = structlog.get_logger(__name__)
+
+
+def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Write any error; what went wrong inside of us stays inside."""
+    if isinstance(error, AppError):
+        status, code, detail = error.status, error.code, str(error)
+    elif isinstance(error, HTTPException):
+        status = error.status_code
+        code = HTTPStatus(status).name.lower()
+        detail = error.detail
+    else:
+        log.error("request.failed", error=type(error).__name__, exc_info=error)
+        status, code, detail = 500, "internal_error", "an error of ours"
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    return Response(
+        body | {"detail": detail, "code": code},
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Cache-Control": "no-store"},
+    )

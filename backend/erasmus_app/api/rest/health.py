@@ -1,0 +1,33 @@
+"""What operators and load balancers ask."""
+
+from litestar import Response, get
+from litestar.datastructures import State
+
+from erasmus_app.services import Services
+
+
+@get("/livez", tags=["operations"], sync_to_thread=False, opt={"access": "public"})
+def livez() -> dict[str, str]:
+    """Whether the process turns its event loop. Never asks an engine."""
+    return {"status": "ok"}
+
+
+@get("/readyz", tags=["operations"], opt={"access": "public"})
+async def readyz(state: State) -> Response[dict[str, str]]:
+    """Whether traffic makes sense: each check is `ok` or says what is wrong; 503 if one is not."""
+    services: Services = state.services
+    checks = await services.operations.checks()
+    ready = all(each == "ok" for each in checks.values())
+    return Response(checks, status_code=200 if ready else 503)
+
+
+@get("/metrics", tags=["operations"], media_type="text/plain", opt={"access": "public"})
+async def metrics(state: State) -> str:
+    """Counts in Prometheus' text form. Nothing personal is in them; keep the path off the net."""
+    services: Services = state.services
+    lines = []
+    for name, values in sorted((await services.operations.numbers()).items()):
+        lines.append(f"# TYPE {name} gauge")
+        for label, value in sorted(values.items()):
+            lines.append(f'{name}{{of="{label}"}} {value:g}' if label else f"{name} {value:g}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,32 @@
+"""Institutions as a student sees them."""
+
+import strawberry
+
+from erasmus_app.api.context import Info
+from erasmus_app.ids import HeiId
+
+
+@strawberry.type(description="A higher education institution.")
+class Institution:
+    """An HEI by its id; the name is chosen per request."""
+
+    hei_id: str = strawberry.field(description="Its SCHAC domain: the key of the EWP network.")
+
+    @strawberry.field(
+        description="Its name in `language` (BCP 47), by default that of the request; "
+        "else in English, else as the network lists it."
+    )
+    def name(self, info: Info, language: str | None = None) -> str:
+        """Choose the name."""
+        services = info.context.services
+        return services.names.name(HeiId(self.hei_id), language or info.context.language)
+
+
+@strawberry.type(description="The person whom the learning agreement names for one university.")
+class Contact:
+    """A contact person."""
+
+    given_names: str = strawberry.field(description="Given names.")
+    family_name: str = strawberry.field(description="Family name.")
+    email: str = strawberry.field(description="E-mail address.")
+    phone: str | None = strawberry.field(description="Telephone, where the agreement has one.")

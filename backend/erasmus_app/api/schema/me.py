@@ -1,0 +1,244 @@
+"""The signed-in student: the root of everything there is to read, and the few things to do."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from erasmus_app.api.context import Info
+from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
+from erasmus_app.identity.models import Account
+from erasmus_app.ids import DeviceId, InboxEntryId
+from erasmus_app.notifications.models import InboxEntry
+from erasmus_app.students import models as students
+from erasmus_app.students.models import Platform, TargetKind, target_refusal
+
+PlatformEnum = strawberry.enum(Platform, name="Platform", description="What a device runs.")
+TargetKindEnum = strawberry.enum(
+    TargetKind, name="TargetKind", description="How the push service names an installation."
+)
+
+
+@strawberry.type(description="A message, written in the reader's language.")
+class Message:
+    """A message."""
+
+    id: strawberry.ID = strawberry.field(description="The same as `id` in a push's data.")
+    kind: str = strawberry.field(description="What happened, as in the catalogue of messages.")
+    title: str = strawberry.field(description="In the language of the request.")
+    body: str = strawberry.field(description="In the language of the request.")
+    language: str = strawberry.field(description="The language that was found.")
+    created_at: datetime = strawberry.field(description="When it happened, UTC.")
+    read_at: datetime | None = strawberry.field(description="When it was marked as read.")
+    mobility_id: strawberry.ID | None = strawberry.field(description="What it is about.")
+
+    @classmethod
+    def of(cls, entry: InboxEntry, info: Info) -> "Message":
+        """Write an entry in the reader's language."""
+        text = info.context.services.inbox.text(entry, info.context.language)
+        return cls(
+            id=strawberry.ID(str(entry.entry_id)),
+            kind=entry.kind,
+            title=text.title,
+            body=text.body,
+            language=text.language,
+            created_at=entry.created_at,
+            read_at=entry.read_at,
+            mobility_id=strawberry.ID(str(entry.mobility_id)) if entry.mobility_id else None,
+        )
+
+
+@strawberry.type(description="A phone or browser that gets pushes.")
+class Device:
+    """A device; its push target is not readable."""
+
+    id: strawberry.ID = strawberry.field(description="Opaque.")
+    platform: PlatformEnum = strawberry.field(description="What it runs.")
+    language: str | None = strawberry.field(description="The language of its pushes, if its own.")
+    registered_at: datetime = strawberry.field(description="When it was registered, UTC.")
+    last_seen_at: datetime = strawberry.field(description="When it was last heard of, UTC.")
+
+    @classmethod
+    def of(cls, device: students.Device) -> "Device":
+        """Make it from ours."""
+        return cls(
+            id=strawberry.ID(str(device.device_id)),
+            platform=device.platform,
+            language=device.language,
+            registered_at=device.registered_at,
+            last_seen_at=device.last_seen_at,
+        )
+
+
+@strawberry.type(description="The login that this session stands on.")
+class Login:
+    """What the login provider said, in terms of the app."""
+
+    home_institutions: list[str] = strawberry.field(description="HEI ids that were released.")
+    affiliations: list[str] = strawberry.field(description="As released: `student@uni.example`.")
+    has_student_identifier: bool = strawberry.field(
+        description="Whether a European Student Identifier came. Without one no mobility can be "
+        "found by itself: ask the home university to release it."
+    )
+
+
+@strawberry.type(description="The signed-in student.")
+class Student:
+    """The student; every field is the owner's alone."""
+
+    account: strawberry.Private[Account]
+
+    @strawberry.field(description="Opaque.")
+    def id(self) -> strawberry.ID:
+        """Return the account's id."""
+        return strawberry.ID(str(self.account.account_id))
+
+    @strawberry.field(description="The name that the login provider sent.")
+    def display_name(self) -> str | None:
+        """Return it."""
+        return self.account.display_name
+
+    @strawberry.field(description="The language of pushes, BCP 47.")
+    def language(self) -> str:
+        """Return it."""
+        return self.account.language
+
+    @strawberry.field(description="The login of this session.")
+    def login(self) -> Login:
+        """Return what it said."""
+        return Login(
+            home_institutions=list(self.account.home_hei_ids),
+            affiliations=list(self.account.affiliations),
+            has_student_identifier=self.account.has_esi,
+        )
+
+    @strawberry.field(description="All mobilities, the latest change first.")
+    async def mobilities(self, info: Info) -> list[Mobility]:
+        """Return them."""
+        return await mobilities_of(info)
+
+    @strawberry.field(description="One mobility; null where it is unknown or not the student's.")
+    async def mobility(self, info: Info, id: strawberry.ID) -> Mobility | None:
+        """Find one."""
+        found = await mobilities_of(info)
+        return next((each for each in found if str(each.stored.mobility_id) == id), None)
+
+    @strawberry.field(description="Messages, the newest first; at most a hundred at once.")
+    async def inbox(
+        self, info: Info, first: int = 20, after: strawberry.ID | None = None
+    ) -> list[Message]:
+        """Return them."""
+        context = info.context
+        entries = await context.services.inbox.entries(
+            context.session.account_id,
+            first=first,
+            after=InboxEntryId(found) if after and (found := uuid_of(after)) else None,
+        )
+        return [Message.of(each, info) for each in entries]
+
+    @strawberry.field(description="How many messages are unread.")
+    async def unread_messages(self, info: Info) -> int:
+        """Count them."""
+        return await info.context.services.inbox.unread(info.context.session.account_id)
+
+    @strawberry.field(description="The devices that get pushes, the last seen first.")
+    async def devices(self, info: Info) -> list[Device]:
+        """Return them."""
+        found = await info.context.services.devices.devices(info.context.session.account_id)
+        return [Device.of(each) for each in found]
+
+
+@strawberry.type(description="What a signed-in student can read.")
+class Query:
+    """The root of reading."""
+
+    @strawberry.field(description="The signed-in student; null once the account is erased.")
+    async def me(self, info: Info) -> Student | None:
+        """Return who is asking."""
+        login = info.context.services.login
+        if login is None:
+            return None
+        account = await login.account(info.context.session.account_id)
+        return Student(account=account) if account else None
+
+
+@strawberry.input(description="A device that is to get pushes.")
+class DeviceInput:
+    """A device."""
+
+    platform: PlatformEnum = strawberry.field(description="What it runs.")
+    target_kind: TargetKindEnum = strawberry.field(
+        default=TargetKind.FID, description="What `target` is."
+    )
+    target: str = strawberry.field(description="The Firebase installation id or token.")
+    language: str | None = strawberry.field(
+        default=None, description="The language of its pushes; by default the account's."
+    )
+
+
+@strawberry.type(description="The device gets pushes from now on.")
+class DeviceRegistered:
+    """Success."""
+
+    device: Device = strawberry.field(description="The device.")
+
+
+@strawberry.type(description="The device was not registered.")
+class DeviceRefused:
+    """A refusal that we foresee."""
+
+    reason: str = strawberry.field(description="What is wrong, in English, for developers.")
+
+
+RegisterDeviceResult = Annotated[
+    DeviceRegistered | DeviceRefused, strawberry.union("RegisterDeviceResult")
+]
+
+
+@strawberry.type(description="What a signed-in student can do.")
+class Mutation:
+    """The root of doing."""
+
+    @strawberry.mutation(
+        description="Register a device, again after each start of the app. A device that was "
+        "another account's is this one's from now on."
+    )
+    async def register_device(self, info: Info, device: DeviceInput) -> RegisterDeviceResult:
+        """Register a device."""
+        if (wrong := target_refusal(device.target_kind, device.target)) is not None:
+            return DeviceRefused(reason=f"target: {wrong}")
+        if device.language is not None and len(device.language) > 35:
+            return DeviceRefused(reason="language: is no BCP 47 tag")
+        registered = await info.context.services.devices.register(
+            info.context.session.account_id,
+            device.platform,
+            device.target_kind,
+            device.target,
+            device.language,
+        )
+        return DeviceRegistered(device=Device.of(registered))
+
+    @strawberry.mutation(description="Forget a device; false where it is not the student's.")
+    async def remove_device(self, info: Info, id: strawberry.ID) -> bool:
+        """Forget a device."""
+        device = uuid_of(id)
+        if device is None:
+            return False
+        return await info.context.services.devices.remove(
+            info.context.session.account_id, DeviceId(device)
+        )
+
+    @strawberry.mutation(description="Mark messages as read; returns how many were unread.")
+    async def mark_read(self, info: Info, ids: list[strawberry.ID]) -> int:
+        """Mark messages as read."""
+        entries = [InboxEntryId(found) for each in ids[:100] if (found := uuid_of(each))]
+        return await info.context.services.inbox.mark_read(info.context.session.account_id, entries)
+
+
+def uuid_of(id: str) -> UUID | None:
+    """Read an id; None for what cannot be one, which is then as unknown as any other."""
+    try:
+        return UUID(id)
+    except ValueError:
+        return None

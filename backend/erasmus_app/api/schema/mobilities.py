@@ -1,0 +1,243 @@
+"""Mobilities: where each stands, and whose move it is."""
+
+from datetime import date, datetime
+from enum import Enum
+
+import strawberry
+
+from erasmus_app.api.context import Info
+from erasmus_app.api.schema.agreements import LearningAgreement, contact_of
+from erasmus_app.api.schema.institutions import Contact, Institution
+from erasmus_app.mobilities import models, steps
+from erasmus_app.mobilities.models import Api, NominationStatus
+from erasmus_app.mobilities.ports import StoredMobility
+from erasmus_app.mobilities.state import Decision, MobilityState, decision, is_new_family, state
+from erasmus_app.mobilities.steps import Party, Phase, StepCode, StepState
+
+StateEnum = strawberry.enum(
+    MobilityState,
+    name="MobilityState",
+    description="Where a mobility stands, computed from what both universities say.",
+)
+DecisionEnum = strawberry.enum(
+    Decision,
+    name="NominationDecision",
+    description="The receiving university's decision. NOT_CONFIRMED: it has not even confirmed "
+    "receipt. NOT_SHARED: no nomination travels through EWP.",
+)
+PartyEnum = strawberry.enum(Party, name="Party", description="Who has to act.")
+PhaseEnum = strawberry.enum(Phase, name="Phase", description="Before, during or after the stay.")
+StepCodeEnum = strawberry.enum(StepCode, name="StepCode", description="The steps of a mobility.")
+StepStateEnum = strawberry.enum(
+    StepState,
+    name="StepState",
+    description="How far a step is. NOT_SHARED: the universities do not share it through EWP.",
+)
+StatusEnum = strawberry.enum(
+    NominationStatus,
+    name="NominationStatus",
+    description="A nomination's status as sent, in the words of its family.",
+)
+ApiEnum = strawberry.enum(Api, name="EwpApi", description="The EWP API that a fact comes from.")
+
+
+@strawberry.enum(description="Which way the student goes, seen from the university that serves.")
+class Direction(Enum):
+    """Out or in."""
+
+    OUTGOING = "outgoing"
+    INCOMING = "incoming"
+
+
+@strawberry.enum(description="The two generations of nominations on the network.")
+class Family(Enum):
+    """Old or new."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+@strawberry.type(description="One step of the timeline.")
+class Step:
+    """A step."""
+
+    code: StepCodeEnum = strawberry.field(description="Which step.")
+    phase: PhaseEnum = strawberry.field(description="Before, during or after the stay.")
+    state: StepStateEnum = strawberry.field(description="How far it is.")
+    since: str | None = strawberry.field(
+        description="When it was done or began to wait: an ISO date, or date and time with zone."
+    )
+    source: ApiEnum | None = strawberry.field(description="Where it was read.")
+
+
+@strawberry.type(description="Who has to act next.")
+class WhoseMove:
+    """Whose move it is."""
+
+    party: PartyEnum = strawberry.field(description="The student, a university, or nobody.")
+    step: StepCodeEnum | None = strawberry.field(description="What for.")
+    institution: Institution | None = strawberry.field(description="Which university.")
+    since: datetime | None = strawberry.field(description="Since when it waits.")
+    contact: Contact | None = strawberry.field(description="Whom the agreement names there.")
+
+
+@strawberry.type(description="What the universities say about the nomination.")
+class Nomination:
+    """The nomination, without the offices' comments."""
+
+    family: Family = strawberry.field(description="The generation that it speaks.")
+    status: StatusEnum = strawberry.field(description="The sending university's word.")
+    decision: DecisionEnum = strawberry.field(description="The receiving university's decision.")
+    activity_type: str = strawberry.field(description="In EWP's words: `student-studies`, ...")
+    activity_attributes: str | None = strawberry.field(description="`long-term`, ...")
+    planned_arrival: date | None = strawberry.field(description="Old family only.")
+    planned_departure: date | None = strawberry.field(description="Old family only.")
+
+
+@strawberry.type(description="Where a fact comes from, and how fresh it is. Times are UTC.")
+class Source:
+    """A source."""
+
+    api: ApiEnum = strawberry.field(description="The API.")
+    institution: Institution = strawberry.field(description="Who answered.")
+    fetched_at: datetime = strawberry.field(description="When this content was first read.")
+    last_confirmed_at: datetime = strawberry.field(description="When it was last confirmed.")
+    last_error: str | None = strawberry.field(
+        description="A stable code where the latest attempt failed; the fact is as old as it says."
+    )
+
+
+@strawberry.type(description="One stay of the student at one receiving university.")
+class Mobility:
+    """A mobility."""
+
+    stored: strawberry.Private[StoredMobility]
+    today: strawberry.Private[date]
+
+    @strawberry.field(description="Opaque.")
+    def id(self) -> strawberry.ID:
+        """Return our id."""
+        return strawberry.ID(str(self.stored.mobility_id))
+
+    @strawberry.field(description="Grows by one with each change.")
+    def version(self) -> int:
+        """Return the record's version."""
+        return self.stored.version
+
+    @strawberry.field(description="Which way, seen from the university that serves this record.")
+    def direction(self) -> Direction:
+        """Tell the direction."""
+        known = self.stored.mobility
+        outgoing = known.tenant == known.sending_hei_id
+        return Direction.OUTGOING if outgoing else Direction.INCOMING
+
+    @strawberry.field(description="The home university.")
+    def sending_institution(self) -> Institution:
+        """Return it."""
+        return Institution(hei_id=self.stored.mobility.sending_hei_id)
+
+    @strawberry.field(description="The university abroad.")
+    def receiving_institution(self) -> Institution:
+        """Return it."""
+        return Institution(hei_id=self.stored.mobility.receiving_hei_id)
+
+    @strawberry.field(description="`YYYY/YYYY`, the year of the receiving university.")
+    def academic_year(self) -> str | None:
+        """Read it from the nomination, else from the agreement."""
+        known = self.stored.mobility
+        for fact in (known.nomination, known.agreement):
+            if fact is not None and fact.value is not None:
+                return fact.value.receiving_academic_year_id
+        return None
+
+    @strawberry.field(description="Where it stands today.")
+    def state(self) -> StateEnum:
+        """Compute it."""
+        return state(self.stored.mobility, self.today)
+
+    @strawberry.field(description="Every step in the order of a mobility's life.")
+    def steps(self) -> list[Step]:
+        """Compute the timeline."""
+        return [
+            Step(
+                code=each.code,
+                phase=each.phase,
+                state=each.state,
+                since=each.since.isoformat() if each.since else None,
+                source=each.api,
+            )
+            for each in steps.timeline(self.stored.mobility, self.today)
+        ]
+
+    @strawberry.field(description="Who has to act next, since when, and whom to write to.")
+    def whose_move(self) -> WhoseMove:
+        """Compute it."""
+        found = steps.whose_move(self.stored.mobility, self.today)
+        return WhoseMove(
+            party=found.party,
+            step=found.step,
+            institution=Institution(hei_id=found.hei_id) if found.hei_id else None,
+            since=found.since,
+            contact=contact_of(found.contact),
+        )
+
+    @strawberry.field(description="The nomination; null where none is visible.")
+    def nomination(self) -> Nomination | None:
+        """Return it without what is not the student's."""
+        known = self.stored.mobility.nomination
+        if known is None or known.value is None:
+            return None
+        value = known.value
+        return Nomination(
+            family=Family.NEW if is_new_family(value) else Family.OLD,
+            status=value.status,
+            decision=decision(self.stored.mobility),
+            activity_type=value.activity_type,
+            activity_attributes=value.activity_attributes,
+            planned_arrival=value.planned_arrival,
+            planned_departure=value.planned_departure,
+        )
+
+    @strawberry.field(description="The first day, as the receiving university confirms it.")
+    def actual_arrival(self) -> date | None:
+        """Return it."""
+        known = _reception(self.stored.mobility)
+        return known.actual_arrival if known else None
+
+    @strawberry.field(description="The last day, as the receiving university confirms it.")
+    def actual_departure(self) -> date | None:
+        """Return it."""
+        known = _reception(self.stored.mobility)
+        return known.actual_departure if known else None
+
+    @strawberry.field(description="The learning agreement.")
+    def learning_agreement(self) -> LearningAgreement:
+        """Return it."""
+        return LearningAgreement.of(self.stored.mobility)
+
+    @strawberry.field(description="Where all of this comes from.")
+    def sources(self) -> list[Source]:
+        """Return them."""
+        return [
+            Source(
+                api=each.api,
+                institution=Institution(hei_id=each.hei_id),
+                fetched_at=each.fetched_at,
+                last_confirmed_at=each.last_confirmed_at,
+                last_error=each.last_error,
+            )
+            for each in self.stored.mobility.sources()
+        ]
+
+
+def _reception(mobility: models.Mobility) -> models.Reception | None:
+    return mobility.reception.value if mobility.reception else None
+
+
+async def mobilities_of(info: Info) -> list[Mobility]:
+    """Return what the account may see; one that two tenants see is there once, the freshest."""
+    context = info.context
+    found: dict[tuple[str, str], StoredMobility] = {}
+    for each in await context.services.records.mobilities_of(context.session.account_id):
+        found.setdefault((each.mobility.sending_hei_id, each.mobility.omobility_id), each)
+    return [Mobility(stored=each, today=context.today) for each in found.values()]

@@ -1,0 +1,33 @@
+"""The application that ASGI servers run."""
+
+from litestar import Litestar, asgi
+from litestar.datastructures import State
+from litestar.types import Receive, Scope, Send
+
+from erasmus_app.api.endpoint import GraphQLEndpoint
+from erasmus_app.api.rest import OPENAPI, ROUTES
+from erasmus_app.api.rest.errors import problem
+from erasmus_app.bootstrap import Running
+
+
+def create_app(running: Running) -> Litestar:
+    """Put the edges over running services."""
+    endpoint, host = GraphQLEndpoint(running.services), running.ewp
+
+    @asgi("/graphql", is_mount=True, opt={"access": "signed_in"}, copy_scope=False)
+    async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
+        await endpoint(scope, receive, send)
+
+    @asgi("/ewp", is_mount=True, opt={"access": "ewp"}, copy_scope=True)
+    async def ewp(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        whole = path if path.startswith("/ewp/") else f"/ewp{path}"
+        await host(dict(scope) | {"path": whole.rstrip("/")}, receive, send)  # type: ignore[arg-type]
+
+    return Litestar(
+        [*ROUTES, graphql, ewp],
+        state=State({"services": running.services}),
+        openapi_config=OPENAPI,
+        exception_handlers={Exception: problem},
+        logging_config=None,
+    )

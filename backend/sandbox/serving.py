@@ -1,0 +1,123 @@
+"""Runs ASGI applications on loopback, over TLS or plain, inside the calling event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import uvicorn
+
+from sandbox.authority import Certificate
+
+LOOPBACK = "127.0.0.1"
+PATIENCE = 2  # seconds that requests under way have when a server stops
+
+AsgiApp = Callable[..., Awaitable[None]]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn as a guest in our loop: it leaves signals alone and says when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+def listen(port: int = 0, *, host: str = LOOPBACK) -> socket.socket:
+    """Bind a TCP port before its server exists, so that its address can be told first.
+
+    Args:
+        port: 0 for any free one.
+        host: an IP address of this machine.
+
+    Raises:
+        OSError: the port is taken or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family)
+    listener.setblocking(False)
+    return listener
+
+
+def origin(listener: socket.socket, *, secure: bool, name: str | None = None) -> str:
+    """Return `scheme://host:port` of a bound port.
+
+    Args:
+        listener: the bound port.
+        secure: https, else http.
+        name: the host as callers write it; by default `localhost` for https, as the certificates
+            say it, and the address itself for http.
+    """
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]" if ":" in host else str(host)
+    shown = name or ("localhost" if secure else address)
+    return f"{'https' if secure else 'http'}://{shown}:{port}"
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: AsgiApp,
+    *,
+    port: int = 0,
+    host: str = LOOPBACK,
+    listener: socket.socket | None = None,
+    tls: Certificate | None = None,
+    name: str | None = None,
+) -> AsyncIterator[str]:
+    """Serve an ASGI application until the block is left; yields its origin.
+
+    Args:
+        app: the application.
+        port: where to listen; 0 for any free port.
+        host: an IP address of this machine.
+        listener: a port bound before (see `listen`); it is closed at the end. Wins over `port`.
+        tls: the certificate to serve https with; None serves plain http.
+        name: the host in the origin that is yielded (see `origin`).
+
+    Raises:
+        OSError: the port is taken.
+        RuntimeError: the application's own start failed.
+    """
+    bound = listener or listen(port, host=host)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        ssl_certfile=tls.chain if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+        timeout_graceful_shutdown=PATIENCE,
+        ws="none",
+    )
+    server = _Server(config)
+    running = asyncio.create_task(_run(server, bound))
+    up = asyncio.create_task(server.up.wait())
+    try:
+        await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        yield origin(bound, secure=tls is not None, name=name)
+    finally:
+        up.cancel()
+        server.should_exit = True
+        with contextlib.suppress(RuntimeError):  # told above, if it happened at the start
+            await running
+        bound.close()
+
+
+async def _run(server: _Server, bound: socket.socket) -> None:
+    try:
+        await server.serve(sockets=[bound])
+    except SystemExit as error:  # how uvicorn tells that a start failed
+        raise RuntimeError("the application did not start") from error
+    if not server.up.is_set():
+        raise RuntimeError("the application did not start")
