@@ -269,6 +269,7 @@ class _Keys:
 def _read_key(key_id: KeyId, text: str) -> PublicKey | None:
     try:
         key = PublicKey.from_base64_der(text)
+        key.check()
     except KeyInvalid:
         return None
     return key if key.key_id == key_id else None

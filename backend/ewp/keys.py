@@ -1,4 +1,7 @@
-"""RSA keys of the network (guide §2.2): 2048 bits or more, named by their fingerprint."""
+"""RSA keys of the network (guide §2.2): 2048 bits or more, named by their fingerprint.
+
+The one algorithm is RSASSA-PKCS1-v1_5 with SHA-256.
+"""
 
 import base64
 import binascii
@@ -22,21 +25,14 @@ from cryptography.hazmat.primitives.serialization import (
 from ewp.errors import KeyInvalid
 from ewp.ids import KeyId
 
-SMALLEST = 2048  # bits
+SMALLEST = 2_048  # bits
+LARGEST = 16_384  # bits; OpenSSL verifies nothing larger
 _PADDING, _HASH = padding.PKCS1v15(), hashes.SHA256()
 
 
-def _checked(key: object) -> rsa.RSAPublicKey:
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise KeyInvalid("not an RSA key")
-    if key.key_size < SMALLEST:
-        raise KeyInvalid(f"an RSA key of {key.key_size} bits; {SMALLEST} are the least")
-    return key
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PublicKey:
-    """A public key, by its DER SubjectPublicKeyInfo; read at its first use."""
+    """A public key, by its DER SubjectPublicKeyInfo; read once, at its first use."""
 
     der: bytes
 
@@ -44,26 +40,30 @@ class PublicKey:
     def from_pem(cls, pem: bytes) -> "PublicKey":
         """Read a PEM public key. Raises KeyInvalid."""
         try:
-            key = _checked(load_pem_public_key(pem))
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise KeyInvalid(f"not a PEM public key: {error}") from error
-        return cls(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+            key = load_pem_public_key(pem)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise KeyInvalid("not a public key in PEM") from error
+        return cls(_der(_checked(key)))
 
     @classmethod
     def from_base64_der(cls, text: str) -> "PublicKey":
-        """Read a key as manifests and the catalogue carry it; line breaks are tolerated.
+        """Read a key as manifests and the catalogue carry it; blanks and line breaks are ignored.
 
-        Raises:
-            KeyInvalid: it is no base64. What is inside is looked at when the key is used.
+        Raises KeyInvalid when it is no base64. What is inside is looked at by `check` and at the
+        first use.
         """
         try:
             return cls(base64.b64decode("".join(text.split()), validate=True))
-        except (binascii.Error, ValueError) as error:
-            raise KeyInvalid("not base64") from error
+        except (binascii.Error, ValueError):
+            raise KeyInvalid("not base64") from None
 
     def to_base64_der(self) -> str:
-        """Return the base64 that manifests carry."""
+        """Return the base64 that manifests carry, on one line."""
         return base64.b64encode(self.der).decode("ascii")
+
+    def to_pem(self) -> bytes:
+        """Return the key as the text of a PEM file. Raises KeyInvalid."""
+        return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     @cached_property
     def key_id(self) -> KeyId:
@@ -73,9 +73,10 @@ class PublicKey:
     @cached_property
     def _key(self) -> rsa.RSAPublicKey:
         try:
-            return _checked(load_der_public_key(self.der))
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise KeyInvalid("not a DER public key") from error
+            key = load_der_public_key(self.der)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise KeyInvalid("not a DER SubjectPublicKeyInfo") from error
+        return _checked(key)
 
     def check(self) -> None:
         """Raise KeyInvalid where this is no RSA key of 2048 bits or more."""
@@ -89,20 +90,30 @@ class PublicKey:
             return False
         return True
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and other.der == self.der
 
-@dataclass(frozen=True, eq=False)
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    def __repr__(self) -> str:
+        return f"PublicKey({self.key_id})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class PrivateKey:
-    """A key that signs. Its repr shows the fingerprint only."""
+    """A key that signs. It shows nothing of itself but the fingerprint."""
 
     _key: rsa.RSAPrivateKey
 
     @classmethod
     def from_pem(cls, pem: bytes) -> "PrivateKey":
-        """Read an unencrypted PEM private key. Raises KeyInvalid."""
+        """Read an unencrypted PEM private key, PKCS 8 or PKCS 1. Raises KeyInvalid."""
         try:
             key = load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise KeyInvalid("not an unencrypted PEM private key") from error
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            # Without its cause: nothing that was near a private key belongs in a log.
+            raise KeyInvalid("not an unencrypted private key in PEM") from None
         if not isinstance(key, rsa.RSAPrivateKey):
             raise KeyInvalid("not an RSA key")
         _checked(key.public_key())
@@ -110,8 +121,8 @@ class PrivateKey:
 
     @classmethod
     def generate(cls) -> "PrivateKey":
-        """Make a new key of 2048 bits."""
-        return cls(rsa.generate_private_key(public_exponent=65537, key_size=SMALLEST))
+        """Make a new key of 2048 bits; takes some tenths of a second."""
+        return cls(rsa.generate_private_key(public_exponent=65_537, key_size=SMALLEST))
 
     def to_pem(self) -> bytes:
         """Return the key as unencrypted PKCS 8 PEM."""
@@ -120,8 +131,7 @@ class PrivateKey:
     @cached_property
     def public(self) -> PublicKey:
         """The public half."""
-        key = self._key.public_key()
-        return PublicKey(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        return PublicKey(_der(self._key.public_key()))
 
     @property
     def key_id(self) -> KeyId:
@@ -129,8 +139,20 @@ class PrivateKey:
         return self.public.key_id
 
     def sign(self, data: bytes) -> str:
-        """Sign with RSASSA-PKCS1-v1_5 and SHA-256; base64."""
+        """Sign; base64. The same bytes always give the same signature."""
         return base64.b64encode(self._key.sign(data, _PADDING, _HASH)).decode("ascii")
 
     def __repr__(self) -> str:
         return f"PrivateKey({self.key_id})"
+
+
+def _checked(key: object) -> rsa.RSAPublicKey:
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise KeyInvalid("not an RSA key")
+    if not SMALLEST <= key.key_size <= LARGEST:
+        raise KeyInvalid(f"an RSA key of {key.key_size} bits; {SMALLEST} to {LARGEST} are read")
+    return key
+
+
+def _der(key: rsa.RSAPublicKey) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -1,21 +1,31 @@
 """HTTP signatures of requests and responses: making them and judging them (guide §2.2 to §2.4).
 
-Based on draft-cavage-http-signatures-07 with the fixed choices of EWP's httpsig methods: sec-cliauth
-1.0 for requests, sec-srvauth 1.1 for responses. Nothing here waits or asks the clock.
+Based on draft-cavage-http-signatures-07 with the fixed choices of EWP's httpsig methods: sec-
+cliauth 1.0 for requests, sec-srvauth 1.1 for responses. Nothing here waits or asks the clock.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
 
-from ewp import signing_headers
 from ewp.errors import CallerNotAuthenticated, CallerUnknown, EwpError, SignatureRefused
 from ewp.ids import KeyId
 from ewp.keys import PrivateKey, PublicKey
+from ewp.signing_checks import (
+    Style,
+    check_dates,
+    check_names,
+    check_signature,
+    dates_of,
+    host_and_target,
+    is_one_of,
+    merged,
+    parameters_of,
+    signed_message,
+)
 from ewp.signing_headers import (
     ALGORITHM,
     REQUEST_TARGET,
@@ -23,9 +33,6 @@ from ewp.signing_headers import (
     check_digest,
     digest_of,
     joined,
-    read_date,
-    signing_string,
-    write_date,
 )
 
 WINDOW = timedelta(minutes=5)
@@ -35,8 +42,6 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 """Names in any case with values decoded as Latin-1; in pairs, a name may be there several times."""
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_DEFAULT_PORTS = {"https": 443, "http": 80}
-_SHOWN_NAMES = 5  # of headers in a message to the caller's developer
 
 
 class ResponseRefused(EwpError):
@@ -49,17 +54,6 @@ class ResponseUnsigned(ResponseRefused):
     """A response without a signature; as an error response it may still be a hint to retry."""
 
     code = "response_unsigned"
-
-
-class Style(msgspec.Struct, frozen=True, kw_only=True):
-    """How a signer writes, where EWP leaves it open.
-
-    `headers` are the signed ones in their order; whether `date` or `original-date` is among them
-    decides which of the two is sent. `parameters` is the order inside the header.
-    """
-
-    headers: tuple[str, ...]
-    parameters: tuple[str, ...] = ("keyId", "algorithm", "headers", "signature")
 
 
 REQUEST_STYLE = Style(
@@ -134,7 +128,7 @@ def sign_request(
     a `request_id` of its own unless one is given. Raises ValueError for a URL that is not encoded
     or a style that names a header which is not there.
     """
-    host, target = _host_and_target(url)
+    host, target = host_and_target(url)
     sent = {
         "Host": host,
         "Digest": digest_of(body),
@@ -145,9 +139,9 @@ def sign_request(
     given = dict(headers or {})
     if any(name.lower() == "host" for name in given):
         del sent["Host"]
-    return _signed(
+    return signed_message(
         key,
-        _merged(given, sent | _dates(style, now)),
+        merged(given, sent | dates_of(style, now)),
         header="Authorization",
         prefix="Signature ",
         target=f"{method.lower()} {target}",
@@ -175,23 +169,23 @@ def verify_request(
     signed = _authorization(values.get("authorization"))
     target = request.target if isinstance(request.target, str) else request.target.decode("latin-1")
     values[REQUEST_TARGET] = f"{request.method.lower()} {target}"
-    _check_names(
+    check_names(
         signed,
         values,
         required=(REQUEST_TARGET, "host", "digest", "x-request-id"),
         refuse=SignatureRefused,
     )
-    if not _is_one_of(values["host"].lower(), hosts):
+    if not is_one_of(values["host"].lower(), hosts):
         raise SignatureRefused("Host is not a name of this server")
     request_id = values["x-request-id"]
     if _REQUEST_ID.fullmatch(request_id) is None:
         raise SignatureRefused("X-Request-Id is not a UUID in lower case with dashes")
-    _check_dates(signed, values, now=now, window=window, refuse=SignatureRefused)
+    check_dates(signed, values, now=now, window=window, refuse=SignatureRefused)
     key_id = KeyId(signed.key_id)
     key = key_of(key_id)
     if key is None:
         raise CallerUnknown("keyId is not among the client keys of the catalogue")
-    _check_signature(signed, values, key=key, refuse=SignatureRefused)
+    check_signature(signed, values, key=key, refuse=SignatureRefused)
     try:
         check_digest(values["digest"], request.body)
     except ValueError as error:
@@ -215,7 +209,7 @@ def wants_signature(accept_signature: str | None) -> bool:
 
 def request_target(method: str, url: str) -> str:
     """Return `(request-target)` of a request: the method in lower case, raw path and query."""
-    return f"{method.lower()} {_host_and_target(url)[1]}"
+    return f"{method.lower()} {host_and_target(url)[1]}"
 
 
 def sign_response(
@@ -235,7 +229,7 @@ def sign_response(
     the request's own, None where it had none: they are then left out of the style's headers.
     `target` is the request's, as from `request_target`, for a style that signs it.
     """
-    sent = {"Digest": digest_of(body)} | _dates(style, now)
+    sent = {"Digest": digest_of(body)} | dates_of(style, now)
     if request_id is not None:
         sent["X-Request-Id"] = request_id
     if request_signature is not None:
@@ -248,9 +242,9 @@ def sign_response(
         )
         if value is None
     }
-    return _signed(
+    return signed_message(
         key,
-        _merged(dict(headers or {}), sent),
+        merged(dict(headers or {}), sent),
         header="Signature",
         prefix="",
         target=target,
@@ -285,11 +279,11 @@ def verify_response(
     header = values.get("signature")
     if header is None:
         raise ResponseUnsigned("the response has no header Signature")
-    signed = _parameters(header, "Signature", refuse=ResponseRefused)
+    signed = parameters_of(header, "Signature", refuse=ResponseRefused)
     if sent_target is not None:
         values[REQUEST_TARGET] = sent_target
     echoed = {"x-request-id": sent_request_id, "x-request-signature": sent_signature}
-    _check_names(
+    check_names(
         signed,
         values,
         required=("digest", *(name for name, sent in echoed.items() if sent is not None)),
@@ -303,62 +297,12 @@ def verify_response(
         check_digest(values["digest"], body)
     except ValueError as error:
         raise ResponseRefused(str(error)) from None
-    _check_dates(signed, values, now=now, window=window, refuse=ResponseRefused)
+    check_dates(signed, values, now=now, window=window, refuse=ResponseRefused)
     for name, sent in echoed.items():
         if sent is not None and values[name] != sent:
             raise ResponseRefused(f"{name} is not that of the request")
-    _check_signature(signed, values, key=key, refuse=ResponseRefused)
+    check_signature(signed, values, key=key, refuse=ResponseRefused)
     return key_id
-
-
-def _signed(
-    key: PrivateKey,
-    sent: dict[str, str],
-    *,
-    header: str,
-    prefix: str,
-    target: str | None,
-    style: Style,
-) -> dict[str, str]:
-    values = joined(sent.items())
-    if target is not None:
-        values[REQUEST_TARGET] = target
-    missing = [name for name in style.headers if name not in values]
-    if missing:
-        raise ValueError(f"the style signs what is not there: {', '.join(missing)}")
-    parameters = SignatureParameters(
-        key_id=key.key_id,
-        algorithm=ALGORITHM,
-        headers=style.headers,
-        signature=key.sign(signing_string(style.headers, values)),
-    )
-    return sent | {header: prefix + signing_headers.write_parameters(parameters, style.parameters)}
-
-
-def _merged(given: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
-    """Put our headers in place of given ones of the same name, whatever their case."""
-    names = {name.lower() for name in ours}
-    return {name: value for name, value in given.items() if name.lower() not in names} | ours
-
-
-def _dates(style: Style, now: datetime) -> dict[str, str]:
-    return {
-        name: write_date(now) for name in ("Date", "Original-Date") if name.lower() in style.headers
-    }
-
-
-def _host_and_target(url: str) -> tuple[str, str]:
-    if not url.isascii() or any(character <= " " for character in url):
-        raise ValueError("a URL is encoded before it is signed")
-    parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ValueError("a URL to sign is absolute, of scheme https or http")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if parts.port is not None and parts.port != _DEFAULT_PORTS[parts.scheme]:
-        host = f"{host}:{parts.port}"
-    # From the text itself, as urlsplit would lose a `?` with nothing behind it.
-    path = url.partition("#")[0].partition("://")[2].removeprefix(parts.netloc)
-    return host, path if path.startswith("/") else f"/{path}"
 
 
 def _authorization(header: str | None) -> SignatureParameters:
@@ -367,79 +311,4 @@ def _authorization(header: str | None) -> SignatureParameters:
     scheme, _, parameters = header.partition(" ")
     if scheme.lower() != "signature":
         raise CallerNotAuthenticated("the scheme of Authorization is not Signature")
-    return _parameters(parameters, "Authorization", refuse=SignatureRefused)
-
-
-def _parameters(text: str, name: str, *, refuse: type[EwpError]) -> SignatureParameters:
-    try:
-        signed = signing_headers.read_parameters(text)
-    except ValueError as error:
-        raise refuse(f"{name} cannot be read: {error}") from None
-    if signed.algorithm != ALGORITHM:
-        raise refuse(f"the signature's algorithm is not {ALGORITHM}")
-    return signed
-
-
-def _check_names(
-    signed: SignatureParameters,
-    values: Mapping[str, str],
-    *,
-    required: tuple[str, ...],
-    refuse: type[EwpError],
-) -> None:
-    unsigned = [name for name in required if name not in signed.headers]
-    if "date" not in signed.headers and "original-date" not in signed.headers:
-        unsigned.append("date or original-date")
-    if unsigned:
-        raise refuse(f"not signed, but has to be: {', '.join(unsigned)}")
-    absent = [name for name in signed.headers if name not in values]
-    if absent:
-        raise refuse(f"said to be signed, but absent: {', '.join(absent[:_SHOWN_NAMES])}")
-
-
-def _check_dates(
-    signed: SignatureParameters,
-    values: Mapping[str, str],
-    *,
-    now: datetime,
-    window: timedelta,
-    refuse: type[EwpError],
-) -> None:
-    for name in ("date", "original-date"):
-        if name not in signed.headers:
-            continue
-        try:
-            moment = read_date(values[name])
-        except ValueError as error:
-            raise refuse(f"{name} is {error}") from None
-        if not -window <= now - moment <= window:
-            away, allowed = (moment - now).total_seconds(), window.total_seconds()
-            raise refuse(f"{name} is {away:+.0f} s away from this clock; {allowed:.0f} s may be")
-
-
-def _check_signature(
-    signed: SignatureParameters,
-    values: Mapping[str, str],
-    *,
-    key: PublicKey,
-    refuse: type[EwpError],
-) -> None:
-    try:
-        data = signing_string(signed.headers, values)
-    except ValueError as error:
-        raise refuse(str(error)) from None
-    if not key.verify(data, signed.signature):
-        raise refuse(f"the signature is not this key's over: {' '.join(signed.headers)}")
-
-
-def _is_one_of(host: str, hosts: Collection[str]) -> bool:
-    if host in hosts:
-        return True
-    names = {name.lower() for name in hosts}
-    names |= {_without_port(name) for name in names}
-    return host in names or _without_port(host) in names
-
-
-def _without_port(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
+    return parameters_of(parameters, "Authorization", refuse=SignatureRefused)

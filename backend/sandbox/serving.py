@@ -53,12 +53,12 @@ def origin(listener: socket.socket, *, secure: bool, name: str | None = None) ->
     Args:
         listener: the bound port.
         secure: https, else http.
-        name: the host as callers write it; by default `localhost` for https, as the certificates
-            say it, and the address itself for http.
+        name: the host as callers write it; by default `localhost` for https on 127.0.0.1, else the
+            address itself.
     """
     host, port = listener.getsockname()[:2]
     address = f"[{host}]" if ":" in host else str(host)
-    shown = name or ("localhost" if secure else address)
+    shown = name or ("localhost" if secure and host == LOOPBACK else address)
     return f"{'https' if secure else 'http'}://{shown}:{port}"
 
 

@@ -1,31 +1,23 @@
-from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from sandbox.authority import Authority
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority.open(tmp_path_factory.mktemp("authority"))
+from sandbox.clock import utc_now
 
 
 class HandClock:
     """A clock that is turned by hand."""
 
     def __init__(self) -> None:
-        from sandbox.clock import utc_now
-
         self.now = utc_now()
 
-    def __call__(self):
+    def __call__(self) -> datetime:
         return self.now
 
-    def advance(self, seconds: float) -> None:
-        from datetime import timedelta
-
-        self.now += timedelta(seconds=seconds)
+    def advance(self, **passed: float) -> None:
+        self.now += timedelta(**passed)
 
 
 @pytest.fixture
@@ -33,6 +25,11 @@ def clock() -> HandClock:
     return HandClock()
 
 
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.open(tmp_path_factory.mktemp("authority"))
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "own"
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "own"

@@ -121,10 +121,12 @@ async def test_a_client_that_trusts_the_authority_reaches_a_server(authority, na
 
 
 async def test_a_client_that_trusts_others_does_not(authority):
-    async with serving(hello, tls=authority.server) as origin:
-        async with httpx.AsyncClient(verify=ssl.create_default_context()) as http:
-            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-                await http.get(origin)
+    async with (
+        serving(hello, tls=authority.server) as origin,
+        httpx.AsyncClient(verify=ssl.create_default_context()) as http,
+    ):
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await http.get(origin)
 
 
 async def test_a_server_listens_on_the_version_6_loopback(authority):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import Cookie, State
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from erasmus_app.api.guards import session_cookie, session_of
 from erasmus_app.errors import LoginFailed, NotSignedIn
@@ -35,7 +35,7 @@ def _cookie_name(services: Services) -> str:
     return session_cookie(services).replace("session", "login")
 
 
-def _cookie(services: Services, name: str, value: str, seconds: int) -> Cookie:
+def _cookie(name: str, value: str, seconds: int) -> Cookie:
     return Cookie(
         key=name,
         value=value,
@@ -73,7 +73,7 @@ async def login(
         )
     except LoginFailed as error:
         return failed_page(error)
-    cookie = _cookie(services, _cookie_name(services), under_way.cookie, 600)
+    cookie = _cookie(_cookie_name(services), under_way.cookie, 600)
     return Response(
         None, status_code=302, headers=NO_STORE | {"Location": address}, cookies=[cookie]
     )
@@ -86,7 +86,7 @@ async def callback(
     code: str | None = None,
     iss: str | None = None,
     error: str | None = None,
-    login_state: Annotated[str | None, Parameter(query="state")] = None,
+    login_state: Annotated[str | None, QueryParameter(name="state")] = None,
 ) -> Response[Any]:
     """Where the login provider sends the browser back to."""
     services: Services = state.services
@@ -104,11 +104,11 @@ async def callback(
         )
     except LoginFailed as failed:
         return failed_page(failed)
-    cookies = [_cookie(services, _cookie_name(services), "", 0)]
+    cookies = [_cookie(_cookie_name(services), "", 0)]
     if finished.browser_session is not None:
         seconds = int(BROWSER_LIFETIME.total_seconds())
         cookies.append(
-            _cookie(services, session_cookie(services), finished.browser_session, seconds)
+            _cookie(session_cookie(services), finished.browser_session, seconds)
         )
     headers = NO_STORE | {"Location": finished.return_to}
     return Response(None, status_code=302, headers=headers, cookies=cookies)
@@ -146,5 +146,5 @@ async def logout(request: Request[Any, Any, Any], state: State) -> Response[None
     if services.login is None:
         raise NotSignedIn("There is no login provider here.")
     await services.login.logout(session)
-    gone = _cookie(services, session_cookie(services), "", 0)
+    gone = _cookie(session_cookie(services), "", 0)
     return Response(None, status_code=204, headers=NO_STORE, cookies=[gone])

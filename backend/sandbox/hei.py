@@ -1,0 +1,182 @@
+"""One HEI of the sandbox: what it is master of, and the services that show it to the network."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from ewp.errors import EditConflict, RequestRefused
+from ewp.ids import HeiId, OmobilityId, ProposalId
+from ewp.messages import factsheet, imobilities, institutions, omobilities, omobility_las
+from ewp.messages.common import Phone, Text
+from sandbox.cast import University
+
+
+class Kept(msgspec.Struct, kw_only=True):
+    """Everything an HEI is master of; written to disk after each change."""
+
+    new: dict[str, omobilities.StudentMobilityV3] = {}
+    old: dict[str, omobilities.StudentMobilityV2] = {}
+    agreements: dict[str, omobility_las.LearningAgreement] = {}
+    receptions: dict[str, imobilities.IncomingMobilityV1] = {}
+    senders: dict[str, HeiId] = {}  # of the receptions, by omobility id
+    changed: dict[str, datetime] = {}
+    told: int = 0  # numbers proposals
+
+
+class SandboxHei:
+    """A university's own system. Its providers answer strictly by the book."""
+
+    def __init__(self, university: University, folder: Path) -> None:
+        self.university = university
+        self.hei_id = university.hei_id
+        self._path = folder / f"{university.hei_id}.json"
+        self.kept = Kept()
+        if self._path.is_file():
+            self.kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)
+
+    def save(self, omobility_id: str) -> None:
+        """Note a change, and keep everything."""
+        self.kept.changed[omobility_id] = datetime.now(UTC)
+        building = self._path.with_suffix(".new")
+        building.write_bytes(msgspec.json.encode(self.kept))
+        building.replace(self._path)
+
+    def next_proposal(self) -> ProposalId:
+        """Return a proposal id that was never used."""
+        self.kept.told += 1
+        return ProposalId(f"{self.hei_id.split('.')[0]}-{self.kept.told}")
+
+    # What the network asks (ewp.host_services)
+
+    async def nominations(
+        self, major: int, ids: Sequence[OmobilityId] | None, modified_since: datetime | None
+    ) -> Sequence[omobilities.StudentMobility]:
+        """Return nominations of one version."""
+        found = self.kept.new if major >= 3 else self.kept.old
+        return [
+            each
+            for name, each in found.items()
+            if (ids is None or name in ids) and self._is_newer(name, modified_since)
+        ]
+
+    async def decide(
+        self, caller: frozenset[HeiId], request: omobilities.UpdateRequest
+    ) -> Sequence[Text]:
+        """Store the receiving HEI's decision."""
+        known = self.kept.new.get(request.omobility_id)
+        if known is None or known.nomination.receiving_hei.hei_id not in caller:
+            raise RequestRefused("omobility-id: unknown, or not a mobility to the caller")
+        current = known.nomination.proposal_id == request.proposal_id
+        if not current or known.status is not omobilities.StatusV3.PENDING:
+            raise EditConflict("proposal-id: not the current proposal any more")
+        approved = isinstance(request, omobilities.ApproveProposal)
+        status = omobilities.StatusV3.APPROVED if approved else omobilities.StatusV3.REJECTED
+        self.kept.new[request.omobility_id] = msgspec.structs.replace(known, status=status)
+        self.save(request.omobility_id)
+        return [Text(value="Thank you, the decision is stored.", lang="en")]
+
+    async def agreements(
+        self, ids: Sequence[OmobilityId] | None, modified_since: datetime | None
+    ) -> Sequence[omobility_las.LearningAgreement]:
+        """Return the visible learning agreements."""
+        return [
+            each
+            for name, each in self.kept.agreements.items()
+            if (ids is None or name in ids) and self._is_newer(name, modified_since)
+        ]
+
+    async def sign_or_comment(
+        self, caller: frozenset[HeiId], request: omobility_las.UpdateRequest
+    ) -> Sequence[Text]:
+        """Store the receiving HEI's signature, or take the proposal back for changes."""
+        operation = request.operation
+        known = self.kept.agreements.get(operation.omobility_id)
+        if known is None or known.receiving_hei.hei_id not in caller:
+            raise RequestRefused("omobility-id: unknown, or not a mobility to the caller")
+        proposal = known.changes_proposal
+        if proposal is None or proposal.id != operation.changes_proposal_id:
+            raise EditConflict("changes-proposal-id: not the current proposal any more")
+        if isinstance(operation, omobility_las.ApproveProposal):
+            fields = {
+                field.name: getattr(proposal, field.name)
+                for field in msgspec.structs.fields(omobility_las.ListOfComponents)
+            }
+            fields["receiving_hei_signature"] = operation.signature
+            signed = omobility_las.ListOfComponents(**fields)
+            first = {"first_version": signed}
+            place = first if known.first_version is None else {"approved_changes": signed}
+            self.kept.agreements[operation.omobility_id] = msgspec.structs.replace(
+                known, changes_proposal=None, **place
+            )
+        elif known.first_version is None:
+            del self.kept.agreements[operation.omobility_id]
+        else:
+            self.kept.agreements[operation.omobility_id] = msgspec.structs.replace(
+                known, changes_proposal=None
+            )
+        self.save(operation.omobility_id)
+        return [Text(value="Thank you, it is stored.", lang="en")]
+
+    async def receptions(
+        self, major: int, senders: frozenset[HeiId] | None, ids: Sequence[OmobilityId]
+    ) -> Sequence[imobilities.IncomingMobility]:
+        """Return the receiving side of mobilities."""
+        found: list[imobilities.IncomingMobility] = []
+        for each in ids:
+            known = self.kept.receptions.get(each)
+            if known is None or (senders is not None and self.kept.senders[each] not in senders):
+                continue
+            if major < 2:
+                found.append(known)
+            else:
+                found.append(
+                    imobilities.IncomingMobilityV2(
+                        omobility_id=known.omobility_id,
+                        actual_arrival_date=known.actual_arrival_date,
+                        actual_departure_date=known.actual_departure_date,
+                    )
+                )
+        return found
+
+    async def institution(self) -> institutions.Hei:
+        """Return the HEI itself."""
+        own = self.university
+        return institutions.Hei(
+            hei_id=own.hei_id,
+            other_ids=(institutions.OtherId(type="erasmus", value=own.erasmus_code),),
+            names=tuple(Text(value=name, lang=lang) for lang, name in own.names.items()),
+            website_urls=(Text(value=own.website, lang="en"),),
+        )
+
+    async def factsheet(self) -> factsheet.Factsheet | None:
+        """Return its factsheet."""
+        own = self.university
+        if not own.serves_factsheet:
+            return None
+        info = factsheet.InformationEntry(
+            email=own.coordinator.email,
+            phone_number=Phone(e164="+999123456"),
+            website_urls=(Text(value=f"{own.website}/exchange", lang="en"),),
+        )
+        autumn, spring = own.nomination_deadlines
+        apply_autumn, apply_spring = own.application_deadlines
+        return factsheet.Factsheet(
+            hei_id=own.hei_id,
+            calendar=factsheet.Calendar(
+                student_nominations=factsheet.CalendarEntry(autumn_term=autumn, spring_term=spring),
+                student_applications=factsheet.CalendarEntry(
+                    autumn_term=apply_autumn, spring_term=apply_spring
+                ),
+            ),
+            application_info=info,
+            decision_weeks_limit=4,
+            tor_weeks_limit=5,
+            housing_info=info,
+            visa_info=info,
+            insurance_info=info,
+        )
+
+    def _is_newer(self, name: str, moment: datetime | None) -> bool:
+        return moment is None or self.kept.changed.get(name, moment) >= moment

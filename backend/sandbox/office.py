@@ -1,0 +1,204 @@
+"""What a university's staff do; the story calls these and then tells the other side."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from ewp.ids import AcademicYearId, HeiId, OmobilityId
+from ewp.messages import imobilities, omobilities, omobility_las
+from ewp.messages.common import Text
+from sandbox.cast import UNIVERSITIES, Student, University
+from sandbox.hei import SandboxHei
+
+YEAR = AcademicYearId("2027/2028")
+
+
+def nominate_new(
+    hei: SandboxHei, student: Student, receiving: HeiId, omobility_id: OmobilityId
+) -> None:
+    """Nominate in the new family (omobilities 3)."""
+    hei.kept.new[omobility_id] = omobilities.StudentMobilityV3(
+        omobility_id=omobility_id,
+        student=omobilities.StudentV3(
+            given_names=(Text(value=student.given_names),),
+            family_names=(Text(value=student.family_name),),
+            global_id=student.esi,
+            birth_date=student.birth_date,
+            nationality=student.nationality,
+            gender=student.gender,
+            email=student.email,
+        ),
+        nomination=omobilities.NominationV3(
+            proposal_id=hei.next_proposal(),
+            sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),
+            receiving_hei=omobilities.MobilityHei(hei_id=receiving),
+            sending_academic_term_ewp_id=f"{YEAR}-1/2",
+            receiving_academic_year_id=YEAR,
+            activity_type="student-studies",
+            activity_attributes="long-term",
+            agreement_isced_f_code="0613",
+            eqf_level_studied_at_departure=6,
+            nominee_isced_f_code="0613",
+            comment="Between the offices: grant is confirmed, please do not tell the student yet.",
+        ),
+        status=omobilities.StatusV3.PENDING,
+    )
+    hei.save(omobility_id)
+
+
+def nominate_old(
+    hei: SandboxHei, student: Student, receiving: HeiId, omobility_id: OmobilityId
+) -> None:
+    """Nominate in the old family (omobilities 2)."""
+    hei.kept.old[omobility_id] = omobilities.StudentMobilityV2(
+        omobility_id=omobility_id,
+        sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),
+        receiving_hei=omobilities.MobilityHei(hei_id=receiving),
+        sending_academic_term_ewp_id=f"{YEAR}-1/2",
+        receiving_academic_year_id=YEAR,
+        student=omobilities.StudentV2(
+            given_names=(Text(value=student.given_names),),
+            family_names=(Text(value=student.family_name),),
+            global_id=student.esi,
+            birth_date=student.birth_date,
+            citizenship=student.nationality,
+            gender=student.gender,
+            email=student.email,
+        ),
+        status=omobilities.StatusV2.NOMINATION,
+        activity_type="student-studies",
+        activity_attributes="long-term",
+        planned_arrival_date=date(2027, 9, 13),
+        planned_departure_date=date(2028, 2, 11),
+        eqf_level_studied_at_departure=6,
+        nominee_isced_f_code="0232",
+    )
+    hei.save(omobility_id)
+
+
+def receive(hei: SandboxHei, sending: HeiId, omobility_id: OmobilityId, status: str) -> None:
+    """Register an incoming mobility, or decide on it (imobilities 1)."""
+    hei.kept.receptions[omobility_id] = imobilities.IncomingMobilityV1(
+        omobility_id=omobility_id,
+        status=imobilities.NominationStatus(status),
+        comment="Between the offices: a place in the residence is held." if status else None,
+    )
+    hei.kept.senders[omobility_id] = sending
+    hei.save(omobility_id)
+
+
+def _signature(university: University) -> omobility_las.Signature:
+    person = university.coordinator
+    return omobility_las.Signature(
+        signer_name=f"{person.given_names} {person.family_name}",
+        signer_position=person.position,
+        signer_email=person.email,
+        timestamp=datetime.now(UTC).replace(microsecond=0),
+        signer_app="Sandbox SIS",
+    )
+
+
+def _component(title: str, code: str, ects: str, **more: object) -> omobility_las.Component:
+    return omobility_las.Component(
+        los_code=code,
+        title=title,
+        term_id=omobility_las.TermId(term_number=1, total_terms=2),
+        credits=(omobility_las.Credit(scheme="ects", value=Decimal(ects)),),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+STUDIED = (
+    _component("Distributed Systems", "INF-401", "6"),
+    _component("Human-Computer Interaction", "INF-412", "6"),
+    _component("Language and Society", "LIN-210", "5"),
+    _component("Statistics in Practice", "MAT-305", "7.5"),
+)
+RECOGNIZED = (_component("Elective package, third year", "EL-3", "24.5"),)
+
+
+def send_agreement(
+    hei: SandboxHei,
+    student: Student,
+    receiving: HeiId,
+    omobility_id: OmobilityId,
+    *,
+    studied: tuple[omobility_las.Component, ...] = STUDIED,
+) -> None:
+    """Publish a learning agreement that the student and the sending HEI have signed."""
+    hei.kept.agreements[omobility_id] = omobility_las.LearningAgreement(
+        omobility_id=omobility_id,
+        sending_hei=_institution(hei.university, "Faculty of Sciences and Letters"),
+        receiving_hei=_institution(UNIVERSITIES[receiving], "Department of Exchange Studies"),
+        receiving_academic_year_id=YEAR,
+        student=omobility_las.Student(
+            given_names=student.given_names,
+            family_name=student.family_name,
+            global_id=student.esi,
+            birth_date=student.birth_date,
+            citizenship=student.nationality,
+            gender=student.gender,
+            email=student.email,
+        ),
+        start_date=date(2027, 9, 13),
+        end_date=date(2028, 2, 11),
+        eqf_level_studied_at_departure=6,
+        isced_f_code="0613",
+        student_language_skill=omobility_las.LanguageSkill(language="en", cefr_level="B2"),
+        changes_proposal=_proposal(hei, studied=studied, recognized=RECOGNIZED),
+    )
+    hei.save(omobility_id)
+
+
+def propose_change(hei: SandboxHei, omobility_id: OmobilityId) -> None:
+    """Swap a course: one cannot be taken, another takes its place."""
+    known = hei.kept.agreements[omobility_id]
+    gone = msgspec.structs.replace(
+        STUDIED[1],
+        status=omobility_las.ComponentStatus.DELETED,
+        reason_code="timetable-conflict",
+    )
+    instead = _component(
+        "Interface Design Studio",
+        "INF-433",
+        "6",
+        status=omobility_las.ComponentStatus.INSERTED,
+        reason_code="substituting-deleted",
+    )
+    proposal = _proposal(hei, studied=(gone, instead), recognized=())
+    hei.kept.agreements[omobility_id] = msgspec.structs.replace(known, changes_proposal=proposal)
+    hei.save(omobility_id)
+
+
+def _proposal(
+    hei: SandboxHei,
+    *,
+    studied: tuple[omobility_las.Component, ...],
+    recognized: tuple[omobility_las.Component, ...],
+) -> omobility_las.ChangesProposal:
+    return omobility_las.ChangesProposal(
+        id=hei.next_proposal(),
+        components_studied=studied,
+        components_recognized=recognized,
+        student_signature=omobility_las.Signature(
+            timestamp=datetime.now(UTC).replace(microsecond=0), signer_app="Sandbox SIS"
+        ),
+        sending_hei_signature=_signature(hei.university),
+    )
+
+
+def signature_of(university: University) -> omobility_las.Signature:
+    """Return the coordinator's signature, now."""
+    return _signature(university)
+
+
+def _institution(university: University, unit: str) -> omobility_las.MobilityInstitution:
+    person = university.coordinator
+    return omobility_las.MobilityInstitution(
+        hei_id=university.hei_id,
+        ounit_name=unit,
+        contact_person=omobility_las.ContactPerson(
+            given_names=person.given_names, family_name=person.family_name, email=person.email
+        ),
+    )
