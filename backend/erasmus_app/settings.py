@@ -115,12 +115,19 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         kind = msgspec.structs.fields(Settings)
         expected = next(each.type for each in kind if each.name == field)
         try:
-            given[field] = msgspec.convert(value, expected, strict=False)
+            given[field] = msgspec.convert(value, expected, strict=False, dec_hook=_path)
         except msgspec.ValidationError as error:
             raise SettingsInvalid(f"{PREFIX}{field.upper()}: {error}") from error
     settings = Settings(**given)
     _check(settings)
     return settings
+
+
+def _path(kind: type, value: object) -> Path:
+    """Make a path of a text, for msgspec, which does not know paths."""
+    if kind is not Path or not isinstance(value, str):
+        raise TypeError(f"cannot read a {kind.__name__}")
+    return Path(value).expanduser()
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -197,7 +204,8 @@ def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
         return {}
     where = f"{PREFIX}EWP_HEIS: {path}"
     try:
-        read = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _HeisFile)
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        read = msgspec.convert(content, _HeisFile, dec_hook=_path)
     except (OSError, ValueError) as error:
         raise SettingsInvalid(f"{where}: {error}") from error
     heis: dict[HeiId, CoveredHei] = {}

@@ -147,6 +147,7 @@ def _parts(chunks: Iterable[bytes], limits: CatalogueLimits) -> Iterator[Element
         for chunk in chunks:
             parser.feed(chunk)
             for _, element in parser.read_events():
+                assert isinstance(element, Element)  # other events were not asked for
                 parent = element.getparent()
                 if parent is None or (element.tag == _KEY and parent.tag != _BINARIES):
                     continue

@@ -46,6 +46,7 @@ def signed_message(
     target: str | None,
     style: Style,
 ) -> dict[str, str]:
+    """Return the headers with the signature in `header`. Raises ValueError for a bad style."""
     values = joined(sent.items())
     if target is not None:
         values[REQUEST_TARGET] = target
@@ -58,7 +59,8 @@ def signed_message(
         headers=style.headers,
         signature=key.sign(signing_string(style.headers, values)),
     )
-    return sent | {header: prefix + signing_headers.write_parameters(parameters, style.parameters)}
+    written = signing_headers.write_parameters(parameters, style.parameters)
+    return merged(sent, {header: prefix + written})
 
 
 def merged(given: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
@@ -68,12 +70,14 @@ def merged(given: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
 
 
 def dates_of(style: Style, now: datetime) -> dict[str, str]:
+    """Return the date headers that the style signs, at `now`."""
     return {
         name: write_date(now) for name in ("Date", "Original-Date") if name.lower() in style.headers
     }
 
 
 def host_and_target(url: str) -> tuple[str, str]:
+    """Return `Host` and raw path with query of a URL. Raises ValueError unless it is encoded."""
     if not url.isascii() or any(character <= " " for character in url):
         raise ValueError("a URL is encoded before it is signed")
     parts = urlsplit(url)
@@ -88,6 +92,7 @@ def host_and_target(url: str) -> tuple[str, str]:
 
 
 def parameters_of(text: str, name: str, *, refuse: type[EwpError]) -> SignatureParameters:
+    """Read what a header says of its signature; the one algorithm is insisted on."""
     try:
         signed = signing_headers.read_parameters(text)
     except ValueError as error:
@@ -104,12 +109,13 @@ def check_names(
     required: tuple[str, ...],
     refuse: type[EwpError],
 ) -> None:
+    """Check that what must be signed is, and that what is said to be signed is there."""
     unsigned = [name for name in required if name not in signed.headers]
     if "date" not in signed.headers and "original-date" not in signed.headers:
         unsigned.append("date or original-date")
     if unsigned:
         raise refuse(f"not signed, but has to be: {', '.join(unsigned)}")
-    absent = [name for name in signed.headers if name not in values]
+    absent = [name for name in dict.fromkeys(signed.headers) if name not in values]
     if absent:
         raise refuse(f"said to be signed, but absent: {', '.join(absent[:_SHOWN_NAMES])}")
 
@@ -122,6 +128,7 @@ def check_dates(
     window: timedelta,
     refuse: type[EwpError],
 ) -> None:
+    """Check that every signed date can be read and lies within the window around now."""
     for name in ("date", "original-date"):
         if name not in signed.headers:
             continue
@@ -141,6 +148,7 @@ def check_signature(
     key: PublicKey,
     refuse: type[EwpError],
 ) -> None:
+    """Check the signature over the listed headers."""
     try:
         data = signing_string(signed.headers, values)
     except ValueError as error:
@@ -150,6 +158,7 @@ def check_signature(
 
 
 def is_one_of(host: str, hosts: Collection[str]) -> bool:
+    """Whether a `Host` in lower case is one of these names; ports may be absent on either side."""
     if host in hosts:
         return True
     names = {name.lower() for name in hosts}

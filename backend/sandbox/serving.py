@@ -93,6 +93,7 @@ async def serving(
         log_config=None,
         proxy_headers=False,
         server_header=False,
+        date_header=False,  # a signed answer carries its own
         ssl_certfile=tls.chain if tls else None,
         ssl_keyfile=tls.key if tls else None,
         timeout_graceful_shutdown=PATIENCE,

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import signal
 import socket
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -20,8 +21,23 @@ from erasmus_app.store import database
 log = structlog.get_logger(__name__)
 
 
+def _logging() -> None:
+    """One JSON object a line on standard error: an event's name, ids, nothing personal."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a process on uvloop, where it is to be had."""
+    _logging()
     try:
         import uvloop
     except ImportError:  # Windows

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -18,11 +20,22 @@ from erasmus_app.errors import EngineFailed
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x45_57_50  # one upgrade at a time, whoever starts it
+CONNECT_SECONDS = 10.0
+STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
+LISTEN_AGAIN_SECONDS = 0.5
+AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a server that is gone, restarting or unreachable makes asyncpg raise."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A pool of connections. Each method takes one and gives it back."""
+    """A pool of connections. Each method takes one and gives it back.
+
+    After a restart of the server the pool connects anew by itself; a call made meanwhile raises
+    one of `AWAY`. Values of `jsonb` come and go as Python values.
+    """
 
     pool: asyncpg.Pool
     dsn: str
@@ -65,8 +78,8 @@ class Database:
     async def _listen(self, channel: str, heard: asyncio.Event) -> None:
         while True:
             gone = asyncio.Event()
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                connection = await asyncpg.connect(self.dsn)
+            with suppress(*AWAY):
+                connection = await asyncpg.connect(self.dsn, timeout=CONNECT_SECONDS)
                 try:
                     connection.add_termination_listener(lambda _, gone=gone: gone.set())
                     await connection.add_listener(channel, lambda *_: heard.set())
@@ -74,20 +87,47 @@ class Database:
                     await gone.wait()
                 finally:
                     connection.terminate()
-            await asyncio.sleep(0.5)
+            log.info("database.listening_again", channel=channel)
+            await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
 
-async def _nothing(_connection: asyncpg.Connection) -> None:
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),  # the format's version
+        decoder=lambda data: msgspec.json.decode(memoryview(data)[1:]),
+        format="binary",
+    )
+
+
+async def _reset(connection: asyncpg.Connection) -> None:
     """Leave out the round trip that resets a connection: we change no session state."""
+    if connection.is_in_transaction():
+        await connection.reset()
 
 
 @asynccontextmanager
 async def open_database(dsn: str, *, size: int = 10) -> AsyncIterator[Database]:
     """Open a pool. Raises EngineFailed where the server cannot be reached."""
     try:
-        pool = await asyncpg.create_pool(dsn, min_size=1, max_size=size, reset=_nothing)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise EngineFailed(f"PostgreSQL cannot be reached: {error}") from error
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            init=_prepare,
+            reset=_reset,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            statement_cache_size=256,
+            max_cached_statement_lifetime=0,  # a plan stays good until the connection ends
+            server_settings={"application_name": "erasmus-app", "jit": "off"},
+        )
+    except (*AWAY, ValueError) as error:
+        why = str(error) or type(error).__name__
+        raise EngineFailed(
+            f"PostgreSQL cannot be reached: {why}; look at ERASMUS_APP_DATABASE_URL"
+        ) from error
     try:
         yield Database(pool, dsn)
     finally:
@@ -99,13 +139,19 @@ async def open_database(dsn: str, *, size: int = 10) -> AsyncIterator[Database]:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 
 
 async def upgrade(dsn: str) -> None:
-    """Bring the tables up to date; processes that start together take turns."""
+    """Bring the tables up to date; processes that start together take turns.
+
+    Everything is one transaction: an upgrade that fails changes nothing.
+
+    Raises:
+        EngineFailed: the server cannot be reached.
+    """
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn)
     )
@@ -119,15 +165,29 @@ async def upgrade(dsn: str) -> None:
         async with engine.begin() as connection:
             await connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
             await connection.run_sync(run)
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
+        why = str(error) or type(error).__name__
+        raise EngineFailed(f"PostgreSQL cannot be reached for the upgrade: {why}") from error
     finally:
         await engine.dispose()
 
 
-async def is_current(database: Database) -> bool:
-    """Return whether the tables are those that this program was written for."""
+async def is_current(where: Database | str) -> bool:
+    """Return whether the tables are those that this program was written for.
+
+    `where` is an open database or the address of one.
+    """
     head = ScriptDirectory.from_config(_config()).get_current_head()
+    question = "select version_num from alembic_version"
     try:
-        found = await database.fetchval("select version_num from alembic_version")
+        if isinstance(where, Database):
+            found = await where.fetchval(question)
+        else:
+            connection = await asyncpg.connect(where, timeout=CONNECT_SECONDS)
+            try:
+                found = await connection.fetchval(question)
+            finally:
+                await connection.close()
     except asyncpg.UndefinedTableError:
         return False
     return bool(found == head)

@@ -1,111 +1,206 @@
 """The loop that claims jobs and hands them to their handlers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import traceback
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import asyncpg
 import structlog
 
+from erasmus_app.errors import AppError
 from erasmus_app.ids import JobId
-from erasmus_app.store.jobs import CHANNEL, Again, Bury, Job, JobQueue, LeaseLost, Retry
+from erasmus_app.store.database import AWAY
+from erasmus_app.store.jobs import (
+    CHANNEL,
+    MOST_ATTEMPTS,
+    Again,
+    Bury,
+    Job,
+    JobQueue,
+    LeaseLost,
+    Retry,
+)
 
 Handler = Callable[[Job], Awaitable[None]]
+"""Does one job. May raise Retry, Bury or Again; anything else is a failed attempt."""
+
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
+GIVE_BACK_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
 class Worker:
-    """Claims jobs in batches and runs them side by side; each touches only itself."""
+    """Claims jobs in batches and runs them side by side; each touches only itself.
+
+    It claims only the kinds that it has a handler for. `limits` says how many of a kind may run at
+    the same time; a kind that is not named may fill all places.
+    """
 
     queue: JobQueue
     handlers: Mapping[str, Handler]
     concurrency: int = 16
     lease: timedelta = timedelta(seconds=30)
+    limits: Mapping[str, int] = field(default_factory=dict)
     name: UUID = field(default_factory=uuid4)
-    _running: dict[JobId, asyncio.Task[None]] = field(default_factory=dict)
+    _running: dict[JobId, tuple[Job, asyncio.Task[None]]] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event, *, drain: float = 10.0) -> None:
-        """Work until `stop` is set; then give what is under way `drain` seconds to end."""
-        async with self.queue.database.listening(CHANNEL) as heard:
-            beat = asyncio.create_task(self._beat())
-            stopping = asyncio.create_task(stop.wait())
+        """Work until `stop` is set; then give what is under way `drain` seconds to end.
+
+        What has not ended by then is cancelled and given back for another worker at once.
+        """
+        async with self.queue.database.listening(CHANNEL) as wake:
+            beat = asyncio.create_task(self._beat(wake))
+            stopping = asyncio.create_task(_pass_on(stop, wake))
             try:
                 while not stop.is_set():
-                    await self._round(heard, stopping)
+                    await self._round(wake)
             finally:
                 stopping.cancel()
-                if self._running:
-                    await asyncio.wait(self._running.values(), timeout=drain)
-                for task in self._running.values():
-                    task.cancel()  # its lease runs out and somebody else takes it up
-                await asyncio.gather(*self._running.values(), return_exceptions=True)
+                await self._drain(drain)
                 beat.cancel()
-                with suppress(asyncio.CancelledError):
-                    await beat
+                await asyncio.wait({beat, stopping})
 
-    async def _round(self, heard: asyncio.Event, stopping: asyncio.Task[bool]) -> None:
-        heard.clear()
-        free = self.concurrency - len(self._running)
-        claimed: list[Job] = []
+    async def _round(self, wake: asyncio.Event) -> None:
+        """Claim what there is room for, then sleep until there is something to do."""
+        wake.clear()
         sleep = LONGEST_SLEEP
         try:
-            if free:
-                claimed = await self.queue.claim(free, self.lease, self.name)
-                if not claimed and (due := await self.queue.next_due()):
-                    sleep = max(0.01, min(sleep, (due - self.queue.clock()).total_seconds()))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            full = False  # whether some claim brought all it asked for
+            for kinds, room in self._rooms():
+                claimed = await self.queue.claim(room, self.lease, self.name, kinds)
+                for job in claimed:
+                    self._begin(job, wake)
+                full = full or len(claimed) == room
+            open_kinds = [kind for kinds, _ in self._rooms() for kind in kinds]
+            if open_kinds:
+                if full:
+                    return  # there may be more
+                due = await self.queue.until_next(open_kinds)
+                if due is not None:
+                    sleep = min(sleep, max(due.total_seconds(), 0.01))
+        except AWAY as error:
             log.warning("worker.database_away", error=type(error).__name__)
-        for job in claimed:
-            task = asyncio.create_task(self._do(job))
-            self._running[job.job_id] = task
-            task.add_done_callback(lambda _, job_id=job.job_id: self._running.pop(job_id, None))
-        if claimed and free > len(claimed):
-            return  # there may be more
-        waits: set[asyncio.Task[object]] = {asyncio.ensure_future(heard.wait()), stopping}
-        waits |= set(self._running.values())
-        try:
-            await asyncio.wait(waits, timeout=sleep, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits - {stopping} - set(self._running.values()):
-                each.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(sleep):
+                await wake.wait()
+
+    def _rooms(self) -> Iterator[tuple[list[str], int]]:
+        """Yield kinds and how many more of them may start now."""
+        running = Counter(job.kind for job, _ in self._running.values())
+        for kind, limit in self.limits.items():
+            room = min(limit - running[kind], self.concurrency - len(self._running))
+            if room > 0 and kind in self.handlers:
+                yield [kind], room
+        kinds = [kind for kind in self.handlers if kind not in self.limits]
+        room = self.concurrency - len(self._running)
+        if room > 0 and kinds:
+            yield kinds, room
+
+    def _begin(self, job: Job, wake: asyncio.Event) -> None:
+        task = asyncio.create_task(self._do(job))
+        self._running[job.job_id] = (job, task)
+
+        def ended(_: asyncio.Task[None]) -> None:
+            if self._running.get(job.job_id, (None, None))[1] is task:
+                del self._running[job.job_id]
+            wake.set()
+
+        task.add_done_callback(ended)
 
     async def _do(self, job: Job) -> None:
         """Run one job; whatever happens is written to its row."""
-        handler = self.handlers.get(job.kind)
         try:
-            if handler is None:
-                await self.queue.bury(job, "unknown_kind")
+            if job.attempts > MOST_ATTEMPTS:  # its workers died over it
+                log.warning("job.buried", job_id=job.job_id, kind=job.kind, code="worker_lost")
+                await self._write(lambda: self.queue.bury(job, "worker_lost"))
                 return
-            try:
-                await handler(job)
-            except Again as again:
-                await self.queue.postpone(job, timedelta(seconds=again.after), None)
-            except Retry as later:
-                log.info("job.later", kind=job.kind, code=later.code, attempts=job.attempts)
-                await self.queue.fail(job, later.code, later.after)
-            except Bury as never:
-                log.warning("job.buried", kind=job.kind, code=never.code)
-                await self.queue.bury(job, never.code)
-            except LeaseLost:
-                log.warning("job.lease_lost", kind=job.kind)
-            except Exception as error:
-                log.error("job.failed", kind=job.kind, error=type(error).__name__, exc_info=True)
-                await self.queue.fail(job, type(error).__name__)
-            else:
-                with suppress(LeaseLost):  # the handler completed it in its own transaction
-                    await self.queue.finish(job)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("worker.database_away", kind=job.kind, error=type(error).__name__)
+            ending = await self._outcome(job)
+            if ending is not None:
+                await self._write(ending)
+        except asyncio.CancelledError:
+            with suppress(*AWAY):
+                async with asyncio.timeout(GIVE_BACK_SECONDS):
+                    await self.queue.release(job)
+            raise
 
-    async def _beat(self) -> None:
+    async def _outcome(self, job: Job) -> Callable[[], Awaitable[object]] | None:
+        """Run the handler; return what is to be written down."""
+        about = {"job_id": job.job_id, "kind": job.kind, "attempts": job.attempts}
+        try:
+            await self.handlers[job.kind](job)
+        except Again as again:
+            after = timedelta(seconds=again.after)
+            return lambda: self.queue.postpone(job, after, None)
+        except Retry as later:
+            log.info("job.later", code=later.code, **about)
+            code, seconds = later.code, later.after
+            return lambda: self.queue.fail(job, code, seconds)
+        except Bury as never:
+            log.warning("job.buried", code=never.code, **about)
+            code = never.code
+            return lambda: self.queue.bury(job, code)
+        except LeaseLost:
+            log.warning("job.lease_lost", **about)
+            return None
+        except Exception as error:  # noqa: BLE001 - one job's crash is that job's
+            code = error.code if isinstance(error, AppError) else type(error).__name__
+            # Where, but not what it says: that may be a student's.
+            log.error("job.failed", code=code, where=_where(error), **about)  # noqa: TRY400
+            return lambda: self.queue.fail(job, code)
+        return lambda: self.queue.finish(job)
+
+    async def _write(self, ending: Callable[[], Awaitable[object]]) -> None:
+        """Write how a job ended, if need be after the database is back; the lease is the limit."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.lease.total_seconds()
         while True:
-            await asyncio.sleep(self.lease.total_seconds() / 3)
-            if self._running:
-                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            try:
+                await ending()
+            except AWAY as error:
+                log.warning("worker.database_away", error=type(error).__name__)
+                if loop.time() >= deadline:
+                    return  # the lease runs out, and somebody does it once more
+                await asyncio.sleep(min(0.5, self.lease.total_seconds() / 4))
+            else:
+                return
+
+    async def _beat(self, wake: asyncio.Event) -> None:
+        """Keep our leases, and look for those that nobody keeps any more."""
+        while True:
+            try:
+                if self._running:
                     await self.queue.heartbeat(list(self._running), self.lease, self.name)
+                if found := await self.queue.take_over():
+                    log.warning("worker.took_over", jobs=found)
+                    wake.set()
+            except AWAY as error:
+                log.warning("worker.database_away", error=type(error).__name__)
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+
+    async def _drain(self, seconds: float) -> None:
+        tasks = [task for _, task in self._running.values()]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("worker.gave_back", jobs=len(late))
+            await asyncio.wait(late)
+
+
+async def _pass_on(stop: asyncio.Event, wake: asyncio.Event) -> None:
+    await stop.wait()
+    wake.set()
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"

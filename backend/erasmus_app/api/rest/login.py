@@ -107,9 +107,7 @@ async def callback(
     cookies = [_cookie(_cookie_name(services), "", 0)]
     if finished.browser_session is not None:
         seconds = int(BROWSER_LIFETIME.total_seconds())
-        cookies.append(
-            _cookie(session_cookie(services), finished.browser_session, seconds)
-        )
+        cookies.append(_cookie(session_cookie(services), finished.browser_session, seconds))
     headers = NO_STORE | {"Location": finished.return_to}
     return Response(None, status_code=302, headers=headers, cookies=cookies)
 

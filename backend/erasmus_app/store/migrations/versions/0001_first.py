@@ -9,6 +9,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-    for statement in Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").split(";\n"):
-        if statement.strip():
-            op.execute(statement)
+    sql = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    # All statements at once, which only the driver itself takes.
+    op.get_bind().connection.dbapi_connection.run_async(lambda driver: driver.execute(sql))

@@ -1,0 +1,250 @@
+"""`erasmus-app run`: engines, sandbox and backend on this machine, and the show on the terminal."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+
+from erasmus_app.cli.phones import HOME, Phone
+from erasmus_app.cli.serve import open_listener
+from erasmus_app.errors import EngineFailed
+from erasmus_app.settings import load_settings
+from erasmus_app.store import database
+from erasmus_app.store.engines import embedded_postgres, embedded_valkey, locked
+
+UP_SECONDS, PUSH_SECONDS = 40.0, 20.0
+PAUSE = 2.5  # seconds between steps, at speed 1
+IN_A_HURRY = {  # the sandbox's partners answer at once, so everything may be quick
+    "ERASMUS_APP_EXPLORER": "true",
+    "ERASMUS_APP_POLL_SECONDS": "1",
+    "ERASMUS_APP_POLL_OVERLAP_SECONDS": "5",
+    "ERASMUS_APP_CNR_DEBOUNCE_SECONDS": "0.2",
+    "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "1",
+    "ERASMUS_APP_ABSENCE_SECONDS": "5",
+}
+
+
+async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
+    """Start everything, tell the story, and stay up until Ctrl-C."""
+    console = Console(highlight=False)
+    settings = load_settings(os.environ)
+    open_listener(settings).close()  # said in one line before anything is started
+    data_dir = settings.data_dir.resolve()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(locked(data_dir))
+        if fresh:
+            for each in ("postgres", "valkey", "sandbox", "catalogue.xml"):
+                path = data_dir / each
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        with console.status("Starting PostgreSQL and Valkey ..."):
+            dsn = await stack.enter_async_context(embedded_postgres(data_dir))
+            redis = await stack.enter_async_context(embedded_valkey(data_dir))
+            await database.upgrade(dsn)
+        with console.status("Starting the sandbox network and the backend ..."):
+            sandbox = await _sandbox(stack, data_dir, settings.listen)
+            environment = os.environ | sandbox["environment"] | IN_A_HURRY
+            environment |= {
+                "ERASMUS_APP_DATABASE_URL": dsn,
+                "ERASMUS_APP_REDIS_URL": redis,
+                "ERASMUS_APP_DATA_DIR": str(data_dir / "backend"),
+            }
+            for command in ("api", "worker"):
+                log = data_dir / "log" / f"{command}.log"
+                own = ["-m", "erasmus_app.cli", command]
+                await stack.enter_async_context(_child(own, environment, log))
+            http = await stack.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
+            backend = environment["ERASMUS_APP_LOGIN_URL"]
+            await _until_ready(http, backend, sandbox["control"], data_dir)
+        _hello(console, backend)
+        show = _Show(console, http, backend, sandbox, step=step, pause=PAUSE / speed)
+        await show.run()
+        if stay:
+            console.print("\nEverything stays up. [b]Ctrl-C[/b] ends it.")
+            await asyncio.Event().wait()
+    return 0
+
+
+class _Show:
+    """Takes the story's steps one by one, and shows what each led to."""
+
+    def __init__(
+        self,
+        console: Console,
+        http: httpx.AsyncClient,
+        backend: str,
+        sandbox: dict[str, Any],
+        *,
+        step: bool,
+        pause: float,
+    ) -> None:
+        self._console, self._http, self._backend = console, http, backend
+        self._sandbox, self._step, self._pause = sandbox, step, pause
+        self._phones: dict[str, Phone] = {}
+
+    async def run(self) -> None:
+        """Tell the story to its end, or from where an earlier run left it."""
+        story = await self._control("/story")
+        if story["taken"]:
+            self._console.print(
+                f"[dim]An earlier run came to step {story['taken']} of {story['of']}; "
+                "it goes on from there. ARGS=--fresh starts anew.[/dim]"
+            )
+        for student in ("ines", "camille", "zofia"):
+            await self._phone(student)
+        while True:
+            if self._step:
+                self._console.print("[dim]Enter for the next step[/dim]", end=" ")
+                await asyncio.to_thread(sys.stdin.readline)
+            done = await self._control("/story/next")
+            if done is None:
+                self._console.print("\n[b]The story is told.[/b]")
+                return
+            await self._tell(done)
+            if not self._step:
+                await asyncio.sleep(self._pause)
+
+    async def _tell(self, done: dict[str, Any]) -> None:
+        self._console.rule(f"[b]{done['number']}/{done['of']}  {escape(done['title'])}[/b]")
+        for line in done["lines"]:
+            self._console.print(f"[cyan]universities[/cyan]  {escape(line)}")
+        phone = self._phones[done["student"]]
+        pushes = await self._control(
+            "/phones/wait", fid=phone.fid, known=phone.seen, seconds=PUSH_SECONDS
+        )
+        phone.seen += len(pushes)
+        me = (await phone.ask(self._http, HOME))["me"]
+        for each in me["mobilities"]:
+            self._console.print(f"[green]backend[/green]       {escape(_understood(each))}")
+        for push in pushes:
+            latest = me["inbox"][0] if me["inbox"] else {"title": "", "body": ""}
+            self._console.print(
+                Panel(
+                    f"[b]{escape(push['title'])}[/b]\n{escape(push['body'])}\n\n"
+                    f"[dim]in the app:[/dim] {escape(latest['body'])}",
+                    title=f"{phone.key}'s phone",
+                    title_align="left",
+                    border_style="magenta",
+                    width=78,
+                )
+            )
+        if not pushes:
+            self._console.print(f"[red]{phone.key}'s phone got nothing[/red]")
+
+    async def _phone(self, student: str) -> None:
+        fid = (await self._control("/phones"))["fid"]
+        language = self._sandbox["students"][student]
+        phone = Phone(key=student, fid=fid, language=language, backend=self._backend)
+        await phone.sign_in(self._http, self._sandbox["app_link"])
+        await phone.register(self._http)
+        self._phones[student] = phone
+
+    async def _control(self, path: str, **given: Any) -> Any:
+        answer = await self._http.post(f"{self._sandbox['control']}{path}", json=given or {})
+        return answer.raise_for_status().json()
+
+
+def _understood(mobility: dict[str, Any]) -> str:
+    """Say in one line what the record shows."""
+    agreement, move = mobility["learningAgreement"], mobility["whoseMove"]
+    words = mobility["state"].replace("_", " ").lower()
+    who = {"STUDENT": "the student", "NOBODY": "nobody"}.get(move["party"])
+    who = who or (move["institution"] or {}).get("name") or move["party"]
+    contact = f" ({move['contact']['email']})" if move["contact"] else ""
+    la = agreement["state"].replace("_", " ").lower()
+    ends = (mobility["sendingInstitution"]["name"], mobility["receivingInstitution"]["name"])
+    return f"{ends[0]} → {ends[1]}: {words}; agreement {la}; next move: {who}{contact}"
+
+
+def _hello(console: Console, backend: str) -> None:
+    query = "{ me { mobilities { state whoseMove { party institution { name } } } } }"
+    console.print(
+        Panel(
+            f"[b]GraphiQL[/b]      {backend}/graphql\n"
+            f"[b]Sign in[/b]       {backend}/auth/login   as Inês, Camille, Zofia ...\n"
+            f"[b]Try[/b]           {query}\n"
+            f"[b]Health[/b]        {backend}/readyz   {backend}/metrics   {backend}/openapi\n\n"
+            "[dim]By hand: make run ARGS=--step · faster: ARGS='--speed 5' · "
+            "anew: ARGS=--fresh · end: Ctrl-C[/dim]",
+            title="Erasmus+ App backend, with a small EWP network to play in",
+            border_style="blue",
+        )
+    )
+
+
+async def _sandbox(stack: AsyncExitStack, data_dir: Path, listen: str) -> dict[str, Any]:
+    arguments = ["-m", "sandbox", str(data_dir / "sandbox"), listen]
+    log = data_dir / "log" / "sandbox.log"
+    process = await stack.enter_async_context(_child(arguments, dict(os.environ), log))
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(UP_SECONDS):
+            line = await process.stdout.readline()
+    except TimeoutError:
+        line = b""
+    if not line:
+        raise EngineFailed(f"the sandbox did not start; {log} ends with: {_end_of(log)}")
+    ready: dict[str, Any] = msgspec.json.decode(line)
+    return ready
+
+
+@asynccontextmanager
+async def _child(
+    arguments: list[str], environment: dict[str, str], log: Path
+) -> AsyncIterator[Process]:
+    """Run a process of ours in a session of its own; it ends when we do, however we end.
+
+    Its standard input is our hand on it: where we are killed, it is closed, and it leaves.
+    """
+    with log.open("ab") as out:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            stdin=PIPE,
+            stdout=PIPE if "sandbox" in arguments else out,
+            stderr=out,
+            env=environment,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 15)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def _until_ready(http: httpx.AsyncClient, backend: str, control: str, data_dir: Path) -> None:
+    """Wait until the backend answers and the registry lists it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(UP_SECONDS):
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    answer = await http.get(f"{backend}/readyz")
+                    read = await http.post(f"{control}/registry/read")
+                    if answer.status_code == 200 and read.json()["complete"]:
+                        return
+                await asyncio.sleep(0.2)
+    log = data_dir / "log" / "api.log"
+    raise EngineFailed(f"the backend did not get ready; {log} ends with: {_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return " | ".join(lines[-3:]) or "(nothing)"

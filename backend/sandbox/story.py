@@ -1,0 +1,245 @@
+"""What happens in the sandbox, step by step: the lives of three mobilities.
+
+Each step is done by a university the way it would be: it changes what it is master of, calls the
+other side over the network where EWP has a call for it, and announces the change by CNR.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from ewp.ids import HeiId, OmobilityId
+from ewp.messages import omobilities, omobility_las
+from sandbox import office
+from sandbox.cast import (
+    CAMILLE,
+    CLAIRVAL,
+    INES,
+    JEZIORO,
+    LINDENTAL,
+    RIBEIRA,
+    ZOFIA,
+    Student,
+    University,
+)
+from sandbox.network import Network
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """One step that was taken."""
+
+    number: int
+    of: int
+    title: str
+    student: str  # key
+    lines: tuple[str, ...]  # what the universities did
+    expects: str | None  # the kind of message that the phone should get
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of the story."""
+
+    title: str
+    student: Student
+    expects: str | None
+    act: Callable[[], Awaitable[tuple[str, ...]]]
+
+
+@dataclass(slots=True)
+class Story:
+    """The steps, in order, and how far it has come; kept over a restart."""
+
+    network: Network
+    path: Path
+    taken: int = 0
+    steps: list[Step] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.path.is_file():
+            self.taken = int(self.path.read_text(encoding="ascii"))
+        new = Life(self.network, INES, RIBEIRA, LINDENTAL, OmobilityId("rib-2027-0417"), True)
+        old = Life(self.network, CAMILLE, CLAIRVAL, RIBEIRA, OmobilityId("CLV/27/E77120"), False)
+        only = Life(self.network, ZOFIA, JEZIORO, RIBEIRA, OmobilityId("uj-310442-1"), False)
+        self.steps = [
+            *new.nomination(),
+            *old.nomination(),
+            *new.agreement(),
+            *old.agreement(),
+            *only.agreement_only(),
+        ]
+
+    async def next(self) -> Done | None:
+        """Take the next step; None where the story is over."""
+        if self.taken >= len(self.steps):
+            return None
+        step = self.steps[self.taken]
+        lines = await step.act()
+        self.taken += 1
+        building = self.path.with_suffix(".new")
+        building.write_text(str(self.taken), encoding="ascii")
+        building.replace(self.path)
+        return Done(
+            number=self.taken,
+            of=len(self.steps),
+            title=step.title,
+            student=step.student.key,
+            lines=lines,
+            expects=step.expects,
+        )
+
+
+@dataclass(slots=True)
+class Life:
+    """One mobility of one student, from `sending` to `receiving`."""
+
+    network: Network
+    student: Student
+    sending: University
+    receiving: University
+    omobility_id: OmobilityId
+    is_new: bool  # the new family of nominations
+
+    def nomination(self) -> list[Step]:
+        """Nominated, then accepted, in either family."""
+        return [
+            self._step("is nominated", "nominated", self._nominate),
+            self._step("is accepted", "nomination_accepted", self._accept),
+        ]
+
+    def agreement(self) -> list[Step]:
+        """Sent, sent back, sent again, signed; then a change, agreed."""
+        return [
+            self._step("sends the learning agreement", "agreement_sent", self._send),
+            self._step("gets the agreement back", "agreement_sent_back", self._comment),
+            self._step("sends it again, corrected", "agreement_sent", self._send),
+            self._step("has a signed agreement", "agreement_signed", self._sign),
+            self._step("asks for another course", "change_sent", self._change),
+            self._step("has the change agreed", "change_agreed", self._sign),
+        ]
+
+    def agreement_only(self) -> list[Step]:
+        """Where the partner shares learning agreements and nothing else."""
+        return [
+            self._step("sends the learning agreement", "agreement_sent", self._send),
+            self._step("has a signed agreement", "agreement_signed", self._sign),
+        ]
+
+    def _step(self, what: str, expects: str, act: Callable[[], Awaitable[tuple[str, ...]]]) -> Step:
+        return Step(f"{self.student.given_names} {what}", self.student, expects, act)
+
+    async def _nominate(self) -> tuple[str, ...]:
+        nominate = office.nominate_new if self.is_new else office.nominate_old
+        nominate(self._home, self.student, self.receiving.hei_id, self.omobility_id)
+        version = 3 if self.is_new else 2
+        return (
+            f"{_name(self.sending)} nominates in its own system (omobilities {version})",
+            await self._announce("omobility-cnr", self.sending, self.receiving, (2, 1)),
+        )
+
+    async def _accept(self) -> tuple[str, ...]:
+        if self.is_new:
+            known = self._home.kept.new[self.omobility_id]
+            request = omobilities.ApproveProposal(
+                omobility_id=self.omobility_id, proposal_id=known.nomination.proposal_id
+            )
+            await self._update("omobilities", 3, omobilities.write_update_request(request))
+            return (
+                f"{_name(self.receiving)} accepts: a signed update to {_name(self.sending)}",
+                await self._announce("omobility-cnr", self.sending, self.receiving, (2, 1)),
+            )
+        there = self.network.heis[self.receiving.hei_id]
+        office.receive(there, self.sending.hei_id, self.omobility_id, "verified")
+        return (
+            f"{_name(self.receiving)} accepts in its own system (imobilities 1)",
+            await self._announce("imobility-cnr", self.receiving, self.sending, (1,)),
+        )
+
+    async def _send(self) -> tuple[str, ...]:
+        office.send_agreement(self._home, self.student, self.receiving.hei_id, self.omobility_id)
+        return (
+            f"{self.student.given_names} and {_name(self.sending)} sign (omobility-las 1.2)",
+            await self._announce("omobility-la-cnr", self.sending, self.receiving, (1,)),
+        )
+
+    async def _comment(self) -> tuple[str, ...]:
+        operation = omobility_las.CommentProposal(
+            omobility_id=self.omobility_id,
+            changes_proposal_id=self._proposal,
+            comment="One course is not taught in that term, please choose another.",
+            signature=office.signature_of(self.receiving),
+        )
+        await self._decide(operation)
+        return (
+            f"{_name(self.receiving)} asks for changes: a signed update to {_name(self.sending)}",
+            await self._announce("omobility-la-cnr", self.sending, self.receiving, (1,)),
+        )
+
+    async def _sign(self) -> tuple[str, ...]:
+        operation = omobility_las.ApproveProposal(
+            omobility_id=self.omobility_id,
+            changes_proposal_id=self._proposal,
+            signature=office.signature_of(self.receiving),
+        )
+        await self._decide(operation)
+        return (
+            f"{_name(self.receiving)} signs: a signed update to {_name(self.sending)}",
+            await self._announce("omobility-la-cnr", self.sending, self.receiving, (1,)),
+        )
+
+    async def _change(self) -> tuple[str, ...]:
+        office.propose_change(self._home, self.omobility_id)
+        return (
+            f"{self.student.given_names} and {_name(self.sending)} sign a change",
+            await self._announce("omobility-la-cnr", self.sending, self.receiving, (1,)),
+        )
+
+    @property
+    def _home(self) -> "office.SandboxHei":
+        return self.network.heis[self.sending.hei_id]
+
+    @property
+    def _proposal(self) -> omobilities.ProposalId:
+        proposal = self._home.kept.agreements[self.omobility_id].changes_proposal
+        assert proposal is not None
+        return proposal.id
+
+    async def _decide(
+        self, operation: omobility_las.ApproveProposal | omobility_las.CommentProposal
+    ) -> None:
+        request = omobility_las.UpdateRequest(
+            sending_hei_id=self.sending.hei_id, operation=operation
+        )
+        await self._update("omobility-las", 1, omobility_las.write_update_request(request))
+
+    async def _update(self, api: str, major: int, body: bytes) -> None:
+        """Call the sending HEI's update endpoint with the receiving HEI's key."""
+        to = self.sending.hei_id
+        entry = self.network.known().entry(to, api, major)
+        assert entry is not None
+        key = self.network.keys[self.receiving.hei_id]
+        await self.network.client().call(key, to, entry, "update-url", body=body)
+
+    async def _announce(
+        self, api: str, by: University, to: University, majors: tuple[int, ...]
+    ) -> str:
+        """Send a CNR to the other university, if it has a receiver."""
+        parameter = "receiving_hei_id" if api == "imobility-cnr" else "sending_hei_id"
+        for major in majors:
+            entry = self.network.known().entry(HeiId(to.hei_id), api, major)
+            if entry is not None:
+                await self.network.client().send_cnr(
+                    self.network.keys[by.hei_id],
+                    to.hei_id,
+                    entry,
+                    [self.omobility_id],
+                    [(parameter, by.hei_id)] if major == 1 else [],
+                )
+                return f"{_name(by)} sends {api} {major} to {_name(to)}"
+        return f"{_name(to)} has no {api}: nobody tells it"
+
+
+def _name(university: University) -> str:
+    return next(iter(university.names.values()))

@@ -1,0 +1,76 @@
+"""Databases for tests: one server per test process, a template with all tables, copies of it.
+
+    @pytest.fixture(scope="session")
+    def database_server() -> Iterator[DatabaseServer]:
+        with database_server_running() as server:
+            yield server
+
+    @pytest.fixture
+    async def dsn(database_server) -> AsyncIterator[str]:
+        async with fresh_database(database_server) as dsn:
+            yield dsn
+"""
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from erasmus_app.store.database import upgrade
+from erasmus_app.store.embedded import embedded_postgres
+
+TEMPLATE = "migrated"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseServer:
+    """A server whose database `migrated` has all tables and nobody in it."""
+
+    dsn: str
+
+    def dsn_of(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.dsn)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def database_server_running() -> Iterator[DatabaseServer]:
+    """Run a server without waits for the disk, in a loop of its own."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with asyncio.Runner() as runner:
+            engine = embedded_postgres(Path(folder) / "data", durable=False)
+            server = DatabaseServer(runner.run(engine.__aenter__()))
+            try:
+                runner.run(_make_template(server))
+                yield server
+            finally:
+                runner.run(engine.__aexit__(None, None, None))
+
+
+async def _make_template(server: DatabaseServer) -> None:
+    await _execute(server, f"create database {TEMPLATE}")
+    await upgrade(server.dsn_of(TEMPLATE))
+
+
+@asynccontextmanager
+async def fresh_database(server: DatabaseServer) -> AsyncIterator[str]:
+    """Yield the address of a new database with all tables; it is gone afterwards."""
+    name = f"t{secrets.token_hex(8)}"
+    await _execute(server, f"create database {name} template {TEMPLATE} strategy file_copy")
+    try:
+        yield server.dsn_of(name)
+    finally:
+        await _execute(server, f"drop database {name} with (force)")
+
+
+async def _execute(server: DatabaseServer, sql: str) -> None:
+    connection = await asyncpg.connect(server.dsn)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()

@@ -1,0 +1,82 @@
+"""Migrations, and the database behind the pool."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from databases import DatabaseServer
+from erasmus_app.errors import EngineFailed
+from erasmus_app.store.database import is_current, open_database, upgrade
+from erasmus_app.store.embedded.folder import free_port
+
+
+@pytest.fixture
+async def empty_dsn(database_server: DatabaseServer):
+    connection = await asyncpg.connect(database_server.dsn)
+    await connection.execute("create database bare")
+    yield database_server.dsn_of("bare")
+    await connection.execute("drop database bare with (force)")
+    await connection.close()
+
+
+async def test_an_empty_database_is_not_current_and_an_upgrade_makes_it_so(empty_dsn: str):
+    before = await is_current(empty_dsn)
+
+    await upgrade(empty_dsn)
+    await upgrade(empty_dsn)  # nothing is left to do
+
+    async with open_database(empty_dsn) as database:
+        assert (before, await is_current(empty_dsn), await is_current(database)) == (
+            False,
+            True,
+            True,
+        )
+
+
+async def test_upgrades_that_start_together_take_turns(empty_dsn: str):
+    await asyncio.gather(*(upgrade(empty_dsn) for _ in range(4)))
+
+    assert await is_current(empty_dsn)
+
+
+async def test_a_transaction_that_fails_leaves_nothing(dsn: str):
+    async with open_database(dsn) as database:
+        with pytest.raises(KeyError):
+            async with database.transaction() as connection:
+                await connection.execute("insert into job (kind, payload) values ('a', '{}')")
+                raise KeyError
+        assert await database.fetchval("select count(*) from job") == 0
+
+
+async def test_values_of_jsonb_come_back_as_they_went(dsn: str):
+    value = {"title": "Inês", "steps": [1, None, True], "deep": {"a": "b"}}
+    async with open_database(dsn) as database:
+        assert await database.fetchval("select $1::jsonb", value) == value
+        assert await database.fetchval("select $1::text::jsonb", '{"a": 1}') == {"a": 1}
+
+
+async def test_a_restart_of_the_server_is_survived_by_pool_and_listener(dsn: str):
+    async with open_database(dsn) as database, database.listening("news") as heard:
+        await asyncio.wait_for(heard.wait(), 10)
+        heard.clear()
+        other = await asyncpg.connect(dsn)
+        await other.execute(
+            """select pg_terminate_backend(pid) from pg_stat_activity
+               where datname = current_database() and pid <> pg_backend_pid()"""
+        )
+        await asyncio.wait_for(heard.wait(), 10)  # it listens again
+        heard.clear()
+        await other.execute("notify news")
+        await asyncio.wait_for(heard.wait(), 10)
+        await other.close()
+
+        assert await database.fetchval("select 1") == 1
+
+
+async def test_a_server_that_is_not_there_is_one_clear_line():
+    port = free_port()
+    with pytest.raises(EngineFailed, match="PostgreSQL cannot be reached: .*DATABASE_URL") as found:
+        async with open_database(f"postgresql://nobody@127.0.0.1:{port}/none"):
+            pass
+    assert "\n" not in str(found.value)
