@@ -1,20 +1,21 @@
 """Databases for tests: one server per test process, a template with all tables, copies of it.
 
-    @pytest.fixture(scope="session")
-    def database_server() -> Iterator[DatabaseServer]:
-        with database_server_running() as server:
-            yield server
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[DatabaseServer]:
+    with database_server_running() as server:
+        yield server
 
-    @pytest.fixture
-    async def dsn(database_server) -> AsyncIterator[str]:
-        async with fresh_database(database_server) as dsn:
-            yield dsn
+@pytest.fixture
+async def dsn(database_server) -> AsyncIterator[str]:
+    async with fresh_database(database_server) as dsn:
+        yield dsn
 """
 
 import asyncio
+import inspect
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,15 +42,14 @@ class DatabaseServer:
 @contextmanager
 def database_server_running() -> Iterator[DatabaseServer]:
     """Run a server without waits for the disk, in a loop of its own."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        with asyncio.Runner() as runner:
-            engine = embedded_postgres(Path(folder) / "data", durable=False)
-            server = DatabaseServer(runner.run(engine.__aenter__()))
-            try:
-                runner.run(_make_template(server))
-                yield server
-            finally:
-                runner.run(engine.__aexit__(None, None, None))
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
+        engine = embedded_postgres(Path(folder) / "data", durable=False)
+        server = DatabaseServer(runner.run(engine.__aenter__()))
+        try:
+            runner.run(_make_template(server))
+            yield server
+        finally:
+            runner.run(engine.__aexit__(None, None, None))
 
 
 async def _make_template(server: DatabaseServer) -> None:
@@ -74,3 +74,13 @@ async def _execute(server: DatabaseServer, sql: str) -> None:
         await connection.execute(sql)
     finally:
         await connection.close()
+
+
+async def until(what: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until it is so; fail where it takes too long."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = what()
+            if await found if inspect.isawaitable(found) else found:
+                return
+            await asyncio.sleep(0.01)

@@ -71,7 +71,7 @@ async def _parameters(request: PlainRequest) -> list[tuple[str, str]]:
 def _shown(address: str | None, page: str) -> Response[str]:
     if address is not None:
         return Response("", status_code=302, headers={**NO_STORE, "Location": address})
-    return Response(page, media_type=MediaType.HTML, headers=HEADERS)
+    return Response(page, status_code=200, media_type=MediaType.HTML, headers=HEADERS)
 
 
 def _as_page(_: PlainRequest, refused: LoginRefused) -> Response[str]:

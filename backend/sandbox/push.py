@@ -39,6 +39,9 @@ from sandbox.serving import listen, origin, serving
 PROJECT = "erasmus-play"
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+GOOGLES_OWN = (
+    "https://oauth2.googleapis.com/token"  # google-auth's audience, whatever token_uri says
+)
 LIFETIME = timedelta(hours=1)  # of a bearer token, and the longest of an assertion
 SKEW = 10  # seconds that clocks may differ
 LARGEST_REQUEST = 1 << 20  # bytes; what is beyond is not kept
@@ -170,7 +173,7 @@ class PushService:
         claims, kid = token.claims, token.header.get("kid", self._key_id)
         if claims.get("iss") != self._email or kid != self._key_id:
             return _oauth_error("invalid_grant", "Invalid grant: account not found")
-        if claims.get("aud") != self.token_uri:
+        if claims.get("aud") not in (self.token_uri, GOOGLES_OWN):
             return _oauth_error("invalid_grant", "Invalid JWT: the audience is another.")
         if not self._is_timely(claims):
             why = "Invalid JWT: Token must be a short-lived token (60 minutes)"
@@ -388,13 +391,17 @@ async def running_push(
         service = PushService(folder, token_uri=token_uri, now=now)
         service.url = origin(bound, secure=True)
         connections: set[_Connection] = set()
+
+        async def tokens(scope: Scope, receive: Receive, send: Send) -> None:
+            await service.token_app(scope, receive, send)  # uvicorn mistakes a bound method
+
         server = await asyncio.get_running_loop().create_server(
             lambda: _Connection(service, connections),
             sock=bound,
             ssl=authority.server_context(["h2"]),
         )
         try:
-            async with serving(service.token_app, listener=token, tls=authority.server):
+            async with serving(tokens, listener=token, tls=authority.server):
                 yield service
         finally:
             server.close()

@@ -16,11 +16,12 @@ AsgiApp = Callable[..., Awaitable[None]]
 
 
 class _Server(uvicorn.Server):
-    """uvicorn as a guest in our loop: it leaves signals alone and says when it is up."""
+    """uvicorn as a guest in our loop: it leaves signals alone, says when it is up, leaves at once."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = asyncio.Event()
+        self._leaving = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -29,6 +30,19 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks):  # ten times a second; it keeps the date header right
+            ticks += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._leaving.wait()
+
+    def leave(self) -> None:
+        """Stop: no new connections, and `PATIENCE` for what is under way."""
+        self.should_exit = True
+        self._leaving.set()
 
 
 def listen(port: int = 0, *, host: str = LOOPBACK) -> socket.socket:
@@ -109,7 +123,7 @@ async def serving(
         yield origin(bound, secure=tls is not None, name=name)
     finally:
         up.cancel()
-        server.should_exit = True
+        server.leave()
         with contextlib.suppress(RuntimeError):  # told above, if it happened at the start
             await running
         bound.close()

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     except AppError as error:
         print(f"erasmus-app: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
 
 
@@ -39,8 +39,16 @@ def _parser() -> argparse.ArgumentParser:
         "--no-wait", action="store_true", help="stop after the last step instead of staying up"
     )
 
-    commands.add_parser("api", help="serve the API (GraphQL, login, EWP host)")
-    commands.add_parser("worker", help="fetch, merge, poll and push")
+    for name, text in (
+        ("api", "serve the API (GraphQL, login, EWP host)"),
+        ("worker", "fetch, merge, poll and push"),
+    ):
+        process = commands.add_parser(name, help=text)
+        process.add_argument(
+            "--until-stdin-closes",
+            action="store_true",
+            help="end also when standard input does, as when who started it was killed",
+        )
 
     db = commands.add_parser("db", help="the database").add_subparsers(dest="what", required=True)
     db.add_parser("upgrade", help="bring the tables up to date")
@@ -74,6 +82,8 @@ def _run(given: argparse.Namespace) -> int:
         from erasmus_app.cli import serve
 
         settings = load_settings(os.environ)
+        if given.until_stdin_closes:
+            serve.end_with_stdin()
         run = serve.api if given.command == "api" else serve.worker
         return serve.run(run(settings))
     if given.command == "db":

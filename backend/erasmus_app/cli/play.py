@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from erasmus_app.store import database
 from erasmus_app.store.engines import embedded_postgres, embedded_valkey, locked
 
 UP_SECONDS, PUSH_SECONDS = 40.0, 20.0
+OWN_SYSTEM_APIS = 3  # omobilities, imobilities, omobility-las
 PAUSE = 2.5  # seconds between steps, at speed 1
 IN_A_HURRY = {  # the sandbox's partners answer at once, so everything may be quick
     "ERASMUS_APP_EXPLORER": "true",
@@ -42,6 +45,10 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
     settings = load_settings(os.environ)
     open_listener(settings).close()  # said in one line before anything is started
     data_dir = settings.data_dir.resolve()
+    task = asyncio.current_task()
+    assert task is not None
+    for name in (signal.SIGTERM, signal.SIGHUP):  # as with Ctrl-C: end in order
+        asyncio.get_running_loop().add_signal_handler(name, task.cancel)
     async with AsyncExitStack() as stack:
         stack.enter_context(locked(data_dir))
         if fresh:
@@ -60,13 +67,12 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
                 "ERASMUS_APP_REDIS_URL": redis,
                 "ERASMUS_APP_DATA_DIR": str(data_dir / "backend"),
             }
-            for command in ("api", "worker"):
-                log = data_dir / "log" / f"{command}.log"
-                own = ["-m", "erasmus_app.cli", command]
-                await stack.enter_async_context(_child(own, environment, log))
             http = await stack.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
             backend = environment["ERASMUS_APP_LOGIN_URL"]
-            await _until_ready(http, backend, sandbox["control"], data_dir)
+            await _start(stack, "api", environment, data_dir)
+            await _until_listed(http, backend, sandbox["control"], data_dir)
+            await _start(stack, "worker", environment, data_dir)  # partners know its keys by now
+            await _until_synchronised(http, backend, data_dir)
         _hello(console, backend)
         show = _Show(console, http, backend, sandbox, step=step, pause=PAUSE / speed)
         await show.run()
@@ -230,18 +236,46 @@ async def _child(
                 await process.wait()
 
 
-async def _until_ready(http: httpx.AsyncClient, backend: str, control: str, data_dir: Path) -> None:
+async def _start(
+    stack: AsyncExitStack, command: str, environment: dict[str, str], data_dir: Path
+) -> None:
+    log = data_dir / "log" / f"{command}.log"
+    arguments = ["-m", "erasmus_app.cli", command, "--until-stdin-closes"]
+    await stack.enter_async_context(_child(arguments, environment, log))
+
+
+async def _until_listed(
+    http: httpx.AsyncClient, backend: str, control: str, data_dir: Path
+) -> None:
     """Wait until the backend answers and the registry lists it."""
+
+    async def listed() -> bool:
+        answer = await http.get(f"{backend}/readyz")
+        read = await http.post(f"{control}/registry/read")
+        return answer.status_code == httpx.codes.OK and bool(read.json()["complete"])
+
+    await _until(listed, data_dir / "log" / "api.log")
+
+
+async def _until_synchronised(http: httpx.AsyncClient, backend: str, data_dir: Path) -> None:
+    """Wait for the first, silent synchronisation with the HEI's own system."""
+
+    async def synchronised() -> bool:
+        numbers = (await http.get(f"{backend}/metrics")).text
+        line = re.search(r'erasmus_polls\{of="synchronised"\} ([0-9]+)', numbers)
+        return line is not None and int(line[1]) >= OWN_SYSTEM_APIS
+
+    await _until(synchronised, data_dir / "log" / "worker.log")
+
+
+async def _until(ready: Callable[[], Awaitable[bool]], log: Path) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(UP_SECONDS):
             while True:
                 with contextlib.suppress(httpx.HTTPError):
-                    answer = await http.get(f"{backend}/readyz")
-                    read = await http.post(f"{control}/registry/read")
-                    if answer.status_code == 200 and read.json()["complete"]:
+                    if await ready():
                         return
                 await asyncio.sleep(0.2)
-    log = data_dir / "log" / "api.log"
     raise EngineFailed(f"the backend did not get ready; {log} ends with: {_end_of(log)}")
 
 

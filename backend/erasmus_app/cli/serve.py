@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import errno
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
@@ -43,6 +45,18 @@ def run(main: Coroutine[Any, Any, int]) -> int:
     except ImportError:  # Windows
         return asyncio.run(main)
     return uvloop.run(main)
+
+
+def end_with_stdin() -> None:
+    """Ask this process to end once its standard input is closed."""
+
+    def watch() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(1):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 async def api(settings: Settings) -> int:

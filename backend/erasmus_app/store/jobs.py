@@ -227,7 +227,7 @@ class JobQueue:
     async def replay(self, job_id: JobId) -> bool:
         """Bring a dead job back. False where there is none, or its like waits already."""
         try:
-            revived = await self.database.fetchval(
+            revived = await self.database.fetchrow(
                 f"""with revived as (
                        update job set dead_at = null, attempts = 0, due = now()
                        where job_id = $1 and dead_at is not null returning 1)

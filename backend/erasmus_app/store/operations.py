@@ -51,8 +51,13 @@ class OperationsView:
         refusals = await self.database.fetch(
             "select api || ' ' || reason, sum(times) from refusal group by 1"
         )
+        polls = await self.database.fetch(
+            """select case when first_sync_done_at is null then 'first' else 'synchronised' end
+                   as name, count(*) from poll_state group by 1"""
+        )
         age = self.catalogue_age()
         return {
+            "erasmus_polls": {row[0]: float(row[1]) for row in polls},
             "erasmus_jobs": {row[0]: float(row[1]) for row in jobs},
             "erasmus_deliveries": {row[0]: float(row[1]) for row in deliveries},
             "ewp_refusals": {row[0]: float(row[1]) for row in refusals},

@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 import structlog
 
 from erasmus_app.errors import AppError
-from erasmus_app.ids import JobId
 from erasmus_app.store.database import AWAY
 from erasmus_app.store.jobs import (
     CHANNEL,
@@ -48,7 +47,7 @@ class Worker:
     lease: timedelta = timedelta(seconds=30)
     limits: Mapping[str, int] = field(default_factory=dict)
     name: UUID = field(default_factory=uuid4)
-    _running: dict[JobId, tuple[Job, asyncio.Task[None]]] = field(default_factory=dict)
+    _running: dict[asyncio.Task[None], Job] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event, *, drain: float = 10.0) -> None:
         """Work until `stop` is set; then give what is under way `drain` seconds to end.
@@ -61,6 +60,8 @@ class Worker:
             try:
                 while not stop.is_set():
                     await self._round(wake)
+                    if beat.done():  # without heartbeats no lease is ours for long
+                        beat.result()
             finally:
                 stopping.cancel()
                 await self._drain(drain)
@@ -93,7 +94,7 @@ class Worker:
 
     def _rooms(self) -> Iterator[tuple[list[str], int]]:
         """Yield kinds and how many more of them may start now."""
-        running = Counter(job.kind for job, _ in self._running.values())
+        running = Counter(job.kind for job in self._running.values())
         for kind, limit in self.limits.items():
             room = min(limit - running[kind], self.concurrency - len(self._running))
             if room > 0 and kind in self.handlers:
@@ -105,11 +106,10 @@ class Worker:
 
     def _begin(self, job: Job, wake: asyncio.Event) -> None:
         task = asyncio.create_task(self._do(job))
-        self._running[job.job_id] = (job, task)
+        self._running[task] = job
 
         def ended(_: asyncio.Task[None]) -> None:
-            if self._running.get(job.job_id, (None, None))[1] is task:
-                del self._running[job.job_id]
+            del self._running[task]
             wake.set()
 
         task.add_done_callback(ended)
@@ -176,7 +176,8 @@ class Worker:
         while True:
             try:
                 if self._running:
-                    await self.queue.heartbeat(list(self._running), self.lease, self.name)
+                    ids = [job.job_id for job in self._running.values()]
+                    await self.queue.heartbeat(ids, self.lease, self.name)
                 if found := await self.queue.take_over():
                     log.warning("worker.took_over", jobs=found)
                     wake.set()
@@ -185,7 +186,7 @@ class Worker:
             await asyncio.sleep(self.lease.total_seconds() / 3)
 
     async def _drain(self, seconds: float) -> None:
-        tasks = [task for _, task in self._running.values()]
+        tasks = list(self._running)
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)

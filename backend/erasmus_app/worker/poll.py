@@ -130,7 +130,8 @@ class Poller:
         await self.database.execute(
             """insert into poll_state as known (tenant, hei_id, api, last_success_began_at,
                    last_full_sweep_at, first_sync_done_at, last_attempt_at, last_error)
-               values ($1, $2, $3, $4, case when $5 then $4 end, $4, now(), $6)
+               values ($1, $2, $3, $4::timestamptz, case when $5 then $4::timestamptz end,
+                   $4::timestamptz, now(), $6)
                on conflict (tenant, hei_id, api) do update set
                    last_success_began_at =
                        coalesce(excluded.last_success_began_at, known.last_success_began_at),

@@ -22,7 +22,9 @@ def security(client=HTTPSIG, server=SERVER_TLSCERT + SERVER_HTTPSIG, more=""):
 
 
 def encryption(side, methods):
-    return f'<{side}-encryption-methods xmlns="{SPECS}sec-intro/tree/stable-v2">{methods}</{side}-encryption-methods>'
+    """One more list for `security`; the side is `request` or `response`."""
+    name = f"{side}-encryption-methods"
+    return f'<{name} xmlns="{SPECS}sec-intro/tree/stable-v2">{methods}</{name}>'
 
 
 def entry(

@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import json
 from pathlib import Path
@@ -72,6 +73,25 @@ async def test_a_push_reaches_its_phone_over_http_2(sender):
     assert answer.json() == {"name": "projects/erasmus-play/messages/1"}
     assert (got.title, got.body, got.data) == ("Olá", "A nova", {"kind": "tor"})
     assert got.raw["fid"] == fid
+
+
+async def test_googles_own_library_gets_a_token(sender, authority):
+    import requests
+    from google.auth.transport.requests import Request
+    from google.oauth2 import service_account
+
+    account = service_account.Credentials.from_service_account_file(
+        str(sender.service.service_account_file), scopes=[SCOPE]
+    )
+    with requests.Session() as session:
+        session.verify, session.trust_env = str(authority.ca_file), False
+        await asyncio.to_thread(account.refresh, Request(session))
+    sender.http.headers["authorization"] = f"Bearer {account.token}"
+    fid = sender.service.register()
+    answers = await asyncio.gather(*(sender.send(token=fid) for _ in range(100)))
+
+    assert {each.status_code for each in answers} == {200}
+    assert len(sender.service.received[fid]) == 100
 
 
 async def test_a_second_run_knows_phones_and_account(authority, tmp_path):

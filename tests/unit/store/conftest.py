@@ -1,7 +1,6 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-
 from databases import DatabaseServer, database_server_running, fresh_database
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import asyncpg
 import pytest
-
 from databases import DatabaseServer
+
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.database import is_current, open_database, upgrade
 from erasmus_app.store.embedded.folder import free_port
@@ -42,10 +42,14 @@ async def test_upgrades_that_start_together_take_turns(empty_dsn: str):
 
 async def test_a_transaction_that_fails_leaves_nothing(dsn: str):
     async with open_database(dsn) as database:
-        with pytest.raises(KeyError):
+
+        async def half_a_change() -> None:
             async with database.transaction() as connection:
                 await connection.execute("insert into job (kind, payload) values ('a', '{}')")
                 raise KeyError
+
+        with pytest.raises(KeyError):
+            await half_a_change()
         assert await database.fetchval("select count(*) from job") == 0
 
 
@@ -76,7 +80,7 @@ async def test_a_restart_of_the_server_is_survived_by_pool_and_listener(dsn: str
 
 async def test_a_server_that_is_not_there_is_one_clear_line():
     port = free_port()
-    with pytest.raises(EngineFailed, match="PostgreSQL cannot be reached: .*DATABASE_URL") as found:
+    with pytest.raises(EngineFailed, match="DATABASE_URL") as found:
         async with open_database(f"postgresql://nobody@127.0.0.1:{port}/none"):
             pass
     assert "\n" not in str(found.value)

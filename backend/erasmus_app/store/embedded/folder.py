@@ -1,4 +1,4 @@
-"""The data folder: who holds it, who owns what in it, and what the servers wrote into their logs."""
+"""The data folder: who holds it, who owns what in it, what the servers wrote into their logs."""
 
 import fcntl
 import importlib.util
@@ -114,10 +114,12 @@ def named(user: User | None) -> User | None:
     """Return a user for `initdb`, which refuses one that has no name: `user`, else nobody."""
     if user is None:
         return None
-    for find in (lambda: pwd.getpwuid(user.uid), lambda: pwd.getpwnam("nobody")):
-        with suppress(KeyError):
-            found = find()
-            return User(found.pw_uid, found.pw_gid)
+    with suppress(KeyError):
+        found = pwd.getpwuid(user.uid)
+        return User(found.pw_uid, found.pw_gid)
+    with suppress(KeyError):
+        found = pwd.getpwnam("nobody")
+        return User(found.pw_uid, found.pw_gid)
     raise EngineFailed(
         "this system has no user `nobody`, as whom PostgreSQL's data folder is made where the "
         "program runs as root; run it as an ordinary user, or set ERASMUS_APP_DATABASE_URL"

@@ -28,9 +28,10 @@ def main(plan: dict[str, Any], command: list[str]) -> None:
     """Drop what is too much, arrange for the end, become the server."""
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     if plan["user"] is not None:
-        blocked = drop(*plan["user"], [Path(each) for each in plan["needs"]], libc)
+        uid, gid = plan["user"]
+        blocked = drop(uid, gid, [Path(each) for each in plan["needs"]], libc)
         if blocked is not None:
-            sys.exit(_advice(plan["user"][0], blocked, Path(plan["home"])))
+            sys.exit(_advice(uid, blocked, Path(plan["home"])))
     if libc is not None:  # after setuid, which clears it
         libc.prctl(PR_SET_PDEATHSIG, plan["death"], 0, 0, 0)
     if os.getppid() != plan["parent"]:

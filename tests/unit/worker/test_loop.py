@@ -1,0 +1,371 @@
+"""The worker over a real server: nothing is lost, nothing waits for long."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import structlog
+from databases import until
+
+from erasmus_app.errors import NotFound
+from erasmus_app.kit.clock import utc_now
+from erasmus_app.store.database import Database, open_database, upgrade
+from erasmus_app.store.embedded import embedded_postgres
+from erasmus_app.store.jobs import Again, Bury, Job, JobQueue, Retry, complete, enqueue
+from erasmus_app.worker import loop
+from erasmus_app.worker.loop import Handler, Worker
+
+BACKEND = Path(__file__).parents[3] / "backend"
+SHORT = timedelta(seconds=0.6)  # a lease
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    async with open_database(dsn) as database:
+        yield database
+
+
+async def put(database: Database, kind: str, payload: Any = None, **named: Any) -> None:
+    async with database.transaction() as connection:
+        await enqueue(connection, kind, payload, **named)
+
+
+@asynccontextmanager
+async def working(
+    database: Database, handlers: Mapping[str, Handler], *, drain: float = 10, **named: Any
+) -> AsyncIterator[Worker]:
+    worker = Worker(queue=JobQueue(database, utc_now), handlers=handlers, **named)
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop, drain=drain))
+    try:
+        yield worker
+    finally:
+        stop.set()
+        await task
+
+
+def empty(database: Database) -> Callable[[], Any]:
+    async def look() -> bool:
+        return bool(await database.fetchval("select count(*) = 0 from job"))
+
+    return look
+
+
+async def test_jobs_are_done_and_gone(database: Database):
+    done: list[Any] = []
+
+    async def fetch(job: Job) -> None:
+        done.append(job.payload)
+
+    for number in range(40):
+        await put(database, "fetch", number)
+    async with working(database, {"fetch": fetch}, concurrency=3):
+        await until(empty(database))
+
+    assert sorted(done) == list(range(40))
+
+
+async def test_a_notify_wakes_a_worker_that_would_sleep_for_long(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "LONGEST_SLEEP", 3600.0)
+    done = asyncio.Event()
+
+    async def fetch(_: Job) -> None:
+        done.set()
+
+    async with working(database, {"fetch": fetch}):
+        await until(empty(database))  # it listens by then, or finds the job when it does
+        await put(database, "fetch")
+        await asyncio.wait_for(done.wait(), 20)
+
+
+async def test_polling_alone_is_enough(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "LONGEST_SLEEP", 0.05)
+    monkeypatch.setattr(loop, "CHANNEL", "nobody_speaks_here")
+    done = asyncio.Event()
+
+    async def fetch(_: Job) -> None:
+        done.set()
+
+    async with working(database, {"fetch": fetch}):
+        await put(database, "fetch")
+        await asyncio.wait_for(done.wait(), 20)
+
+
+async def test_a_job_due_later_is_done_when_it_is_due(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "LONGEST_SLEEP", 3600.0)
+    due = datetime.now(UTC) + timedelta(seconds=1.5)
+    began: list[datetime] = []
+
+    async def fetch(_: Job) -> None:
+        began.append(datetime.now(UTC))
+
+    await put(database, "fetch", due=due)
+    async with working(database, {"fetch": fetch}):
+        await until(empty(database))
+
+    assert began[0] >= due
+
+
+async def test_what_a_handler_raises_decides_what_becomes_of_its_job(database: Database):
+    async def fail(job: Job) -> None:
+        raise {
+            "retry": Retry("partner_unreachable", after=3600),
+            "bury": Bury("reply_invalid"),
+            "again": Again(3600),
+            "ours": NotFound("Inês"),
+            "crash": ValueError("Inês"),
+        }[job.kind]
+
+    kinds = ("retry", "bury", "again", "ours", "crash")
+    with structlog.testing.capture_logs() as logged:
+        async with working(database, dict.fromkeys(kinds, fail)):
+            for kind in kinds:
+                await put(database, kind)
+
+            async def all_looked_at() -> bool:
+                waiting = "select count(*) from job where due <= requested_at and dead_at is null"
+                return await database.fetchval(f"{waiting}") == 0
+
+            await until(all_looked_at)
+
+    found = await database.fetch(
+        """select kind, last_error, dead_at is not null, due > now() + interval '50 minutes'
+           from job order by kind"""
+    )
+    assert [tuple(row) for row in found] == [
+        ("again", None, False, True),
+        ("bury", "reply_invalid", True, False),
+        ("crash", "ValueError", False, False),
+        ("ours", "not_found", False, False),
+        ("retry", "partner_unreachable", False, True),
+    ]
+    assert "Inês" not in repr(logged)
+
+
+async def test_a_kind_nobody_here_handles_is_left_to_others(database: Database):
+    done = asyncio.Event()
+
+    async def fetch(_: Job) -> None:
+        done.set()
+
+    await put(database, "of-a-newer-program")
+    await put(database, "fetch")
+    async with working(database, {"fetch": fetch}):
+        await asyncio.wait_for(done.wait(), 20)
+
+    assert await database.fetchval("select attempts from job where kind <> 'fetch'") == 0
+
+
+async def test_a_slow_kind_leaves_room_for_others(database: Database):
+    slow_running, slow_most, quick = 0, 0, asyncio.Event()
+    release = asyncio.Event()
+
+    async def slow(_: Job) -> None:
+        nonlocal slow_running, slow_most
+        slow_running += 1
+        slow_most = max(slow_most, slow_running)
+        await release.wait()
+        slow_running -= 1
+
+    async def deliver(_: Job) -> None:
+        quick.set()
+
+    for _ in range(6):
+        await put(database, "slow")
+    async with working(
+        database, {"slow": slow, "deliver": deliver}, concurrency=4, limits={"slow": 2}
+    ):
+        await until(lambda: slow_running == 2)
+        await put(database, "deliver")
+        await asyncio.wait_for(quick.wait(), 20)
+        release.set()
+        await until(empty(database))
+
+    assert slow_most == 2
+
+
+async def test_heartbeats_keep_a_job_that_takes_longer_than_its_lease(database: Database):
+    runs, release = 0, asyncio.Event()
+
+    async def long(_: Job) -> None:
+        nonlocal runs
+        runs += 1
+        await release.wait()
+
+    await put(database, "long")
+    async with (
+        working(database, {"long": long}, lease=SHORT),
+        working(database, {"long": long}, lease=SHORT),
+    ):
+        await until(lambda: runs == 1)
+        first = await database.fetchval("select lease_until from job")
+
+        async def three_leases_later() -> bool:
+            held = await database.fetchval("select lease_until from job")
+            return bool(held > first + 3 * SHORT)
+
+        await until(three_leases_later)
+        release.set()
+        await until(empty(database))
+
+    assert runs == 1
+
+
+async def test_a_stopped_worker_finishes_or_gives_back_at_once(database: Database):
+    begun = 0
+
+    async def stuck(_: Job) -> None:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+
+    async def short(_: Job) -> None:
+        nonlocal begun
+        begun += 1
+        await asyncio.sleep(0.1)
+
+    await put(database, "stuck")
+    await put(database, "short")
+    async with working(database, {"stuck": stuck, "short": short}, drain=0.5):
+        await until(lambda: begun == 2)
+
+    left = await database.fetch("select kind, attempts, leased_by, due <= now() from job")
+    assert [tuple(row) for row in left] == [("stuck", 0, None, True)]
+
+
+async def test_a_handler_that_completed_its_job_itself_is_not_run_again(database: Database):
+    runs = 0
+
+    async def fetch(job: Job) -> None:
+        nonlocal runs
+        runs += 1
+        async with database.transaction() as connection:
+            await enqueue(connection, "deliver", job.payload)
+            await complete(connection, job)
+
+    await put(database, "fetch", "om-1")
+    async with working(database, {"fetch": fetch}):
+
+        async def delivery_waits() -> bool:
+            kinds = await database.fetch("select kind from job")
+            return [row["kind"] for row in kinds] == ["deliver"]
+
+        await until(delivery_waits)
+
+    assert runs == 1
+
+
+async def test_a_job_that_kills_its_workers_is_buried_in_the_end(database: Database):
+    await put(database, "deadly")
+    await database.execute("update job set attempts = 99")
+
+    async def deadly(_: Job) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    async with working(database, {"deadly": deadly}):
+
+        async def buried() -> bool:
+            return await database.fetchval("select last_error from job") == "worker_lost"
+
+        await until(buried)
+
+
+WORKER_OF_ITS_OWN = """
+import asyncio, sys
+from datetime import timedelta
+from erasmus_app.kit.clock import utc_now
+from erasmus_app.store.database import open_database
+from erasmus_app.store.jobs import JobQueue
+from erasmus_app.worker.loop import Worker
+
+async def main():
+    async with open_database(sys.argv[1]) as database:
+        async def never_ends(job):
+            print("began", flush=True)
+            await asyncio.Event().wait()
+        worker = Worker(queue=JobQueue(database, utc_now), handlers={"fetch": never_ends},
+                        concurrency=5, lease=timedelta(seconds=float(sys.argv[2])))
+        await worker.run(asyncio.Event())
+asyncio.run(main())
+"""
+
+
+async def test_jobs_of_a_worker_that_was_killed_are_taken_up_soon(dsn: str, database: Database):
+    for number in range(20):
+        await put(database, "fetch", number)
+    victim = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WORKER_OF_ITS_OWN, dsn, str(SHORT.total_seconds())),
+        env=os.environ | {"PYTHONPATH": str(BACKEND)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert victim.stdout is not None
+    for _ in range(5):
+        assert await asyncio.wait_for(victim.stdout.readline(), 20) == b"began\n"
+    victim.kill()
+    await victim.wait()
+    held = await database.fetchval("select max(lease_until) from job")
+
+    done: list[tuple[int, int]] = []
+    last = held
+
+    async def fetch(job: Job) -> None:
+        nonlocal last
+        done.append((job.payload, job.attempts))
+        last = max(last, await database.fetchval("select now()"))
+
+    async with working(database, {"fetch": fetch}, lease=SHORT):
+        await until(empty(database))
+
+    assert sorted(done) == [(number, 2 if number < 5 else 1) for number in range(20)]
+
+
+async def test_a_restart_of_the_server_is_survived(tmp_path: Path):
+    done: list[int] = []
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def fetch(job: Job) -> None:
+        if job.payload == 0:
+            entered.set()
+            await go_on.wait()
+        done.append(job.payload)
+
+    async with embedded_postgres(tmp_path / "data", durable=False) as dsn:
+        await upgrade(dsn)
+        async with open_database(dsn) as database, working(database, {"fetch": fetch}):
+            await put(database, "fetch", 0)
+            await entered.wait()
+            postmaster = int((tmp_path / "data/postgres/postmaster.pid").read_text().split()[0])
+            os.kill(postmaster, signal.SIGINT)
+
+            async def away() -> bool:
+                try:
+                    return int(await database.fetchval("select 0")) == 1
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    return True
+
+            await until(away)
+            go_on.set()  # its end is written down when the server is back
+
+            async def back() -> bool:
+                try:
+                    await put(database, "fetch", 1)
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    return False
+                return True
+
+            await until(back)
+            await until(empty(database))
+
+    assert sorted(done) == [0, 1]
