@@ -7,9 +7,11 @@ ends with SIGTERM, or when its standard input is closed: so it cannot outlive wh
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -21,16 +23,17 @@ import structlog
 
 from sandbox.authority import Authority
 from sandbox.cast import COVERED, STUDENTS, UNIVERSITIES
-from sandbox.fcm import ERRORS, Fault, Http2Front, PushService
 from sandbox.hei import SandboxHei
+from sandbox.login import Client
+from sandbox.login import running as running_login
 from sandbox.network import Network, kept_key
-from sandbox.openid import OpenIdProvider
+from sandbox.push import PushService, running_push
 from sandbox.serving import listen, origin, serving
 from sandbox.story import Story
 from sandbox.terminator import terminating
 
 APP_LINK = "eu.erasmus-app.play:/signed-in"
-CLIENT = ("APP-00000000-0000-4000-8000-000000000001", "sandbox-secret")
+CLIENT_ID, CLIENT_SECRET = "APP-00000000-0000-4000-8000-000000000001", "sandbox-secret"
 DOORS = ("backend", "network", "login", "push", "push_tokens", "control")
 
 Scope = dict[str, Any]
@@ -79,11 +82,10 @@ class Control:
     def __init__(self, network: Network, story: Story, push: PushService) -> None:
         self._network, self._story, self._push = network, story, push
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; the body of a POST is a JSON object."""
-        body = await _whole_body(receive)
+    async def answer(self, path: str, body: bytes, send: Send) -> None:
+        """Answer one request; its body is a JSON object, or empty."""
         given: dict[str, Any] = msgspec.json.decode(body) if body else {}
-        match scope["path"]:
+        match path:
             case "/story/next":
                 await _json(send, 200, await self._story.next())
             case "/story":
@@ -92,23 +94,21 @@ class Control:
             case "/phones":
                 await _json(send, 200, {"fid": self._push.register()})
             case "/phones/wait":
-                found = await self._push.wait(given["fid"], given["known"], given["seconds"])
-                await _json(send, 200, found)
+                await _json(send, 200, await self._pushes(**given))
             case "/push/faults":
-                fault = msgspec.convert(given, Fault)
-                known = fault.code in {*ERRORS, "EXPIRED_TOKEN", "NOT_JSON", "RESET", "GOAWAY"}
-                if known:
-                    self._push.faults.append(fault)
-                await _json(send, 200 if known else 400, {"faults": len(self._push.faults)})
+                self._push.fail_next(**given)
+                await _json(send, 200, {})
             case "/registry/read":
                 await _json(send, 200, {"complete": await self._network.read_manifests()})
             case _:
                 await _json(send, 404, {"error": "no such control"})
 
-
-async def _tokens(push: PushService, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "http":
-        await _json(send, *push.token(await _whole_body(receive)))
+    async def _pushes(self, fid: str, known: int, seconds: float) -> list[dict[str, str]]:
+        """Return what a phone got beyond the pushes known, once there is any; else nothing."""
+        with contextlib.suppress(TimeoutError):
+            received = await self._push.wait(fid, known + 1, seconds)
+            return [{"title": each.title, "body": each.body} for each in received[known:]]
+        return []
 
 
 async def main(folder: Path, backend: tuple[str, int]) -> None:
@@ -143,30 +143,32 @@ async def main(folder: Path, backend: tuple[str, int]) -> None:
             else:
                 await host(scope, receive, send)
 
-        push = PushService(folder, f"{secure['push_tokens']}/token")
-        loop = asyncio.get_running_loop()
-        front = await loop.create_server(
-            lambda: Http2Front(push), sock=bound["push"], ssl=authority.server_context(["h2"])
+        push = await stack.enter_async_context(
+            running_push(
+                folder / "push",
+                authority,
+                listener=bound["push"],
+                token_listener=bound["push_tokens"],
+            )
         )
-        stack.callback(front.close)
-        provider = OpenIdProvider(
-            issuer,
-            client_id=CLIENT[0],
-            client_secret=CLIENT[1],
-            redirect_uris=[f"{browser}/auth/callback"],
+        client = Client(
+            client_id=CLIENT_ID,
+            secret=CLIENT_SECRET,
+            redirect_uris=(f"{browser}/auth/callback",),
         )
-        story = Story(network, folder / "story")
+        await stack.enter_async_context(
+            running_login(clients=[client], issuer=issuer, listener=bound["login"])
+        )
+        control = Control(network, Story(network, folder / "story"), push)
 
-        async def tokens(scope: Scope, receive: Receive, send: Send) -> None:
-            await _tokens(push, scope, receive, send)
+        async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                await control.answer(scope["path"], await _whole_body(receive), send)
 
-        for app, name, tls in (
-            (hosts, "network", authority.server),
-            (tokens, "push_tokens", authority.server),
-            (provider, "login", None),
-            (Control(network, story, push), "control", None),
-        ):
-            await stack.enter_async_context(serving(app, listener=bound[name], tls=tls))
+        await stack.enter_async_context(
+            serving(hosts, listener=bound["network"], tls=authority.server)
+        )
+        await stack.enter_async_context(serving(controlled, listener=bound["control"]))
         await stack.enter_async_context(
             terminating(backend, authority.server_context(), listener=bound["backend"])
         )
@@ -186,30 +188,30 @@ async def main(folder: Path, backend: tuple[str, int]) -> None:
                         "ERASMUS_APP_LOGIN_URL": browser,
                         "ERASMUS_APP_TLS_CA_FILE": str(authority.ca_file),
                         "ERASMUS_APP_OIDC_ISSUER": issuer,
-                        "ERASMUS_APP_OIDC_CLIENT_ID": CLIENT[0],
-                        "ERASMUS_APP_OIDC_CLIENT_SECRET": CLIENT[1],
+                        "ERASMUS_APP_OIDC_CLIENT_ID": CLIENT_ID,
+                        "ERASMUS_APP_OIDC_CLIENT_SECRET": CLIENT_SECRET,
                         "ERASMUS_APP_APP_LINKS": APP_LINK,
                         "ERASMUS_APP_EWP_REGISTRY_URL": f"{secure['network']}/catalogue-v1.xml",
                         "ERASMUS_APP_EWP_HEIS": str(heis),
-                        "ERASMUS_APP_FCM_CREDENTIALS": str(push.account_file),
-                        "ERASMUS_APP_FCM_URL": secure["push"],
+                        "ERASMUS_APP_FCM_CREDENTIALS": str(push.service_account_file),
+                        "ERASMUS_APP_FCM_URL": push.url,
                     },
                 }
             ).decode()
             + "\n"
         )
         sys.stdout.flush()
+        loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, stop.set)
-        closed = asyncio.create_task(asyncio.to_thread(_until_closed, loop, stop))
+        threading.Thread(target=_until_closed, args=(loop, stop), daemon=True).start()
         await stop.wait()
-        closed.cancel()
 
 
 def _until_closed(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """Wait for the end of standard input: who started us is gone."""
-    with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.read(1):
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
             pass
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(stop.set)

@@ -4,11 +4,12 @@ import asyncio
 import base64
 import contextlib
 import secrets
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import h2.config
@@ -150,7 +151,7 @@ class PushService:
         self._planned.append(_Planned(code=code, left=times, fid=fid, retry_after=retry_after))
 
     async def wait(self, fid: str, count: int, seconds: float) -> list[ReceivedPush]:
-        """Return all that a phone got, once that is `count` or more.
+        """Return all that a phone got in this run, once that is `count` or more.
 
         Raises:
             TimeoutError: it was fewer after `seconds`.
@@ -288,11 +289,11 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
-            transport.abort()
+        carrier = cast("asyncio.Transport", transport)  # uvloop's does not derive from it
+        if carrier.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+            carrier.abort()
             return
-        self._transport = transport
+        self._transport = carrier
         self._others.add(self)
         self._h2.initiate_connection()
         self._flush()
@@ -370,8 +371,8 @@ async def running_push(
     folder: Path,
     authority: Authority,
     *,
-    port: int = 0,
-    token_port: int = 0,
+    listener: socket.socket | None = None,
+    token_listener: socket.socket | None = None,
     now: Clock = utc_now,
 ) -> AsyncIterator[PushService]:
     """Run the service until the block is left.
@@ -379,14 +380,14 @@ async def running_push(
     Args:
         folder: keeps the phones and the service account.
         authority: whose certificate both ports show.
-        port: where messages are sent; 0 for any free port.
-        token_port: where bearer tokens are had; 0 for any free port.
+        listener: a port bound before, where messages are sent; None for any free port.
+        token_listener: the same, where bearer tokens are had.
         now: the time, UTC.
-
-    Raises:
-        OSError: a port is taken.
     """
-    with contextlib.closing(listen(port)) as bound, contextlib.closing(listen(token_port)) as token:
+    with (
+        contextlib.closing(listener or listen()) as bound,
+        contextlib.closing(token_listener or listen()) as token,
+    ):
         token_uri = f"{origin(token, secure=True)}/token"
         service = PushService(folder, token_uri=token_uri, now=now)
         service.url = origin(bound, secure=True)

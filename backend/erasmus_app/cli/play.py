@@ -24,7 +24,8 @@ from erasmus_app.cli.serve import open_listener
 from erasmus_app.errors import EngineFailed
 from erasmus_app.settings import load_settings
 from erasmus_app.store import database
-from erasmus_app.store.engines import embedded_postgres, embedded_valkey, locked
+from erasmus_app.store.embedded import embedded_postgres, embedded_valkey
+from erasmus_app.store.embedded.folder import opened
 
 UP_SECONDS, PUSH_SECONDS = 40.0, 20.0
 OWN_SYSTEM_APIS = 3  # omobilities, imobilities, omobility-las
@@ -50,9 +51,9 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
     for name in (signal.SIGTERM, signal.SIGHUP):  # as with Ctrl-C: end in order
         asyncio.get_running_loop().add_signal_handler(name, task.cancel)
     async with AsyncExitStack() as stack:
-        stack.enter_context(locked(data_dir))
+        stack.enter_context(opened(data_dir, "run"))
         if fresh:
-            for each in ("postgres", "valkey", "sandbox", "catalogue.xml"):
+            for each in ("postgres", "valkey", "sandbox", "backend", "log"):
                 path = data_dir / each
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         with console.status("Starting PostgreSQL and Valkey ..."):

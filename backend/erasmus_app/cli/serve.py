@@ -51,8 +51,8 @@ def end_with_stdin() -> None:
     """Ask this process to end once its standard input is closed."""
 
     def watch() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while sys.stdin.buffer.read(1):
+        with contextlib.suppress(OSError):
+            while os.read(0, 1024):  # not sys.stdin, whose lock would hold up the process's end
                 pass
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import urlsplit
 
 import h2.config
@@ -59,28 +60,44 @@ class _Connection(asyncio.Protocol):
         self.streams: dict[int, _Stream] = {}
         self.open = True  # takes new requests
         self.most = STREAMS_UNTIL_TOLD
-        self.room = asyncio.Condition()
+        self.news = asyncio.Event()
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's does not derive from it
         self.h2.initiate_connection()
         self._flush()
 
-    def request(self, headers: list[tuple[str, str]], body: bytes) -> _Stream:
+    async def request(self, headers: list[tuple[str, str]], body: bytes) -> Answer:
         number = self.h2.get_next_available_stream_id()
         stream = self.streams[number] = _Stream()
-        self.h2.send_headers(number, headers)
-        self.h2.send_data(number, body, end_stream=True)
-        self._flush()
-        return stream
+        try:
+            self.h2.send_headers(number, headers)
+            self.h2.send_data(number, body, end_stream=True)
+            self._flush()
+            return await stream.done
+        finally:
+            self.give_up(number)
 
-    def fits(self, body: bytes) -> bool:
-        """Whether the server has room for one more request of this size."""
+    async def room_for(self, body: bytes) -> bool:
+        """Wait until one more request of this size fits; False where the connection has ended."""
+        while self.open and not self._fits(body):
+            self.news.clear()
+            await self.news.wait()
+        return self.open
+
+    def _fits(self, body: bytes) -> bool:
         frame = self.h2.max_outbound_frame_size
         window = self.h2.outbound_flow_control_window
         return len(self.streams) < self.most and len(body) <= min(frame, window)
+
+    def give_up(self, number: int) -> None:
+        """Reset a request that nobody waits for any longer."""
+        if self.streams.pop(number, None) is not None and self.open:
+            with contextlib.suppress(h2.exceptions.ProtocolError):
+                self.h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
+                self._flush()
+            self.news.set()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -119,7 +136,7 @@ class _Connection(asyncio.Protocol):
             self._close_when_idle()
         elif isinstance(event, h2.events.RemoteSettingsChanged):
             self.most = self.h2.remote_settings.max_concurrent_streams
-        self._wake()
+        self.news.set()
 
     def _finish(self, number: int, error: NoAnswer | None) -> None:
         stream = self.streams.pop(number, None)
@@ -130,7 +147,7 @@ class _Connection(asyncio.Protocol):
         else:
             answer = Answer(status=stream.status, headers=stream.headers, body=bytes(stream.body))
             stream.done.set_result(answer)
-        self._wake()
+        self.news.set()
         self._close_when_idle()
 
     def _end(self, error: NoAnswer) -> None:
@@ -139,7 +156,7 @@ class _Connection(asyncio.Protocol):
             self._finish(number, error)
         if self.transport is not None:
             self.transport.close()
-        self._wake()
+        self.news.set()
 
     def _close_when_idle(self) -> None:
         if not self.open and not self.streams and self.transport is not None:
@@ -148,15 +165,6 @@ class _Connection(asyncio.Protocol):
     def _flush(self) -> None:
         if self.transport is not None and (data := self.h2.data_to_send()):
             self.transport.write(data)
-
-    def _wake(self) -> None:
-        async def wake() -> None:
-            async with self.room:
-                self.room.notify_all()
-
-        with contextlib.suppress(RuntimeError):  # the loop is closing
-            task = asyncio.get_running_loop().create_task(wake())
-            task.add_done_callback(lambda _: None)
 
     def close(self) -> None:
         """End the connection; what is under way is not waited for."""
@@ -207,11 +215,9 @@ class Http2Transport:
 
     async def _send(self, lines: list[tuple[str, str]], body: bytes) -> Answer:
         connection = await self._connected()
-        async with connection.room:
-            await connection.room.wait_for(lambda: not connection.open or connection.fits(body))
-        if not connection.open:
+        if not await connection.room_for(body):
             raise NotProcessed
-        return await connection.request(lines, body).done
+        return await connection.request(lines, body)
 
     async def _connected(self) -> _Connection:
         async with self._connecting:
