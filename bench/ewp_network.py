@@ -38,15 +38,13 @@ _APIS: tuple[tuple[str, tuple[int, ...], tuple[str, ...], str | None], ...] = (
     ("imobility-tor-stats", (1,), ("url",), None),
 )
 _ELEMENTS = {"ounits": "organizational-units", "course-replication": "simple-course-replication"}
-_SPKI_HEAD = bytes.fromhex(
-    "30820122300d06092a864886f70d01010105000382010f003082010a0282010100"
-)
+_SPKI_HEAD = bytes.fromhex("30820122300d06092a864886f70d01010105000382010f003082010a0282010100")
 _SPKI_TAIL = bytes.fromhex("0203010001")
 
 
 def a_catalogue(*, heis: int = HEIS, hosts: int = HOSTS, size: int = 0) -> Iterator[bytes]:
     """Yield a catalogue, always the same; notes of the hosts fill it up to about `size` bytes."""
-    dice = random.Random(20_260_302)  # noqa: S311 - the same catalogue in every run
+    dice = random.Random(20_260_302)
     keys = [_a_key(dice) for _ in range(2 * hosts)]
     names = [b"".join(_an_hei(number)) for number in range(heis)]
     binaries = [
@@ -96,12 +94,15 @@ def _a_host(number: int, heis: int, hosts: int, keys: list[tuple[str, bytes]]) -
         for tail, majors, endpoints, limit in _APIS
         for major in majors
     )
-    covered = "".join(f"<hei-id>hei-{each:04}.example</hei-id>" for each in range(number, heis, hosts))
+    covered = "".join(
+        f"<hei-id>hei-{each:04}.example</hei-id>" for each in range(number, heis, hosts)
+    )
     client, server = keys[2 * number][0], keys[2 * number + 1][0]
     return (
         f"<host><ewp:admin-email>ewp@ewp-{number:03}.example</ewp:admin-email>"
         f"<ewp:admin-provider>Provider {number} (Software)</ewp:admin-provider>"
-        f"<ewp:admin-notes>%s</ewp:admin-notes>\n<apis-implemented>\n{entries}\n</apis-implemented>"
+        "<ewp:admin-notes>%s</ewp:admin-notes>\n"
+        f"<apis-implemented>\n{entries}\n</apis-implemented>"
         f"<institutions-covered>{covered}</institutions-covered>"
         f'<client-credentials-in-use><rsa-public-key sha-256="{client}"/>'
         f"</client-credentials-in-use>"

@@ -38,7 +38,7 @@ class EngineFailed(AppError):
     """PostgreSQL or Valkey could not be started or reached; says what to look at."""
 
     code = "engine_failed"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
+    status: int = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class PartnerFailed(AppError):
@@ -63,7 +63,7 @@ class PartnerFailed(AppError):
 class LoginFailed(AppError):
     """A login that cannot go on. `code` names the reason and is safe to show."""
 
-    status = HTTPStatus.BAD_REQUEST
+    status: int = HTTPStatus.BAD_REQUEST
 
     def __init__(self, code: str, message: str, *, status: int = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)

@@ -21,6 +21,8 @@ EwpError
 └── KeyInvalid               a key that is no RSA key of 2048 bits or more
 """
 
+import traceback
+
 from ewp.ids import HeiId
 
 
@@ -148,3 +150,9 @@ class KeyInvalid(EwpError, ValueError):
     """A key that is not RSA, is shorter than 2048 bits or cannot be read."""
 
     code = "key_invalid"
+
+
+def place_of(error: BaseException) -> str:
+    """Return `file.py:line` where it was raised: for logs, which must not repeat what it says."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"

@@ -28,6 +28,7 @@ from ewp.errors import (
     MediaTypeNotSupported,
     MethodNotAllowed,
     RequestRefused,
+    place_of,
 )
 from ewp.host_services import Call, EchoService, Endpoint, Service, UnknownEndpoint, read_form
 from ewp.ids import HeiId
@@ -144,8 +145,9 @@ class EwpHost:
             log.info("ewp.refused", api=api, code=error.code, status=error.status)
             if hosted is not None:
                 await self._on_refusal(hosted.hei_id, api, error.code)
-        except Exception as error:
-            log.exception("ewp.failed", api=api, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - one caller's misfortune is that caller's
+            # Where, but not what it says: that may be a student's.
+            log.error("ewp.failed", api=api, error=type(error).__name__, where=place_of(error))  # noqa: TRY400
             message = ErrorResponse(developer_message="an error of ours; please try again later")
             answer = _Answer(500, write_error_response(message))
         await self._send(send, hosted, request, verified, answer)

@@ -1,6 +1,7 @@
 """Manifests, Discovery 6: what one host serves, for which HEI, with which keys (guide §1.3)."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import msgspec
 from lxml import etree
@@ -119,9 +120,9 @@ def _own(parent: etree._Element, namespace: str, name: str) -> etree._Element:
     return etree.SubElement(parent, etree.QName(namespace, name), nsmap=_nsmap(namespace))
 
 
-def _nsmap(default: str) -> dict[str | None, str]:
-    """Return the map that makes a namespace the default; the stubs know no such key."""
-    return {None: default}
+def _nsmap(default: str) -> dict[str, str]:
+    """Return the map that makes a namespace the default."""
+    return cast("dict[str, str]", {None: default})  # the stubs know no such key
 
 
 def read_manifest(xml: bytes) -> Catalogue:

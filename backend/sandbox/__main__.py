@@ -62,12 +62,12 @@ def doors(folder: Path) -> dict[str, socket.socket]:
 
 
 async def _whole_body(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body"):
-            return body
+            return bytes(body)
 
 
 async def _json(send: Send, status: int, value: object) -> None:
@@ -139,7 +139,7 @@ async def main(folder: Path, backend: tuple[str, int]) -> None:
 
         async def hosts(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and scope["path"] == "/catalogue-v1.xml":
-                await network.registry(scope, receive, send)
+                await network.registry(scope, send)
             else:
                 await host(scope, receive, send)
 

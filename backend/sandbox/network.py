@@ -128,7 +128,7 @@ class Network:
             self.catalogue_xml, self.catalogue = xml, read_catalogue([xml])
         return complete
 
-    async def registry(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def registry(self, scope: Scope, send: Send) -> None:
         """Serve the catalogue as ASGI, with an ETag."""
         etag = f'"{hash(self.catalogue_xml) & 0xFFFFFFFF:x}"'.encode()
         same = dict(scope["headers"]).get(b"if-none-match") == etag

@@ -16,7 +16,7 @@ AsgiApp = Callable[..., Awaitable[None]]
 
 
 class _Server(uvicorn.Server):
-    """uvicorn as a guest in our loop: it leaves signals alone, says when it is up, leaves at once."""
+    """uvicorn as a guest in our loop: leaves signals alone, says when it is up, leaves at once."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

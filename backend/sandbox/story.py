@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from ewp.ids import HeiId, OmobilityId
+from ewp.ids import HeiId, OmobilityId, ProposalId
 from ewp.messages import omobilities, omobility_las
 from sandbox import office
 from sandbox.cast import (
@@ -24,6 +24,7 @@ from sandbox.cast import (
     Student,
     University,
 )
+from sandbox.hei import SandboxHei
 from sandbox.network import Network
 
 
@@ -197,11 +198,11 @@ class Life:
         )
 
     @property
-    def _home(self) -> "office.SandboxHei":
+    def _home(self) -> SandboxHei:
         return self.network.heis[self.sending.hei_id]
 
     @property
-    def _proposal(self) -> omobilities.ProposalId:
+    def _proposal(self) -> ProposalId:
         proposal = self._home.kept.agreements[self.omobility_id].changes_proposal
         assert proposal is not None
         return proposal.id

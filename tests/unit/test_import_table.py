@@ -21,6 +21,7 @@ TABLE = [
     ("errors", "ids", "kit", "settings"),
 ]
 ALSO = {
+    ("bootstrap", "worker"),  # it wires the worker as well
     ("settings", "institutions"),  # a covered HEI is what the file of HEIs is read into
     ("settings", "errors"),
     ("settings", "ids"),
@@ -29,7 +30,7 @@ ALSO = {
 DOMAINS = {"chat", "notifications", "mobilities", "students", "institutions", "identity", "kit"}
 DOMAINS |= {"ids", "errors", "services"}
 DOMAIN_LIBRARIES = {"msgspec"}
-MAY_IMPORT_EWP = {"partners", "api", "bootstrap", "app", "cli", "ids"}
+MAY_IMPORT_EWP = {"worker", "partners", "api", "bootstrap", "app", "cli", "ids"}
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
 
 

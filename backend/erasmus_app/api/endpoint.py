@@ -23,7 +23,8 @@ from graphql import (
     SelectionSetNode,
     parse,
 )
-from litestar.types import Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import HTTPScope, Receive, Scope, Send
 
 from erasmus_app.api.context import Context
 from erasmus_app.api.guards import headers_of, session_of
@@ -31,6 +32,7 @@ from erasmus_app.api.schema import schema
 from erasmus_app.errors import AppError, NotSignedIn
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
+from ewp.errors import place_of
 
 LARGEST_BODY = 1_000_000  # bytes
 DEEPEST, MOST_FIELDS, MOST_TOKENS = 14, 500, 4000
@@ -73,7 +75,7 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             return
         headers = headers_of(scope)
         kind = RESPONSE if RESPONSE in headers.get("accept", "") else "application/json"
@@ -94,7 +96,7 @@ class GraphQLEndpoint:
         await _send(send, status, f"{kind}; charset=utf-8", body, more)
 
     async def _answer(
-        self, scope: Scope, headers: dict[str, str], receive: Receive
+        self, scope: HTTPScope, headers: dict[str, str], receive: Receive
     ) -> tuple[int, dict[str, Any]]:
         if scope["method"] != "POST":
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
@@ -207,7 +209,8 @@ def _formatted(error: GraphQLError, code: str | None) -> dict[str, Any]:
     if isinstance(original, AppError):
         code = original.code
     elif original is not None:
-        log.error("graphql.failed", error=type(original).__name__, exc_info=original)
+        # Where, but not what it says: that may be the student's.
+        log.error("graphql.failed", error=type(original).__name__, where=place_of(original))
         found: dict[str, Any] = {"message": "an error of ours", "path": error.path}
         return found | {"extensions": {"code": "internal_error"}}
     found = dict(error.formatted)

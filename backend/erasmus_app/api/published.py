@@ -2,6 +2,7 @@
 
 import msgspec
 
+from erasmus_app.api.rest import documented
 from erasmus_app.api.schema import schema as graphql_schema
 
 
@@ -12,7 +13,5 @@ def schema() -> str:
 
 def openapi() -> str:
     """Return the OpenAPI document of the REST routes, with a newline at the end."""
-    from erasmus_app.api.rest import documented
-
     document = documented().openapi_schema.to_schema()
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"

@@ -43,6 +43,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     return_to: str
     code: str | None = None  # one-time code for an app
     browser_session: str | None = None  # cookie value for a browser
+    missing: tuple[str, ...] = ()  # names of the claims that an HEI should have released
 
 
 class CodeForApp(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,9 +6,8 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
-
-import structlog
 
 from erasmus_app.errors import LoginFailed, NotSignedIn
 from erasmus_app.identity.claims import is_subject
@@ -29,8 +28,6 @@ from erasmus_app.kit.clock import Clock
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,22 +82,24 @@ class LoginService:
             raise LoginFailed("login_other_browser", "This login was started in another browser.")
         identity = await self.provider.identity(code, login, issuer)
         if not is_subject(identity.subject):
-            raise LoginFailed("subject_refused", "This login cannot be used here.", status=403)
+            raise LoginFailed(
+                "subject_refused", "This login cannot be used here.", status=HTTPStatus.FORBIDDEN
+            )
         account = await self.accounts.signed_in(identity, language)
-        log.info("login.succeeded", missing=identity.missing, roles=identity.roles)
         if login.app_challenge is None:
             secret = secrets.token_urlsafe(32)
             expires = self.clock() + BROWSER_LIFETIME
             await self.accounts.open_session(account, "browser", _sha256(secret), expires)
-            return Finished(return_to=login.return_to, browser_session=secret)
+            return Finished(
+                return_to=login.return_to, browser_session=secret, missing=identity.missing
+            )
         one_time = secrets.token_urlsafe(32)
         await self.states.keep_code(
             one_time, CodeForApp(account_id=account, challenge=login.app_challenge)
         )
         joined = "&" if "?" in login.return_to else "?"
-        return Finished(
-            return_to=f"{login.return_to}{joined}{urlencode({'code': one_time})}", code=one_time
-        )
+        address = f"{login.return_to}{joined}{urlencode({'code': one_time})}"
+        return Finished(return_to=address, code=one_time, missing=identity.missing)
 
     async def swap_code(self, code: str, verifier: str) -> Tokens:
         """Give an app its tokens for a one-time code. Raises LoginFailed (`invalid_grant`)."""

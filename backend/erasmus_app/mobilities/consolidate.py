@@ -133,7 +133,7 @@ def _absent(
 
 
 def needs_confirmation(mobility: Mobility, api: Api, rules: AbsenceRules) -> datetime | None:
-    """Return when to look again whether something is really gone; None where nothing is in doubt."""
+    """Return when to look again whether something is really gone; None: nothing is in doubt."""
     fact: Sourced[Fact] | None = getattr(mobility, _FIELD[api])
     if fact is None or fact.value is None or fact.source.missing_since is None:
         return None

@@ -179,9 +179,7 @@ class EwpPartners:
     ) -> Iterator[tuple[OmobilityId, tuple[Document, Fact]]]:
         values = _reading(reply, way.read)
         elements = [
-            each
-            for each in open_xml(reply.body)
-            if isinstance(each.tag, str) and etree.QName(each).localname in way.items
+            each for each in open_xml(reply.body) if etree.QName(each).localname in way.items
         ]
         for value, element in zip(values, elements, strict=True):
             xml = etree.tostring(element, method="c14n", exclusive=True)

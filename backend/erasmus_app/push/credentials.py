@@ -57,7 +57,7 @@ class AccessTokens:
         return expiry.replace(tzinfo=UTC) - datetime.now(UTC) > AHEAD
 
     def _refresh(self) -> None:
-        request = google.auth.transport.requests.Request(self._session)  # type: ignore[no-untyped-call]
+        request = google.auth.transport.requests.Request(self._session)
         self._google.refresh(request)
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ _BY_CODE = {
 _BY_STATUS = {
     HTTPStatus.UNAUTHORIZED: Outcome.LANE_DOWN,
     HTTPStatus.FORBIDDEN: Outcome.LANE_DOWN,
-    HTTPStatus.NOT_FOUND: Outcome.LANE_DOWN,  # without FCM's own code it is the project, not a phone
+    HTTPStatus.NOT_FOUND: Outcome.LANE_DOWN,  # without FCM's code: the project, no phone
     HTTPStatus.TOO_MANY_REQUESTS: Outcome.LANE_DOWN,
 }
 

@@ -29,7 +29,8 @@ class AccountTable:
             account = await self._account_of(connection, identity, language)
             keys = [esi_key(each) for each in identity.esis]
             await connection.execute(
-                "update account_esi set current = false where account_id = $1 and esi_key <> all($2)",
+                """update account_esi set current = false
+                   where account_id = $1 and esi_key <> all($2)""",
                 account,
                 keys,
             )

@@ -23,7 +23,7 @@ class TargetKind(StrEnum):
     """How the push service names an installation of the app."""
 
     FID = "fid"  # Firebase installation id
-    TOKEN = "token"  # registration token, the older name
+    TOKEN = "token"  # noqa: S105 - registration token, the older name
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,6 @@
 """The loop that claims jobs and hands them to their handlers."""
 
 import asyncio
-import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from erasmus_app.store.jobs import (
     LeaseLost,
     Retry,
 )
+from ewp.errors import place_of
 
 Handler = Callable[[Job], Awaitable[None]]
 """Does one job. May raise Retry, Bury or Again; anything else is a failed attempt."""
@@ -152,7 +152,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - one job's crash is that job's
             code = error.code if isinstance(error, AppError) else type(error).__name__
             # Where, but not what it says: that may be a student's.
-            log.error("job.failed", code=code, where=_where(error), **about)  # noqa: TRY400
+            log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
             return lambda: self.queue.fail(job, code)
         return lambda: self.queue.finish(job)
 
@@ -200,8 +200,3 @@ class Worker:
 async def _pass_on(stop: asyncio.Event, wake: asyncio.Event) -> None:
     await stop.wait()
     wake.set()
-
-
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"

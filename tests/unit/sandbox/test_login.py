@@ -142,8 +142,8 @@ async def test_an_ordinary_client_library_logs_a_student_in(provider):
         code_challenge_method="S256",
     ) as client:
         metadata = (
-            await client.get(
-                f"{provider.issuer}/.well-known/openid-configuration", withhold_token=True
+            await client.request(
+                "GET", f"{provider.issuer}/.well-known/openid-configuration", withhold_token=True
             )
         ).json()
         address, state = client.create_authorization_url(
@@ -152,7 +152,7 @@ async def test_an_ordinary_client_library_logs_a_student_in(provider):
             nonce="n-1",
             login_hint="camille",
         )
-        page = await client.get(address, withhold_token=True)
+        page = await client.request("GET", address, withhold_token=True)
         tokens = await client.fetch_token(
             metadata["token_endpoint"],
             authorization_response=page.headers["location"],
@@ -231,7 +231,7 @@ async def test_a_redirect_address_keeps_its_own_query(http):
     assert answer.headers["location"].startswith(f"{BACK}?from=app&code=")
 
 
-def test_subjects_have_the_provider_s_form_and_differ():
+async def test_subjects_have_the_provider_s_form_and_differ():
     subjects = [each.subject for each in PEOPLE]
 
     assert len(set(subjects)) == len(PEOPLE)

@@ -10,14 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 import structlog
 from databases import until
 
 from erasmus_app.errors import NotFound
 from erasmus_app.kit.clock import utc_now
-from erasmus_app.store.database import Database, open_database, upgrade
+from erasmus_app.store.database import AWAY, Database, open_database, upgrade
 from erasmus_app.store.embedded import embedded_postgres
 from erasmus_app.store.jobs import Again, Bury, Job, JobQueue, Retry, complete, enqueue
 from erasmus_app.worker import loop
@@ -286,7 +285,7 @@ WORKER_OF_ITS_OWN = """
 import asyncio, sys
 from datetime import timedelta
 from erasmus_app.kit.clock import utc_now
-from erasmus_app.store.database import open_database
+from erasmus_app.store.database import AWAY, open_database
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.worker.loop import Worker
 
@@ -352,7 +351,7 @@ async def test_a_restart_of_the_server_is_survived(tmp_path: Path):
             async def away() -> bool:
                 try:
                     return int(await database.fetchval("select 0")) == 1
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                except AWAY:
                     return True
 
             await until(away)
@@ -361,7 +360,7 @@ async def test_a_restart_of_the_server_is_survived(tmp_path: Path):
             async def back() -> bool:
                 try:
                     await put(database, "fetch", 1)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                except AWAY:
                     return False
                 return True
 

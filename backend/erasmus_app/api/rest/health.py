@@ -6,13 +6,19 @@ from litestar.datastructures import State
 from erasmus_app.services import Services
 
 
-@get("/livez", tags=["operations"], sync_to_thread=False, opt={"access": "public"})
+@get(
+    "/livez",
+    tags=["operations"],
+    operation_id="livez",
+    sync_to_thread=False,
+    opt={"access": "public"},
+)
 def livez() -> dict[str, str]:
     """Whether the process turns its event loop. Never asks an engine."""
     return {"status": "ok"}
 
 
-@get("/readyz", tags=["operations"], opt={"access": "public"})
+@get("/readyz", tags=["operations"], operation_id="readyz", opt={"access": "public"})
 async def readyz(state: State) -> Response[dict[str, str]]:
     """Whether traffic makes sense: each check is `ok` or says what is wrong; 503 if one is not."""
     services: Services = state.services
@@ -21,7 +27,13 @@ async def readyz(state: State) -> Response[dict[str, str]]:
     return Response(checks, status_code=200 if ready else 503)
 
 
-@get("/metrics", tags=["operations"], media_type="text/plain", opt={"access": "public"})
+@get(
+    "/metrics",
+    tags=["operations"],
+    operation_id="metrics",
+    media_type="text/plain",
+    opt={"access": "public"},
+)
 async def metrics(state: State) -> str:
     """Counts in Prometheus' text form. Nothing personal is in them; keep the path off the net."""
     services: Services = state.services

@@ -11,19 +11,19 @@ from erasmus_app.mobilities import agreements, models
 from erasmus_app.mobilities.agreements import AgreementKind, AgreementState
 from erasmus_app.mobilities.models import ComponentChange, ComponentList, Mobility
 
-AgreementStateEnum = strawberry.enum(
+strawberry.enum(
     AgreementState,
     name="LearningAgreementState",
     description="Where a learning agreement stands. A declined one vanishes from the network: "
     "RETURNED_OR_WITHDRAWN means that it was sent back or withdrawn; edit and sign again.",
 )
-AgreementKindEnum = strawberry.enum(
+strawberry.enum(
     AgreementKind, name="LearningAgreementKind", description="What the agreement is for."
 )
-ComponentListEnum = strawberry.enum(
+strawberry.enum(
     ComponentList, name="ComponentTable", description="The table that a component stands in."
 )
-ComponentChangeEnum = strawberry.enum(
+strawberry.enum(
     ComponentChange, name="ComponentChange", description="What a change does with a component."
 )
 
@@ -38,7 +38,7 @@ class Signer(Enum):
 
 
 @strawberry.type(description="One of the three signatures under a version.")
-class SignatureOf:
+class Signature:
     """A signature that is there, or awaited."""
 
     signer: Signer = strawberry.field(description="Whose signature.")
@@ -59,11 +59,11 @@ class Credits:
 class Component:
     """A component."""
 
-    table: ComponentListEnum = strawberry.field(description="The table it stands in.")
+    table: ComponentList = strawberry.field(description="The table it stands in.")
     title: str = strawberry.field(description="Its title, as the universities wrote it.")
     code: str | None = strawberry.field(description="The course's code.")
     credits: list[Credits] = strawberry.field(description="Its credits.")
-    change: ComponentChangeEnum | None = strawberry.field(
+    change: ComponentChange | None = strawberry.field(
         description="In a set of changes: inserted or deleted."
     )
     reason_code: str | None = strawberry.field(
@@ -99,7 +99,7 @@ class AgreementVersion:
     """A version with its signatures."""
 
     components: list[Component] = strawberry.field(description="What it lists.")
-    signatures: list[SignatureOf] = strawberry.field(description="All three, awaited ones too.")
+    signatures: list[Signature] = strawberry.field(description="All three, awaited ones too.")
 
     @classmethod
     def of(cls, version: models.AgreementVersion | None) -> "AgreementVersion | None":
@@ -114,7 +114,7 @@ class AgreementVersion:
         return cls(
             components=[Component.of(each) for each in version.components],
             signatures=[
-                SignatureOf(
+                Signature(
                     signer=signer,
                     signed_at=signature.signed_at if signature else None,
                     name=signature.name if signature else None,
@@ -129,8 +129,8 @@ class AgreementVersion:
 class LearningAgreement:
     """An agreement, or what is known of one that came back."""
 
-    state: AgreementStateEnum = strawberry.field(description="Where it stands.")
-    kind: AgreementKindEnum | None = strawberry.field(description="What it is for.")
+    state: AgreementState = strawberry.field(description="Where it stands.")
+    kind: AgreementKind | None = strawberry.field(description="What it is for.")
     planned_start: str | None = strawberry.field(description="`YYYY-MM-DD` or `YYYY-MM`.")
     planned_end: str | None = strawberry.field(description="`YYYY-MM-DD` or `YYYY-MM`.")
     first_version: AgreementVersion | None = strawberry.field(

@@ -14,8 +14,8 @@ from erasmus_app.notifications.models import InboxEntry
 from erasmus_app.students import models as students
 from erasmus_app.students.models import Platform, TargetKind, target_refusal
 
-PlatformEnum = strawberry.enum(Platform, name="Platform", description="What a device runs.")
-TargetKindEnum = strawberry.enum(
+strawberry.enum(Platform, name="Platform", description="What a device runs.")
+strawberry.enum(
     TargetKind, name="TargetKind", description="How the push service names an installation."
 )
 
@@ -54,7 +54,7 @@ class Device:
     """A device; its push target is not readable."""
 
     id: strawberry.ID = strawberry.field(description="Opaque.")
-    platform: PlatformEnum = strawberry.field(description="What it runs.")
+    platform: Platform = strawberry.field(description="What it runs.")
     language: str | None = strawberry.field(description="The language of its pushes, if its own.")
     registered_at: datetime = strawberry.field(description="When it was registered, UTC.")
     last_seen_at: datetime = strawberry.field(description="When it was last heard of, UTC.")
@@ -167,8 +167,8 @@ class Query:
 class DeviceInput:
     """A device."""
 
-    platform: PlatformEnum = strawberry.field(description="What it runs.")
-    target_kind: TargetKindEnum = strawberry.field(
+    platform: Platform = strawberry.field(description="What it runs.")
+    target_kind: TargetKind = strawberry.field(
         default=TargetKind.FID, description="What `target` is."
     )
     target: str = strawberry.field(description="The Firebase installation id or token.")
@@ -192,7 +192,8 @@ class DeviceRefused:
 
 
 RegisterDeviceResult = Annotated[
-    DeviceRegistered | DeviceRefused, strawberry.union("RegisterDeviceResult")
+    DeviceRegistered | DeviceRefused,
+    strawberry.union("RegisterDeviceResult", description="Registered, or why not."),
 ]
 
 

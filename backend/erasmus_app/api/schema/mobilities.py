@@ -14,31 +14,31 @@ from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.mobilities.state import Decision, MobilityState, decision, is_new_family, state
 from erasmus_app.mobilities.steps import Party, Phase, StepCode, StepState
 
-StateEnum = strawberry.enum(
+strawberry.enum(
     MobilityState,
     name="MobilityState",
     description="Where a mobility stands, computed from what both universities say.",
 )
-DecisionEnum = strawberry.enum(
+strawberry.enum(
     Decision,
     name="NominationDecision",
     description="The receiving university's decision. NOT_CONFIRMED: it has not even confirmed "
     "receipt. NOT_SHARED: no nomination travels through EWP.",
 )
-PartyEnum = strawberry.enum(Party, name="Party", description="Who has to act.")
-PhaseEnum = strawberry.enum(Phase, name="Phase", description="Before, during or after the stay.")
-StepCodeEnum = strawberry.enum(StepCode, name="StepCode", description="The steps of a mobility.")
-StepStateEnum = strawberry.enum(
+strawberry.enum(Party, name="Party", description="Who has to act.")
+strawberry.enum(Phase, name="Phase", description="Before, during or after the stay.")
+strawberry.enum(StepCode, name="StepCode", description="The steps of a mobility.")
+strawberry.enum(
     StepState,
     name="StepState",
     description="How far a step is. NOT_SHARED: the universities do not share it through EWP.",
 )
-StatusEnum = strawberry.enum(
+strawberry.enum(
     NominationStatus,
     name="NominationStatus",
     description="A nomination's status as sent, in the words of its family.",
 )
-ApiEnum = strawberry.enum(Api, name="EwpApi", description="The EWP API that a fact comes from.")
+strawberry.enum(Api, name="EwpApi", description="The EWP API that a fact comes from.")
 
 
 @strawberry.enum(description="Which way the student goes, seen from the university that serves.")
@@ -61,21 +61,21 @@ class Family(Enum):
 class Step:
     """A step."""
 
-    code: StepCodeEnum = strawberry.field(description="Which step.")
-    phase: PhaseEnum = strawberry.field(description="Before, during or after the stay.")
-    state: StepStateEnum = strawberry.field(description="How far it is.")
+    code: StepCode = strawberry.field(description="Which step.")
+    phase: Phase = strawberry.field(description="Before, during or after the stay.")
+    state: StepState = strawberry.field(description="How far it is.")
     since: str | None = strawberry.field(
         description="When it was done or began to wait: an ISO date, or date and time with zone."
     )
-    source: ApiEnum | None = strawberry.field(description="Where it was read.")
+    source: Api | None = strawberry.field(description="Where it was read.")
 
 
 @strawberry.type(description="Who has to act next.")
 class WhoseMove:
     """Whose move it is."""
 
-    party: PartyEnum = strawberry.field(description="The student, a university, or nobody.")
-    step: StepCodeEnum | None = strawberry.field(description="What for.")
+    party: Party = strawberry.field(description="The student, a university, or nobody.")
+    step: StepCode | None = strawberry.field(description="What for.")
     institution: Institution | None = strawberry.field(description="Which university.")
     since: datetime | None = strawberry.field(description="Since when it waits.")
     contact: Contact | None = strawberry.field(description="Whom the agreement names there.")
@@ -86,8 +86,8 @@ class Nomination:
     """The nomination, without the offices' comments."""
 
     family: Family = strawberry.field(description="The generation that it speaks.")
-    status: StatusEnum = strawberry.field(description="The sending university's word.")
-    decision: DecisionEnum = strawberry.field(description="The receiving university's decision.")
+    status: NominationStatus = strawberry.field(description="The sending university's word.")
+    decision: Decision = strawberry.field(description="The receiving university's decision.")
     activity_type: str = strawberry.field(description="In EWP's words: `student-studies`, ...")
     activity_attributes: str | None = strawberry.field(description="`long-term`, ...")
     planned_arrival: date | None = strawberry.field(description="Old family only.")
@@ -98,7 +98,7 @@ class Nomination:
 class Source:
     """A source."""
 
-    api: ApiEnum = strawberry.field(description="The API.")
+    api: Api = strawberry.field(description="The API.")
     institution: Institution = strawberry.field(description="Who answered.")
     fetched_at: datetime = strawberry.field(description="When this content was first read.")
     last_confirmed_at: datetime = strawberry.field(description="When it was last confirmed.")
@@ -151,7 +151,7 @@ class Mobility:
         return None
 
     @strawberry.field(description="Where it stands today.")
-    def state(self) -> StateEnum:
+    def state(self) -> MobilityState:
         """Compute it."""
         return state(self.stored.mobility, self.today)
 

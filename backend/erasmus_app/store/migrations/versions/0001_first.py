@@ -11,4 +11,6 @@ down_revision = None
 def upgrade() -> None:
     sql = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
     # All statements at once, which only the driver itself takes.
-    op.get_bind().connection.dbapi_connection.run_async(lambda driver: driver.execute(sql))
+    connection = op.get_bind().connection.dbapi_connection
+    assert connection is not None
+    connection.run_async(lambda driver: driver.execute(sql))

@@ -1,0 +1,53 @@
+"""What we promise is in the repository; `make export` writes it anew."""
+
+import json
+from pathlib import Path
+
+import pytest
+from graphql import parse, validate
+
+from erasmus_app.api import published
+from erasmus_app.api.schema import schema
+
+ROOT = Path(__file__).parents[2]
+OPERATIONS = sorted((ROOT / "graphql" / "operations").glob("*.graphql"))
+
+
+def test_the_schema_we_serve_is_the_one_we_publish():
+    assert (ROOT / "graphql/schema.graphql").read_text(encoding="utf-8") == published.schema()
+
+
+def test_the_rest_routes_we_serve_are_the_ones_we_publish():
+    assert (ROOT / "openapi/openapi.json").read_text(encoding="utf-8") == published.openapi()
+
+
+def test_every_field_argument_type_and_value_of_the_schema_says_what_it_is():
+    bare = []
+    for name, type_ in schema._schema.type_map.items():
+        if name.startswith("__") or name in {"ID", "String", "Int", "Float", "Boolean"}:
+            continue
+        members = getattr(type_, "fields", None) or {}
+        if not type_.description:
+            bare.append(name)
+        bare += [f"{name}.{key}" for key, each in members.items() if not each.description]
+    assert bare == []
+
+
+@pytest.mark.parametrize("path", OPERATIONS, ids=lambda path: path.name)
+def test_an_operation_of_the_app_fits_the_schema(path: Path):
+    assert validate(schema._schema, parse(path.read_text(encoding="utf-8"))) == []
+
+
+def test_there_are_operations():
+    assert [path.stem for path in OPERATIONS] == ["devices", "home", "inbox", "mobility"]
+
+
+def test_each_rest_route_says_what_it_is_for():
+    document = json.loads(published.openapi())
+    bare = [
+        f"{verb} {path}"
+        for path, verbs in document["paths"].items()
+        for verb, operation in verbs.items()
+        if not operation.get("description")
+    ]
+    assert bare == []
