@@ -181,7 +181,10 @@ async def main(folder: Path, backend: tuple[str, int]) -> None:
                 {
                     "control": origin(bound["control"], secure=False),
                     "app_link": APP_LINK,
-                    "students": {key: each.language for key, each in STUDENTS.items()},
+                    "students": {
+                        key: {"key": key, "name": each.given_names, "language": each.language}
+                        for key, each in STUDENTS.items()
+                    },
                     "environment": {
                         "ERASMUS_APP_LISTEN": f"{backend[0]}:{backend[1]}",
                         "ERASMUS_APP_PUBLIC_URL": secure["backend"],

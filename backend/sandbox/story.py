@@ -243,4 +243,4 @@ class Life:
 
 
 def _name(university: University) -> str:
-    return next(iter(university.names.values()))
+    return university.names.get("en") or next(iter(university.names.values()))

@@ -11,9 +11,10 @@ import httpx
 
 HOME = """query Home {
   me { mobilities {
-    sendingInstitution { name } receivingInstitution { name } state
-    whoseMove { party institution { name } contact { email } }
-    learningAgreement { state effectiveComponents { table } studiedCredits { scheme value } }
+    sendingInstitution { name(language: "en") } receivingInstitution { name(language: "en") }
+    state
+    whoseMove { party institution { name(language: "en") } contact { email } }
+    learningAgreement { state }
   } inbox(first: 1) { title body } }
 }"""
 REGISTER = """mutation Register($device: DeviceInput!) {
@@ -25,7 +26,8 @@ REGISTER = """mutation Register($device: DeviceInput!) {
 class Phone:
     """One student's phone: a session, and an installation of the app."""
 
-    key: str
+    key: str  # what the provider's `login_hint` takes
+    name: str
     fid: str
     language: str
     backend: str  # plain HTTP, as a browser on this machine reaches it

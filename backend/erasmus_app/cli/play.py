@@ -16,18 +16,16 @@ from typing import Any
 import httpx
 import msgspec
 from rich.console import Console
-from rich.markup import escape
-from rich.panel import Panel
 
-from erasmus_app.cli.phones import HOME, Phone
 from erasmus_app.cli.serve import open_listener
+from erasmus_app.cli.show import Show, greeting
 from erasmus_app.errors import EngineFailed
 from erasmus_app.settings import load_settings
 from erasmus_app.store import database
 from erasmus_app.store.embedded import embedded_postgres, embedded_valkey
 from erasmus_app.store.embedded.folder import opened
 
-UP_SECONDS, PUSH_SECONDS = 40.0, 20.0
+UP_SECONDS = 40.0
 OWN_SYSTEM_APIS = 3  # omobilities, imobilities, omobility-las
 PAUSE = 2.5  # seconds between steps, at speed 1
 IN_A_HURRY = {  # the sandbox's partners answer at once, so everything may be quick
@@ -74,120 +72,13 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
             await _until_listed(http, backend, sandbox["control"], data_dir)
             await _start(stack, "worker", environment, data_dir)  # partners know its keys by now
             await _until_synchronised(http, backend, data_dir)
-        _hello(console, backend)
-        show = _Show(console, http, backend, sandbox, step=step, pause=PAUSE / speed)
+        console.print(greeting(backend))
+        show = Show(console, http, backend, sandbox, step=step, pause=PAUSE / speed)
         await show.run()
         if stay:
-            console.print("\nEverything stays up. [b]Ctrl-C[/b] ends it.")
+            console.print("\nEverything stays up: sign in and look around. [b]Ctrl-C[/b] ends it.")
             await asyncio.Event().wait()
     return 0
-
-
-class _Show:
-    """Takes the story's steps one by one, and shows what each led to."""
-
-    def __init__(
-        self,
-        console: Console,
-        http: httpx.AsyncClient,
-        backend: str,
-        sandbox: dict[str, Any],
-        *,
-        step: bool,
-        pause: float,
-    ) -> None:
-        self._console, self._http, self._backend = console, http, backend
-        self._sandbox, self._step, self._pause = sandbox, step, pause
-        self._phones: dict[str, Phone] = {}
-
-    async def run(self) -> None:
-        """Tell the story to its end, or from where an earlier run left it."""
-        story = await self._control("/story")
-        if story["taken"]:
-            self._console.print(
-                f"[dim]An earlier run came to step {story['taken']} of {story['of']}; "
-                "it goes on from there. ARGS=--fresh starts anew.[/dim]"
-            )
-        for student in ("ines", "camille", "zofia"):
-            await self._phone(student)
-        while True:
-            if self._step:
-                self._console.print("[dim]Enter for the next step[/dim]", end=" ")
-                await asyncio.to_thread(sys.stdin.readline)
-            done = await self._control("/story/next")
-            if done is None:
-                self._console.print("\n[b]The story is told.[/b]")
-                return
-            await self._tell(done)
-            if not self._step:
-                await asyncio.sleep(self._pause)
-
-    async def _tell(self, done: dict[str, Any]) -> None:
-        self._console.rule(f"[b]{done['number']}/{done['of']}  {escape(done['title'])}[/b]")
-        for line in done["lines"]:
-            self._console.print(f"[cyan]universities[/cyan]  {escape(line)}")
-        phone = self._phones[done["student"]]
-        pushes = await self._control(
-            "/phones/wait", fid=phone.fid, known=phone.seen, seconds=PUSH_SECONDS
-        )
-        phone.seen += len(pushes)
-        me = (await phone.ask(self._http, HOME))["me"]
-        for each in me["mobilities"]:
-            self._console.print(f"[green]backend[/green]       {escape(_understood(each))}")
-        for push in pushes:
-            latest = me["inbox"][0] if me["inbox"] else {"title": "", "body": ""}
-            self._console.print(
-                Panel(
-                    f"[b]{escape(push['title'])}[/b]\n{escape(push['body'])}\n\n"
-                    f"[dim]in the app:[/dim] {escape(latest['body'])}",
-                    title=f"{phone.key}'s phone",
-                    title_align="left",
-                    border_style="magenta",
-                    width=78,
-                )
-            )
-        if not pushes:
-            self._console.print(f"[red]{phone.key}'s phone got nothing[/red]")
-
-    async def _phone(self, student: str) -> None:
-        fid = (await self._control("/phones"))["fid"]
-        language = self._sandbox["students"][student]
-        phone = Phone(key=student, fid=fid, language=language, backend=self._backend)
-        await phone.sign_in(self._http, self._sandbox["app_link"])
-        await phone.register(self._http)
-        self._phones[student] = phone
-
-    async def _control(self, path: str, **given: Any) -> Any:
-        answer = await self._http.post(f"{self._sandbox['control']}{path}", json=given or {})
-        return answer.raise_for_status().json()
-
-
-def _understood(mobility: dict[str, Any]) -> str:
-    """Say in one line what the record shows."""
-    agreement, move = mobility["learningAgreement"], mobility["whoseMove"]
-    words = mobility["state"].replace("_", " ").lower()
-    who = {"STUDENT": "the student", "NOBODY": "nobody"}.get(move["party"])
-    who = who or (move["institution"] or {}).get("name") or move["party"]
-    contact = f" ({move['contact']['email']})" if move["contact"] else ""
-    la = agreement["state"].replace("_", " ").lower()
-    ends = (mobility["sendingInstitution"]["name"], mobility["receivingInstitution"]["name"])
-    return f"{ends[0]} → {ends[1]}: {words}; agreement {la}; next move: {who}{contact}"
-
-
-def _hello(console: Console, backend: str) -> None:
-    query = "{ me { mobilities { state whoseMove { party institution { name } } } } }"
-    console.print(
-        Panel(
-            f"[b]GraphiQL[/b]      {backend}/graphql\n"
-            f"[b]Sign in[/b]       {backend}/auth/login   as Inês, Camille, Zofia ...\n"
-            f"[b]Try[/b]           {query}\n"
-            f"[b]Health[/b]        {backend}/readyz   {backend}/metrics   {backend}/openapi\n\n"
-            "[dim]By hand: make run ARGS=--step · faster: ARGS='--speed 5' · "
-            "anew: ARGS=--fresh · end: Ctrl-C[/dim]",
-            title="Erasmus+ App backend, with a small EWP network to play in",
-            border_style="blue",
-        )
-    )
 
 
 async def _sandbox(stack: AsyncExitStack, data_dir: Path, listen: str) -> dict[str, Any]:
