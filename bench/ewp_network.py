@@ -1,7 +1,4 @@
-"""How fast the catalogue is indexed and found in, and how fast requests are signed and verified.
-
-`python bench/ewp_network.py` prints a table with aims and ratios; each `measure_…` gives a dict.
-"""
+"""A registry's catalogue of a large network, made up and always the same."""
 
 import base64
 import hashlib

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 from redis.asyncio import Redis
@@ -24,6 +25,7 @@ from erasmus_app.oidc.provider import OpenIdProvider
 from erasmus_app.oidc.tokens import SignedTokens, session_key
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
+from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.push.credentials import AccessTokens
 from erasmus_app.push.fcm import FcmSender
 from erasmus_app.push.http2 import Http2Transport
@@ -56,6 +58,7 @@ class Running:
     database: Database
     records: RecordTable
     ewp: EwpHost
+    own_systems: OwnSystems
 
 
 @asynccontextmanager
@@ -90,7 +93,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         records = RecordTable(tables)
         messages = load_catalogue(catalogue_folder())
         names = CatalogueNames(lambda: keeper.current, heis)
-        client = EwpClient(http, lambda: keeper.current, now=clock)
+        own_systems = OwnSystems(http, heis, clock)
         agreement, other = settings.absences
         login = await _login(settings, http, redis, tables, clock)
         services = Services(
@@ -101,7 +104,11 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             absences=AbsenceRules(agreement=agreement, other=other),
             records=records,
             source=EwpPartners(
-                client=client, catalogue=lambda: keeper.current, keys=keys, clock=clock
+                client=EwpClient(http, lambda: keeper.current, now=clock),
+                catalogue=lambda: keeper.current,
+                own_systems=own_systems,
+                keys=keys,
+                clock=clock,
             ),
             messages=messages,
             inbox=InboxService(
@@ -126,6 +133,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 refresh_for_unknown_key=keeper.refresh_for_unknown_key,
                 on_refusal=records.count_refusal,
             ),
+            own_systems=own_systems,
         )
 
 
@@ -148,13 +156,27 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
         lease=timedelta(seconds=services.settings.job_lease_seconds),
     )
     stop = asyncio.Event()
+    await app.own_systems.read()
     await poller.start()
-    task = asyncio.create_task(worker.run(stop))
+    async with _beside(app.own_systems.keep_reading()):
+        task = asyncio.create_task(worker.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let something run until the block is left."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
-        stop.set()
-        await task
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def _catalogue(
@@ -164,14 +186,7 @@ async def _catalogue(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     keeper = CatalogueKeeper(http, url, settings.data_dir / "catalogue.xml", now=clock)
     await keeper.start()
-    task = asyncio.create_task(keeper.run())
-
-    async def end() -> None:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    stack.push_async_callback(end)
+    await stack.enter_async_context(_beside(keeper.run()))
     return keeper
 
 

@@ -6,8 +6,10 @@ be right, each with one line that names it.
 """
 
 import difflib
+import math
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -18,7 +20,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.ids import HeiId
-from erasmus_app.institutions.models import CoveredHei
+from erasmus_app.institutions.models import CNR_APIS, CoveredHei
 
 PREFIX = "ERASMUS_APP_"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
@@ -110,7 +112,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     for name, value in environment.items():
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
             field = name.removeprefix(PREFIX).lower()
-            given[_known(field, name)] = _from_text(field, value)
+            given[_known(field, name, _variable)] = _from_text(field, value)
     for field, value in given.items():  # one by one: msgspec names a field's path only in part
         kind = msgspec.structs.fields(Settings)
         expected = next(each.type for each in kind if each.name == field)
@@ -135,14 +137,22 @@ def _from_file(path: Path) -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsInvalid(f"{PREFIX}CONFIG: {path}: {error}") from error
-    return {_known(field, f"{path}: {field}"): value for field, value in content.items()}
+    return {
+        _known(field, f"{PREFIX}CONFIG: {path}: {field}", str): value
+        for field, value in content.items()
+    }
 
 
-def _known(field: str, name: str) -> str:
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _known(field: str, name: str, spelled: Callable[[str], str]) -> str:
+    """Return `field` if it is a setting; `spelled` writes one as it is written in that place."""
     names = [each.name for each in msgspec.structs.fields(Settings)]
     if field not in names:
         near = difflib.get_close_matches(field, names, n=1)
-        hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+        hint = f"; did you mean {spelled(near[0])}?" if near else ""
         raise SettingsInvalid(f"{name}: there is no such setting{hint}")
     return field
 
@@ -150,15 +160,17 @@ def _known(field: str, name: str) -> str:
 def _from_text(field: str, value: str) -> Any:
     if field in {"trusted_proxies", "app_links"}:
         return [each.strip() for each in value.split(",") if each.strip()]
+    if not value.strip():  # a secret that did not come must not start an engine of our own
+        raise SettingsInvalid(f"{PREFIX}{field.upper()}: is empty; leave it out for the default")
     return value
 
 
 def _check(settings: Settings) -> None:
     try:
-        _, port = settings.listen_address
+        host, port = settings.listen_address
     except ValueError:
-        port = -1
-    if not 0 < port < 65536:
+        host, port = "", -1
+    if not host or not 0 < port < 65536:  # no host would be all of them
         raise SettingsInvalid(f"{PREFIX}LISTEN: {settings.listen!r} is not host:port")
     _check_url("PUBLIC_URL", settings.public_url, loopback_http=False)
     for name in ("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL"):
@@ -174,22 +186,30 @@ def _check(settings: Settings) -> None:
         if path is not None and not path.is_file():
             raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
     for each in msgspec.structs.fields(Settings):
-        if each.type in (float, int) and getattr(settings, each.name) <= 0:
-            raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be more than 0")
+        value = getattr(settings, each.name)
+        if each.type in (float, int) and not (value > 0 and math.isfinite(value)):
+            raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be a number above 0")
 
 
 def _check_url(name: str, value: str, *, loopback_http: bool) -> None:
-    parts = urlsplit(value)
-    if parts.scheme == "https" and parts.hostname:
+    try:
+        parts = urlsplit(value)
+        scheme, host, _ = parts.scheme, parts.hostname, parts.port
+    except ValueError:  # half an IPv6 address, or a port that is no number
+        scheme, host = "", None
+    if scheme == "https" and host:
         return
-    if loopback_http and parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES:
+    if loopback_http and scheme == "http" and host in LOOPBACK_NAMES:
         return
     also = " (http only on loopback)" if loopback_http else ""
     raise SettingsInvalid(f"{PREFIX}{name}: {value!r} is not an https address{also}")
 
 
 class _HeisFile(msgspec.Struct, forbid_unknown_fields=True):
-    hei: tuple[CoveredHei, ...]
+    hei: tuple[dict[str, Any], ...]
+
+
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]")
 
 
 def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
@@ -205,15 +225,25 @@ def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
     where = f"{PREFIX}EWP_HEIS: {path}"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        read = msgspec.convert(content, _HeisFile, dec_hook=_path)
+        tables = msgspec.convert(content, _HeisFile).hei
     except (OSError, ValueError) as error:
         raise SettingsInvalid(f"{where}: {error}") from error
     heis: dict[HeiId, CoveredHei] = {}
-    for hei in read.hei:
-        if hei.id != hei.id.lower() or "." not in hei.id:
+    for number, table in enumerate(tables, 1):
+        try:
+            hei = msgspec.convert(table, CoveredHei, dec_hook=_path)
+        except msgspec.ValidationError as error:
+            name = table.get("id") or f"hei number {number}"
+            raise SettingsInvalid(f"{where}: {name}: {error}") from error
+        if _DOMAIN.fullmatch(hei.id) is None or len(hei.id) > 253:
             raise SettingsInvalid(f"{where}: {hei.id!r} is not a lower-case domain")
         if hei.id in heis:
             raise SettingsInvalid(f"{where}: {hei.id} stands there twice")
+        if strange := sorted(hei.api.keys() - CNR_APIS):
+            names = ", ".join(sorted(CNR_APIS))
+            raise SettingsInvalid(f"{where}: {hei.id}: {strange[0]!r} is not one of {names}")
+        if not hei.admin_emails:
+            raise SettingsInvalid(f"{where}: {hei.id}: admin_emails: a manifest names at least one")
         client_key = path.parent / hei.client_key
         server_key = path.parent / (hei.server_key or hei.client_key)
         for key in (client_key, server_key):

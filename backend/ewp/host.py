@@ -6,12 +6,14 @@
 
 What is served and what the manifest declares come from the same services, so that they never
 drift. Authentication comes first, then the method, then the parameters (guide §2.3). Every answer
-of 4xx and 5xx is an `error-response`, and every answer is signed.
+of 4xx and 5xx is an `error-response`, and every answer of a hosted HEI is signed.
 
-The server underneath must add no `Date` of its own (uvicorn: `date_header=False`): the signature
-covers ours. No content encoding may be added behind us either, as `Digest` is of these bytes.
+Proxies in front may write a `Date` of their own, as nginx does: the signature covers our
+`Original-Date`. They may add no content encoding, as `Digest` is of these bytes, and must pass
+`Host`, path and query on as they came.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,17 +27,27 @@ from ewp.errors import (
     BodyTooLarge,
     CallerNotAuthenticated,
     CallerUnknown,
+    CatalogueUnavailable,
     MediaTypeNotSupported,
     MethodNotAllowed,
     RequestRefused,
+    SignatureRefused,
     place_of,
 )
-from ewp.host_services import Call, EchoService, Endpoint, Service, UnknownEndpoint, read_form
+from ewp.host_calls import Call, Endpoint, Service, UnknownEndpoint, as_xml_text, read_form
+from ewp.host_services import EchoService
 from ewp.ids import HeiId
 from ewp.keys import PrivateKey, PublicKey
 from ewp.manifest import Manifest, write_manifest
 from ewp.messages.common import ErrorResponse, write_error_response
-from ewp.signing import IncomingRequest, VerifiedRequest, sign_response, verify_request
+from ewp.signing import (
+    ORIGINAL_DATE_RESPONSE_STYLE,
+    IncomingRequest,
+    VerifiedRequest,
+    sign_response,
+    verify_request,
+)
+from ewp.signing_headers import digest_of, joined, write_date
 
 LARGEST_BODY = 2_000_000  # bytes; an `update` of a learning agreement has some thousands
 FORM = "application/x-www-form-urlencoded"
@@ -68,6 +80,12 @@ class HostedHei:
     client_keys: tuple[PublicKey, ...]  # those that we call with, for the manifest
     server_key: PrivateKey  # signs answers
     services: tuple[Service, ...]
+    other_ids: tuple[tuple[str, str], ...] = ()  # type and value: `erasmus`, `pic`, ...
+    admin_notes: str | None = None
+
+    def serves(self, api: str) -> bool:
+        """Whether there is anything under that name."""
+        return api in {"manifest.xml", "echo"} or any(each.api == api for each in self.services)
 
     def manifest(self) -> Manifest:
         """Declare exactly what is served."""
@@ -77,8 +95,10 @@ class HostedHei:
             url=f"{own}/manifest.xml",
             hei_id=self.hei_id,
             names=self.names,
+            other_ids=self.other_ids,
             admin_emails=self.admin_emails,
             admin_provider=self.admin_provider,
+            admin_notes=self.admin_notes,
             offers=tuple(each.offer(own) for each in services),
             client_keys=self.client_keys,
             server_keys=(self.server_key.public,),
@@ -107,8 +127,9 @@ class EwpHost:
     ) -> None:
         """Serve the HEIs that `hosted` knows under the names in `hosts` (with and without port).
 
-        `on_refusal(hei_id, api, code)` hears of every refused request; `refresh_for_unknown_key`
-        is asked once before a key counts as unknown, and must limit itself.
+        `on_refusal(hei_id, api, code)` hears of every refused request, of what is not served with
+        an empty `api`; `refresh_for_unknown_key` is asked once before a key counts as unknown, and
+        must limit itself.
         """
         self._hosted = hosted
         self._catalogue = catalogue
@@ -142,15 +163,24 @@ class EwpHost:
                 answer = await self._call(hosted, endpoint, request, verified, query)
         except RequestRefused as error:
             answer = _refusal(error)
-            log.info("ewp.refused", api=api, code=error.code, status=error.status)
             if hosted is not None:
-                await self._on_refusal(hosted.hei_id, api, error.code)
+                await self._note(hosted, api, error)
+        except CatalogueUnavailable:
+            answer = _failure(503, "no catalogue yet; please try again later")
         except Exception as error:  # noqa: BLE001 - one caller's misfortune is that caller's
             # Where, but not what it says: that may be a student's.
             log.error("ewp.failed", api=api, error=type(error).__name__, where=place_of(error))  # noqa: TRY400
-            message = ErrorResponse(developer_message="an error of ours; please try again later")
-            answer = _Answer(500, write_error_response(message))
+            answer = _failure(500, "an error of ours; please try again later")
         await self._send(send, hosted, request, verified, answer)
+
+    async def _note(self, hosted: HostedHei, api: str, error: RequestRefused) -> None:
+        """Tell of a refusal. Names that anybody can make up are neither logged nor counted."""
+        known = api if hosted.serves(api) else ""
+        log.info("ewp.refused", api=known, code=error.code, status=error.status)
+        try:
+            await self._on_refusal(hosted.hei_id, known, error.code)
+        except Exception as failure:  # noqa: BLE001 - the caller's answer does not hang on it
+            log.error("ewp.refusal_lost", error=type(failure).__name__, where=place_of(failure))  # noqa: TRY400
 
     def _find(self, path: str) -> tuple[HostedHei | None, str, tuple[str, ...]]:
         parts = path.strip("/").split("/")
@@ -160,7 +190,7 @@ class EwpHost:
 
     def _manifest(self, hosted: HostedHei, method: str) -> _Answer:
         if method not in {"GET", "HEAD"}:
-            raise MethodNotAllowed("the manifest takes GET only")
+            raise _TakesOnly("GET", "HEAD")
         body = write_manifest(hosted.manifest())
         return _Answer(200, body, (("Cache-Control", "max-age=300"),))
 
@@ -174,13 +204,27 @@ class EwpHost:
                 return None
             raise
         except CallerUnknown:
-            await self._refresh()
+            with contextlib.suppress(CatalogueUnavailable):
+                await self._refresh()
             return self._verify(request)
 
     def _verify(self, request: IncomingRequest) -> VerifiedRequest:
-        return verify_request(
-            request, key_of=self._catalogue().client_key, now=self._now(), hosts=self._hosts
-        )
+        known, now = self._catalogue().client_key, self._now()
+        try:
+            return verify_request(request, key_of=known, now=now, hosts=self._hosts)
+        except SignatureRefused:
+            if b"?" in _bytes(request.target):
+                raise
+            # Servers do not tell `/get?` from `/get`, and some clients send and sign the former.
+            asked = IncomingRequest(
+                method=request.method,
+                target=_bytes(request.target) + b"?",
+                headers=request.headers,
+                body=request.body,
+            )
+            with contextlib.suppress(SignatureRefused):
+                return verify_request(asked, key_of=known, now=now, hosts=self._hosts)
+            raise
 
     async def _call(
         self,
@@ -191,12 +235,13 @@ class EwpHost:
         query: bytes,
     ) -> _Answer:
         if request.method not in endpoint.methods:
-            raise MethodNotAllowed(f"takes {' and '.join(sorted(endpoint.methods))} only")
+            raise _TakesOnly(*sorted(endpoint.methods))
         parameters: tuple[tuple[str, str], ...] = ()
         if request.method == "GET":
             parameters = read_form(query)
         else:
-            kind = dict(request.headers).get("content-type", "").partition(";")[0].strip().lower()
+            # Hardly anybody signs it, so it is read unsigned: it decides nothing but 415.
+            kind = joined(request.headers).get("content-type", "").partition(";")[0].strip().lower()
             wanted = XML if endpoint.takes_xml else (FORM,)
             if kind not in wanted and (request.body or kind):
                 raise MediaTypeNotSupported(f"Content-Type: {' or '.join(wanted)} is wanted")
@@ -214,19 +259,24 @@ class EwpHost:
         verified: VerifiedRequest | None,
         answer: _Answer,
     ) -> None:
-        plain = {"Content-Type": "application/xml; charset=utf-8"} | dict(answer.headers)
+        given, now = joined(request.headers), self._now()
+        body = b"" if request.method == "HEAD" else answer.body
+        headers = {"Content-Type": "application/xml; charset=utf-8", "Date": write_date(now)}
+        headers |= dict(answer.headers)
         if hosted is not None:
-            given = dict(request.headers)
             headers = sign_response(
                 hosted.server_key,
-                headers=plain,
-                body=answer.body,
-                now=self._now(),
+                headers=headers,
+                body=body,
+                now=now,
                 request_id=given.get("x-request-id"),
                 request_signature=verified.signature if verified else _bare_signature(given),
+                style=ORIGINAL_DATE_RESPONSE_STYLE,
             )
-        else:
-            headers = plain
+        else:  # nobody whose key could sign it
+            headers["Digest"] = digest_of(body)
+            if "x-request-id" in given:
+                headers["X-Request-Id"] = given["x-request-id"]
         headers["Content-Length"] = str(len(answer.body))
         await send(
             {
@@ -238,7 +288,6 @@ class EwpHost:
                 ],
             }
         )
-        body = b"" if request.method == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
 
 
@@ -261,12 +310,30 @@ def _bare_signature(headers: Mapping[str, str]) -> str | None:
     return rest.partition('"')[0] if found else None
 
 
+class _TakesOnly(MethodNotAllowed):
+    """Another method than those of the endpoint."""
+
+    def __init__(self, *methods: str) -> None:
+        super().__init__(f"takes {' and '.join(methods)} only")
+        self.allow = ", ".join(methods)
+
+
 def _refusal(error: RequestRefused) -> _Answer:
     headers: tuple[tuple[str, str], ...] = ()
     if error.status == 401:
         headers = (("WWW-Authenticate", 'Signature realm="EWP"'), ("Want-Digest", "SHA-256"))
-    message = ErrorResponse(developer_message=str(error) or error.code)
+    elif isinstance(error, _TakesOnly):
+        headers = (("Allow", error.allow),)
+    message = ErrorResponse(developer_message=as_xml_text(str(error)) or error.code)
     return _Answer(error.status, write_error_response(message), headers)
+
+
+def _failure(status: int, words: str) -> _Answer:
+    return _Answer(status, write_error_response(ErrorResponse(developer_message=words)))
+
+
+def _bytes(target: bytes | str) -> bytes:
+    return target if isinstance(target, bytes) else target.encode("latin-1")
 
 
 async def _body(receive: Receive) -> bytes:

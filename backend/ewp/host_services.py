@@ -1,20 +1,17 @@
 """The APIs that a host can serve, each over a small protocol for its store.
 
 A provider returns what is there; who may see it is decided here, by the rules of each API (guide
-§3.3, §4). The rules for parameters are the same for all: repeated where one is allowed, missing,
-or too many → 400; unknown ids → silence; unknown parameters → ignored.
+§3.3, §4).
 """
 
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
-from urllib.parse import parse_qsl
+from typing import Protocol
 
-import msgspec
-
-from ewp.errors import MessageInvalid, RequestRefused, XmlRefused
+from ewp.errors import RequestRefused
+from ewp.host_calls import Call, Endpoint, academic_year, document, is_xml_text, moment
+from ewp.host_calls import Service as Service  # what all of these are
 from ewp.ids import HeiId, OmobilityId
 from ewp.manifest import Offer
 from ewp.messages import cnr, echo, factsheet, imobilities, institutions, omobilities, omobility_las
@@ -22,119 +19,6 @@ from ewp.messages.common import Text
 
 GET_POST = frozenset({"GET", "POST"})
 POST = frozenset({"POST"})
-T = TypeVar("T")
-
-_YEAR = re.compile(r"[0-9]{4}/[0-9]{4}")
-
-
-class UnknownEndpoint(RequestRefused):
-    """A path that this host does not serve."""
-
-    code = "unknown_endpoint"
-    status = 404
-
-
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One authenticated call: the addressed HEI, the caller's HEIs, the parameters, the body."""
-
-    hei_id: HeiId
-    callers: frozenset[HeiId]  # empty: anonymous, or a key that covers nothing
-    parameters: tuple[tuple[str, str], ...]
-    body: bytes
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """Return every value of a repeatable parameter."""
-        return tuple(value for key, value in self.parameters if key == name)
-
-    def one(self, name: str) -> str | None:
-        """Return a parameter that may stand once. Raises RequestRefused where it is repeated."""
-        found = self.all(name)
-        if len(found) > 1:
-            raise RequestRefused(f"{name}: may be given once, not {len(found)} times")
-        return found[0] if found else None
-
-    def needed(self, name: str) -> str:
-        """Return a parameter that must stand once. Raises RequestRefused."""
-        value = self.one(name)
-        if not value:
-            raise RequestRefused(f"{name}: is required")
-        return value
-
-    def ids(self, name: str, most: int) -> tuple[str, ...]:
-        """Return one to `most` ids, counted as they stand there. Raises RequestRefused."""
-        found = self.all(name)
-        if not found or not all(found):
-            raise RequestRefused(f"{name}: is required")
-        if len(found) > most:
-            raise RequestRefused(f"{name}: {len(found)} values, limit is {most}")
-        return tuple(dict.fromkeys(found))
-
-    def addressed(self, name: str) -> None:
-        """Check the older APIs' parameter for the asked HEI. Raises RequestRefused."""
-        if self.needed(name).lower() != self.hei_id:
-            raise RequestRefused(f"{name}: not an HEI of this endpoint")
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One URL of a service."""
-
-    methods: frozenset[str]
-    handle: Callable[[Call], Awaitable[bytes]]
-    takes_xml: bool = False
-    anonymous: bool = False
-
-
-class Service(Protocol):
-    """One API in one major version: its endpoints, and how the manifest declares them."""
-
-    @property
-    def api(self) -> str:
-        """The manifest's element."""
-
-    @property
-    def major(self) -> int:
-        """The major version."""
-
-    @property
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        """Endpoints by the last part of their path; the empty one is the API's own."""
-
-    def offer(self, base: str) -> Offer:
-        """Declare it for the manifest; `base` is the HEI's own address."""
-
-
-def read_form(data: bytes) -> tuple[tuple[str, str], ...]:
-    """Read a query or a form. Raises RequestRefused for what is no UTF-8."""
-    try:
-        pairs = parse_qsl(
-            data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000
-        )
-    except ValueError as error:
-        raise RequestRefused("parameters: not a form in UTF-8") from error
-    return tuple(pairs)
-
-
-def moment(call: Call, name: str) -> datetime | None:
-    """Read an optional `xs:dateTime` with a zone. Raises RequestRefused."""
-    value = call.one(name)
-    if value is None:
-        return None
-    try:
-        read = datetime.fromisoformat(value)
-    except ValueError:
-        read = None
-    if read is None or read.tzinfo is None or "T" not in value:
-        raise RequestRefused(f"{name}: must be a date and time with a zone")
-    return read
-
-
-def academic_year(call: Call) -> str | None:
-    """Read the optional `receiving_academic_year_id`. Raises RequestRefused."""
-    value = call.one("receiving_academic_year_id")
-    if value is not None and _YEAR.fullmatch(value) is None:
-        raise RequestRefused("receiving_academic_year_id: must be YYYY/YYYY")
-    return value
 
 
 class EchoService:
@@ -153,7 +37,10 @@ class EchoService:
         return Offer(api="echo", version="2.0.1", major=2, children=children)
 
     async def _echo(self, call: Call) -> bytes:
-        answer = echo.EchoResponse(hei_ids=tuple(sorted(call.callers)), echoes=call.all("echo"))
+        said = call.all("echo")
+        if not all(map(is_xml_text, said)):
+            raise RequestRefused("echo: has a character that XML cannot carry")
+        answer = echo.EchoResponse(hei_ids=tuple(sorted(call.callers)), echoes=said)
         return echo.write_response(answer)
 
 
@@ -206,8 +93,9 @@ class CnrService:
         callers = call.callers
         if master is not None:  # the older APIs name the HEI that masters the object
             callers &= {HeiId(call.needed(master).lower())}
-        ids = [OmobilityId(each) for each in call.ids("omobility_id", self.most)]
-        await self.receiver.changed(self.api, call.hei_id, callers, ids)
+        ids = call.omobility_ids(self.most)
+        if ids:
+            await self.receiver.changed(self.api, call.hei_id, callers, ids)
         return cnr.write_cnr_response(self.api, self.major)
 
 
@@ -225,13 +113,20 @@ class OmobilitiesProvider(Protocol):
         """Take R's decision (3 only). Raises EditConflict, RequestRefused."""
 
 
-def _ends(mobility: omobilities.StudentMobility) -> tuple[HeiId, HeiId, str]:
-    if isinstance(mobility, omobilities.StudentMobilityV3):
-        content = mobility.nomination
-        year = content.receiving_academic_year_id
-        return content.sending_hei.hei_id, content.receiving_hei.hei_id, year
-    year = mobility.receiving_academic_year_id
-    return mobility.sending_hei.hei_id, mobility.receiving_hei.hei_id, year
+def _facts(mobility: omobilities.StudentMobility) -> tuple[HeiId, HeiId, str, str | None]:
+    """Return sender, receiver, year and kind, which stand elsewhere in each version."""
+    of = mobility.nomination if isinstance(mobility, omobilities.StudentMobilityV3) else mobility
+    return (
+        of.sending_hei.hei_id,
+        of.receiving_hei.hei_id,
+        of.receiving_academic_year_id,
+        of.activity_attributes,
+    )
+
+
+def _is_of(esi: str | None, student: str | None) -> bool:
+    """Whether a filter for one student, if there is one, lets this student's data through."""
+    return esi is None or esi.strip().lower() == (student or "").strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,32 +159,35 @@ class OmobilitiesService:
     async def _get(self, call: Call) -> bytes:
         if self.major < 3:
             call.addressed("sending_hei_id")
-        ids = [OmobilityId(each) for each in call.ids("omobility_id", self.most)]
+        ids = call.omobility_ids(self.most)
         found = await self.provider.nominations(self.major, ids, None)
-        seen = [each for each in found if set(_ends(each)[:2]) & call.callers]
+        seen = [each for each in found if set(_facts(each)[:2]) & call.callers]
         return omobilities.write_get_response(seen, major=self.major)
 
     async def _index(self, call: Call) -> bytes:
         receiving: set[str] = set()
+        esi = activity = None
         if self.major < 3:
             call.addressed("sending_hei_id")
             receiving = {each.lower() for each in call.all("receiving_hei_id")}
+        else:
+            esi, activity = call.one("global_id"), call.one("activity_attributes")
         year, since = academic_year(call), moment(call, "modified_since")
-        esi = (call.one("global_id") or "").strip().lower()
         found = await self.provider.nominations(self.major, None, since)
         ids = [
             each.omobility_id
             for each in found
-            for sender, receiver, receiving_year in [_ends(each)]
+            for sender, receiver, receiving_year, attributes in [_facts(each)]
             if {sender, receiver} & call.callers
             and (not receiving or receiver in receiving)
             and (year is None or receiving_year == year)
-            and (not esi or (each.student.global_id or "").strip().lower() == esi)
+            and (activity is None or attributes == activity)
+            and _is_of(esi, each.student.global_id)
         ]
         return omobilities.write_index_response(ids, major=self.major)
 
     async def _update(self, call: Call) -> bytes:
-        request = _document(omobilities.read_update_request, call.body)
+        request = document(omobilities.read_update_request, call.body)
         return omobilities.write_update_response(await self.provider.decide(call.callers, request))
 
 
@@ -305,13 +203,6 @@ class OmobilityLasProvider(Protocol):
         self, caller: frozenset[HeiId], request: omobility_las.UpdateRequest
     ) -> Sequence[Text]:
         """Take R's signature or comment. Raises EditConflict, RequestRefused."""
-
-
-def _document(read: Callable[[bytes], T], body: bytes) -> T:
-    try:
-        return read(body)
-    except (XmlRefused, MessageInvalid) as error:
-        raise RequestRefused(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +236,7 @@ class OmobilityLasService:
 
     async def _get(self, call: Call) -> bytes:
         call.addressed("sending_hei_id")
-        ids = [OmobilityId(each) for each in call.ids("omobility_id", self.most)]
+        ids = call.omobility_ids(self.most)
         found = await self.provider.agreements(ids, None)
         return omobility_las.write_get_response([each for each in found if _may(call, each)])
 
@@ -353,7 +244,9 @@ class OmobilityLasService:
         call.addressed("sending_hei_id")
         receiving = {each.lower() for each in call.all("receiving_hei_id")}
         year, since = academic_year(call), moment(call, "modified_since")
-        esi = (call.one("global_id") or "").strip().lower()
+        esi, kind = call.one("global_id"), call.one("mobility_type")
+        if kind is not None and kind not in _KINDS:
+            raise RequestRefused(f"mobility_type: must be one of {', '.join(sorted(_KINDS))}")
         found = await self.provider.agreements(None, since)
         return omobility_las.write_index_response(
             [
@@ -362,12 +255,13 @@ class OmobilityLasService:
                 if _may(call, each)
                 and (not receiving or each.receiving_hei.hei_id in receiving)
                 and (year is None or each.receiving_academic_year_id == year)
-                and (not esi or (each.student.global_id or "").strip().lower() == esi)
+                and (kind is None or _kind(each) == kind)
+                and _is_of(esi, each.student.global_id)
             ]
         )
 
     async def _update(self, call: Call) -> bytes:
-        request = _document(omobility_las.read_update_request, call.body)
+        request = document(omobility_las.read_update_request, call.body)
         if request.sending_hei_id != call.hei_id:
             raise RequestRefused("sending-hei-id: not an HEI of this endpoint")
         return omobility_las.write_update_response(
@@ -377,6 +271,20 @@ class OmobilityLasService:
 
 def _may(call: Call, agreement: omobility_las.LearningAgreement) -> bool:
     return bool({agreement.sending_hei.hei_id, agreement.receiving_hei.hei_id} & call.callers)
+
+
+_KINDS = frozenset({"blended", "doctoral", "semester"})
+
+
+def _kind(agreement: omobility_las.LearningAgreement) -> str:
+    """Tell the type of mobility: its components say it, no element does (guide §4.5.2)."""
+    versions = [agreement.first_version, agreement.approved_changes, agreement.changes_proposal]
+    there = [each for each in versions if each is not None]
+    if any(each.short_term_doctoral_components for each in there):
+        return "doctoral"
+    if any(each.blended_mobility_components for each in there):
+        return "blended"
+    return "semester"
 
 
 class ImobilitiesProvider(Protocol):
@@ -412,7 +320,7 @@ class ImobilitiesService:
     async def _get(self, call: Call) -> bytes:
         if self.major < 2:
             call.addressed("receiving_hei_id")
-        ids = [OmobilityId(each) for each in call.ids("omobility_id", self.most)]
+        ids = call.omobility_ids(self.most)
         senders = None if call.hei_id in call.callers else call.callers
         found = await self.provider.receptions(self.major, senders, ids)
         return imobilities.write_get_response(found, major=self.major)
@@ -447,7 +355,7 @@ class InstitutionsService:
         return Offer(api=self.api, version="2.2.0", major=2, children=children, anonymous=True)
 
     async def _get(self, call: Call) -> bytes:
-        known = call.ids("hei_id", 1)[0].lower() == call.hei_id
+        known = call.some("hei_id", 1)[0].lower() == call.hei_id
         return institutions.write_response([await self.provider.institution()] if known else [])
 
 
@@ -470,6 +378,6 @@ class FactsheetService:
         return Offer(api=self.api, version="1.2.0", major=1, children=children, anonymous=True)
 
     async def _get(self, call: Call) -> bytes:
-        known = call.ids("hei_id", 1)[0].lower() == call.hei_id
+        known = call.some("hei_id", 1)[0].lower() == call.hei_id
         found = await self.provider.factsheet() if known else None
         return factsheet.write_response([found] if found else [])

@@ -10,7 +10,9 @@ import msgspec
 from erasmus_app.identity.esi import esi_key, is_esi
 from erasmus_app.ids import EuropeanStudentId, HeiId
 
-SUBJECT = re.compile(r"[0-9a-f]{1,64}@(?:myacademicid\.org|erasmus\.eduteams\.org)", re.IGNORECASE)
+SUBJECT = re.compile(
+    r"[0-9a-f]{1,64}@(?:myacademicid\.org|erasmus\.eduteams\.org)", re.IGNORECASE | re.ASCII
+)
 RESERVED = frozenset({"test@erasmus.eduteams.org", "test@myacademicid.org"})
 EXPECTED = (
     "name",
@@ -40,7 +42,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     home_hei_ids: tuple[HeiId, ...]
     affiliations: tuple[str, ...]  # `value@scope`, lower case
     esis: tuple[EuropeanStudentId, ...]
-    missing: tuple[str, ...]  # names of expected claims that did not come
+    missing: tuple[str, ...]  # names of expected claims that brought nothing of use
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -76,6 +78,11 @@ def identity_of(issuer: str, claims: Mapping[str, Any]) -> Identity:
         if is_esi(value):
             esi = EuropeanStudentId(value.strip())
             esis.setdefault(esi_key(esi), esi)
+    missing = {name for name in EXPECTED if not values(claims, name)}
+    if affiliations:
+        missing.discard("voperson_external_affiliation")
+    if not esis:  # the claim may hold other codes: the ESI was not released all the same
+        missing.add("schac_personal_unique_code")
     homes = (each.strip().lower() for each in values(claims, "schac_home_organization"))
     return Identity(
         issuer=issuer,
@@ -85,5 +92,5 @@ def identity_of(issuer: str, claims: Mapping[str, Any]) -> Identity:
         home_hei_ids=tuple(HeiId(each) for each in dict.fromkeys(homes)),
         affiliations=tuple(dict.fromkeys(each.strip().lower() for each in affiliations)),
         esis=tuple(esis.values()),
-        missing=tuple(name for name in EXPECTED if not values(claims, name)),
+        missing=tuple(name for name in EXPECTED if name in missing),
     )

@@ -10,7 +10,7 @@ _ESI = re.compile(
     r"urn:schac:personalUniqueCode:int:esi:"
     rf"(?:(?P<country>[A-Z]{{2}}(?:-[A-Z0-9]{{1,3}})?)|(?P<home>(?:{_LABEL}\.)+{_LABEL}))"
     r":(?P<code>(?:[A-Z0-9()+,\-.:=@;$_!*']|%[0-9A-F]{2})+)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # else U+212A (kelvin) counts as a k, and makes another one's key
 )
 # Assigned ISO 3166-1 alpha-2 codes; an unassigned one makes no country scope (§2.1).
 _COUNTRIES = frozenset(
@@ -271,8 +271,8 @@ _COUNTRIES = frozenset(
 def is_esi(value: str) -> bool:
     """Whether a value is an ESI. Anything else is never matched across HEIs."""
     text = value.strip()
-    match = _ESI.fullmatch(text)
-    if match is None or len(text) > LONGEST:
+    match = _ESI.fullmatch(text) if len(text) <= LONGEST else None
+    if match is None:
         return False
     country = match["country"]
     return country is None or country[:2].upper() in _COUNTRIES

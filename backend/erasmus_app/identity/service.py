@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from erasmus_app.errors import LoginFailed, NotSignedIn
 from erasmus_app.identity.claims import is_subject
@@ -78,7 +78,7 @@ class LoginService:
         login = await self.states.take_login(state)  # first of all: it is used once
         if login is None:
             raise LoginFailed("login_unknown", "This login is over. Please start again.")
-        if cookie is None or not secrets.compare_digest(cookie, login.cookie):
+        if cookie is None or not secrets.compare_digest(_sha256(cookie), _sha256(login.cookie)):
             raise LoginFailed("login_other_browser", "This login was started in another browser.")
         identity = await self.provider.identity(code, login, issuer)
         if not is_subject(identity.subject):
@@ -155,13 +155,11 @@ class LoginService:
 
 
 def _sha256(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
 
 
 def _is_local(path: str) -> bool:
     """Whether a browser stays on this site: an absolute path, nothing that names a host."""
-    parts = urlsplit(path)
-    plain = path.startswith("/") and not path.startswith(("//", "/\\"))
-    return (
-        plain and not parts.scheme and not parts.netloc and "\\" not in path and path.isprintable()
-    )
+    if not path.startswith("/") or path.startswith("//"):
+        return False
+    return all("!" <= each <= "~" and each != "\\" for each in path)

@@ -17,6 +17,10 @@ class ApiMode(StrEnum):
     OFF = "off"
 
 
+CNR_APIS = frozenset({"omobility-cnr", "omobility-la-cnr", "imobility-cnr"})
+"""The CNR APIs whose changes we follow, by their manifest elements."""
+
+
 class CoveredHei(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One HEI that this backend works for: a tenant, with keys of its own."""
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 
 def backoff(attempts: int, *, first: float = 1.0, most: float = 900.0) -> timedelta:
-    """Return a wait with full jitter: anything up to `first` × 2^(attempts - 1) seconds.
+    """Return a wait with full jitter: from half of `first` to `first` × 2^(attempts - 1) seconds.
 
     Jitter keeps those who failed together from trying together; the floor keeps a lucky draw from
     turning into a busy loop.

@@ -1,30 +1,52 @@
 """Choosing among languages (BCP 47)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+LONGEST_TAG, MOST_TAGS = 64, 20
 
 
 def choose(wanted: str, offered: Iterable[str]) -> str | None:
-    """Return the exact language, else its base language, else English; None where none fits."""
+    """Return the exact language, else the nearest wider one, else English; None where none fits."""
     there = {each.lower(): each for each in offered}
-    for each in (wanted.lower(), wanted.lower().split("-")[0], "en"):
+    for each in (*_wider(wanted), "en"):
         if each in there:
             return there[each]
     return None
 
 
+def _wider(tag: str) -> Iterator[str]:
+    """Yield the tag, then shorter ones (RFC 4647 §3.4): sr-latn-rs, sr-latn, sr."""
+    parts = tag[:LONGEST_TAG].strip().lower().replace("_", "-").split("-")
+    for end in range(len(parts), 0, -1):
+        yield "-".join(parts[:end])
+
+
 def accepted(header: str, offered: Sequence[str], default: str) -> str:
-    """Choose by an `Accept-Language` header: the first wanted language that is offered."""
+    """Choose by an `Accept-Language` header: the most wanted language that is offered."""
+    there = {each.lower(): each for each in offered}
     weighed: list[tuple[float, str]] = []
-    for part in header.split(",")[:20]:
-        tag, _, parameters = part.strip().partition(";")
-        quality = parameters.strip().removeprefix("q=") or "1"
-        try:
-            weighed.append((-float(quality), tag.strip()))
-        except ValueError:
-            continue
+    for part in header.split(",")[:MOST_TAGS]:
+        tag, *parameters = (each.strip() for each in part.split(";"))
+        quality = _quality(parameters)
+        if tag and quality > 0:
+            weighed.append((-quality, tag))
     for _, tag in sorted(weighed, key=lambda each: each[0]):
-        base = tag.lower().split("-")[0]
-        for language in offered:
-            if language.lower() in {tag.lower(), base}:
-                return language
+        if tag == "*":
+            return default
+        for each in _wider(tag):
+            if each in there:
+                return there[each]
     return default
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    """Return the weight from 0 to 1; 0, which is never chosen, for what is none."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                quality = float(value)
+            except ValueError:
+                return 0
+            return quality if 0 <= quality <= 1 else 0
+    return 1

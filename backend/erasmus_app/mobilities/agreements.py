@@ -25,6 +25,15 @@ class AgreementState(StrEnum):
     RETURNED_OR_WITHDRAWN = "returned-or-withdrawn"
 
 
+ABROAD = (
+    ComponentList.STUDIED,
+    ComponentList.VIRTUAL,
+    ComponentList.BLENDED,
+    ComponentList.DOCTORAL,
+)
+"""The tables of what the student does at the receiving HEI; the other one is what it counts for."""
+
+
 class AgreementKind(StrEnum):
     """What kind of mobility the agreement is for; the XML says it only by its tables."""
 
@@ -86,11 +95,11 @@ def _match(component: Component) -> tuple[object, ...]:
     return component.table, name, component.loi_id, component.term
 
 
-def credits_of(components: Iterable[Component], table: ComponentList) -> dict[str, Decimal]:
-    """Sum the credits of one table, per scheme in lower case."""
+def credits_of(components: Iterable[Component], *tables: ComponentList) -> dict[str, Decimal]:
+    """Sum the credits of some tables, per scheme in lower case."""
     sums: dict[str, Decimal] = {}
     for component in components:
-        if component.table is table:
+        if component.table in tables:
             for credit in component.credits:
                 scheme = credit.scheme.lower()
                 sums[scheme] = sums.get(scheme, Decimal(0)) + credit.value

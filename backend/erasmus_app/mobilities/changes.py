@@ -1,23 +1,24 @@
 """Two states of one mobility → what the student should hear (guide §5.3)."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
-from erasmus_app.mobilities.agreements import credits_of, effective_components
+from erasmus_app.mobilities.agreements import ABROAD, credits_of, effective_components
 from erasmus_app.mobilities.events import MobilityEvent, Row, event_id
 from erasmus_app.mobilities.models import (
     AgreementVersion,
     ComponentChange,
-    ComponentList,
     LearningAgreement,
     Mobility,
     Nomination,
     NominationStatus,
+    Reception,
     ReceptionStatus,
+    Signature,
     Source,
     StudentData,
 )
-from erasmus_app.mobilities.state import is_new_family
+from erasmus_app.mobilities.state import SETTLED, decision, is_new_family
 
 _DECIDED = {NominationStatus.APPROVED: Row.B4, NominationStatus.REJECTED: Row.B5}
 _RECEIVED = {
@@ -26,6 +27,7 @@ _RECEIVED = {
     ReceptionStatus.REJECTED: Row.B5,
 }
 _RUNNING = {NominationStatus.LIVE, NominationStatus.APPROVED}
+_OVER = {NominationStatus.CANCELLED, NominationStatus.RECOGNIZED}
 
 
 def changes(before: Mobility | None, after: Mobility, today: date) -> Iterator[MobilityEvent]:
@@ -52,30 +54,29 @@ def _nomination(before: Mobility | None, after: Mobility) -> Iterator[MobilityEv
     if after.nomination is None or after.nomination == was_known:
         return
     was, now = was_known.value if was_known else None, after.nomination.value
-    source, by = after.nomination.source, _revision(after.nomination.source)
+    by = _revision(after.nomination.source)
     if now is None:
-        if was is not None:
+        if was is not None and was.status not in _OVER:
             yield _event(after, Row.B7, by)
         return
-    by_proposal = now.proposal_id or by
     if was is None:
-        yield from _first_seen(after, now, by_proposal)
+        yield from _first_seen(after, now, now.proposal_id or by)
         return
     if was == now:
         return
-    if now.status is not was.status:
-        yield from _status_moved(after, was, now, by_proposal, by)
-    if is_new_family(now) and now.proposal_id != was.proposal_id:
-        yield _event(after, Row.B2, by_proposal)
-    elif not is_new_family(now) and _content(was) != _content(now):
-        yield _event(after, Row.B2, by)
-    if _differs(was.student, now.student):
-        yield _event(after, Row.B8, _revision(source))
-    planned = (now.planned_arrival, now.planned_departure)
-    if planned != (was.planned_arrival, was.planned_departure) and all(planned):
-        yield _event(
-            after, Row.B9, by, start=str(now.planned_arrival), end=str(now.planned_departure)
-        )
+    if was.status is NominationStatus.CANCELLED and now.status is not NominationStatus.CANCELLED:
+        yield from _first_seen(after, now, by)  # it is on again, with the same proposal or another
+        return
+    if is_new_family(was) != is_new_family(now):
+        yield from _moved_to_other_family(before, after, was, now)
+    else:
+        yield from _progressed(after, was, now)
+    agreement = after.agreement.value if after.agreement else None
+    if _corrected(was.student, now.student, agreement.student if agreement else None):
+        yield _event(after, Row.B8, by)
+    planned = _planned(now)
+    if planned != _planned(was) and (agreement is None or planned != _agreed(agreement)):
+        yield from _dates(after, planned, by)
 
 
 def _first_seen(after: Mobility, now: Nomination, by: str) -> Iterator[MobilityEvent]:
@@ -89,17 +90,57 @@ def _first_seen(after: Mobility, now: Nomination, by: str) -> Iterator[MobilityE
     yield _event(after, row, by)
 
 
-def _status_moved(
-    after: Mobility, was: Nomination, now: Nomination, by_proposal: str, by: str
-) -> Iterator[MobilityEvent]:
-    if now.status is NominationStatus.CANCELLED:
-        yield _event(after, Row.D12 if was.status in _RUNNING else Row.B6, by)
-    elif now.status is NominationStatus.LIVE:
+def _progressed(after: Mobility, was: Nomination, now: Nomination) -> Iterator[MobilityEvent]:
+    """Tell of a new status, or of a new content that is decided anew."""
+    assert after.nomination is not None
+    by = _revision(after.nomination.source)
+    new_proposal = now.proposal_id != was.proposal_id
+    if now.status in _DECIDED:  # also a proposal that was made and decided between two looks
+        if new_proposal or now.status is not was.status:
+            yield _event(after, _DECIDED[now.status], now.proposal_id or by)
+    elif now.status is NominationStatus.CANCELLED:
+        if was.status is not NominationStatus.CANCELLED:
+            yield _event(after, Row.D12 if was.status in _RUNNING else Row.B6, by)
+    elif now.status is NominationStatus.LIVE and was.status is NominationStatus.NOMINATION:
         yield _event(after, Row.B17, by)
+    elif now.status is NominationStatus.RECOGNIZED and was.status is not now.status:
+        yield _event(after, Row.A8, by)
+    elif new_proposal or (not is_new_family(now) and _content(was) != _content(now)):
+        yield _event(after, Row.B2, now.proposal_id or by)
+
+
+def _moved_to_other_family(
+    before: Mobility | None, after: Mobility, was: Nomination, now: Nomination
+) -> Iterator[MobilityEvent]:
+    """Tell only what is new: that a partner serves another version of the API is not."""
+    assert before is not None
+    assert after.nomination is not None
+    by = _revision(after.nomination.source)
+    if now.status is NominationStatus.CANCELLED:
+        if was.status is not NominationStatus.CANCELLED:
+            yield _event(after, Row.D12 if was.status in _RUNNING else Row.B6, by)
+    elif now.status in _DECIDED and was.status not in SETTLED:
+        if decision(before) is not decision(after):
+            yield _event(after, _DECIDED[now.status], now.proposal_id or by)
     elif now.status is NominationStatus.RECOGNIZED:
         yield _event(after, Row.A8, by)
-    elif now.status in _DECIDED:
-        yield _event(after, _DECIDED[now.status], by_proposal)
+
+
+def _planned(nomination: Nomination) -> tuple[str, str] | None:
+    if nomination.planned_arrival is None or nomination.planned_departure is None:
+        return None
+    return nomination.planned_arrival.isoformat(), nomination.planned_departure.isoformat()
+
+
+def _agreed(agreement: LearningAgreement) -> tuple[str, str] | None:
+    if not (agreement.planned_start and agreement.planned_end):
+        return None
+    return agreement.planned_start, agreement.planned_end
+
+
+def _dates(after: Mobility, dates: tuple[str, str] | None, by: str) -> Iterator[MobilityEvent]:
+    if dates is not None:
+        yield _event(after, Row.B9, by, start=dates[0], end=dates[1])
 
 
 def _content(nomination: Nomination) -> tuple[object, ...]:
@@ -114,12 +155,13 @@ def _content(nomination: Nomination) -> tuple[object, ...]:
     )
 
 
-def _differs(was: StudentData, now: StudentData) -> bool:
-    def shown(student: StudentData) -> tuple[object, ...]:
-        names = (student.given_names, student.family_name, student.email)
-        return (*names, student.esi, student.birth_date)
-
-    return shown(was) != shown(now)
+def _corrected(was: StudentData, now: StudentData, elsewhere: StudentData | None) -> bool:
+    """Whether data that was known is another now, and the other API did not say so before."""
+    fields = ("given_names", "family_name", "email", "esi", "birth_date", "nationality")
+    moved = [each for each in fields if getattr(was, each) not in {None, "", getattr(now, each)}]
+    return any(
+        elsewhere is None or getattr(elsewhere, each) != getattr(now, each) for each in moved
+    )
 
 
 def _reception(before: Mobility | None, after: Mobility, today: date) -> Iterator[MobilityEvent]:
@@ -134,7 +176,8 @@ def _reception(before: Mobility | None, after: Mobility, today: date) -> Iterato
     undecided = nomination is None or (
         not is_new_family(nomination) and nomination.status is NominationStatus.NOMINATION
     )
-    if status is not None and status is not status_was and undecided:
+    takes_back = status is ReceptionStatus.PENDING and status_was is not None  # no row tells that
+    if status is not None and status is not status_was and undecided and not takes_back:
         yield _event(after, _RECEIVED[status], by)
     for rows, day_was, day in (
         (
@@ -152,12 +195,17 @@ def _reception(before: Mobility | None, after: Mobility, today: date) -> Iterato
         if day == day_was:
             continue
         if day is None:
-            if removed is not None:
+            if removed is not None and not (now is None and _had_left(was, today)):
                 yield _event(after, removed, by)
         elif day_was is None and day <= today:
             yield _event(after, confirmed, by, date=day.isoformat())
         else:
             yield _event(after, recorded, by, date=day.isoformat())
+
+
+def _had_left(was: Reception | None, today: date) -> bool:
+    """Whether the stay was over: a record that is put away then takes no arrival back."""
+    return was is not None and was.actual_departure is not None and was.actual_departure <= today
 
 
 def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEvent]:
@@ -167,14 +215,22 @@ def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEve
     was, now = was_known.value if was_known else None, after.agreement.value
     by = _revision(after.agreement.source)
     if now is None:
-        if was is not None:
+        if was is not None and was.first_version is None and was.changes_proposal is not None:
             yield _event(after, Row.B16, by)
         return
     if was == now:
         return
     yield from _signed(after, was, now)
     yield from _proposed(after, was, now, by)
-    if was is not None and (was.sending.contact, was.receiving.contact) != (
+    if was is None:
+        return
+    nomination = after.nomination.value if after.nomination else None
+    if _corrected(was.student, now.student, nomination.student if nomination else None):
+        yield _event(after, Row.B8, by)
+    agreed = _agreed(now)
+    if agreed != _agreed(was) and (nomination is None or agreed != _planned(nomination)):
+        yield from _dates(after, agreed, by)
+    if (was.sending.contact, was.receiving.contact) != (
         now.sending.contact,
         now.receiving.contact,
     ):
@@ -184,21 +240,40 @@ def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEve
 def _signed(
     after: Mobility, was: LearningAgreement | None, now: LearningAgreement
 ) -> Iterator[MobilityEvent]:
-    first, approved = now.first_version, now.approved_changes
-    if first and first.receiving_signature and not (was and was.first_version) and not approved:
+    signature = _by_receiving(now.first_version)
+    was_signed = was is not None and _by_receiving(was.first_version) is not None
+    if signature is not None and not was_signed and now.approved_changes is None:
         in_force = effective_components(now)
-        studied = [each for each in in_force if each.table is ComponentList.STUDIED]
-        ects = credits_of(in_force, ComponentList.STUDIED).get("ects")
+        ects = credits_of(in_force, *ABROAD).get("ects")
         yield _event(
             after,
             Row.B15,
-            first.receiving_signature.signed_at.isoformat(),
-            courses=str(len(studied)),
+            _moment(signature),
+            courses=str(sum(each.table in ABROAD for each in in_force)),
             ects=f"{ects.normalize():f}" if ects is not None else "0",
         )
-    was_approved = was.approved_changes if was else None
-    if approved and approved.receiving_signature and approved != was_approved:
-        yield _event(after, Row.D6, approved.receiving_signature.signed_at.isoformat())
+    changed = _by_receiving(now.approved_changes)
+    if changed is not None and not _same_change(was, now):
+        yield _event(after, Row.D6, _moment(changed))
+
+
+def _by_receiving(version: AgreementVersion | None) -> Signature | None:
+    return version.receiving_signature if version else None
+
+
+def _moment(signature: Signature) -> str:
+    """Write a signature's time in UTC: its zone may be written in another way tomorrow."""
+    return signature.signed_at.astimezone(UTC).isoformat()
+
+
+def _same_change(was: LearningAgreement | None, now: LearningAgreement) -> bool:
+    """Whether the same change is in force, or none: the receiving HEI's signature tells."""
+
+    def signed_at(agreement: LearningAgreement) -> datetime | None:
+        signature = _by_receiving(agreement.approved_changes)
+        return signature.signed_at if signature else None
+
+    return was is not None and signed_at(was) == signed_at(now)
 
 
 def _proposed(
@@ -206,8 +281,11 @@ def _proposed(
 ) -> Iterator[MobilityEvent]:
     proposal, was_proposal = now.changes_proposal, was.changes_proposal if was else None
     if proposal is None:
-        gone = was_proposal is not None and was is not None and was.first_version is not None
-        if gone and now.approved_changes == (was.approved_changes if was else None):
+        if was is None or was_proposal is None:
+            return
+        if now.first_version is None:  # nothing of it is shown, as if it were not there
+            yield _event(after, Row.B16, by)
+        elif was.first_version is not None and _same_change(was, now):
             yield _event(after, Row.D7, by)
         return
     if was_proposal is not None and proposal.proposal_id == was_proposal.proposal_id:
@@ -220,7 +298,7 @@ def _proposed(
 
 
 def _counted(proposal: AgreementVersion) -> dict[str, str]:
-    moves = [each.change for each in proposal.components if each.table is ComponentList.STUDIED]
+    moves = [each.change for each in proposal.components if each.table in ABROAD]
     return {
         "added": str(moves.count(ComponentChange.INSERTED)),
         "removed": str(moves.count(ComponentChange.DELETED)),

@@ -59,6 +59,9 @@ def merge(mobility: Mobility | None, reading: Reading, rules: AbsenceRules) -> M
     The same content moves only `last_confirmed_at`; another raises the revision. An absence is
     noted first and believed when a second answer confirms it. An answer that is older than what we
     have is left aside: a slow call may end after a newer one.
+
+    Raises:
+        ValueError: the answer is about another mobility, or was read for another tenant.
     """
     if mobility is None:
         if reading.value is None or reading.receiving_hei_id is None:
@@ -69,15 +72,28 @@ def merge(mobility: Mobility | None, reading: Reading, rules: AbsenceRules) -> M
             receiving_hei_id=reading.receiving_hei_id,
             omobility_id=reading.omobility_id,
         )
+    elif (reading.tenant, reading.sending_hei_id, reading.omobility_id) != (
+        mobility.tenant,
+        mobility.sending_hei_id,
+        mobility.omobility_id,
+    ):
+        raise ValueError("an answer for one tenant's mobility does not go into another's record")
     field = _FIELD[reading.api]
     known: Sourced[Fact] | None = getattr(mobility, field)
     fact = _taken_in(known, reading, rules)
     if fact is known:
         return mobility
     changed: dict[str, object] = {field: fact}
-    if reading.receiving_hei_id is not None:
-        changed["receiving_hei_id"] = reading.receiving_hei_id
-    return msgspec.structs.replace(mobility, **changed)
+    merged = msgspec.structs.replace(mobility, **changed)
+    return msgspec.structs.replace(merged, receiving_hei_id=_receiving(merged))
+
+
+def _receiving(mobility: Mobility) -> HeiId:
+    """Return where the student goes; the nomination's word counts before the agreement's."""
+    for fact in (mobility.nomination, mobility.agreement):
+        if fact is not None and fact.value is not None:
+            return fact.value.receiving.hei_id
+    return mobility.receiving_hei_id
 
 
 def _taken_in(
@@ -96,7 +112,7 @@ def _taken_in(
         )
         return Sourced(value=reading.value, source=source)
     was = known.source
-    if reading.at < was.last_confirmed_at:
+    if reading.at < max(was.last_confirmed_at, was.missing_since or was.last_confirmed_at):
         return known
     confirmed = msgspec.structs.replace(
         was,
@@ -120,22 +136,36 @@ def _taken_in(
 def _absent(
     known: Sourced[Fact], confirmed: Source, at: datetime, wait: timedelta
 ) -> Sourced[Fact]:
-    since = known.source.missing_since
     if known.value is None:
         return Sourced(value=None, source=confirmed)
-    if since is None:
-        noted = msgspec.structs.replace(confirmed, missing_since=at)
-        return Sourced(value=known.value, source=noted)
-    if at - since < wait:
-        return Sourced(value=known.value, source=confirmed)
+    since = known.source.missing_since or at
+    if known.source.missing_since is None or at - since < wait or not _can_go(known.value):
+        doubted = msgspec.structs.replace(
+            confirmed,
+            missing_since=since,
+            last_confirmed_at=known.source.last_confirmed_at,  # it did not say the same
+            last_attempt_at=at,
+        )
+        return Sourced(value=known.value, source=doubted)
     gone = msgspec.structs.replace(confirmed, fetched_at=at, revision=confirmed.revision + 1)
     return Sourced(value=None, source=gone)
+
+
+def _can_go(value: Fact) -> bool:
+    """Whether an absence can mean the end of a fact.
+
+    What all three have signed can be neither sent back nor withdrawn (guide §4.5.3): an agreement
+    in force that is not shown any more stays as it was read last, with its age.
+    """
+    return not (isinstance(value, LearningAgreement) and value.first_version is not None)
 
 
 def needs_confirmation(mobility: Mobility, api: Api, rules: AbsenceRules) -> datetime | None:
     """Return when to look again whether something is really gone; None: nothing is in doubt."""
     fact: Sourced[Fact] | None = getattr(mobility, _FIELD[api])
     if fact is None or fact.value is None or fact.source.missing_since is None:
+        return None
+    if not _can_go(fact.value):
         return None
     return fact.source.missing_since + rules.of(api)
 

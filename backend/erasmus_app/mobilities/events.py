@@ -68,6 +68,18 @@ KINDS = {
 }
 
 
+DETAILS: dict[str, frozenset[str]] = {
+    "planned_dates_changed": frozenset({"start", "end"}),
+    "agreement_signed": frozenset({"courses", "ects"}),
+    "arrival_confirmed": frozenset({"date"}),
+    "arrival_recorded": frozenset({"date"}),
+    "change_sent": frozenset({"added", "removed"}),
+    "departure_confirmed": frozenset({"date"}),
+    "departure_recorded": frozenset({"date"}),
+}
+"""What events of a kind carry for their texts; the other kinds carry nothing."""
+
+
 class MobilityEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One real change. `detail` holds dates, counts and codes: no names, comments or grades."""
 

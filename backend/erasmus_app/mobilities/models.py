@@ -41,10 +41,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     hei_id: HeiId  # who answered
     asked_as: HeiId  # whose key asked: the tenant that the fact belongs to
     fetched_at: datetime  # when the present content was first read
-    last_confirmed_at: datetime  # when a successful answer last said the same
+    last_confirmed_at: datetime  # when the latest answer that said the same was asked for
     revision: int = 1  # grows with each change of content; discriminates events
     missing_since: datetime | None = None  # first successful answer without it; None while there
-    last_attempt_at: datetime | None = None
+    last_attempt_at: datetime | None = None  # the latest that did not confirm it; None: it did
     last_error: str | None = None  # stable code of the last failed attempt; None after a success
 
 
@@ -54,7 +54,8 @@ T = TypeVar("T")
 class Sourced(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A fact with its source.
 
-    `value` is None once its absence is confirmed: withdrawn, sent back, or no longer shown.
+    `value` is None once its absence is confirmed: withdrawn, sent back, or no longer shown. A
+    learning agreement that all three have signed stays, whatever a partner shows.
     """
 
     value: T | None

@@ -4,7 +4,13 @@ from datetime import date
 from enum import StrEnum
 
 from erasmus_app.mobilities.agreements import AgreementState, agreement_state, is_signed
-from erasmus_app.mobilities.models import Mobility, Nomination, NominationStatus, ReceptionStatus
+from erasmus_app.mobilities.models import (
+    LearningAgreement,
+    Mobility,
+    Nomination,
+    NominationStatus,
+    ReceptionStatus,
+)
 
 
 class MobilityState(StrEnum):
@@ -34,19 +40,29 @@ class Decision(StrEnum):
     NOT_SHARED = "not-shared"  # no nomination travels through EWP
 
 
+SETTLED = frozenset({NominationStatus.LIVE, NominationStatus.RECOGNIZED})
+"""Statuses of the old family that the receiving HEI has no say in any more."""
+
+
 def is_new_family(nomination: Nomination) -> bool:
     """Whether the nomination is of omobilities 3, which names each content by a proposal id."""
     return nomination.proposal_id is not None
 
 
 def decision(mobility: Mobility) -> Decision:
-    """Read the decision: in the nomination since omobilities 3, in imobilities 1 before."""
+    """Read the decision: in the nomination since omobilities 3, in imobilities 1 before.
+
+    Once a nomination of the old family is live, the receiving HEI's status in imobilities 1 no
+    longer counts (guide §4.2.3).
+    """
     nomination = mobility.nomination.value if mobility.nomination else None
     if nomination is not None and is_new_family(nomination):
         return {
             NominationStatus.APPROVED: Decision.ACCEPTED,
             NominationStatus.REJECTED: Decision.REJECTED,
         }.get(nomination.status, Decision.PENDING)
+    if nomination is not None and nomination.status in SETTLED:
+        return Decision.ACCEPTED
     reception = mobility.reception.value if mobility.reception else None
     if reception is None or reception.status is None:
         return Decision.NOT_SHARED if nomination is None else Decision.NOT_CONFIRMED
@@ -63,27 +79,22 @@ def state(mobility: Mobility, today: date) -> MobilityState:
     reception = mobility.reception.value if mobility.reception else None
     agreement = mobility.agreement.value if mobility.agreement else None
     status = nomination.status if nomination else None
+    arrival = reception.actual_arrival if reception else None
+    departure = reception.actual_departure if reception else None
     decided = decision(mobility)
     if status is NominationStatus.CANCELLED:
         return MobilityState.CANCELLED
     if status is NominationStatus.RECOGNIZED:
         return MobilityState.RECOGNISED
-    if reception and reception.actual_departure and reception.actual_departure <= today:
+    if departure and departure <= today:
         return MobilityState.DEPARTED
-    if reception and reception.actual_arrival and reception.actual_arrival <= today:
+    if arrival and arrival <= today:
         return MobilityState.ARRIVED
-    if (
-        agreement is not None
-        and is_signed(agreement)
-        and agreement.planned_start
-        and agreement.planned_start <= today.isoformat()[: len(agreement.planned_start)]
-        and today.isoformat()[: len(agreement.planned_end)] <= agreement.planned_end
-    ):
+    if agreement is not None and arrival is None and _is_time_of(agreement, today):
         return MobilityState.PRESUMED_ABROAD
-    live = status is NominationStatus.LIVE
-    if decided is Decision.REJECTED and not live:
+    if decided is Decision.REJECTED:
         return MobilityState.REJECTED
-    if live or (decided is Decision.ACCEPTED and is_signed(agreement)):
+    if status is NominationStatus.LIVE or (decided is Decision.ACCEPTED and is_signed(agreement)):
         return MobilityState.READY
     if is_signed(agreement):
         return MobilityState.LA_SIGNED
@@ -92,3 +103,14 @@ def state(mobility: Mobility, today: date) -> MobilityState:
     if decided is Decision.ACCEPTED:
         return MobilityState.ACCEPTED
     return MobilityState.NOMINATED if nomination else MobilityState.KNOWN
+
+
+def _is_time_of(agreement: LearningAgreement, today: date) -> bool:
+    """Whether a signed agreement's stay is now; its ends are days or whole months."""
+    start, end, day = agreement.planned_start, agreement.planned_end, today.isoformat()
+    return (
+        is_signed(agreement)
+        and bool(start and end)
+        and start <= day[: len(start)]
+        and day[: len(end)] <= end
+    )

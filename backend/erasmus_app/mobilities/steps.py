@@ -8,7 +8,14 @@ import msgspec
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.agreements import AgreementState, agreement_state, is_signed
 from erasmus_app.mobilities.models import Api, Contact, Mobility, NominationStatus
-from erasmus_app.mobilities.state import Decision, MobilityState, decision, is_new_family, state
+from erasmus_app.mobilities.state import (
+    SETTLED,
+    Decision,
+    MobilityState,
+    decision,
+    is_new_family,
+    state,
+)
 
 
 class Phase(StrEnum):
@@ -73,13 +80,23 @@ class WhoseMove(msgspec.Struct, frozen=True, kw_only=True):
 
 def timeline(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
     """Return every step in the order of a mobility's life."""
-    return (
+    steps = (
         _nominated(mobility),
         _accepted(mobility),
         *_agreement_steps(mobility),
         *_stay_steps(mobility, today),
         _recognised(mobility),
     )
+    if state(mobility, today) in {MobilityState.CANCELLED, MobilityState.REJECTED}:
+        return tuple(_halted(each) for each in steps)
+    return steps
+
+
+def _halted(step: TimelineStep) -> TimelineStep:
+    """Nobody waits for a step of a mobility that is called off or refused as it stands."""
+    if step.state is not StepState.CURRENT:
+        return step
+    return msgspec.structs.replace(step, state=StepState.UPCOMING, since=None)
 
 
 def _nominated(mobility: Mobility) -> TimelineStep:
@@ -102,8 +119,6 @@ def _accepted(mobility: Mobility) -> TimelineStep:
         Decision.REJECTED: StepState.REFUSED,
         Decision.NOT_SHARED: StepState.NOT_SHARED,
     }.get(decision(mobility), StepState.CURRENT)
-    if nomination and nomination.status in {NominationStatus.LIVE, NominationStatus.RECOGNIZED}:
-        how_far = StepState.DONE
     return TimelineStep(
         code=StepCode.ACCEPTED,
         phase=Phase.BEFORE,
@@ -123,6 +138,13 @@ def _agreement_steps(mobility: Mobility) -> tuple[TimelineStep, ...]:
     approved = agreement.approved_changes if agreement else None
     api = Api.OMOBILITY_LAS if mobility.agreement else None
     sent = first or proposal
+    nomination = mobility.nomination.value if mobility.nomination else None
+    if not (sent or sent_back) and nomination and nomination.status in SETTLED:
+        # The formalities are done, so what is not visible is not shared (guide §5.2, row 7).
+        return tuple(
+            TimelineStep(code=code, phase=Phase.BEFORE, state=StepState.NOT_SHARED)
+            for code in (StepCode.LA_SENT, StepCode.LA_SIGNED)
+        )
     steps = [
         TimelineStep(
             code=StepCode.LA_SENT,
@@ -136,9 +158,7 @@ def _agreement_steps(mobility: Mobility) -> tuple[TimelineStep, ...]:
         TimelineStep(
             code=StepCode.LA_SIGNED,
             phase=Phase.BEFORE,
-            state=StepState.DONE
-            if signed
-            else (StepState.CURRENT if sent and not sent_back else StepState.UPCOMING),
+            state=StepState.DONE if signed else (StepState.CURRENT if sent else StepState.UPCOMING),
             since=first.receiving_signature.signed_at
             if first and first.receiving_signature
             else (proposal.sending_signature.signed_at if proposal and not first else None),
@@ -167,14 +187,18 @@ def _stay_steps(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
     now = state(mobility, today)
     arrived = reception.actual_arrival if reception else None
     departed = reception.actual_departure if reception else None
+    has_departed = departed is not None and departed <= today
+    has_arrived = has_departed or (arrived is not None and arrived <= today)
     abroad = {MobilityState.PRESUMED_ABROAD, MobilityState.READY}
+    # Once results are recognised, a day that nobody recorded is not going to be.
+    later = StepState.NOT_SHARED if now is MobilityState.RECOGNISED else StepState.UPCOMING
     return (
         TimelineStep(
             code=StepCode.ARRIVED,
             phase=Phase.DURING,
             state=StepState.DONE
-            if arrived and arrived <= today
-            else (StepState.CURRENT if now in abroad else StepState.UPCOMING),
+            if has_arrived
+            else (StepState.CURRENT if now in abroad else later),
             since=arrived,
             api=Api.IMOBILITIES if arrived else None,
         ),
@@ -182,8 +206,8 @@ def _stay_steps(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
             code=StepCode.DEPARTED,
             phase=Phase.AFTER,
             state=StepState.DONE
-            if departed and departed <= today
-            else (StepState.CURRENT if now is MobilityState.ARRIVED else StepState.UPCOMING),
+            if has_departed
+            else (StepState.CURRENT if now is MobilityState.ARRIVED else later),
             since=departed,
             api=Api.IMOBILITIES if departed else None,
         ),
@@ -207,6 +231,13 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
     agreement = mobility.agreement.value if mobility.agreement else None
     if now in {MobilityState.CANCELLED, MobilityState.RECOGNISED, MobilityState.DEPARTED}:
         return WhoseMove(party=Party.NOBODY)
+    if now is MobilityState.REJECTED:
+        return WhoseMove(
+            party=Party.SENDING_HEI,
+            step=StepCode.NOMINATED,
+            hei_id=mobility.sending_hei_id,
+            since=_decided_at(mobility),
+        )
     if stands in {AgreementState.AWAITING_RECEIVING, AgreementState.CHANGE_AWAITING_RECEIVING}:
         proposal = agreement.changes_proposal if agreement else None
         change = stands is AgreementState.CHANGE_AWAITING_RECEIVING
@@ -224,11 +255,10 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             step=StepCode.LA_SENT,
             since=source.missing_since if source else None,
         )
-    if decided is Decision.REJECTED and now is MobilityState.REJECTED:
-        return WhoseMove(
-            party=Party.SENDING_HEI, step=StepCode.NOMINATED, hei_id=mobility.sending_hei_id
-        )
-    if decided in {Decision.PENDING, Decision.NOT_CONFIRMED} and now is MobilityState.NOMINATED:
+    if decided in {Decision.PENDING, Decision.NOT_CONFIRMED} and now in {
+        MobilityState.NOMINATED,
+        MobilityState.LA_SIGNED,  # the agreement does not stand for the decision
+    }:
         source = mobility.nomination.source if mobility.nomination else None
         return WhoseMove(
             party=Party.RECEIVING_HEI,
@@ -237,5 +267,13 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             since=source.fetched_at if source else None,
         )
     if now is MobilityState.ACCEPTED:
-        return WhoseMove(party=Party.STUDENT, step=StepCode.LA_SENT)
+        return WhoseMove(party=Party.STUDENT, step=StepCode.LA_SENT, since=_decided_at(mobility))
     return WhoseMove(party=Party.NOBODY)
+
+
+def _decided_at(mobility: Mobility) -> datetime | None:
+    """Return when the receiving HEI's decision was read, wherever its family keeps it."""
+    nomination = mobility.nomination.value if mobility.nomination else None
+    new = nomination is not None and is_new_family(nomination)
+    where = mobility.nomination if new else mobility.reception
+    return where.source.fetched_at if where else None

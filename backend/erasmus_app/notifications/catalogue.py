@@ -1,5 +1,6 @@
 """The words: kinds and their texts, read once from `notifications/` and checked as a whole."""
 
+import re
 import string
 import tomllib
 from collections.abc import Callable, Mapping
@@ -10,13 +11,15 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
+from erasmus_app.mobilities.events import DETAILS, KINDS
 from erasmus_app.notifications.models import Kind, Text
 
 LONGEST = {"title": 60, "body": 320, "push_title": 50, "push_body": 140}
 INSTITUTIONS = ("sending_hei", "receiving_hei")  # arguments that are HEI ids
-DATES = ("date", "start", "end")  # arguments that are ISO dates
-IN_PUSH: frozenset[str] = frozenset()  # a lock screen shows no placeholder's value
+DATES = ("date", "start", "end")  # arguments that are ISO dates, or ISO months
 SOURCE_LANGUAGE = "en"
+
+_DATE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(?:-(\d\d))?", re.ASCII)
 
 NameOf = Callable[[str, str], str]
 """(HEI id, language) → the HEI's name."""
@@ -31,12 +34,31 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     push_body: str
 
 
+class Calendar(msgspec.Struct, frozen=True, kw_only=True):
+    """How one language writes a day and a month."""
+
+    date_format: str  # of {day}, {month} and {year}, where the month is a name
+    month_format: str  # of {month} and {year}
+    months: tuple[str, ...]
+
+    def written(self, value: str) -> str:
+        """Write an ISO date, or an ISO month; anything else stays as it is."""
+        match = _DATE.fullmatch(value)
+        if match is None:
+            return value
+        year, month, day = match.groups()
+        parts = {"year": year, "month": self.months[int(month) - 1]}
+        if day is None:
+            return self.month_format.format_map(parts)
+        return self.date_format.format_map(parts | {"day": str(int(day))})
+
+
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """Every kind, and its words in every language."""
 
     kinds: Mapping[str, Kind]
     words: Mapping[str, Mapping[str, Words]]  # language → kind → words
-    formats: Mapping[str, str]  # language → how a date is written
+    calendars: Mapping[str, Calendar]  # language → how a date is written
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -66,10 +88,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
         if key in INSTITUTIONS:
             return name_of(value, language)
         if key in DATES:
-            year, month, day = value.split("-")
-            return self.formats[language].format(
-                year=year, month=month, day=day, d=int(day), m=int(month)
-            )
+            return self.calendars[language].written(value)
         return value
 
 
@@ -84,46 +103,83 @@ def load_catalogue(folder: Path) -> Catalogue:
     """Read and check everything in `folder`.
 
     Raises:
-        SettingsInvalid: a kind lacks a text, a text has another placeholder than English has, is
-            too long, or shows something on the lock screen; the message names file and kind.
+        SettingsInvalid: a kind or a text is missing, is too long, has a placeholder that nothing
+            fills or that English does not have, or shows something on the lock screen; the
+            message names file, kind and text.
     """
     kinds = _table(folder / "catalogue.toml", dict[str, Kind])
+    if kinds.keys() != (known := set(KINDS.values())):
+        odd = ", ".join(sorted(kinds.keys() ^ known))
+        raise SettingsInvalid(f"{folder / 'catalogue.toml'}: the program's kinds differ in: {odd}")
     words: dict[str, dict[str, Words]] = {}
-    formats: dict[str, str] = {}
+    calendars: dict[str, Calendar] = {}
     for path in sorted((folder / "locales").glob("*.toml")):
         content = _table(path, dict[str, Any])
-        formats[path.stem] = str(content.pop("date_format", "{year}-{month}-{day}"))
+        calendar = {
+            name: content.pop(name) for name in Calendar.__struct_fields__ if name in content
+        }
         try:
+            calendars[path.stem] = msgspec.convert(calendar, Calendar)
             words[path.stem] = msgspec.convert(content, dict[str, Words])
         except msgspec.ValidationError as error:
             raise SettingsInvalid(f"{path}: {error}") from error
+        _check_calendar(path, calendars[path.stem])
+        if words[path.stem].keys() != kinds.keys():
+            odd = ", ".join(sorted(words[path.stem].keys() ^ kinds.keys()))
+            raise SettingsInvalid(f"{path}: this file and the kinds differ in: {odd}")
     if SOURCE_LANGUAGE not in words:
         raise SettingsInvalid(f"{folder / 'locales'}: there is no {SOURCE_LANGUAGE}.toml")
     for language, texts in words.items():
-        if texts.keys() != kinds.keys():
-            odd = ", ".join(sorted(texts.keys() ^ kinds.keys()))
-            raise SettingsInvalid(f"{folder}: {language} and the kinds differ in: {odd}")
         for kind, text in texts.items():
-            _check(f"{folder}: {language}: {kind}", text, words[SOURCE_LANGUAGE][kind])
-    return Catalogue(kinds=kinds, words=words, formats=formats)
+            where = f"{folder / 'locales' / language}.toml: {kind}"
+            _check(where, kind, text, words[SOURCE_LANGUAGE][kind])
+    return Catalogue(kinds=kinds, words=words, calendars=calendars)
 
 
-def _check(where: str, text: Words, source: Words) -> None:
+def _check_calendar(path: Path, calendar: Calendar) -> None:
+    if len(calendar.months) != 12 or not all(calendar.months):
+        raise SettingsInvalid(f"{path}: months: twelve names, not {len(calendar.months)}")
+    for name, parts in (
+        ("date_format", {"day", "month", "year"}),
+        ("month_format", {"month", "year"}),
+    ):
+        if _placeholders(f"{path}: {name}", getattr(calendar, name)) != parts:
+            wanted = ", ".join(f"{{{each}}}" for each in sorted(parts))
+            raise SettingsInvalid(f"{path}: {name}: must have {wanted} and nothing else")
+
+
+def _check(where: str, kind: str, text: Words, source: Words) -> None:
     for part, longest in LONGEST.items():
-        value, original = getattr(text, part), getattr(source, part)
+        value = getattr(text, part)
         if not value.strip() or len(value) > longest:
             raise SettingsInvalid(f"{where}: {part}: 1 to {longest} characters, not {len(value)}")
-        allowed = IN_PUSH if part.startswith("push") else _placeholders(where, original)
-        if not _placeholders(where, value) <= allowed:
-            odd = ", ".join(sorted(_placeholders(where, value) - allowed))
-            raise SettingsInvalid(f"{where}: {part}: placeholder {odd} has no place here")
+        # A lock screen shows no placeholder's value; elsewhere the event fills what it carries.
+        filled = frozenset() if part.startswith("push") else _filled(kind)
+        if odd := _placeholders(f"{where}: {part}", value) - filled:
+            names = ", ".join(f"{{{each}}}" for each in sorted(odd))
+            raise SettingsInvalid(f"{where}: {part}: placeholder {names} has no place here")
+    shown, wanted = _shown(where, text), _shown(where, source)
+    if shown != wanted:
+        odd_ones = ", ".join(f"{{{each}}}" for each in sorted(shown ^ wanted))
+        raise SettingsInvalid(f"{where}: the English text and this one differ in {odd_ones}")
+
+
+def _filled(kind: str) -> frozenset[str]:
+    return frozenset(INSTITUTIONS) | DETAILS.get(kind, frozenset())
+
+
+def _shown(where: str, text: Words) -> frozenset[str]:
+    return _placeholders(where, text.title) | _placeholders(where, text.body)
 
 
 def _placeholders(where: str, text: str) -> frozenset[str]:
     try:
-        return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name)
+        parsed = [each for each in string.Formatter().parse(text) if each[1] is not None]
     except ValueError as error:
         raise SettingsInvalid(f"{where}: {error}") from error
+    if any(written or conversion for _, _, written, conversion in parsed):
+        raise SettingsInvalid(f"{where}: a placeholder is a name in braces and nothing else")
+    return frozenset(name or "" for _, name, _, _ in parsed)
 
 
 def _table(path: Path, kind: type[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -29,7 +30,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     category: str
     urgency: Urgency = Urgency.NORMAL
     push: bool = True  # False: in the inbox only
-    ttl_hours: int = 72  # after that a push says nothing new
+    ttl_hours: Annotated[int, msgspec.Meta(ge=1, le=672)] = 72  # then it says nothing new
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):

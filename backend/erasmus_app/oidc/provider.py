@@ -1,18 +1,20 @@
 """MyAcademicID, or any OpenID provider, through its discovery document (identity guide §1)."""
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import httpx
 import structlog
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from erasmus_app.errors import LoginFailed
 from erasmus_app.identity.claims import Identity, identity_of
@@ -25,6 +27,7 @@ SCOPES = (
 )
 KEEP_SECONDS = 3600.0  # discovery and keys
 LEEWAY = 60  # seconds
+MOST_SECONDS = 20.0  # for one call
 ASYMMETRIC = frozenset(
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 )
@@ -63,7 +66,8 @@ class OpenIdProvider:
         }
         if hint is not None:
             query["login_hint"] = hint
-        return f"{metadata['authorization_endpoint']}?{urlencode(query)}"
+        endpoint = metadata["authorization_endpoint"]
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
     async def identity(self, code: str, login: LoginUnderWay, issuer: str | None) -> Identity:
         """Swap the code, verify the ID token, ask userinfo, compare. Raises LoginFailed."""
@@ -72,12 +76,14 @@ class OpenIdProvider:
         if issuer != self.issuer and (issuer is not None or promised):
             raise LoginFailed("issuer_mixed_up", "The answer came from another login provider.")
         tokens = await self._tokens(metadata, code, login)
-        claims = await self._verified(metadata, str(tokens.get("id_token", "")), login.nonce)
-        _check_at_hash(claims, str(tokens.get("access_token", "")))
+        access_token = str(tokens.get("access_token", ""))
+        claims = await self._verified(
+            metadata, str(tokens.get("id_token", "")), login.nonce, access_token
+        )
         userinfo = await self._json(
             "GET",
             metadata["userinfo_endpoint"],
-            headers={"authorization": f"Bearer {tokens.get('access_token', '')}"},
+            headers={"authorization": f"Bearer {access_token}"},
         )
         if not isinstance(userinfo, dict) or userinfo.get("sub") != claims["sub"]:
             raise LoginFailed("userinfo_mismatch", "The login provider contradicts itself.")
@@ -118,17 +124,20 @@ class OpenIdProvider:
             "POST",
             metadata["token_endpoint"],
             data=form,
-            auth=httpx.BasicAuth(self.client_id, self.client_secret),
+            # both form-encoded first: RFC 6749 §2.3.1
+            auth=httpx.BasicAuth(quote_plus(self.client_id), quote_plus(self.client_secret)),
         )
         if not isinstance(answer, dict):
             raise LoginFailed("provider_invalid", "The login provider's answer makes no sense.")
         return answer
 
     async def _verified(
-        self, metadata: dict[str, Any], id_token: str, nonce: str
+        self, metadata: dict[str, Any], id_token: str, nonce: str, access_token: str
     ) -> dict[str, Any]:
         offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-        algorithms = [each for each in offered if each in ASYMMETRIC]
+        algorithms = [each for each in ASYMMETRIC if isinstance(offered, list) and each in offered]
+        if not algorithms:
+            raise _refused("no algorithm")
         token = None
         for again in (False, True):  # an unknown key: the provider may have rotated
             try:
@@ -153,6 +162,9 @@ class OpenIdProvider:
             "nonce": claims.get("nonce") == nonce,
             "sub": isinstance(claims.get("sub"), str) and bool(claims.get("sub")),
         }
+        if "at_hash" in claims and token is not None:
+            bits = str(token.header["alg"])[-3:]
+            checks["at_hash"] = claims["at_hash"] == _half_hash(access_token, bits)
         if wrong := [name for name, right in checks.items() if not right]:
             raise _refused(" ".join(wrong))
         return claims
@@ -160,16 +172,16 @@ class OpenIdProvider:
     async def _key_set(self, metadata: dict[str, Any], *, again: bool) -> KeySet:
         if self._keys is None or again or time.monotonic() - self._keys_at > KEEP_SECONDS:
             found = await self._json("GET", metadata["jwks_uri"])
-            keys = found.get("keys", []) if isinstance(found, dict) else []
-            public = [each for each in keys if each.get("kty") in {"RSA", "EC"}]
-            self._keys = KeySet.import_key_set({"keys": public})
+            keys = found.get("keys") if isinstance(found, dict) else None
+            self._keys = _usable(keys if isinstance(keys, list) else [])
             self._keys_at = time.monotonic()
         return self._keys
 
     async def _json(self, method: str, address: str, **more: Any) -> Any:
         try:
-            answer = await self.http.request(method, address, follow_redirects=False, **more)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(MOST_SECONDS):  # also where it answers drop by drop
+                answer = await self.http.request(method, address, follow_redirects=False, **more)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             log.warning("login.provider_down", error=type(error).__name__)
             raise LoginFailed(
                 "provider_down", "The login provider cannot be reached. Try again soon.", status=503
@@ -201,10 +213,18 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
-def _check_at_hash(claims: dict[str, Any], access_token: str) -> None:
-    """Compare `at_hash` where it was sent (SHA-256 family: all ES256 and RS256 providers)."""
-    if (wanted := claims.get("at_hash")) is None:
-        return
-    half = hashlib.sha256(access_token.encode()).digest()[:16]
-    if base64.urlsafe_b64encode(half).decode("ascii").rstrip("=") != wanted:
-        raise _refused("at_hash")
+def _usable(keys: list[Any]) -> KeySet:
+    """Return the keys that can verify a signature; one that we cannot read harms no other."""
+    found: list[Key] = []
+    for each in keys:
+        if isinstance(each, dict) and each.get("kty") in ("RSA", "EC"):
+            with contextlib.suppress(JoseError, ValueError, KeyError, TypeError, AttributeError):
+                found.append(JWKRegistry.import_key(each))
+    return KeySet(found)
+
+
+def _half_hash(access_token: str, bits: str) -> str:
+    """Return what `at_hash` must be: half of the hash that belongs to the algorithm."""
+    digest = hashlib.new(f"sha{bits}", access_token.encode()).digest()
+    half = digest[: len(digest) // 2]
+    return base64.urlsafe_b64encode(half).decode("ascii").rstrip("=")

@@ -43,7 +43,7 @@ class SignedTokens:
 
     def read(self, token: str, now: datetime) -> Session | None:
         """Return what a token proves; None for anything wrong with it."""
-        name = hashlib.sha256(token.encode()).digest()
+        name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._seen.get(name)
         if known is None:
             known = self._verified(token)
@@ -67,7 +67,7 @@ class SignedTokens:
                 session_id=UUID(claims["sid"]),
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
             )
-        except (JoseError, ValueError, KeyError, TypeError):
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
 
 
@@ -91,7 +91,7 @@ def session_key(path: Path | None, data_dir: Path) -> ECKey:
             building.unlink()
     try:
         key = ECKey.import_key((path or own).read_bytes())
-    except (OSError, ValueError, JoseError) as error:
+    except (OSError, ValueError, TypeError, JoseError) as error:  # TypeError: encrypted
         raise SettingsInvalid(f"ERASMUS_APP_SESSION_KEY: {path or own}: {error}") from error
     if not key.is_private or key.curve_name != "P-256":
         raise SettingsInvalid(f"ERASMUS_APP_SESSION_KEY: {path or own}: not a private P-256 key")

@@ -15,6 +15,7 @@ from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
+from erasmus_app.partners.own_systems import OwnSystems
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
 from ewp.errors import (
@@ -75,16 +76,21 @@ WAYS: Mapping[Api, _Way] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EwpPartners:
-    """Asks partners, each time with the key of the covered HEI that asks."""
+    """Asks partners, each time with the key of the covered HEI that asks.
+
+    A covered HEI's own system is found by the manifest that the operator named, where there is one;
+    everybody else, and it without one, by the registry's catalogue.
+    """
 
     client: EwpClient
     catalogue: Callable[[], Catalogue]
+    own_systems: OwnSystems
     keys: Mapping[HeiId, PrivateKey]
     clock: Clock
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
-        """Return whether `tenant` can ask `hei` for `api` by the catalogue of today."""
-        return tenant in self.keys and bool(self._entries(hei, api))
+        """Return whether `tenant` can ask `hei` for `api` by what is listed today."""
+        return tenant in self.keys and bool(self._entries(tenant, hei, api))
 
     async def index(
         self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
@@ -93,7 +99,7 @@ class EwpPartners:
         way, found = WAYS[api], dict[OmobilityId, None]()
         if way.read_index is None:
             return []
-        for entry in self._entries(hei, api):
+        for entry in self._entries(tenant, hei, api):
             parameters = self._responding(way, entry, hei)
             if parameters and tenant != hei:
                 parameters.append(("receiving_hei_id", tenant))
@@ -111,7 +117,7 @@ class EwpPartners:
         A partner in the middle of its move to the new family serves two versions: what the newer
         one leaves out is asked of the older one.
         """
-        way, entries = WAYS[api], self._entries(hei, api)
+        way, entries = WAYS[api], self._entries(tenant, hei, api)
         if not entries:
             raise PartnerFailed("api_not_served", f"{hei} does not serve {api}", retry=True)
         answers: dict[OmobilityId, Answer] = {}
@@ -147,8 +153,9 @@ class EwpPartners:
                     )
         return [answers[each] for each in ids]
 
-    def _entries(self, hei: HeiId, api: Api) -> list[ApiEntry]:
-        catalogue = self.catalogue()
+    def _entries(self, tenant: HeiId, hei: HeiId, api: Api) -> list[ApiEntry]:
+        own = self.own_systems.of(hei) if tenant == hei else None
+        catalogue = own.catalogue if own else self.catalogue()
         found = (catalogue.entry(hei, api.value, major) for major in WAYS[api].majors)
         return [entry for entry in found if entry is not None]
 
@@ -166,10 +173,10 @@ class EwpPartners:
         endpoint: str,
         parameters: list[tuple[str, str]],
     ) -> Reply:
+        own = self.own_systems.of(hei) if tenant == hei else None
+        client = own.client if own else self.client
         try:
-            return await self.client.call(
-                self.keys[tenant], hei, entry, endpoint, parameters=parameters
-            )
+            return await client.call(self.keys[tenant], hei, entry, endpoint, parameters=parameters)
         except PartnerError as error:
             retry = isinstance(error, PartnerUnreachable)
             raise PartnerFailed(error.code, str(error), retry=retry) from error

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from erasmus_app.errors import SettingsInvalid
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 AHEAD = timedelta(minutes=5)
+TIMEOUT = 10.0  # seconds; google-auth would wait for two minutes, and everybody with it
+REFUSALS = (google.auth.exceptions.GoogleAuthError, OSError, ValueError, TypeError)
+"""What google-auth raises: its own errors, and whatever an answer makes it stumble over."""
 
 
 class TokenRefused(Exception):
@@ -46,19 +50,23 @@ class AccessTokens:
             if not self._fresh() or self._google.token == not_this:
                 try:
                     await asyncio.to_thread(self._refresh)
-                except google.auth.exceptions.GoogleAuthError as error:
+                except REFUSALS as error:
+                    if self._fresh(timedelta(0)) and self._google.token != not_this:
+                        return str(self._google.token)  # good for some minutes yet
                     raise TokenRefused(type(error).__name__) from error
+            if not self._google.token:
+                raise TokenRefused("no token in the answer")
             return str(self._google.token)
 
-    def _fresh(self) -> bool:
+    def _fresh(self, ahead: timedelta = AHEAD) -> bool:
         expiry: datetime | None = self._google.expiry
-        if self._google.token is None or expiry is None:
+        if not self._google.token or expiry is None:
             return False
-        return expiry.replace(tzinfo=UTC) - datetime.now(UTC) > AHEAD
+        return expiry.replace(tzinfo=UTC) - datetime.now(UTC) > ahead
 
     def _refresh(self) -> None:
         request = google.auth.transport.requests.Request(self._session)
-        self._google.refresh(request)
+        self._google.refresh(partial(request, timeout=TIMEOUT))
 
     def close(self) -> None:
         """Close the session."""

@@ -6,7 +6,8 @@ What each answer means is the table of docs/decisions/0004.
 
 import contextlib
 import warnings
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
@@ -32,11 +33,14 @@ _BY_CODE = {
     "UNAVAILABLE": Outcome.TRY_AGAIN,
     "INTERNAL": Outcome.TRY_AGAIN,
 }
-_BY_STATUS = {
+_BY_STATUS: dict[int, Outcome] = {
     HTTPStatus.UNAUTHORIZED: Outcome.LANE_DOWN,
     HTTPStatus.FORBIDDEN: Outcome.LANE_DOWN,
     HTTPStatus.NOT_FOUND: Outcome.LANE_DOWN,  # without FCM's code: the project, no phone
     HTTPStatus.TOO_MANY_REQUESTS: Outcome.LANE_DOWN,
+    HTTPStatus.REQUEST_TIMEOUT: Outcome.TRY_AGAIN,
+    HTTPStatus.CONFLICT: Outcome.TRY_AGAIN,  # google.rpc.Code ABORTED
+    499: Outcome.TRY_AGAIN,  # google.rpc.Code CANCELLED
 }
 
 
@@ -71,9 +75,11 @@ class FcmSender:
             return PushResult(outcome=Outcome.LANE_DOWN, code="TOKEN_REFUSED")
         except NoAnswer:
             return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
+        now = self._clock()  # the answer took its time
         result = result_of(answer, now)
         if result.code == "QUOTA_EXCEEDED" and result.retry_after is not None:
-            self._closed_until = datetime.fromtimestamp(now.timestamp() + result.retry_after, UTC)
+            until = now + timedelta(seconds=result.retry_after)
+            self._closed_until = max(until, self._closed_until or until)
         return result
 
     async def _post(self, body: bytes, token: str) -> Answer:
@@ -123,21 +129,36 @@ def message_of(push: Push, now: datetime) -> bytes:
 
 def error_code(answer: Answer) -> str | None:
     """Return FCM's own error code, where the answer carries one."""
-    with contextlib.suppress(msgspec.DecodeError, AttributeError, TypeError):
-        error = msgspec.json.decode(answer.body)["error"] if answer.body else {}
-        for detail in error.get("details", ()):
-            if str(detail.get("@type", "")).endswith("google.firebase.fcm.v1.FcmError"):
-                return str(detail.get("errorCode"))
-        if answer.status != HTTPStatus.UNAUTHORIZED:
-            return str(error.get("status")) if error.get("status") else None
-    return None
+    for detail in _details(answer):
+        kind, code = str(detail.get("@type", "")), detail.get("errorCode")
+        if kind.endswith("google.firebase.fcm.v1.FcmError") and isinstance(code, str):
+            return code
+    status = _error(answer).get("status")
+    if answer.status == HTTPStatus.UNAUTHORIZED or not isinstance(status, str):
+        return None
+    return status or None
+
+
+def _error(answer: Answer) -> dict[str, Any]:
+    """Return the answer's error in Google's shape; empty where it is none, say a proxy's page."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # no JSON, no object
+        error = msgspec.json.decode(answer.body)["error"]
+        return error if isinstance(error, dict) else {}
+    return {}
+
+
+def _details(answer: Answer) -> Iterator[dict[str, Any]]:
+    details = _error(answer).get("details")
+    for each in details if isinstance(details, list) else ():
+        if isinstance(each, dict):
+            yield each
 
 
 def result_of(answer: Answer, now: datetime) -> PushResult:
     """Tell what an answer means for the delivery."""
     if answer.status == HTTPStatus.OK:
         name = None
-        with contextlib.suppress(msgspec.DecodeError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             name = str(msgspec.json.decode(answer.body)["name"])
         return PushResult(outcome=Outcome.ACCEPTED, provider_id=name)
     code = error_code(answer)
@@ -150,31 +171,27 @@ def result_of(answer: Answer, now: datetime) -> PushResult:
         return PushResult(
             outcome=Outcome.LANE_DOWN, code="QUOTA_EXCEEDED", retry_after=wait or QUOTA_WAIT
         )
-    outcome = _BY_CODE.get(code or "") or _BY_STATUS.get(
-        HTTPStatus(answer.status) if answer.status in _STATUSES else HTTPStatus.IM_A_TEAPOT,
-        Outcome.TRY_AGAIN if answer.status >= 500 or answer.status == 0 else Outcome.REJECTED,
-    )
+    blames_us = 400 <= answer.status < 500  # what else there is, a proxy on the way has said
+    otherwise = Outcome.REJECTED if blames_us else Outcome.TRY_AGAIN
+    outcome = _BY_CODE.get(code or "") or _BY_STATUS.get(answer.status, otherwise)
     return PushResult(outcome=outcome, code=code or f"HTTP_{answer.status}", retry_after=wait)
 
 
-_STATUSES = {each.value for each in HTTPStatus}
-
-
 def _names_the_target(answer: Answer) -> bool:
-    """Whether a 400 blames the registration rather than our message."""
-    with contextlib.suppress(msgspec.DecodeError, KeyError, TypeError, AttributeError):
-        for detail in msgspec.json.decode(answer.body)["error"].get("details", ()):
-            for violation in detail.get("fieldViolations", ()):
-                if violation.get("field") in {"message.token", "message.fid"}:
-                    return True
-    return False
+    """Whether a 400 blames the registration, and nothing else in our message."""
+    fields = set()
+    for detail in _details(answer):
+        violations = detail.get("fieldViolations")
+        for each in violations if isinstance(violations, list) else ():
+            fields.add(each.get("field") if isinstance(each, dict) else None)
+    return bool(fields) and fields <= {"message.token", "message.fid"}
 
 
 def _retry_after(answer: Answer, now: datetime) -> float | None:
     """Read Retry-After, seconds or a date; an absurd one is cut."""
     value = answer.headers.get("retry-after", "").strip()
     seconds: float | None = None
-    if value.isdigit():
+    if value.isdecimal():
         seconds = float(value[:9])
     elif value:
         with contextlib.suppress(ValueError, TypeError, IndexError):

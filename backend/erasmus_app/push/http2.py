@@ -18,9 +18,9 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import msgspec
+from hyperframe.frame import Frame, GoAwayFrame
 
 LARGEST_ANSWER = 65_536  # bytes
-STREAMS_UNTIL_TOLD = 100
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,15 +51,30 @@ class _Stream:
         self.done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
 
+class _H2(h2.connection.H2Connection):
+    """Reads on after a GOAWAY, as RFC 9113 §6.8 wants: the answers under way still come.
+
+    h2 takes the connection for closed then, and every further frame for an error.
+    """
+
+    def _receive_goaway_frame(
+        self, frame: GoAwayFrame
+    ) -> tuple[list[Frame], list[h2.events.Event]]:
+        left = h2.events.ConnectionTerminated()
+        left.last_stream_id = frame.last_stream_id
+        return [], [left]
+
+
 class _Connection(asyncio.Protocol):
     """One connection until it ends or the server sends it away."""
 
     def __init__(self) -> None:
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
-        self.h2 = h2.connection.H2Connection(config)
+        self.h2 = _H2(config)
         self.streams: dict[int, _Stream] = {}
         self.open = True  # takes new requests
-        self.most = STREAMS_UNTIL_TOLD
+        self.most = 0  # requests side by side; the server's first frame says how many
+        self.heard = 0  # how often something came
         self.news = asyncio.Event()
         self.transport: asyncio.Transport | None = None
 
@@ -69,13 +84,24 @@ class _Connection(asyncio.Protocol):
         self._flush()
 
     async def request(self, headers: list[tuple[str, str]], body: bytes) -> Answer:
-        number = self.h2.get_next_available_stream_id()
+        heard = self.heard
+        try:
+            number = self.h2.get_next_available_stream_id()
+        except h2.exceptions.ProtocolError as error:  # after a thousand million requests
+            self.retire()
+            raise NotProcessed from error
         stream = self.streams[number] = _Stream()
         try:
             self.h2.send_headers(number, headers)
             self.h2.send_data(number, body, end_stream=True)
             self._flush()
             return await stream.done
+        except h2.exceptions.ProtocolError as error:  # no window of the server lets it through
+            raise NoAnswer(type(error).__name__) from error
+        except asyncio.CancelledError:
+            if self.heard == heard:  # nothing at all since: nobody may be there any longer
+                self.retire()
+            raise
         finally:
             self.give_up(number)
 
@@ -93,13 +119,24 @@ class _Connection(asyncio.Protocol):
 
     def give_up(self, number: int) -> None:
         """Reset a request that nobody waits for any longer."""
-        if self.streams.pop(number, None) is not None and self.open:
-            with contextlib.suppress(h2.exceptions.ProtocolError):
-                self.h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
-                self._flush()
+        if self.streams.pop(number, None) is not None:
+            self._reset(number)
             self.news.set()
+            self._close_when_idle()
+
+    def retire(self) -> None:
+        """Take no new requests, and end with the last one under way."""
+        self.open = False
+        self.news.set()
+        self._close_when_idle()
+
+    def _reset(self, number: int) -> None:
+        with contextlib.suppress(h2.exceptions.ProtocolError):
+            self.h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
+            self._flush()
 
     def data_received(self, data: bytes) -> None:
+        self.heard += 1
         try:
             events = self.h2.receive_data(data)
         except h2.exceptions.ProtocolError:
@@ -122,6 +159,7 @@ class _Connection(asyncio.Protocol):
             if (stream := self.streams.get(event.stream_id)) is not None:
                 stream.body += event.data or b""
                 if len(stream.body) > LARGEST_ANSWER:
+                    self._reset(event.stream_id)
                     self._finish(event.stream_id, NoAnswer("answer too large"))
         elif isinstance(event, h2.events.StreamEnded):
             self._finish(event.stream_id, None)
@@ -129,11 +167,10 @@ class _Connection(asyncio.Protocol):
             refused = event.error_code == h2.errors.ErrorCodes.REFUSED_STREAM
             self._finish(event.stream_id, NotProcessed() if refused else NoAnswer("reset"))
         elif isinstance(event, h2.events.ConnectionTerminated):
-            self.open = False
             last = event.last_stream_id or 0
             for number in [each for each in self.streams if each > last]:
                 self._finish(number, NotProcessed())
-            self._close_when_idle()
+            self.retire()
         elif isinstance(event, h2.events.RemoteSettingsChanged):
             self.most = self.h2.remote_settings.max_concurrent_streams
         self.news.set()

@@ -1,5 +1,6 @@
 """Accounts and their sessions in PostgreSQL."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +12,17 @@ from erasmus_app.identity.esi import esi_key
 from erasmus_app.identity.models import REFRESH_LIFETIME, Account, Session
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.store.database import Database
+
+
+async def lock_esis(connection: asyncpg.Connection, keys: Iterable[str]) -> None:
+    """Let nobody else look for, or make, an account or a person of these ESIs meanwhile.
+
+    Two who do so at once would not see each other, and the student not the mobility.
+    """
+    for key in sorted(set(keys)):  # in one order for all, so that nobody waits in a circle
+        await connection.execute(
+            "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"esi {key}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,7 @@ class AccountTable:
             )
             account = await self._account_of(connection, identity, language)
             keys = [esi_key(each) for each in identity.esis]
+            await lock_esis(connection, keys)
             await connection.execute(
                 """update account_esi set current = false
                    where account_id = $1 and esi_key <> all($2)""",
@@ -124,25 +137,38 @@ class AccountTable:
 
     async def rotate(self, old: bytes, new: bytes, now: datetime) -> Session | None:
         """Swap a refresh token's hash. One that was swapped before ends its session (RFC 9700)."""
-        row = await self.database.fetchrow(
-            """update session set refresh_sha256 = $2, previous_refresh_sha256 = $1,
-                   refreshed_at = $3
-               where refresh_sha256 = $1 and kind = 'app' and revoked_at is null
-                   and expires_at > $3 and refreshed_at > $4
-               returning account_id, session_id, expires_at""",
-            old,
-            new,
-            now,
-            now - REFRESH_LIFETIME,
-        )
-        if row is None:
-            await self.database.execute(
-                """update session set revoked_at = $2
-                   where previous_refresh_sha256 = $1 and revoked_at is null""",
+        async with self.database.transaction() as connection:
+            row = await connection.fetchrow(
+                """update session set refresh_sha256 = $2, refreshed_at = $3
+                   where refresh_sha256 = $1 and kind = 'app' and revoked_at is null
+                       and expires_at > $3 and refreshed_at > $4
+                   returning account_id, session_id, expires_at""",
                 old,
+                new,
+                now,
+                now - REFRESH_LIFETIME,
+            )
+            if row is None:
+                await connection.execute(
+                    """update session set revoked_at = $2 from spent_refresh
+                       where spent_refresh.session_id = session.session_id
+                           and spent_refresh.refresh_sha256 = $1 and revoked_at is null""",
+                    old,
+                    now,
+                )
+                return None
+            await connection.execute(
+                "insert into spent_refresh (refresh_sha256, session_id, spent_at) "
+                "values ($1, $2, $3)",
+                old,
+                row["session_id"],
                 now,
             )
-            return None
+            await connection.execute(
+                "delete from spent_refresh where session_id = $1 and spent_at <= $2",
+                row["session_id"],
+                now - REFRESH_LIFETIME,
+            )
         return _session(row)
 
     async def by_secret(self, secret: bytes, now: datetime) -> Session | None:

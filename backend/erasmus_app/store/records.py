@@ -24,6 +24,7 @@ from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.models import Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
 from erasmus_app.store import jobs
+from erasmus_app.store.accounts import lock_esis
 from erasmus_app.store.database import Database
 
 _encode = msgspec.json.Encoder().encode
@@ -186,21 +187,23 @@ class RecordChangeRow:
                 record,
             )
         else:
-            person = self.before.person_id
-            await self._see_esis(after, person)
+            person = await self._still(after, self.before.person_id)
             row = await self.connection.fetchrow(
                 f"""update mobility set record = $4::text::jsonb, receiving_hei_id = $5,
-                        version = version + $6,
+                        version = version + $6, person_id = $7,
                         changed_at = case $6 when 0 then changed_at else now() end
                     where tenant = $1 and person_id = $2 and mobility_id = $3
                     returning {_STORED}""",  # noqa: S608 - a constant
                 after.tenant,
-                person,
+                self.before.person_id,
                 self.before.mobility_id,
                 record,
                 after.receiving_hei_id,
                 int(_content(after) != _content(self.before.mobility)),
+                person,
             )
+            if person != self.before.person_id:
+                await self._leave(after.tenant, self.before.person_id, person)
         self.before = _stored(row)
         return self.before
 
@@ -267,17 +270,56 @@ class RecordChangeRow:
 
     async def _person(self, after: Mobility) -> UUID:
         """Find the student by ESI, else make one, and let the accounts with that ESI see it."""
-        esis = _esis(after)
-        found = await self.connection.fetchval(
-            "select person_id from person_esi where tenant = $1 and esi_key = any($2) limit 1",
-            after.tenant,
-            [esi_key(each) for each in esis],
-        )
-        person: UUID = found or await self.connection.fetchval(
+        person: UUID = await self._known(after) or await self.connection.fetchval(
             "insert into person (tenant) values ($1) returning person_id", after.tenant
         )
         await self._see_esis(after, person)
         return person
+
+    async def _known(self, after: Mobility) -> UUID | None:
+        """Find the student by ESI; nobody else makes one with it until the transaction is over."""
+        keys = [esi_key(each) for each in _esis(after)]
+        await lock_esis(self.connection, keys)
+        person: UUID | None = await self.connection.fetchval(
+            "select person_id from person_esi where tenant = $1 and esi_key = any($2) limit 1",
+            after.tenant,
+            keys,
+        )
+        return person
+
+    async def _still(self, after: Mobility, person: UUID) -> UUID:
+        """Return whose the mobility is now: a student without an ESI may turn out to be known.
+
+        An ESI that changes later makes no difference: it takes a confirmation before somebody
+        else's account sees what the mobility tells (guide §6.3).
+        """
+        has_esi = await self.connection.fetchval(
+            "select 1 from person_esi where tenant = $1 and person_id = $2 limit 1",
+            after.tenant,
+            person,
+        )
+        if has_esi is None and _esis(after):
+            person = await self._known(after) or person
+            await self._see_esis(after, person)
+        return person
+
+    async def _leave(self, tenant: HeiId, nobody: UUID, person: UUID) -> None:
+        """Let what happened follow the mobility, and the student without a name go."""
+        assert self.before is not None
+        await self.connection.execute(
+            """update event set person_id = $3
+               where tenant = $1 and person_id = $2 and mobility_id = $4""",
+            tenant,
+            nobody,
+            person,
+            self.before.mobility_id,
+        )
+        await self.connection.execute(
+            """delete from person where tenant = $1 and person_id = $2 and not exists (
+                   select 1 from mobility where tenant = $1 and person_id = $2)""",
+            tenant,
+            nobody,
+        )
 
     async def _see_esis(self, after: Mobility, person: UUID) -> None:
         """Note the ESIs. One that is another person's already stays with that person."""

@@ -1,0 +1,164 @@
+"""One call of a host's endpoint: its parameters and the rules for them, the same for all APIs.
+
+Repeated where one is allowed, missing, or too many → 400; unknown ids → silence; unknown
+parameters → ignored (guide §3.1, §3.3).
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ewp.errors import MessageInvalid, RequestRefused, XmlRefused
+from ewp.ids import HeiId, OmobilityId
+from ewp.manifest import Offer
+from ewp.messages.values import DATE_TIME
+
+T = TypeVar("T")
+
+_YEAR = re.compile(r"[0-9]{4}/[0-9]{4}")
+_ID = re.compile(r"[!-~]{1,64}")
+_ZONED = re.compile(r"[^ ]+T[^ ]+(?:Z|[+-][0-9]{2}:[0-9]{2})")
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class UnknownEndpoint(RequestRefused):
+    """A path that this host does not serve."""
+
+    code = "unknown_endpoint"
+    status = 404
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One authenticated call: the addressed HEI, the caller's HEIs, the parameters, the body."""
+
+    hei_id: HeiId
+    callers: frozenset[HeiId]  # empty: anonymous, or a key that covers nothing
+    parameters: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every value of a repeatable parameter."""
+        return tuple(value for key, value in self.parameters if key == name)
+
+    def one(self, name: str) -> str | None:
+        """Return a parameter that may stand once. Raises RequestRefused where it is repeated."""
+        found = self.all(name)
+        if len(found) > 1:
+            raise RequestRefused(f"{name}: may be given once, not {len(found)} times")
+        return found[0] if found else None
+
+    def needed(self, name: str) -> str:
+        """Return a parameter that must stand once. Raises RequestRefused."""
+        value = self.one(name)
+        if not value:
+            raise RequestRefused(f"{name}: is required")
+        return value
+
+    def some(self, name: str, most: int) -> tuple[str, ...]:
+        """Return one to `most` values, counted as they stand there. Raises RequestRefused."""
+        found = self.all(name)
+        if not found or not all(found):
+            raise RequestRefused(f"{name}: is required")
+        if len(found) > most:
+            raise RequestRefused(f"{name}: {len(found)} values, limit is {most}")
+        return tuple(dict.fromkeys(found))
+
+    def omobility_ids(self, most: int) -> list[OmobilityId]:
+        """Return the asked ids, each once. Raises RequestRefused for none or too many.
+
+        What has not the form of an id is left out: it can only be unknown, and unknown ids are no
+        error. No store has to be ready for it.
+        """
+        found = self.some("omobility_id", most)
+        return [OmobilityId(each) for each in found if _ID.fullmatch(each)]
+
+    def addressed(self, name: str) -> None:
+        """Check the older APIs' parameter for the asked HEI. Raises RequestRefused."""
+        if self.needed(name).lower() != self.hei_id:
+            raise RequestRefused(f"{name}: not an HEI of this endpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One URL of a service."""
+
+    methods: frozenset[str]
+    handle: Callable[[Call], Awaitable[bytes]]
+    takes_xml: bool = False
+    anonymous: bool = False
+
+
+class Service(Protocol):
+    """One API in one major version: its endpoints, and how the manifest declares them."""
+
+    @property
+    def api(self) -> str:
+        """The manifest's element."""
+
+    @property
+    def major(self) -> int:
+        """The major version."""
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Endpoints by the last part of their path; the empty one is the API's own."""
+
+    def offer(self, base: str) -> Offer:
+        """Declare it for the manifest; `base` is the HEI's own address."""
+
+
+def read_form(data: bytes) -> tuple[tuple[str, str], ...]:
+    """Read a query or a form. Raises RequestRefused for what is no UTF-8."""
+    try:
+        pairs = parse_qsl(
+            data.decode(), keep_blank_values=True, errors="strict", max_num_fields=10_000
+        )
+    except ValueError as error:
+        raise RequestRefused("parameters: not a form in UTF-8") from error
+    return tuple(pairs)
+
+
+def moment(call: Call, name: str) -> datetime | None:
+    """Read an optional `xs:dateTime` with a zone, as UTC. Raises RequestRefused."""
+    value = call.one(name)
+    if value is None:
+        return None
+    assert DATE_TIME.read is not None
+    try:
+        if _ZONED.fullmatch(value) is None:
+            raise ValueError(name)
+        read: datetime = DATE_TIME.read(value)
+        return read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise RequestRefused(f"{name}: must be a date and time with a zone") from None
+
+
+def academic_year(call: Call) -> str | None:
+    """Read the optional `receiving_academic_year_id`. Raises RequestRefused."""
+    value = call.one("receiving_academic_year_id")
+    if value is not None and _YEAR.fullmatch(value) is None:
+        raise RequestRefused("receiving_academic_year_id: must be YYYY/YYYY")
+    return value
+
+
+def document(read: Callable[[bytes], T], body: bytes) -> T:
+    """Read the XML of an `update`. Raises RequestRefused."""
+    try:
+        return read(body)
+    except (XmlRefused, MessageInvalid) as error:
+        raise RequestRefused(str(error)) from error
+
+
+def is_xml_text(text: str) -> bool:
+    """Whether XML can carry it."""
+    return _NOT_IN_XML.search(text) is None
+
+
+def as_xml_text(text: str) -> str:
+    """Return it with `?` for each character that XML cannot carry."""
+    return _NOT_IN_XML.sub("?", text)

@@ -1,0 +1,247 @@
+from datetime import timedelta
+
+import msgspec
+import pytest
+from factories import (
+    AT,
+    LINDENTAL,
+    RIBEIRA,
+    a_course,
+    a_mobility,
+    a_nomination,
+    a_proposal,
+    a_reading,
+    a_version,
+    an_agreement,
+    an_old_nomination,
+    later,
+    sourced,
+)
+
+from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.mobilities.consolidate import (
+    AbsenceRules,
+    Reading,
+    failed_attempt,
+    merge,
+    needs_confirmation,
+)
+from erasmus_app.mobilities.models import Api, HeiEnd, Mobility, Reception, Source
+
+RULES = AbsenceRules(agreement=timedelta(minutes=5), other=timedelta(hours=4))
+ARRIVED = Reception(actual_arrival=AT.date())
+WAITING, IN_FORCE = an_agreement(proposal=a_proposal()), an_agreement(first=a_version())
+
+
+def after(*readings: Reading) -> Mobility | None:
+    mobility = None
+    for reading in readings:
+        mobility = merge(mobility, reading, RULES)
+    return mobility
+
+
+def sources(mobility: Mobility | None) -> list[Source]:
+    assert mobility is not None
+    return list(mobility.sources())
+
+
+def test_facts_lie_side_by_side_each_with_its_source():
+    known = after(
+        a_reading(a_nomination(), major=3),
+        a_reading(ARRIVED, at=later(minutes=1), major=2),
+        a_reading(WAITING, at=later(minutes=2)),
+    )
+
+    at = later(minutes=1)
+    assert known == a_mobility(
+        sourced(a_nomination(), major=3),
+        sourced(ARRIVED, major=2, fetched_at=at, last_confirmed_at=at),
+        sourced(WAITING, fetched_at=later(minutes=2), last_confirmed_at=later(minutes=2)),
+    )
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [a_reading(None, Api.OMOBILITIES), a_reading(None, Api.OMOBILITY_LAS), a_reading(ARRIVED)],
+    ids=["no nomination", "no agreement", "an arrival of somebody unknown"],
+)
+def test_there_is_no_record_where_nothing_says_who_goes_where(reading: Reading):
+    assert merge(None, reading, RULES) is None
+
+
+@pytest.mark.parametrize("api", [Api.IMOBILITIES, Api.OMOBILITY_LAS])
+def test_an_absence_of_what_was_never_there_changes_nothing(api: Api):
+    known = a_mobility(a_nomination())
+
+    assert merge(known, a_reading(None, api, at=later(days=1)), RULES) is known
+
+
+def test_the_same_content_moves_only_the_time_of_confirmation():
+    at = later(hours=1)
+
+    assert after(a_reading(a_nomination()), a_reading(a_nomination(), at=at)) == a_mobility(
+        sourced(a_nomination(), last_confirmed_at=at)
+    )
+
+
+def test_each_other_content_is_a_new_revision_also_one_that_was_there_before():
+    first, second = a_nomination(), a_nomination(proposal="p-2")
+    known = after(
+        a_reading(first),
+        a_reading(second, at=later(hours=1)),
+        a_reading(first, at=later(hours=2)),
+    )
+
+    at = later(hours=2)
+    assert known == a_mobility(sourced(first, fetched_at=at, last_confirmed_at=at, revision=3))
+
+
+@pytest.mark.parametrize("late", [a_nomination(proposal="p-0"), None], ids=["other", "absent"])
+def test_a_slow_answer_that_was_asked_for_earlier_is_left_aside(late):
+    known = after(a_reading(a_nomination(), at=later(minutes=5)))
+    assert known is not None
+
+    assert merge(known, a_reading(late, Api.OMOBILITIES, at=later(minutes=4)), RULES) is known
+
+
+def test_a_slow_answer_does_not_undo_a_later_absence():
+    known = after(a_reading(WAITING), a_reading(None, Api.OMOBILITY_LAS, at=later(minutes=9)))
+    assert known is not None
+
+    assert merge(known, a_reading(WAITING, at=later(minutes=8)), RULES) is known
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        {"tenant": RIBEIRA},
+        {"sending_hei_id": HeiId("clairval.example")},
+        {"omobility_id": OmobilityId("RIB-2027-1")},
+    ],
+    ids=["of another tenant", "of another sender", "ids tell cases apart"],
+)
+def test_an_answer_never_goes_into_another_record(stranger):
+    reading = a_reading(a_nomination(proposal="p-2"), at=later(hours=1), **stranger)
+
+    with pytest.raises(ValueError, match="another's record"):
+        merge(a_mobility(a_nomination()), reading, RULES)
+
+
+@pytest.mark.parametrize(
+    ("fact", "wait"),
+    [
+        (a_nomination(), RULES.other),
+        (an_old_nomination("live"), RULES.other),
+        (ARRIVED, RULES.other),
+        (WAITING, RULES.agreement),
+    ],
+    ids=["nomination", "old nomination", "reception", "agreement"],
+)
+def test_what_is_missing_once_is_in_doubt_and_gone_when_a_later_answer_confirms_it(fact, wait):
+    known = a_mobility(fact)
+    (source,) = sources(known)
+    api, first, early, enough = (
+        source.api,
+        later(hours=1),
+        later(hours=1) + wait / 2,
+        later(hours=1) + wait,
+    )
+
+    doubted = merge(known, a_reading(None, api, at=first), RULES)
+    doubt = {"missing_since": first}
+    assert doubted == a_mobility(sourced(fact, **doubt, last_attempt_at=first))
+    assert needs_confirmation(doubted, api, RULES) == enough
+
+    waiting = merge(doubted, a_reading(None, api, at=early), RULES)
+    assert waiting == a_mobility(sourced(fact, **doubt, last_attempt_at=early))
+    assert needs_confirmation(waiting, api, RULES) == enough
+
+    gone = merge(waiting, a_reading(None, api, at=enough), RULES)
+    moved = {"fetched_at": enough, "last_confirmed_at": enough, "revision": 2}
+    assert gone == a_mobility(sourced(None, api, **doubt, **moved))
+    assert needs_confirmation(gone, api, RULES) is None
+
+    again = later(days=2)
+    still = merge(gone, a_reading(None, api, at=again), RULES)
+    assert still == a_mobility(sourced(None, api, **doubt, **moved | {"last_confirmed_at": again}))
+
+    back = merge(still, a_reading(fact, at=later(days=3)), RULES)
+    at = later(days=3)
+    assert back == a_mobility(sourced(fact, fetched_at=at, last_confirmed_at=at, revision=3))
+
+
+def test_an_answer_with_it_ends_the_doubt_without_a_new_revision():
+    absent = a_reading(None, Api.OMOBILITIES, at=later(hours=1))
+    back = a_reading(a_nomination(), at=later(hours=9))
+
+    known = after(a_reading(a_nomination()), absent, back)
+
+    assert known == a_mobility(sourced(a_nomination(), last_confirmed_at=later(hours=9)))
+
+
+def test_an_agreement_that_all_have_signed_stays_however_long_it_is_not_shown():
+    absent = [a_reading(None, Api.OMOBILITY_LAS, at=later(days=day)) for day in (1, 2, 30)]
+
+    known = after(a_reading(IN_FORCE), *absent)
+
+    assert known == a_mobility(
+        sourced(IN_FORCE, missing_since=later(days=1), last_attempt_at=later(days=30))
+    )
+    assert needs_confirmation(known, Api.OMOBILITY_LAS, RULES) is None
+
+
+def test_a_partner_that_fails_keeps_what_it_said_last_with_its_age_and_error():
+    known = a_mobility(a_nomination(), WAITING)
+    failed = failed_attempt(known, Api.OMOBILITIES, later(hours=1), "partner_unreachable")
+
+    assert failed == a_mobility(
+        sourced(a_nomination(), last_attempt_at=later(hours=1), last_error="partner_unreachable"),
+        WAITING,
+    )
+    assert failed_attempt(known, Api.IMOBILITIES, AT, "partner_unreachable") is known
+    assert merge(failed, a_reading(a_nomination(), at=later(hours=2)), RULES) == a_mobility(
+        sourced(a_nomination(), last_confirmed_at=later(hours=2)), WAITING
+    )
+
+
+def test_a_failure_does_not_count_as_an_absence():
+    doubted = after(a_reading(WAITING), a_reading(None, Api.OMOBILITY_LAS, at=later(minutes=1)))
+    assert doubted is not None
+
+    failed = failed_attempt(doubted, Api.OMOBILITY_LAS, later(hours=1), "reply_invalid")
+
+    assert failed.agreement is not None
+    assert failed.agreement.value == WAITING
+
+
+def test_where_the_student_goes_is_the_nominations_word_and_does_not_flap():
+    elsewhere = HeiId("jezioro.example")
+    agreement = an_agreement(
+        proposal=a_proposal(),
+        receiving=msgspec.structs.replace(WAITING.receiving, hei_id=elsewhere),
+    )
+    known = after(a_reading(agreement))
+    assert known is not None
+    assert known.receiving_hei_id == elsewhere
+
+    for reading in (
+        a_reading(a_nomination(), at=later(hours=1)),
+        a_reading(agreement, at=later(hours=2)),
+    ):
+        known = merge(known, reading, RULES)
+        assert known is not None
+        assert known.receiving_hei_id == LINDENTAL
+
+    moved = a_nomination(receiving=HeiEnd(hei_id=elsewhere), proposal="p-2")
+    known = merge(known, a_reading(moved, at=later(hours=3)), RULES)
+    assert known is not None
+    assert known.receiving_hei_id == elsewhere
+
+
+def test_a_record_written_as_json_is_the_same_when_it_is_read():
+    course = a_course(ects="7.50", recognition_conditions="pass", term=(1, 2))
+    known = a_mobility(
+        a_nomination(), ARRIVED, an_agreement(first=a_version(course), proposal=a_proposal())
+    )
+
+    assert msgspec.json.decode(msgspec.json.encode(known), type=Mobility) == known

@@ -1,0 +1,296 @@
+import re
+import shutil
+import string
+from pathlib import Path
+
+import pytest
+
+from erasmus_app.errors import SettingsInvalid
+from erasmus_app.mobilities.events import DETAILS, KINDS
+from erasmus_app.notifications.catalogue import (
+    INSTITUTIONS,
+    LONGEST,
+    Catalogue,
+    Words,
+    catalogue_folder,
+    load_catalogue,
+)
+from erasmus_app.notifications.models import Kind, Text, Urgency
+
+OURS = load_catalogue(catalogue_folder())
+TEXTS = [(language, kind) for language in OURS.languages for kind in OURS.kinds]
+NAMES = {"ribeira.example": "Universidade da Ribeira", "lindental.example": "Hochschule Lindental"}
+ENDS = {"sending_hei": "ribeira.example", "receiving_hei": "lindental.example"}
+DETAIL = {
+    "start": "2027-03-01",
+    "end": "2027-07",
+    "date": "2026-11-02",
+    "courses": "1",
+    "ects": "7.5",
+    "added": "1",
+    "removed": "0",
+}
+
+
+def name_of(hei: str, language: str) -> str:
+    return NAMES[hei]
+
+
+def arguments(kind: str) -> dict[str, str]:
+    return ENDS | {name: DETAIL[name] for name in DETAILS.get(kind, ())}
+
+
+def placeholders(*texts: str) -> set[str]:
+    return {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_there_is_a_kind_for_everything_that_can_happen():
+    assert OURS.kinds.keys() == set(KINDS.values())
+    assert OURS.languages == ("de", "en", "pt")
+
+
+@pytest.mark.parametrize(("language", "kind"), TEXTS)
+def test_a_text_fits_is_filled_and_shows_nothing_on_the_lock_screen(language: str, kind: str):
+    words, source = OURS.words[language][kind], OURS.words["en"][kind]
+
+    for part, longest in LONGEST.items():
+        assert 1 <= len(getattr(words, part)) <= longest
+    assert placeholders(words.push_title, words.push_body) == set()
+    shown = placeholders(words.title, words.body)
+    assert shown == placeholders(source.title, source.body)
+    assert DETAILS.get(kind, frozenset()) <= shown <= {*INSTITUTIONS, *DETAILS.get(kind, ())}
+    rendered = OURS.render(kind, language, arguments(kind), name_of)
+    assert "{" not in rendered.title + rendered.body
+    assert not set(ENDS.values()) & set(rendered.body.split())
+
+
+STUDENTS_MOVE = {
+    "nomination_accepted",
+    "personal_data_changed",
+    "agreement_sent_back",
+    "arrival_confirmed",
+    "arrival_removed",
+    "change_sent_back",
+}
+YOUR_MOVE = {"en": "Your move", "de": "Du bist dran", "pt": "É a tua vez"}
+
+
+@pytest.mark.parametrize(("language", "kind"), TEXTS)
+def test_both_texts_say_so_where_it_is_the_students_move_and_only_there(language: str, kind: str):
+    words, move = OURS.words[language][kind], YOUR_MOVE[language]
+
+    assert (move in words.body) is (move in words.push_body) is (kind in STUDENTS_MOVE)
+
+
+@pytest.mark.parametrize("language", OURS.languages)
+def test_pushes_that_do_not_say_the_same_do_not_look_the_same(language: str):
+    pushes = [(each.push_title, each.push_body) for each in OURS.words[language].values()]
+
+    assert len(set(pushes)) == len(pushes)
+
+
+def test_a_refusal_is_not_told_on_the_lock_screen():
+    for words in OURS.words.values():
+        push = f"{words['nomination_refused'].push_title} {words['nomination_refused'].push_body}"
+        refusing = r"refus|reject|\bnot\b|abgelehnt|\bnicht\b|recus|rejeit|\bnão\b"
+        assert not re.search(refusing, push, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("language", OURS.languages)
+def test_an_agreement_that_came_back_is_never_called_rejected_or_deleted(language: str):
+    wrong = r"reject|refus|declin|delet|abgelehnt|gelöscht|rejeit|recus|elimin|apagad"
+
+    for kind in ("agreement_sent_back", "change_sent_back"):
+        words = OURS.words[language][kind]
+        text = " ".join((words.title, words.body, words.push_title, words.push_body))
+        assert not re.search(wrong, text, re.IGNORECASE)
+
+
+COUNTED = {
+    "en": "Courses added: 1, removed: 0.",
+    "de": "Kurse hinzugefügt: 1, gestrichen: 0.",
+    "pt": "Disciplinas acrescentadas: 1, retiradas: 0.",
+}
+
+
+@pytest.mark.parametrize("language", OURS.languages)
+def test_numbers_stand_behind_their_words_so_that_one_reads_as_well_as_many(language: str):
+    assert (
+        COUNTED[language]
+        in OURS.render("change_sent", language, arguments("change_sent"), name_of).body
+    )
+    for words in OURS.words[language].values():
+        assert not re.search(r"\{(courses|ects|added|removed)\}\s*\w", words.body)
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "now planned from 1 March 2027 to July 2027."),
+        (
+            "de",
+            "jetzt so geplant: 1. März 2027 bis Juli 2027 (Gasthochschule: Hochschule Lindental).",
+        ),
+        ("pt", "prevista de 1 de março de 2027 a julho de 2027 (destino: Hochschule Lindental)."),
+        (
+            "pt-BR",
+            "prevista de 1 de março de 2027 a julho de 2027 (destino: Hochschule Lindental).",
+        ),
+        ("fi", "now planned from 1 March 2027 to July 2027."),
+    ],
+)
+def test_a_day_and_a_month_are_written_as_the_language_writes_them(language: str, expected: str):
+    kind = "planned_dates_changed"
+
+    assert OURS.render(kind, language, arguments(kind), name_of).body.endswith(expected)
+
+
+def test_a_date_that_is_none_is_shown_as_it_came():
+    ends = ENDS | {"date": "soon"}
+
+    assert OURS.render("arrival_recorded", "en", ends, name_of).body == (
+        "Hochschule Lindental has recorded soon as your first day."
+    )
+
+
+def test_what_looks_like_a_placeholder_in_a_name_is_a_name():
+    text = OURS.render("nominated", "en", ENDS, lambda hei, language: "{receiving_hei} {0}")
+
+    assert text.body.startswith("{receiving_hei} {0} has nominated you for {receiving_hei} {0}. ")
+
+
+def test_a_push_is_in_the_readers_language_and_the_same_for_everybody():
+    assert OURS.render_push("agreement_sent_back", "de-AT") == Text(
+        language="de",
+        title="Dein Learning Agreement ist zurück",
+        body="Es wurde zurückgeschickt oder zurückgezogen. "
+        "Du bist dran: Die App zeigt, was zu tun ist.",
+    )
+
+
+def test_a_kind_rings_and_lasts_as_the_file_says():
+    assert OURS.kinds["nominated"] == Kind(category="nomination", urgency=Urgency.HIGH)
+    assert OURS.kinds["contact_changed"] == Kind(category="agreement", push=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copied = tmp_path / "notifications"
+    shutil.copytree(catalogue_folder(), copied)
+    return copied
+
+
+NOMINATED = "[nominated]\ntitle = "
+BROKEN = {
+    "no kinds": ("catalogue.toml", None, None, "catalogue.toml: .*No such file"),
+    "no TOML": ("catalogue.toml", "[nominated]", "[nominated", "catalogue.toml: "),
+    "a kind too few": ("catalogue.toml", "[recognised]", "[celebrated]", "celebrated, recognised"),
+    "a word that is none": ("catalogue.toml", "urgency", "urgncy", "catalogue.toml: .*urgncy"),
+    "an urgency that is none": ("catalogue.toml", '"high"', '"loud"', "catalogue.toml: .*loud"),
+    "no time to live": ("catalogue.toml", "push = false", "ttl_hours = 0", "ttl_hours"),
+    "no English": ("locales/en.toml", None, None, "there is no en.toml"),
+    "a kind without texts": (
+        "locales/pt.toml",
+        "[nominated]",
+        "[named]",
+        "pt.toml: .*: named, nomi",
+    ),
+    "a text too few": (
+        "locales/de.toml",
+        "push_title",
+        "title_of_push",
+        "de.toml: .*title_of_push",
+    ),
+    "an empty text": (
+        "locales/de.toml",
+        NOMINATED,
+        f'{NOMINATED}" " #',
+        "nominated: title: 1 to 60",
+    ),
+    "a long title": (
+        "locales/en.toml",
+        NOMINATED,
+        f'{NOMINATED}"{61 * "x"}" #',
+        "en.toml: nominated: title: 1 to 60 characters, not 61",
+    ),
+    "a long push": (
+        "locales/en.toml",
+        "push_body = ",
+        f'push_body = "{141 * "x"}" #',
+        "en.toml: nominated: push_body: 1 to 140 characters, not 141",
+    ),
+    "a name on the lock screen": (
+        "locales/pt.toml",
+        "push_body = ",
+        'push_body = "{receiving_hei}" #',
+        r"pt.toml: nominated: push_body: placeholder \{receiving_hei\} has no place here",
+    ),
+    "a comment": (
+        "locales/en.toml",
+        NOMINATED,
+        f'{NOMINATED}"{{comment}}" #',
+        r"en.toml: nominated: title: placeholder \{comment\} has no place here",
+    ),
+    "a placeholder less than in English": (
+        "locales/de.toml",
+        "{date} bestätigt. Du",
+        "Tag bestätigt. Du",
+        r"de.toml: arrival_confirmed: the English text and this one differ in \{date\}",
+    ),
+    "a placeholder without a name": (
+        "locales/en.toml",
+        NOMINATED,
+        f'{NOMINATED}"{{}}" #',
+        "title: pla",
+    ),
+    "a look inside": ("locales/en.toml", "{date} as", "{date.year} as", "date.year"),
+    "a format": (
+        "locales/en.toml",
+        "{courses}",
+        "{courses:d}",
+        "a name in braces and nothing else",
+    ),
+    "half a placeholder": (
+        "locales/en.toml",
+        "{courses}",
+        "{courses",
+        "en.toml: agreement_signed: ",
+    ),
+    "no months": ("locales/de.toml", "months =", "#", "de.toml: .*months"),
+    "eleven months": ("locales/de.toml", '"Januar", ', "", "de.toml: months: twelve names, not 11"),
+    "a day without its year": (
+        "locales/de.toml",
+        "{day}. {month} {year}",
+        "{day}. {month}",
+        r"de.toml: date_format: must have \{day\}, \{month\}, \{year\} and nothing else",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "old", "new", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_catalogue_stops_the_start_with_a_line_that_names_what_is_wrong(
+    folder: Path, file: str, old: str | None, new: str | None, message: str
+):
+    path = folder / file
+    if old is None or new is None:
+        path.unlink()
+    else:
+        content = path.read_text()
+        assert old in content
+        path.write_text(content.replace(old, new, 1))
+
+    with pytest.raises(SettingsInvalid, match=message) as refused:
+        load_catalogue(folder)
+
+    assert str(folder) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_language_more_is_a_file_more(folder: Path):
+    shutil.copy(folder / "locales/en.toml", folder / "locales/fi.toml")
+
+    known: Catalogue = load_catalogue(folder)
+
+    assert known.languages == ("de", "en", "fi", "pt")
+    assert known.words["fi"] == known.words["en"]
+    assert isinstance(known.words["fi"]["nominated"], Words)

@@ -1,0 +1,194 @@
+"""Our own access tokens, and the key that signs them."""
+
+import asyncio
+import base64
+import os
+import stat
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+
+from erasmus_app.errors import SettingsInvalid
+from erasmus_app.identity.models import ACCESS_LIFETIME, Session
+from erasmus_app.ids import AccountId
+from erasmus_app.oidc import tokens as tokens_module
+from erasmus_app.oidc.tokens import SignedTokens, session_key
+
+BACKEND = Path(__file__).parents[3] / "backend"
+HERE = "https://app.example"
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ACCOUNT, SESSION = AccountId(UUID(int=1)), UUID(int=2)
+KEY = ECKey.generate_key("P-256", private=True)
+TOKENS = SignedTokens(KEY, HERE)
+
+
+def signed(key: ECKey = KEY, typ: str = "at+jwt", **changed: object) -> str:
+    claims = {
+        "iss": HERE,
+        "aud": HERE,
+        "sub": str(ACCOUNT),
+        "sid": str(SESSION),
+        "exp": int((NOW + timedelta(minutes=5)).timestamp()),
+    } | changed
+    kept = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode({"alg": "ES256", "typ": typ}, kept, key)
+
+
+def test_a_token_tells_who_asks_for_ten_minutes():
+    token = TOKENS.issue(ACCOUNT, SESSION, NOW)
+    session = Session(account_id=ACCOUNT, session_id=SESSION, expires_at=NOW + ACCESS_LIFETIME)
+    another_process = SignedTokens(KEY, HERE)
+
+    assert timedelta(minutes=10) == ACCESS_LIFETIME
+    for reader in (TOKENS, TOKENS, another_process):  # the second time from memory
+        assert reader.read(token, NOW) == session
+        assert reader.read(token, NOW + ACCESS_LIFETIME) is None
+
+
+def test_two_tokens_of_one_moment_are_not_the_same():
+    assert TOKENS.issue(ACCOUNT, SESSION, NOW) != TOKENS.issue(ACCOUNT, SESSION, NOW)
+
+
+def test_a_token_made_by_hand_as_ours_are_is_read():
+    assert TOKENS.read(signed(), NOW) is not None  # what the next test spoils
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(ECKey.generate_key("P-256", private=True)),
+        signed(aud="https://other.example"),
+        signed(aud=[HERE]),
+        signed(aud=None),
+        signed(iss="https://other.example"),
+        signed(exp=int(NOW.timestamp())),
+        signed(exp=None),
+        signed(exp="soon"),
+        signed(exp=10**30),
+        signed(sub="somebody"),
+        signed(sub=5),
+        signed(sid=None),
+        signed(typ="JWT"),  # an ID token, say
+        signed()[:-4] + "AAAA",
+        signed().replace(".", ".e", 1),
+        "",
+        "a.b.c",
+        "ä.ö.ü",
+        signed() + "\n",
+        "\ud800",
+        jwt.encode({"alg": "RS256", "typ": "at+jwt"}, {}, RSAKey.generate_key(2048)),
+    ],
+)
+def test_whatever_is_wrong_with_a_token_proves_nothing(token: str):
+    assert TOKENS.read(token, NOW) is None
+
+
+def test_a_token_without_a_signature_proves_nothing():
+    header, claims, _ = signed().split(".")
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt"}').decode().rstrip("=")
+
+    assert TOKENS.read(f"{none}.{claims}.", NOW) is None
+    assert TOKENS.read(f"{header}.{claims}.", NOW) is None
+
+
+def test_only_so_many_verified_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tokens_module, "MOST_CACHED", 3)
+    reader = SignedTokens(KEY, HERE)
+    tokens = [reader.issue(ACCOUNT, uuid4(), NOW) for _ in range(5)]
+    read = [reader.read(each, NOW) for each in (*tokens, *tokens)]
+
+    assert None not in read
+    assert len(reader._seen) == 3
+
+
+def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path):
+    data_dir = tmp_path / "new" / "data"
+    first, second = session_key(None, data_dir), session_key(None, data_dir)
+
+    assert first.thumbprint() == second.thumbprint()
+    [file] = data_dir.iterdir()
+    assert (file.name, stat.S_IMODE(file.stat().st_mode)) == ("session-key.pem", 0o600)
+
+
+MAKES_A_KEY = """
+import sys
+from pathlib import Path
+from erasmus_app.oidc.tokens import session_key
+print("ready", flush=True)
+sys.stdin.readline()
+print(session_key(None, Path(sys.argv[1])).thumbprint(), flush=True)
+"""
+
+
+async def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path):
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", MAKES_A_KEY, str(tmp_path / "data")),
+            env=os.environ | {"PYTHONPATH": str(BACKEND)},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]
+    for each in processes:
+        assert await asyncio.wait_for(each.stdout.readline(), 60) == b"ready\n"
+    answers = await asyncio.gather(*(each.communicate(b"\n") for each in processes))
+
+    assert len({told for told, _ in answers}) == 1
+    assert [each.name for each in (tmp_path / "data").iterdir()] == ["session-key.pem"]
+
+
+def pem(key: ec.EllipticCurvePrivateKey, password: bytes | None = None) -> bytes:
+    how = serialization.BestAvailableEncryption(password) if password else None
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        how or serialization.NoEncryption(),
+    )
+
+
+SMALL = ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n",
+        pem(SMALL, b"a password"),
+        pem(ec.generate_private_key(ec.SECP384R1())),
+        pem(ec.generate_private_key(ec.SECP256K1())),
+        RSAKey.generate_key(2048, private=True).as_pem(private=True),
+        KEY.as_pem(private=False),
+        None,
+    ],
+    ids=["empty", "bytes", "cut", "encrypted", "P-384", "K-256", "RSA", "public", "absent"],
+)
+def test_a_file_that_holds_no_private_p_256_key_stops_the_start(
+    tmp_path: Path, content: bytes | None
+):
+    path = tmp_path / "key.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsInvalid) as refused:
+        session_key(path, tmp_path)
+
+    assert str(refused.value).startswith(f"ERASMUS_APP_SESSION_KEY: {path}: ")
+    assert "\n" not in str(refused.value)
+    assert "c2VjcmV0" not in str(refused.value)
+
+
+def test_a_key_that_is_named_is_used(tmp_path: Path):
+    path = tmp_path / "key.pem"
+    path.write_bytes(pem(SMALL))
+
+    assert session_key(path, tmp_path).thumbprint() == ECKey.import_key(pem(SMALL)).thumbprint()
+    assert [each.name for each in tmp_path.iterdir()] == ["key.pem"]

@@ -1,0 +1,105 @@
+"""Answers of partners about one student, and what a record becomes by them."""
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from erasmus_app.identity.claims import Identity
+from erasmus_app.ids import (
+    AcademicYearId,
+    AccountId,
+    EuropeanStudentId,
+    HeiId,
+    OmobilityId,
+)
+from erasmus_app.mobilities.consolidate import AbsenceRules, Reading, merge
+from erasmus_app.mobilities.models import (
+    Api,
+    Fact,
+    HeiEnd,
+    Nomination,
+    NominationStatus,
+    Reception,
+    ReceptionStatus,
+    StudentData,
+)
+from erasmus_app.mobilities.ports import Answer, Document, StoredMobility
+from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.records import RecordTable
+
+HOME, ABROAD = HeiId("ribeira.example"), HeiId("lindental.example")
+ESI = EuropeanStudentId("urn:schac:personalUniqueCode:int:esi:ribeira.example:4711")
+OTHER_ESI = EuropeanStudentId("urn:schac:personalUniqueCode:int:esi:ribeira.example:4712")
+OM = OmobilityId("om-1")
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def a_nomination(esi: str | None = ESI, **changed: Any) -> Nomination:
+    student = StudentData(
+        given_names="Inês", family_name="Almeida", esi=EuropeanStudentId(esi) if esi else None
+    )
+    values = {
+        "status": NominationStatus.NOMINATION,
+        "sending": HeiEnd(hei_id=HOME),
+        "receiving": HeiEnd(hei_id=ABROAD),
+        "student": student,
+        "receiving_academic_year_id": AcademicYearId("2026/2027"),
+        "planned_arrival": date(2027, 2, 1),
+    }
+    return Nomination(**values | changed)
+
+
+RECEIVED = Reception(status=ReceptionStatus.PENDING)
+
+
+def an_answer(
+    value: Fact | None,
+    *,
+    tenant: HeiId = HOME,
+    omobility_id: str = OM,
+    minutes: float = 0,
+) -> Answer:
+    reception = isinstance(value, Reception)
+    xml = repr(value).encode()
+    reading = Reading(
+        tenant=tenant,
+        api=Api.IMOBILITIES if reception else Api.OMOBILITIES,
+        major=2,
+        hei_id=ABROAD if reception else HOME,
+        asked_as=tenant,
+        sending_hei_id=HOME,
+        receiving_hei_id=None if reception else ABROAD,
+        omobility_id=OmobilityId(omobility_id),
+        at=NOW + timedelta(minutes=minutes),
+        value=value,
+    )
+    document = Document(xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by="a" * 64)
+    return Answer(reading=reading, document=document if value else None)
+
+
+async def take_in(records: RecordTable, answer: Answer) -> StoredMobility:
+    """Merge and save, as the worker does."""
+    reading = answer.reading
+    async with records.change(
+        reading.tenant, reading.sending_hei_id, reading.omobility_id
+    ) as change:
+        before = change.before.mobility if change.before else None
+        after = merge(before, reading, AbsenceRules())
+        assert after is not None
+        return await change.save(after, answer)
+
+
+async def log_in(
+    accounts: AccountTable, name: str = "ines", esis: tuple[str, ...] = (ESI,)
+) -> AccountId:
+    identity = Identity(
+        issuer="https://login.example",
+        subject=f"{name}@myacademicid.org",
+        display_name=name.title(),
+        email=None,
+        home_hei_ids=(HOME,),
+        affiliations=(f"student@{HOME}",),
+        esis=tuple(EuropeanStudentId(each) for each in esis),
+        missing=(),
+    )
+    return await accounts.signed_in(identity, "pt")
