@@ -1,6 +1,7 @@
 """Manifests, Discovery 6: what one host serves, for which HEI, with which keys (guide §1.3)."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from typing import cast
 
 import msgspec
@@ -11,7 +12,7 @@ from ewp.catalogue_xml import read_api_entries, read_listed_hei
 from ewp.errors import KeyInvalid, MessageInvalid
 from ewp.ids import HeiId
 from ewp.keys import PublicKey
-from ewp.xml import open_xml
+from ewp.xml import Element, open_xml
 
 _SPECS = "https://github.com/erasmus-without-paper/ewp-specs-"
 MANIFEST = f"{_SPECS}api-discovery/tree/stable-v6"
@@ -23,6 +24,8 @@ ANONYMOUS_CLIENT = f"{_SPECS}sec-cliauth-none/tree/stable-v1"
 TLSCERT_SERVER = f"{_SPECS}sec-srvauth-tlscert/tree/stable-v1"
 HTTPSIG_SERVER = f"{_SPECS}sec-srvauth-httpsig/tree/stable-v1"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+
+_ROOT = re.compile(re.escape(f"{{{_SPECS}api-discovery/tree/stable-v") + r"[0-9]{1,4}\}manifest")
 
 # Where the name of a specification is not the name of its manifest element (guide §4.1).
 _SPEC_OF = {
@@ -52,6 +55,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     offers: tuple[Offer, ...]
     client_keys: tuple[PublicKey, ...]
     server_keys: tuple[PublicKey, ...]
+    other_ids: tuple[tuple[str, str], ...] = ()  # type and value: `erasmus`, `pic`, ...
+    admin_notes: str | None = None
 
 
 def write_manifest(manifest: Manifest) -> bytes:
@@ -63,6 +68,8 @@ def write_manifest(manifest: Manifest) -> bytes:
     for email in manifest.admin_emails:
         _child(host, COMMON, "admin-email", email)
     _child(host, COMMON, "admin-provider", manifest.admin_provider)
+    if manifest.admin_notes:
+        _child(host, COMMON, "admin-notes", manifest.admin_notes)
     apis = _child(host, REGISTRY, "apis-implemented")
     namespace = f"{_SPECS}api-discovery/blob/stable-v6/manifest-entry.xsd"
     discovery = _entry(apis, namespace, "discovery", "6.0.0")
@@ -72,6 +79,8 @@ def write_manifest(manifest: Manifest) -> bytes:
     covered = _child(host, MANIFEST, "institutions-covered")
     hei = _child(covered, REGISTRY, "hei")
     hei.set("id", manifest.hei_id)
+    for type_, value in manifest.other_ids:
+        _child(hei, REGISTRY, "other-id", value).set("type", type_)
     for language, name in manifest.names.items():
         _child(hei, REGISTRY, "name", name).set(XML_LANG, language)
     for element, keys in (
@@ -130,28 +139,31 @@ def read_manifest(xml: bytes) -> Catalogue:
 
     Raises:
         XmlRefused: the door does not let it in.
-        MessageInvalid: it is no manifest of a host.
+        MessageInvalid: it is no manifest of one host with at most one HEI.
     """
     root = open_xml(xml)
-    name = etree.QName(root)
-    if name.localname != "manifest" or "ewp-specs-api-discovery" not in (name.namespace or ""):
+    if _ROOT.fullmatch(root.tag) is None:
         raise MessageInvalid("not a manifest")
-    host = next(_named(root, "host"), None)
-    if host is None:
-        raise MessageInvalid("manifest: there is no host in it")
-    apis = next(_named(host, "apis-implemented"), None)
-    heis = [
-        listed
-        for covered in _named(host, "institutions-covered")
-        for hei in _named(covered, "hei")
-        if (listed := read_listed_hei(hei)) is not None
-    ]
-    clients = _keys(host, "client-credentials-in-use")
-    servers = _keys(host, "server-credentials-in-use")
+    own = root.tag.removesuffix("manifest")  # the namespace in braces
+    hosts = root.findall(f"{own}host")
+    if len(hosts) != 1:
+        raise MessageInvalid(f"manifest: {len(hosts)} hosts, must be one")
+    host = hosts[0]
+    listed = host.findall(f"{own}institutions-covered/{{{REGISTRY}}}hei")
+    if len(listed) > 1:
+        raise MessageInvalid(f"manifest: {len(listed)} HEIs, may be one at most")
+    heis = [hei for each in listed if (hei := read_listed_hei(each)) is not None]
+    clients = _keys(host, f"{own}client-credentials-in-use/{own}rsa-public-key")
+    servers = _keys(host, f"{own}server-credentials-in-use/{own}rsa-public-key")
     only = Host(
-        admin_emails=tuple((each.text or "").strip() for each in _named(host, "admin-email")),
-        admin_provider=next(((each.text or "") for each in _named(host, "admin-provider")), None),
-        entries=read_api_entries(apis) if apis is not None else (),
+        admin_emails=_texts(host, "admin-email"),
+        admin_provider=next(iter(_texts(host, "admin-provider")), None),
+        admin_notes=next(iter(_texts(host, "admin-notes")), None),
+        entries=tuple(
+            entry
+            for apis in host.iterfind(f"{{{REGISTRY}}}apis-implemented")
+            for entry in read_api_entries(apis)
+        ),
         hei_ids=tuple(each.hei_id for each in heis),
         client_keys=frozenset(each.key_id for each in clients),
         server_keys=frozenset(each.key_id for each in servers),
@@ -159,18 +171,18 @@ def read_manifest(xml: bytes) -> Catalogue:
     return of_hosts([only], heis=heis, keys=[*clients, *servers])
 
 
-def _keys(host: etree._Element, element: str) -> list[PublicKey]:
+def _keys(host: Element, path: str) -> list[PublicKey]:
     found = []
-    for credentials in _named(host, element):
-        for each in _named(credentials, "rsa-public-key"):
-            try:
-                key = PublicKey.from_base64_der("".join(map(str, each.itertext())))
-                key.check()
-            except KeyInvalid:
-                continue
-            found.append(key)
+    for each in host.iterfind(path):
+        try:
+            key = PublicKey.from_base64_der("".join(map(str, each.itertext())))
+            key.check()
+        except KeyInvalid:
+            continue
+        found.append(key)
     return found
 
 
-def _named(parent: etree._Element, name: str) -> Iterator[etree._Element]:
-    return (each for each in parent if etree.QName(each).localname == name)
+def _texts(host: Element, name: str) -> tuple[str, ...]:
+    texts = ((each.text or "").strip() for each in host.iterfind(f"{{{COMMON}}}{name}"))
+    return tuple(filter(None, texts))

@@ -129,7 +129,8 @@ def load_catalogue(folder: Path) -> Catalogue:
             raise SettingsInvalid(f"{path}: this file and the kinds differ in: {odd}")
     if SOURCE_LANGUAGE not in words:
         raise SettingsInvalid(f"{folder / 'locales'}: there is no {SOURCE_LANGUAGE}.toml")
-    for language, texts in words.items():
+    # English first: the others are measured by it, so what is wrong there is wrong there.
+    for language, texts in sorted(words.items(), key=lambda each: each[0] != SOURCE_LANGUAGE):
         for kind, text in texts.items():
             where = f"{folder / 'locales' / language}.toml: {kind}"
             _check(where, kind, text, words[SOURCE_LANGUAGE][kind])

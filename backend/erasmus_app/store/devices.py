@@ -39,20 +39,17 @@ class DeviceTable:
     ) -> Device:
         """Keep a device; one that was another account's is this one's from now on."""
         async with self.database.transaction() as connection:
-            await connection.execute(
-                "delete from device where target_kind = $1 and target = $2 and account_id <> $3",
-                kind.value,
-                target,
-                account,
-            )
             row = await connection.fetchrow(
                 f"""insert into device (account_id, platform, target_kind, target, language)
                     values ($1, $2, $3, $4, $5)
                     on conflict (target_kind, target) do update set
+                        account_id = excluded.account_id,
+                        device_id = case when device.account_id = excluded.account_id
+                            then device.device_id else excluded.device_id end,
                         platform = excluded.platform, language = excluded.language,
                         registered_at = now(), last_seen_at = now()
                     returning {_COLUMNS}""",  # noqa: S608 - a constant
-                account,
+                account,  # with an id of its own, so that what was on its way to another stays away
                 platform.value,
                 kind.value,
                 target,

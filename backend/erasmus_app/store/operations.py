@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from erasmus_app.store.database import Database, is_current
+from erasmus_app.store.database import AWAY, Database, is_current
 from erasmus_app.store.jobs import JobQueue
 
 OLDEST_CATALOGUE = timedelta(hours=25)
@@ -29,7 +28,7 @@ class OperationsView:
         try:
             if not await is_current(self.database):
                 found["migrations"] = "not up to date"
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except AWAY as error:
             found["database"] = found["migrations"] = type(error).__name__
         try:
             await self.redis.ping()

@@ -1,0 +1,200 @@
+"""The whole play network together: registry, universities, login, push, TLS before the backend."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from sandbox.authority import Authority
+from sandbox.cast import COVERED, UNIVERSITIES
+from sandbox.hei import SandboxHei
+from sandbox.login import Client, LoginProvider
+from sandbox.login import running as running_login
+from sandbox.network import Network, kept_key
+from sandbox.push import PushService, running_push
+from sandbox.serving import listen, origin, serving
+from sandbox.story import Story
+from sandbox.terminator import terminating
+
+APP_LINK = "eu.erasmus-app.play:/signed-in"
+CLIENT_ID, CLIENT_SECRET = "APP-00000000-0000-4000-8000-000000000001", "sandbox-secret"
+DOORS = ("backend", "network", "login", "push", "push_tokens", "control")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class DoorTaken(Exception):
+    """A port that the sandbox had before is somebody else's now; the message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """What runs, and the settings with which a backend takes part in it."""
+
+    network: Network
+    story: Story
+    push: PushService
+    login: LoginProvider
+    authority: Authority
+    control: socket.socket  # bound, for whoever steers
+    environment: dict[str, str]
+
+
+def doors(folder: Path) -> dict[str, socket.socket]:
+    """Bind every port; the same ones at each run, so that addresses outlive a restart.
+
+    Raises:
+        DoorTaken: one of them is in use.
+    """
+    file = folder / "ports.json"
+    known: dict[str, int] = {}
+    if file.is_file():
+        known = msgspec.json.decode(file.read_bytes(), type=dict[str, int])
+    bound: dict[str, socket.socket] = {}
+    for name in DOORS:
+        try:
+            bound[name] = listen(known.get(name, 0))
+        except OSError as error:
+            for each in bound.values():
+                each.close()
+            raise DoorTaken(
+                f"port {known.get(name)} of the sandbox ({name}) is in use; "
+                f"free it, or remove {file} to have others chosen"
+            ) from error
+    ports = {name: each.getsockname()[1] for name, each in bound.items()}
+    file.write_bytes(msgspec.json.encode(ports))
+    return bound
+
+
+@asynccontextmanager
+async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
+    """Run the network for a backend whose plain HTTP listener is, or will be, at `backend`.
+
+    Args:
+        folder: keeps keys, ports, what the universities know, and how far the story is.
+        backend: IP address and port.
+
+    Raises:
+        DoorTaken: a port of an earlier run is in use.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    authority = Authority.open(folder / "authority")
+    keys = folder / "keys"
+    keys.mkdir(exist_ok=True)
+    async with AsyncExitStack() as stack:
+        bound = doors(folder)
+        for each in bound.values():
+            stack.callback(each.close)
+        secure = {name: origin(each, secure=True) for name, each in bound.items()}
+        browser = f"http://{backend[0]}:{backend[1]}"
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(verify=authority.client_context(), trust_env=False, timeout=20)
+        )
+        network = Network(
+            heis={each: SandboxHei(of, folder) for each, of in UNIVERSITIES.items()},
+            keys={each: kept_key(keys / f"{each}.pem") for each in UNIVERSITIES},
+            base_url=secure["network"],
+            backend_manifest=f"{secure['backend']}/ewp/{COVERED.hei_id}/manifest.xml",
+            http=http,
+        )
+        push = await stack.enter_async_context(
+            running_push(
+                folder / "push",
+                authority,
+                listener=bound["push"],
+                token_listener=bound["push_tokens"],
+            )
+        )
+        client = Client(
+            client_id=CLIENT_ID,
+            secret=CLIENT_SECRET,
+            redirect_uris=(f"{browser}/auth/callback",),
+        )
+        login = await stack.enter_async_context(
+            running_login(
+                clients=[client],
+                issuer=origin(bound["login"], secure=False),
+                listener=bound["login"],
+            )
+        )
+        await stack.enter_async_context(
+            serving(_hosts(network), listener=bound["network"], tls=authority.server)
+        )
+        await stack.enter_async_context(
+            terminating(backend, authority.server_context(), listener=bound["backend"])
+        )
+        await network.read_manifests()
+        reading = asyncio.create_task(_read_for_ever(network))
+        stack.push_async_callback(_cancelled, reading)
+        yield World(
+            network=network,
+            story=Story(network, folder / "story"),
+            push=push,
+            login=login,
+            authority=authority,
+            control=bound["control"],
+            environment={
+                "ERASMUS_APP_LISTEN": f"{backend[0]}:{backend[1]}",
+                "ERASMUS_APP_PUBLIC_URL": secure["backend"],
+                "ERASMUS_APP_LOGIN_URL": browser,
+                "ERASMUS_APP_TLS_CA_FILE": str(authority.ca_file),
+                "ERASMUS_APP_OIDC_ISSUER": login.issuer,
+                "ERASMUS_APP_OIDC_CLIENT_ID": CLIENT_ID,
+                "ERASMUS_APP_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+                "ERASMUS_APP_APP_LINKS": APP_LINK,
+                "ERASMUS_APP_EWP_REGISTRY_URL": f"{secure['network']}/catalogue-v1.xml",
+                "ERASMUS_APP_EWP_HEIS": str(_covered(folder, secure["network"])),
+                "ERASMUS_APP_FCM_CREDENTIALS": str(push.service_account_file),
+                "ERASMUS_APP_FCM_URL": push.url,
+            },
+        )
+
+
+def _hosts(network: Network) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    host = network.host()
+
+    async def hosts(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/catalogue-v1.xml":
+            await network.registry(scope, send)
+        else:
+            await host(scope, receive, send)
+
+    return hosts
+
+
+async def _read_for_ever(network: Network) -> None:
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            complete = await network.read_manifests()
+            await asyncio.sleep(20 if complete else 0.5)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _covered(folder: Path, network: str) -> Path:
+    """Write the file of covered HEIs, and the key that the backend signs with for this one."""
+    kept_key(folder / "keys" / "backend.pem")
+    names = ", ".join(f'{lang} = "{name}"' for lang, name in COVERED.names.items())
+    path = folder / "heis.toml"
+    path.write_text(
+        f'[[hei]]\nid = "{COVERED.hei_id}"\nname = {{ {names} }}\n'
+        f'client_key = "keys/backend.pem"\nadmin_emails = ["{COVERED.coordinator.email}"]\n'
+        f'own_system = "{network}/ewp/{COVERED.hei_id}/manifest.xml"\n\n[hei.api]\n'
+        'omobility-cnr = "own"\nomobility-la-cnr = "own"\nimobility-cnr = "own"\n',
+        encoding="utf-8",
+    )
+    return path
