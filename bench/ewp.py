@@ -32,7 +32,7 @@ from ewp.messages import omobility_las
 WIDTH = 112
 METHOD = """\
 CPU and wall time of one call on one core, each the best of 5 to 11 rounds; aims are for CPU time.
-The limit is the bare library with the same bytes, in turns with ours; ratio: our CPU time by its."""
+The limit is the bare library on the same bytes, in turns with ours; ratio: our CPU time by its."""
 
 
 def main() -> None:

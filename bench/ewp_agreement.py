@@ -3,6 +3,7 @@
 from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import msgspec
 from ewp_messages import COMPONENTS, RECEIVING, SENDING, a_learning_agreement
 from lxml import etree
@@ -16,6 +17,7 @@ from erasmus_app.mobilities.models import Api, LearningAgreement, Mobility
 from erasmus_app.mobilities.ports import Answer
 from erasmus_app.partners import translate
 from erasmus_app.partners.network import EwpPartners
+from erasmus_app.partners.own_systems import OwnSystems
 from ewp.catalogue import ApiEntry, ClientAuth, Host, of_hosts
 from ewp.client import Reply
 from ewp.keys import PrivateKey
@@ -103,6 +105,7 @@ def _partners(document: bytes) -> EwpPartners:
         client=_FixedAnswer(document),
         catalogue=lambda: catalogue,
         keys={RECEIVING: PrivateKey.generate()},
+        own_systems=OwnSystems(httpx.AsyncClient(), {}, lambda: BEGAN),
         clock=lambda: BEGAN,
     )
 

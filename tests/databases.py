@@ -24,7 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from erasmus_app.store.database import upgrade
-from erasmus_app.store.embedded import embedded_postgres
+from erasmus_app.store.embedded import embedded_postgres, embedded_valkey
 
 TEMPLATE = "migrated"
 
@@ -48,6 +48,17 @@ def database_server_running() -> Iterator[DatabaseServer]:
         try:
             runner.run(_make_template(server))
             yield server
+        finally:
+            runner.run(engine.__aexit__(None, None, None))
+
+
+@contextmanager
+def valkey_running() -> Iterator[str]:
+    """Run a Valkey, and yield its address."""
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
+        engine = embedded_valkey(Path(folder) / "data")
+        try:
+            yield runner.run(engine.__aenter__())
         finally:
             runner.run(engine.__aexit__(None, None, None))
 

@@ -44,6 +44,7 @@ DEFAULT = CatalogueLimits()
 _R = f"{{{NAMESPACE}}}"
 _C = f"{{{COMMON_NAMESPACE}}}"
 _HOST, _HEI, _KEY, _BINARIES = f"{_R}host", f"{_R}hei", f"{_R}rsa-public-key", f"{_R}binaries"
+CHUNK = 65_536  # bytes that the parser is fed at once; `prolog` is no less
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 _SPECS = "https://github.com/erasmus-without-paper/ewp-specs-"
@@ -167,11 +168,18 @@ def _parts(chunks: Iterable[bytes], limits: CatalogueLimits) -> Iterator[Element
         raise MessageInvalid("catalogue: another root element")
 
 
-def _within(chunks: Iterable[bytes], limits: CatalogueLimits) -> Iterator[bytes]:
-    """Pass bytes on: the whole prolog in the first piece, and no more than the limits allow."""
+def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Make long pieces short: libxml2 refuses to be fed 10 MB at once."""
+    for piece in pieces:
+        for start in range(0, len(piece), CHUNK):
+            yield piece[start : start + CHUNK]
+
+
+def _within(pieces: Iterable[bytes], limits: CatalogueLimits) -> Iterator[bytes]:
+    """Pass bytes on: the whole prolog in the first chunk, and no more than the limits allow."""
     length = elements = 0
     head: bytes | None = b""
-    for chunk in chunks:
+    for chunk in _cut(pieces):
         length += len(chunk)
         elements += chunk.count(b"<")
         if length > limits.bytes:

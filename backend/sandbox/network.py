@@ -1,7 +1,7 @@
 """The sandbox's EWP network: keys, hosts, the registry, and the partners' own calls."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,8 @@ class Network:
     base_url: str  # where the sandbox's own hosts are
     backend_manifest: str  # where the backend's manifest of the covered HEI is
     http: httpx.AsyncClient
+    down: set[HeiId] = field(default_factory=set)  # whose hosts answer nothing but 503
+    instead: dict[HeiId, tuple[Service, ...]] = field(default_factory=dict)  # of what it serves
     catalogue_xml: bytes = b""
     catalogue: Catalogue | None = None
 
@@ -99,7 +101,7 @@ class Network:
             base_url=self.base_url,
             client_keys=(self.keys[hei_id].public,),
             server_key=self.keys[hei_id],
-            services=services_of(hei),
+            services=self.instead.get(hei_id) or services_of(hei),
         )
 
     def known(self) -> Catalogue:
@@ -111,7 +113,7 @@ class Network:
         """Return the ASGI application of the partners' hosts."""
         return EwpHost(self.hosted, self.known, hosts=host_names(self.base_url))
 
-    async def read_manifests(self) -> bool:
+    async def read_manifests(self, *, of_backend: bool = True) -> bool:
         """Do what the registry does every five minutes; False where the backend is not up yet."""
         manifests = []
         for url in [f"{self.base_url}/ewp/{each}/manifest.xml" for each in self.heis]:
@@ -119,8 +121,9 @@ class Network:
             manifests.append(answer.raise_for_status().content)
         complete = True
         try:
-            answer = await self.http.get(self.backend_manifest)
-            manifests.append(answer.raise_for_status().content)
+            if of_backend:
+                answer = await self.http.get(self.backend_manifest)
+                manifests.append(answer.raise_for_status().content)
         except httpx.HTTPError:
             complete = False
         xml = catalogue_of(manifests)

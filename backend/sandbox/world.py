@@ -133,7 +133,8 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
         await stack.enter_async_context(
             terminating(backend, authority.server_context(), listener=bound["backend"])
         )
-        await network.read_manifests()
+        stack.push_async_callback(http.aclose)  # before the servers, which else wait for its goodbye
+        await network.read_manifests(of_backend=False)  # which may wait for us
         reading = asyncio.create_task(_read_for_ever(network))
         stack.push_async_callback(_cancelled, reading)
         yield World(
@@ -166,6 +167,9 @@ def _hosts(network: Network) -> Callable[[Scope, Receive, Send], Awaitable[None]
     async def hosts(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/catalogue-v1.xml":
             await network.registry(scope, send)
+        elif scope["type"] == "http" and not network.down.isdisjoint(scope["path"].split("/")):
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+            await send({"type": "http.response.body", "body": b"down for maintenance"})
         else:
             await host(scope, receive, send)
 

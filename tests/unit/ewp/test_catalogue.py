@@ -76,6 +76,14 @@ def test_an_entry_tells_all_that_a_call_needs_however_the_bytes_are_cut(size):
     )
 
 
+def test_a_catalogue_of_today_s_size_is_read_though_it_comes_in_one_piece():
+    of_12_mb = f"<!-- {'x' * 1000} -->" * 12_000  # libxml2 takes no 10 MB at once
+
+    found = read(a_host(entry("echo", "2.0.0"), ["lindental.example"], before=of_12_mb))
+
+    assert found.covers("lindental.example")
+
+
 def test_the_highest_version_is_found_whatever_the_order_and_the_host():
     catalogue = read(
         a_host(entry("echo", "2.0.9") + entry("echo", "2.0.10"), ["a.example"]),

@@ -1,0 +1,141 @@
+"""The whole house on real sockets: the sandbox's network, a backend before it, phones in hand.
+
+@pytest.fixture
+async def bed(dsn, valkey, tmp_path) -> AsyncIterator[Bed]:
+    async with bed_running(dsn, valkey, tmp_path) as bed:
+        yield bed
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from databases import until
+
+from erasmus_app.app import create_app
+from erasmus_app.bootstrap import Running, running, worker_of
+from erasmus_app.cli.phones import Phone
+from erasmus_app.settings import load_settings
+from sandbox.cast import STUDENTS
+from sandbox.push import ReceivedPush
+from sandbox.serving import listen, serving
+from sandbox.story import Done
+from sandbox.world import APP_LINK, World, world
+
+IN_A_HURRY = {
+    "ERASMUS_APP_POLL_SECONDS": "0.2",
+    "ERASMUS_APP_POLL_OVERLAP_SECONDS": "5",
+    "ERASMUS_APP_CNR_DEBOUNCE_SECONDS": "0.05",
+    "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "0.3",
+    "ERASMUS_APP_ABSENCE_SECONDS": "1",
+}
+OWN_SYSTEM_APIS = 3  # omobilities, imobilities, omobility-las
+
+
+@dataclass(slots=True)
+class Bed:
+    """What a test holds in its hands."""
+
+    world: World
+    app: Running
+    http: httpx.AsyncClient  # as a browser or a phone
+    address: str  # of the backend, plain
+
+    async def phone(self, key: str, *, language: str = "en") -> Phone:
+        """A student's phone, signed in and registered."""
+        phone = await self.signed_in(key, language=language)
+        phone.fid = self.world.push.register()
+        await phone.register(self.http)
+        return phone
+
+    async def signed_in(self, key: str, *, language: str = "en") -> Phone:
+        name = STUDENTS[key].given_names if key in STUDENTS else key
+        phone = Phone(key=key, name=name, fid="", language=language, backend=self.address)
+        await phone.sign_in(self.http, APP_LINK)
+        return phone
+
+    async def take(self, steps: int = 1) -> list[Done]:
+        """Let the universities live through steps of the story."""
+        found = [await self.world.story.next() for _ in range(steps)]
+        return [each for each in found if each is not None]
+
+    async def pushes(self, phone: Phone, count: int) -> list[ReceivedPush]:
+        """All that a phone got, once that is `count` or more."""
+        return await self.world.push.wait(phone.fid, count, 20)
+
+    async def kinds(self, phone: Phone, count: int) -> list[str]:
+        return [each.data["kind"] for each in await self.pushes(phone, count)]
+
+    async def ask(self, phone: Phone, query: str, **variables: Any) -> dict[str, Any]:
+        return await phone.ask(self.http, query, variables)
+
+    async def number(self, metric: str, label: str = "") -> float:
+        numbers = await self.app.services.operations.numbers()
+        return numbers[metric].get(label, 0)
+
+    async def until_idle(self) -> None:
+        """Wait until no job but the recurring ones is left."""
+
+        async def idle() -> bool:
+            left = await self.app.database.fetchval(
+                """select count(*) from job where dead_at is null
+                   and kind not in ('poll', 'plan-polls') and due <= now() + interval '2 s'"""
+            )
+            return int(left) == 0
+
+        await until(idle)
+
+    async def until_polled(self, times: int = 2) -> None:
+        """Wait until every partner has been polled again, this often."""
+        for _ in range(times):
+            now = await self.app.database.fetchval("select now()")
+
+            async def again(now: Any = now) -> bool:
+                left = await self.app.database.fetchval(
+                    "select count(*) from poll_state where last_attempt_at <= $1", now
+                )
+                return int(left) == 0
+
+            await until(again)
+
+
+@asynccontextmanager
+async def bed_running(
+    dsn: str,
+    redis_url: str,
+    folder: Path,
+    *,
+    before: int = 0,
+    worker: bool = True,
+    **settings: str,
+) -> AsyncIterator[Bed]:
+    """Run all of it; `before` steps of the story are taken before the backend first starts."""
+    async with AsyncExitStack() as stack:
+        listener = listen()
+        host, port = listener.getsockname()
+        around = await stack.enter_async_context(world(folder / "sandbox", (host, port)))
+        for _ in range(before):
+            await around.story.next()
+        more = {f"ERASMUS_APP_{name.upper()}": value for name, value in settings.items()}
+        environment = around.environment | IN_A_HURRY | more
+        environment |= {
+            "ERASMUS_APP_DATABASE_URL": dsn,
+            "ERASMUS_APP_REDIS_URL": redis_url,
+            "ERASMUS_APP_DATA_DIR": str(folder / "backend"),
+        }
+        app = await stack.enter_async_context(running(load_settings(environment)))
+        address = await stack.enter_async_context(serving(create_app(app), listener=listener))
+        assert await around.network.read_manifests(), "the backend serves no manifest"
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=20, trust_env=False))
+        bed = Bed(world=around, app=app, http=http, address=address)
+        if worker:
+            await stack.enter_async_context(worker_of(app))
+
+            async def synchronised() -> bool:
+                return await bed.number("erasmus_polls", "synchronised") >= OWN_SYSTEM_APIS
+
+            await until(synchronised)
+        yield bed
