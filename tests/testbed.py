@@ -69,6 +69,13 @@ class Bed:
     async def kinds(self, phone: Phone, count: int) -> list[str]:
         return [each.data["kind"] for each in await self.pushes(phone, count)]
 
+    async def until_told(self, phone: Phone, kind: str) -> None:
+        """Wait until a phone has been told of this; quick steps may come as one."""
+        await until(lambda: kind in {each.data["kind"] for each in self._received(phone)})
+
+    def _received(self, phone: Phone) -> list[ReceivedPush]:
+        return self.world.push.received[phone.fid]
+
     async def ask(self, phone: Phone, query: str, **variables: Any) -> dict[str, Any]:
         return await phone.ask(self.http, query, variables)
 

@@ -6,15 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 import msgspec
 
-from ewp.catalogue import ApiEntry, Catalogue
+from ewp.catalogue import ApiEntry, Catalogue, ClientAuth
 from ewp.errors import (
     ApiNotServed,
     MessageInvalid,
+    PartnerError,
     PartnerRefused,
     PartnerUnreachable,
     ReplyInvalid,
@@ -23,14 +25,17 @@ from ewp.errors import (
 )
 from ewp.ids import HeiId, KeyId, OmobilityId
 from ewp.keys import PrivateKey
-from ewp.messages import common, echo
+from ewp.messages import cnr, common, echo
 from ewp.signing import ResponseRefused, request_target, sign_request, verify_response
+from ewp.signing_headers import ALGORITHM, read_parameters
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 60.0  # a slow-loris partner ends here too
 LARGEST_ANSWER = 20_000_000  # bytes, after decompression as well
 AT_ONCE = 3  # calls to one partner's host (guide §6.6)
 FORM = "application/x-www-form-urlencoded"
+XML = "text/xml; charset=utf-8"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # where plain http shows nobody anything
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -43,6 +48,20 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     major: int
     body: bytes
     signed_by: KeyId | None  # None: the partner signs nothing, its TLS certificate is all
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back, before anything of it is believed."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]  # names in lower case, values decoded as Latin-1
+    raw: bytes  # as over the wire: what a digest is of
+
+    @property
+    def encoding(self) -> str:
+        """How the body is encoded; empty where it is not."""
+        found = dict(self.headers).get("content-encoding", "").strip().lower()
+        return "" if found == "identity" else found
 
 
 def _now() -> datetime:
@@ -78,62 +97,76 @@ class EwpClient:
         *,
         parameters: Parameters = (),
         body: bytes | None = None,
-        method: str = "POST",
+        method: str | None = None,
     ) -> Reply:
         """Call one endpoint of an entry of the catalogue.
 
         `endpoint` is the entry's element: `url`, `get-url`, `index-url`, `update-url`. A `body`
-        goes as XML, parameters go as a form, with GET in the query.
+        goes as XML, parameters go as a form, with GET in the query. `method` is POST unless said
+        otherwise, GET for `stats-url`.
 
         Raises:
             ApiNotServed: the entry has no such endpoint, or no security that we can meet.
             PartnerUnreachable: no answer in time, a redirect, or a 5xx.
             PartnerRefused: a 4xx; the message is the partner's for developers.
             ReplyNotTrusted: signature, digest, date or key of the answer is not right.
+            ReplyInvalid: another success than 200, or an answer too large to read.
         """
-        url = entry.urls.get(endpoint)
-        if url is None or not entry.usable:
-            raise ApiNotServed(hei_id, f"{entry.api} {entry.major} has no {endpoint} for us")
-        content, headers = body, {"Content-Type": "text/xml; charset=utf-8"}
-        if body is None:
-            form = urlencode(list(parameters))
-            content, headers = form.encode(), {"Content-Type": FORM}
-            if method == "GET":
-                url, content, headers = f"{url}?{form}" if form else url, b"", {}
-        headers |= {"Accept": "application/xml, text/xml", "Accept-Encoding": "gzip"}
-        signed = sign_request(
-            key, method=method, url=url, headers=headers, body=content or b"", now=self._now()
-        )
-        async with self._slots[urlsplit(url).netloc]:
-            answer, raw = await self._exchange(hei_id, method, url, signed, content or b"")
-        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.is_redirect:
-            raise PartnerUnreachable(
-                hei_id, f"status {answer.status_code}", status=answer.status_code
-            )
-        if answer.status_code != HTTPStatus.OK:
-            raise PartnerRefused(
-                hei_id,
-                f"status {answer.status_code}: {_developer_message(answer.content)}",
-                status=answer.status_code,
-            )
-        signed_by = self._verified(hei_id, entry, answer, raw, signed, request_target(method, url))
+        catalogue = self._catalogue()
+        entry = _listed(catalogue, hei_id, entry, endpoint)
+        method = method or ("GET" if endpoint == "stats-url" else "POST")
+        form = urlencode(list(parameters))
+        headers = {"Accept": "application/xml, text/xml", "Accept-Encoding": "gzip"}
+        if method == "GET":
+            content = b""
+        elif body is None:
+            content, headers["Content-Type"] = form.encode(), FORM
+        else:
+            content, headers["Content-Type"] = body, XML
+        try:
+            url = _address(entry.urls[endpoint], form if method == "GET" else "")
+            sent = self._headers(key, entry, method, str(url), headers, content)
+        except (ValueError, httpx.InvalidURL) as error:
+            raise ApiNotServed(hei_id, f"{entry.api} {entry.major}: {endpoint} is unfit") from error
+        async with self._slots[url.netloc.decode("ascii")]:
+            answer = await self._exchange(hei_id, method, url, sent, content)
+        if answer.status != HTTPStatus.OK:
+            raise _failure(hei_id, answer)
+        signed_by = None
+        if entry.signs_responses:
+            target = request_target(method, str(url))
+            signed_by = self._verified(hei_id, catalogue, entry, answer, sent, target)
         return Reply(
             hei_id=hei_id,
             api=entry.api,
             major=entry.major,
-            body=answer.content,
+            body=_decoded(answer, hei_id),
             signed_by=signed_by,
         )
 
+    def _headers(
+        self,
+        key: PrivateKey,
+        entry: ApiEntry,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes,
+    ) -> dict[str, str]:
+        """Return what to send: signed, unless the partner lets in only those who are not."""
+        if ClientAuth.HTTPSIG in entry.client_auth:
+            return sign_request(
+                key, method=method, url=url, headers=headers, body=content, now=self._now()
+            )
+        return headers | {"X-Request-Id": str(uuid4()), "Accept-Signature": ALGORITHM}
+
     async def _exchange(
-        self, hei_id: HeiId, method: str, url: str, headers: dict[str, str], content: bytes
-    ) -> tuple[httpx.Response, bytes]:
-        """Send, and read at most so much in at most so long; return the answer and its raw body."""
+        self, hei_id: HeiId, method: str, url: httpx.URL, headers: dict[str, str], content: bytes
+    ) -> _Answer:
+        """Send, and read at most so much in at most so long."""
         raw = bytearray()
         try:
-            request = self._http.build_request(
-                method, url, headers=headers, content=content, timeout=CONNECT_SECONDS
-            )
+            request = self._http.build_request(method, url, headers=headers, content=content)
             request.extensions["timeout"] = {
                 "connect": CONNECT_SECONDS,
                 "read": self._seconds,
@@ -146,38 +179,40 @@ class EwpClient:
                     async for chunk in answer.aiter_raw():
                         raw += chunk
                         if len(raw) > LARGEST_ANSWER:
-                            raise PartnerUnreachable(hei_id, f"over {LARGEST_ANSWER} bytes")
+                            raise ReplyInvalid(hei_id, f"over {LARGEST_ANSWER} bytes")
                 finally:
                     await answer.aclose()
-            body = _decoded(bytes(raw), answer.headers.get("content-encoding", ""), hei_id)
         except TimeoutError as error:
             raise PartnerUnreachable(hei_id, f"no answer in {self._seconds:.0f} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, OSError) as error:
             raise PartnerUnreachable(hei_id, type(error).__name__) from error
-        plain = httpx.Response(answer.status_code, content=body)
-        plain.headers = answer.headers
-        return plain, bytes(raw)
+        return _Answer(
+            status=answer.status_code,
+            headers=tuple(
+                (name.decode("latin-1").lower(), value.decode("latin-1"))
+                for name, value in answer.headers.raw
+            ),
+            raw=bytes(raw),
+        )
 
     def _verified(
         self,
         hei_id: HeiId,
+        catalogue: Catalogue,
         entry: ApiEntry,
-        answer: httpx.Response,
-        raw: bytes,
+        answer: _Answer,
         sent: dict[str, str],
         target: str,
-    ) -> KeyId | None:
-        if not entry.signs_responses:
-            return None
-        catalogue = self._catalogue()
+    ) -> KeyId:
+        authorization = sent.get("Authorization")
         try:
             return verify_response(
-                headers=[(name.lower(), value) for name, value in answer.headers.multi_items()],
-                body=raw,
+                headers=answer.headers,
+                body=answer.raw,
                 key_of=lambda key_id: catalogue.server_key(entry, key_id),
                 allowed_keys=catalogue.server_keys(entry),
                 sent_request_id=sent["X-Request-Id"],
-                sent_signature=sent["Authorization"].rpartition('signature="')[2].rstrip('"'),
+                sent_signature=authorization and _signature(authorization),
                 now=self._now(),
                 sent_target=target,
             )
@@ -194,17 +229,15 @@ class EwpClient:
         *,
         name: str = "omobility_id",
     ) -> list[Reply]:
-        """Ask for objects by id, in as many calls as the partner's limit wants."""
-        size = max(1, entry.limits.get(f"max-{name.replace('_', '-')}s", 1))
+        """Ask for objects by id, in as many calls as the partner's limit wants.
+
+        Raises:
+            PartnerError: as from `call`.
+        """
+        endpoint = "get-url" if "get-url" in entry.urls else "url"
         return [
-            await self.call(
-                key,
-                hei_id,
-                entry,
-                "get-url",
-                parameters=[*parameters, *((name, each) for each in ids[start : start + size])],
-            )
-            for start in range(0, len(ids), size)
+            await self.call(key, hei_id, entry, endpoint, parameters=[*parameters, *some])
+            for some in _chunks(entry, name, ids)
         ]
 
     async def send_cnr(
@@ -215,11 +248,20 @@ class EwpClient:
         ids: Sequence[OmobilityId],
         parameters: Parameters = (),
     ) -> None:
-        """Tell a partner to look again at these mobilities (guide §3.4)."""
-        size = max(1, entry.limits.get("max-omobility-ids", 1))
-        for start in range(0, len(ids), size):
-            some = [("omobility_id", each) for each in ids[start : start + size]]
-            await self.call(key, hei_id, entry, "url", parameters=[*parameters, *some])
+        """Tell a partner to look again at these mobilities (guide §3.4).
+
+        Raises:
+            PartnerError: as from `call`.
+            ReplyInvalid: what answers is no receiver of notifications.
+        """
+        for some in _chunks(entry, "omobility_id", ids):
+            reply = await self.call(key, hei_id, entry, parameters=[*parameters, *some])
+            if (entry.api, entry.major) not in cnr.NAMESPACE:
+                continue
+            try:
+                cnr.read_cnr_response(reply.body, entry.api, entry.major)
+            except (XmlRefused, MessageInvalid) as error:
+                raise ReplyInvalid(hei_id, str(error)) from error
 
     async def echo(
         self, key: PrivateKey, hei_id: HeiId, values: Sequence[str], *, method: str = "POST"
@@ -236,25 +278,71 @@ class EwpClient:
             raise ReplyInvalid(hei_id, str(error)) from error
 
 
-def _decoded(raw: bytes, encoding: str, hei_id: HeiId) -> bytes:
+def _listed(catalogue: Catalogue, hei_id: HeiId, entry: ApiEntry, endpoint: str) -> ApiEntry:
+    """Return the entry as this catalogue has it. Raises ApiNotServed.
+
+    An entry knows its host by a place in the catalogue that it came from. Where that one has been
+    renewed meanwhile, the place, and with it the server keys, may be another HEI's.
+    """
+    url = entry.urls.get(endpoint)
+    for each in catalogue.entries(hei_id, entry.api, entry.major):
+        if url is not None and each.urls.get(endpoint) == url and each.usable:
+            return each
+    raise ApiNotServed(hei_id, f"{entry.api} {entry.major} has no {endpoint} for us")
+
+
+def _address(url: str, query: str) -> httpx.URL:
+    """Return the address exactly as it goes over the wire. Raises ValueError, httpx.InvalidURL."""
+    if query:
+        url = f"{url}{'&' if '?' in url else '?'}{query}"
+    address = httpx.URL(url)
+    if address.fragment or address.userinfo or not address.host:
+        raise ValueError("a fragment, a password or no host")
+    if address.scheme != "https" and address.host not in LOOPBACK:
+        raise ValueError("not https")
+    return address
+
+
+def _chunks(entry: ApiEntry, name: str, ids: Sequence[str]) -> list[list[tuple[str, str]]]:
+    """Return the ids as parameters, each id once, no more in a part than the partner takes."""
+    size = max(1, entry.limits.get(f"max-{name.replace('_', '-')}s", 1))
+    given = [(name, each) for each in dict.fromkeys(ids)]
+    return [given[start : start + size] for start in range(0, len(given), size)]
+
+
+def _signature(authorization: str) -> str:
+    return read_parameters(authorization.removeprefix("Signature ")).signature
+
+
+def _failure(hei_id: HeiId, answer: _Answer) -> PartnerError:
+    """Return the error for an answer that is no success. Nobody has to sign those."""
+    status = answer.status
+    if status < HTTPStatus.MULTIPLE_CHOICES:
+        return ReplyInvalid(hei_id, f"status {status} in place of 200", status=status)
+    if status < HTTPStatus.BAD_REQUEST:
+        return PartnerUnreachable(hei_id, f"status {status}: a redirect", status=status)
+    try:
+        body = _decoded(answer, hei_id)
+        message = common.read_error_response(body).developer_message[:1000]
+    except (PartnerError, XmlRefused, MessageInvalid):  # proxies answer HTML, so anything goes
+        message = "(no error-response)"
+    kind = PartnerRefused if status < HTTPStatus.INTERNAL_SERVER_ERROR else PartnerUnreachable
+    return kind(hei_id, f"status {status}: {message}", status=status)
+
+
+def _decoded(answer: _Answer, hei_id: HeiId) -> bytes:
     """Undo gzip, and stop where a small body grows without bound."""
-    if encoding.lower() in {"", "identity"}:
-        return raw
-    if encoding.lower() != "gzip":
+    if not answer.encoding or not answer.raw:
+        return answer.raw
+    if answer.encoding != "gzip":
         raise PartnerUnreachable(hei_id, "a content encoding that was not asked for")
     expand = zlib.decompressobj(wbits=31)
     try:
-        body = expand.decompress(raw, LARGEST_ANSWER)
+        body = expand.decompress(answer.raw, LARGEST_ANSWER)
     except zlib.error as error:
         raise PartnerUnreachable(hei_id, "a gzip body that cannot be read") from error
     if expand.unconsumed_tail:
-        raise PartnerUnreachable(hei_id, f"over {LARGEST_ANSWER} bytes")
+        raise ReplyInvalid(hei_id, f"over {LARGEST_ANSWER} bytes")
+    if not expand.eof:
+        raise PartnerUnreachable(hei_id, "a gzip body without its end")
     return body
-
-
-def _developer_message(body: bytes) -> str:
-    """Return what the partner says to developers; proxies answer HTML, so anything goes."""
-    try:
-        return common.read_error_response(body).developer_message[:1000]
-    except (XmlRefused, MessageInvalid):
-        return "(no error-response)"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ewp.errors import RequestRefused
 from ewp.host_calls import Call, Endpoint, academic_year, document, is_xml_text, moment
-from ewp.host_calls import Service as Service  # what all of these are
+from ewp.host_calls import Service as Service  # noqa: PLC0414 - what all of these are
 from ewp.ids import HeiId, OmobilityId
 from ewp.manifest import Offer
 from ewp.messages import cnr, echo, factsheet, imobilities, institutions, omobilities, omobility_las

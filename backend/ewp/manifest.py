@@ -60,7 +60,43 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_manifest(manifest: Manifest) -> bytes:
-    """Write a manifest; `http-security` is always written out (guide §1.3)."""
+    """Write a manifest; `http-security` is always written out (guide §1.3).
+
+    Raises:
+        MessageInvalid: the registry would refuse it, or drop entries of it.
+    """
+    _check(manifest)
+    try:
+        return _written(manifest)
+    except ValueError:  # what lxml says repeats nothing, but names no rule either
+        raise MessageInvalid("manifest: has a character that XML cannot carry") from None
+
+
+def _check(manifest: Manifest) -> None:
+    """Hold it against what the registry checks on import (guide §1.3)."""
+    for name, there in (
+        ("admin-email", manifest.admin_emails),
+        ("admin-provider", manifest.admin_provider.strip()),
+        ("name", manifest.names),
+    ):
+        if not there:
+            raise MessageInvalid(f"manifest: {name}: is missing")
+    urls = [("discovery/url", manifest.url)]
+    for offer in manifest.offers:
+        if sum(each.api == offer.api and each.major == offer.major for each in manifest.offers) > 1:
+            raise MessageInvalid(f"manifest: {offer.api} {offer.major}: is there twice")
+        urls += [
+            (f"{offer.api}/{name}", value)
+            for name, value in offer.children
+            if name == "url" or name.endswith("-url")
+        ]
+    for name, url in urls:
+        # One bad URL drops every entry but discovery and echo.
+        if not url.startswith("https://") or "#" in url:
+            raise MessageInvalid(f"manifest: {name}: must be https, without a fragment")
+
+
+def _written(manifest: Manifest) -> bytes:
     root = etree.Element(
         etree.QName(MANIFEST, "manifest"), nsmap=_nsmap(MANIFEST) | {"ewp": COMMON, "r": REGISTRY}
     )

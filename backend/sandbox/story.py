@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from ewp.errors import PartnerError
 from ewp.ids import HeiId, OmobilityId, ProposalId
 from ewp.messages import omobilities, omobility_las
 from sandbox import office
@@ -231,13 +232,16 @@ class Life:
         for major in majors:
             entry = self.network.known().entry(HeiId(to.hei_id), api, major)
             if entry is not None:
-                await self.network.client().send_cnr(
-                    self.network.keys[by.hei_id],
-                    to.hei_id,
-                    entry,
-                    [self.omobility_id],
-                    [(parameter, by.hei_id)] if major == 1 else [],
-                )
+                try:
+                    await self.network.client().send_cnr(
+                        self.network.keys[by.hei_id],
+                        to.hei_id,
+                        entry,
+                        [self.omobility_id],
+                        [(parameter, by.hei_id)] if major == 1 else [],
+                    )
+                except PartnerError as error:
+                    return f"{_name(by)} cannot reach {_name(to)} with {api}: {error.code}"
                 return f"{_name(by)} sends {api} {major} to {_name(to)}"
         return f"{_name(to)} has no {api}: nobody tells it"
 

@@ -40,7 +40,7 @@ def accepted(header: str, offered: Sequence[str], default: str) -> str:
 
 
 def _quality(parameters: Sequence[str]) -> float:
-    """Return the weight from 0 to 1; 0, which is never chosen, for what is none."""
+    """Return the weight, at most 1; nothing above 0, which is never chosen, for what is none."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "q":
@@ -48,5 +48,5 @@ def _quality(parameters: Sequence[str]) -> float:
                 quality = float(value)
             except ValueError:
                 return 0
-            return quality if 0 <= quality <= 1 else 0
+            return quality if quality <= 1 else 0
     return 1

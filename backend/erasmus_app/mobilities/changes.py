@@ -18,7 +18,7 @@ from erasmus_app.mobilities.models import (
     Source,
     StudentData,
 )
-from erasmus_app.mobilities.state import SETTLED, decision, is_new_family
+from erasmus_app.mobilities.state import decision, is_new_family
 
 _DECIDED = {NominationStatus.APPROVED: Row.B4, NominationStatus.REJECTED: Row.B5}
 _RECEIVED = {
@@ -119,7 +119,7 @@ def _moved_to_other_family(
     if now.status is NominationStatus.CANCELLED:
         if was.status is not NominationStatus.CANCELLED:
             yield _event(after, Row.D12 if was.status in _RUNNING else Row.B6, by)
-    elif now.status in _DECIDED and was.status not in SETTLED:
+    elif now.status in _DECIDED:
         if decision(before) is not decision(after):
             yield _event(after, _DECIDED[now.status], now.proposal_id or by)
     elif now.status is NominationStatus.RECOGNIZED:

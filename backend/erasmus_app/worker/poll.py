@@ -94,9 +94,16 @@ class Poller:
         if asked.api is Api.IMOBILITIES:  # no index: the ids that we know
             ids = known
         else:
-            listed = await self.services.source.index(
-                asked.tenant, asked.hei_id, asked.api, modified_since=since
-            )
+            try:
+                listed = await self.services.source.index(
+                    asked.tenant, asked.hei_id, asked.api, modified_since=since
+                )
+            except PartnerFailed as error:
+                for sending, of_sender in known.items():  # the student sees since when
+                    await self.refresher.note_failure(
+                        asked.tenant, asked.hei_id, asked.api, sending, of_sender, error
+                    )
+                raise
             # What is known and no longer listed may be deleted, sent back, or merely unchanged.
             # A deletion leaves no trace in a filtered index, so known ones are always asked for.
             own = known.get(asked.hei_id, [])

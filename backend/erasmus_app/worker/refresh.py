@@ -63,7 +63,7 @@ class Refresher:
                 for each in ids:
                     await self.refresh(tenant, hei, api, sending, [each], silent=silent)
                 return
-            await self._note_failure(tenant, hei, api, sending, ids, error)
+            await self.note_failure(tenant, hei, api, sending, ids, error)
             if error.retry:
                 raise Retry(code=error.code) from error
             return
@@ -110,8 +110,10 @@ class Refresher:
                     dedupe_key=f"{again.dedupe_key} confirm",
                     due=max(look_again, now),
                 )
+        if not happened:
+            return
         log.info(
-            "mobility.changed" if happened else "mobility.confirmed",
+            "mobility.changed",
             tenant=reading.tenant,
             sending_hei_id=reading.sending_hei_id,
             omobility_id=reading.omobility_id,
@@ -120,7 +122,7 @@ class Refresher:
             silent=silent,
         )
 
-    async def _note_failure(
+    async def note_failure(
         self,
         tenant: HeiId,
         hei: HeiId,
@@ -129,6 +131,7 @@ class Refresher:
         ids: Sequence[OmobilityId],
         error: PartnerFailed,
     ) -> None:
+        """Write down that a partner's word on these mobilities could not be had."""
         log.warning("partner.failed", tenant=tenant, hei_id=hei, api=api, code=error.code)
         if error.misfit is not None:
             log.warning(

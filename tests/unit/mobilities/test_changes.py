@@ -1,12 +1,10 @@
 """The rows of guide §5.3 that omobilities, imobilities and omobility-las can tell."""
 
-from datetime import date, datetime, timedelta, timezone
-from itertools import pairwise
+from datetime import date, timedelta
 
 import msgspec
 import pytest
 from factories import (
-    AT,
     LINDENTAL,
     RIBEIRA,
     TODAY,
@@ -25,14 +23,13 @@ from factories import (
 
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.changes import changes
-from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row, event_id
+from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row
 from erasmus_app.mobilities.models import (
     AgreementEnd,
     Api,
     ComponentChange,
     ComponentList,
     Fact,
-    Mobility,
     Reception,
     ReceptionStatus,
     Requirement,
@@ -229,6 +226,7 @@ AGREEMENTS = {
     "sent back": (SENT, None, told("B16")),
     "sent back, with an empty agreement left": (SENT, an_agreement(), told("B16")),
     "signed, and no longer shown": (SIGNED, None, []),
+    "signed and being changed, and no longer shown": (PROPOSED, None, []),
     "no longer shown before it was sent": (an_agreement(), None, []),
     "change proposed": (SIGNED, PROPOSED, [("D5", {"added": "1", "removed": "0"})]),
     "change replaced": (

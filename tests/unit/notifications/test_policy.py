@@ -82,8 +82,8 @@ def test_ids_tell_accounts_events_devices_and_channels_apart_and_last():
         )
         == 3
     )
-    assert str(entry) == "ENTRY"  # rows have it
-    assert str(delivery_id(entry, phone, "fcm")) == "DELIVERY"
+    assert str(entry) == "9f530628-b93b-52fd-8a92-6e8eb4f61ed1"  # rows have it
+    assert str(delivery_id(entry, phone, "fcm")) == "fd277bc8-b738-5333-971e-2e0b3082d661"
 
 
 @pytest.mark.parametrize("row", Row)

@@ -145,6 +145,19 @@ async def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path):
     assert [each.name for each in (tmp_path / "data").iterdir()] == ["session-key.pem"]
 
 
+def test_the_key_of_whoever_was_quicker_is_the_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made = ECKey.generate_key
+
+    def meanwhile(*how: str, **more: bool) -> ECKey:
+        (tmp_path / "session-key.pem").write_bytes(pem(SMALL))
+        return made(*how, **more)
+
+    monkeypatch.setattr(ECKey, "generate_key", meanwhile)
+
+    assert session_key(None, tmp_path).thumbprint() == ECKey.import_key(pem(SMALL)).thumbprint()
+    assert [each.name for each in tmp_path.iterdir()] == ["session-key.pem"]
+
+
 def pem(key: ec.EllipticCurvePrivateKey, password: bytes | None = None) -> bytes:
     how = serialization.BestAvailableEncryption(password) if password else None
     return key.private_bytes(

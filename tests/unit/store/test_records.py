@@ -154,9 +154,7 @@ async def test_document_record_event_inbox_and_jobs_are_one_change(
     records: RecordTable, accounts: AccountTable, database: Database
 ):
     account = await log_in(accounts)
-    await DeviceTable(database).register(
-        account, Platform.ANDROID, TargetKind.FID, "phone-1", None
-    )
+    await DeviceTable(database).register(account, Platform.ANDROID, TargetKind.FID, "phone-1", None)
     with pytest.raises(KeyError):
         await the_whole_change(records, fails=True)
     before = await counts(database)
@@ -165,8 +163,13 @@ async def test_document_record_event_inbox_and_jobs_are_one_change(
     assert before == {}
     assert readers == [Reader(account_id=account, language="pt", zone="Europe/Brussels")]
     assert await counts(database) == {
-        **{"person": 1, "mobility": 1, "source_document": 1, "event": 1},
-        **{"inbox_entry": 1, "delivery": 1, "job": 2},
+        "person": 1,
+        "mobility": 1,
+        "source_document": 1,
+        "event": 1,
+        "inbox_entry": 1,
+        "delivery": 1,
+        "job": 2,
     }
 
 
@@ -176,9 +179,7 @@ async def test_an_event_that_is_there_already_stays_as_it_is(
     await take_in(records, an_answer(a_nomination()))
     for silent, detail in ((True, {"a": "1"}), (False, {"a": "2"})):
         async with records.change(HOME, HOME, OM) as change:
-            again = MobilityEvent(
-                event_id=EventId(NOMINATED.event_id), step=Row.B1, detail=detail
-            )
+            again = MobilityEvent(event_id=EventId(NOMINATED.event_id), step=Row.B1, detail=detail)
             await change.record_events([again], silent=silent)
 
     rows = await database.fetch("select step, kind, detail, silent from event")

@@ -211,13 +211,23 @@ def end_strays(programs: set[str], home: Path, user: User | None) -> None:
         if not strays:
             return
         log.warning("engine.stray_ended", home=str(home), pids=[each.pid for each in strays])
-        for each in strays:
+        for each in _heads(strays) if name is not signal.SIGKILL else strays:
             with suppress(psutil.NoSuchProcess):
                 each.send_signal(name)
         _, strays = psutil.wait_procs(strays, timeout=STOP_SECONDS)
     if strays:
         pids = ", ".join(str(each.pid) for each in strays)
         raise EngineFailed(f"an earlier server on {home} does not end (process {pids})")
+
+
+def _heads(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Return those that are no child of another: a server ends its children in order itself."""
+    pids, heads = {each.pid for each in processes}, []
+    for each in processes:
+        with suppress(psutil.NoSuchProcess):
+            if each.ppid() not in pids:
+                heads.append(each)
+    return heads
 
 
 def _runs_on(process: psutil.Process, programs: set[str], home: Path, uids: set[int]) -> bool:

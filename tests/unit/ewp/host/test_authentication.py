@@ -142,9 +142,7 @@ async def test_whoever_does_not_is_told_why(world, request_, status, words):
 
     assert answer.status_code == status
     assert words in refusal(answer)[1]
-    challenge = {
-        name: answer.headers.get(name) for name in ("www-authenticate", "want-digest")
-    }
+    challenge = {name: answer.headers.get(name) for name in ("www-authenticate", "want-digest")}
     if status == 401:
         assert challenge == {
             "www-authenticate": 'Signature realm="EWP"',
@@ -221,4 +219,3 @@ async def test_a_refusal_is_counted_and_a_broken_counter_hides_nothing(world):
 
     world.refused = broken
     assert (await world.ask(ECHO, key=UNKNOWN)).status_code == 403
-

@@ -37,9 +37,7 @@ REGISTERED = a_catalogue(
     a_host(heis=[MONTFORT], client_keys=[THIRD.key_id]),
     a_host(heis=[LINDENTAL], client_keys=[OWN.key_id], server_keys=[SERVER.key_id]),
     a_host(client_keys=[NOBODYS.key_id]),
-    keys={
-        each.key_id: each.base64_der for each in (PARTNER, THIRD, OWN, NOBODYS, UNKNOWN, SERVER)
-    },
+    keys={each.key_id: each.base64_der for each in (PARTNER, THIRD, OWN, NOBODYS, UNKNOWN, SERVER)},
 )
 SPECS = "https://github.com/erasmus-without-paper/ewp-specs-"
 COMMON = f"{SPECS}architecture/blob/stable-v1/common-types.xsd"
@@ -283,10 +281,6 @@ def hosted(kept):
 KNOWN = read_catalogue([REGISTERED])
 
 
-async def _nothing():
-    pass
-
-
 class World:
     """The host as strangers see it."""
 
@@ -300,10 +294,16 @@ class World:
         """Forget what the last test did."""
         self.kept.broken, self.kept.heard, self.kept.asked = False, [], []
         self.catalogue = KNOWN
-        self.known = lambda: self.catalogue
-        self.refresh = _nothing
+        self.known = self._known
+        self.refresh = self._refresh
         self.refusals = []
         self.refused = self._refused
+
+    def _known(self):
+        return self.catalogue
+
+    async def _refresh(self):
+        pass
 
     async def _refused(self, *refusal):
         self.refusals.append(refusal)
@@ -336,11 +336,11 @@ async def a_world():
     world = World(kept)
     app = EwpHost(
         hosted(kept).get,
-        lambda: world.known(),
+        lambda: world.known(),  # noqa: PLW0108 - a test may put another one there
         hosts=["EWP.lindental.example:8443"],
         now=lambda: NOW,
-        refresh_for_unknown_key=lambda: world.refresh(),
-        on_refusal=lambda *refusal: world.refused(*refusal),
+        refresh_for_unknown_key=lambda: world.refresh(),  # noqa: PLW0108
+        on_refusal=lambda *refusal: world.refused(*refusal),  # noqa: PLW0108
     )
     # No TLS here, so no authorities are loaded: that would take longer than the tests.
     http = httpx.AsyncClient(verify=False, trust_env=False)
@@ -373,5 +373,3 @@ def refusal(answer):
     status, name, texts = told(answer)
     assert name == "error-response"
     return status, texts[0]
-
-

@@ -1,0 +1,97 @@
+"""What the host answers, held against the published schemas."""
+
+import json
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from unit.ewp.host.test_access import GETS, decision, signature
+from unit.ewp.host.test_cnrs import MASTERS, form
+from unit.ewp.host.world import LINDENTAL, NORDFJORD, OWN
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EWP = Path(__file__).parents[4] / "../shared/ewp"
+if not EWP.is_dir():
+    pytest.skip("../shared is not here: published schemas", allow_module_level=True)
+
+HEI = f"/ewp/{LINDENTAL}"
+CATALOG = json.loads((EWP / "catalog.json").read_text())
+
+
+def assert_valid(xml):
+    document = etree.fromstring(xml)
+    root = etree.QName(document)
+    [xsd] = [
+        each["xsd"]
+        for each in CATALOG
+        if (each["namespace"], each["default"]) == (root.namespace, True)
+        and root.localname in each["roots"]
+    ]
+    etree.XMLSchema(file=str(EWP / xsd)).assertValid(document)
+    return document
+
+
+@pytest.mark.parametrize("hei_id", [LINDENTAL, NORDFJORD])
+async def test_a_manifest_with_all_its_entries_is_valid(world, hei_id):
+    answer = await world.http.get(f"{world.origin}/ewp/{hei_id}/manifest.xml")
+
+    everything = etree.XMLSchema(file=str(EWP / "schemas/all.xsd"))
+    everything.assertValid(etree.fromstring(answer.content))
+    manifest = assert_valid(answer.content)
+    for entry in manifest.find(".//{*}apis-implemented"):
+        assert_valid(etree.tostring(entry))  # by its own schema: none is let through unknown
+
+
+@pytest.mark.parametrize("api", GETS)
+async def test_answers_full_and_empty_are_valid(world, api):
+    asked = "".join(f"&omobility_id={each}" for each in GETS[api][0])
+
+    assert len(assert_valid((await world.ask(f"{HEI}/{api}{asked}", key=OWN)).content)) > 1
+    assert len(assert_valid((await world.ask(f"{HEI}/{api}&omobility_id=x")).content)) == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "full"),
+    [
+        ("echo?echo=a&echo=b", True),
+        ("omobilities/2/index?sending_hei_id=lindental.example", True),
+        ("omobilities/3/index", True),
+        ("omobilities/3/index?receiving_academic_year_id=1653/1654", False),
+        ("omobility-las/1/index?sending_hei_id=lindental.example", True),
+        ("institutions/2?hei_id=lindental.example", True),
+        ("institutions/2?hei_id=unheard.example", False),
+        ("factsheet/1?hei_id=lindental.example", True),
+        ("factsheet/1?hei_id=unheard.example", False),
+    ],
+)
+async def test_other_answers_are_valid(world, target, full):
+    answer = await world.ask(f"{HEI}/{target}")
+
+    assert answer.status_code == 200
+    assert bool(len(assert_valid(answer.content))) is full
+
+
+async def test_answers_to_decisions_and_notifications_are_valid(world):
+    for api, body in (("omobilities/3", decision()), ("omobility-las/1", signature())):
+        assert len(assert_valid((await world.post_xml(f"{HEI}/{api}/update", body)).content)) == 1
+        assert_valid(body)
+    for cnr in MASTERS:
+        answer = await world.post(f"{HEI}/{cnr[0]}/{cnr[1]}", form(cnr, "x"))
+        assert len(assert_valid(answer.content)) == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "status"),
+    [
+        ("echo", "PUT", 405),
+        ("nothing", "GET", 404),
+        ("omobilities/3/get", "GET", 400),
+        ("omobilities/3/update", "POST", 415),
+    ],
+)
+async def test_errors_are_valid(world, target, method, status):
+    answer = await world.ask(f"{HEI}/{target}", method=method, body=b"a" * (method == "POST"))
+
+    assert answer.status_code == status
+    assert_valid(answer.content)

@@ -1,0 +1,247 @@
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from erasmus_app.errors import SettingsInvalid
+from erasmus_app.institutions.models import ApiMode, CoveredHei
+from erasmus_app.settings import Settings, load_heis, load_settings
+
+
+def refusal(**environment: str) -> str:
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings({f"ERASMUS_APP_{name}": value for name, value in environment.items()})
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def file(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_there_is_a_default_for_everything():
+    assert load_settings({}) == load_settings({"PATH": "/bin", "ERASMUS": "x"}) == Settings()
+
+
+def test_the_environment_is_read_and_wins_over_the_file(tmp_path: Path):
+    config = file(
+        tmp_path / "app.toml",
+        'listen = "127.0.0.1:1"\npoll_seconds = 60\nexplorer = true\n'
+        'app_links = ["app:/a"]\ndata_dir = "/srv/data"\n',
+    )
+
+    assert load_settings(
+        {
+            "ERASMUS_APP_CONFIG": str(config),
+            "ERASMUS_APP_LISTEN": "[::1]:8010",
+            "ERASMUS_APP_WORKER_CONCURRENCY": "4",
+            "ERASMUS_APP_TRUSTED_PROXIES": "10.0.0.0/8, ::1,",
+        }
+    ) == Settings(
+        listen="[::1]:8010",
+        poll_seconds=60,
+        explorer=True,
+        app_links=("app:/a",),
+        data_dir=Path("/srv/data"),
+        worker_concurrency=4,
+        trusted_proxies=("10.0.0.0/8", "::1"),
+    )
+
+
+def test_what_follows_from_settings():
+    settings = load_settings(
+        {
+            "ERASMUS_APP_LISTEN": "[::1]:8010",
+            "ERASMUS_APP_PUBLIC_URL": "https://App.example:8443",
+            "ERASMUS_APP_LOGIN_URL": "http://localhost:9/",
+            "ERASMUS_APP_TRUSTED_PROXIES": "10.0.0.0/8",
+            "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "60",
+        }
+    )
+
+    assert settings.listen_address == ("::1", 8010)
+    assert settings.public_hosts == {"app.example", "app.example:8443"}
+    assert settings.browser_url == "http://localhost:9"
+    assert settings.proxy_networks == (ip_network("10.0.0.0/8"),)
+    assert settings.absences == (timedelta(minutes=1), timedelta(hours=4))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("DATABSE_URL", "; did you mean ERASMUS_APP_DATABASE_URL?"),
+        ("POLL_SECOND", "; did you mean ERASMUS_APP_POLL_SECONDS?"),
+        ("FROBNICATE", ""),
+        ("", ""),
+    ],
+)
+def test_an_unknown_name_stops_the_start_and_names_the_nearest_right_one(name: str, hint: str):
+    assert refusal(**{name: "1"}) == f"ERASMUS_APP_{name}: there is no such setting{hint}"
+
+
+@pytest.mark.parametrize(
+    ("line", "end"),
+    [
+        ("databse_url = 'x'", "databse_url: there is no such setting; did you mean database_url?"),
+        ("config = 'x'", "config: there is no such setting"),
+        ("[frobnicate]\nx = 1", "frobnicate: there is no such setting"),
+    ],
+)
+def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line: str, end: str):
+    config = file(tmp_path / "app.toml", line)
+
+    assert refusal(CONFIG=str(config)) == f"ERASMUS_APP_CONFIG: {config}: {end}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("POLL_SECONDS", "often", "Expected `float`, got `str`"),
+        ("POLL_SECONDS", "0", "must be a number above 0"),
+        ("POLL_SECONDS", "-1", "must be a number above 0"),
+        ("SWEEP_SECONDS", "nan", "must be a number above 0"),
+        ("SWEEP_SECONDS", "inf", "must be a number above 0"),
+        ("WORKER_CONCURRENCY", "1.5", "Expected `int`"),
+        ("EXPLORER", "perhaps", "Expected `bool`"),
+        ("LISTEN", "8000", "'8000' is not host:port"),
+        ("LISTEN", ":8000", "':8000' is not host:port"),
+        ("LISTEN", "127.0.0.1", "'127.0.0.1' is not host:port"),
+        ("LISTEN", "127.0.0.1:http", "'127.0.0.1:http' is not host:port"),
+        ("LISTEN", "127.0.0.1:65536", "'127.0.0.1:65536' is not host:port"),
+        ("PUBLIC_URL", "http://localhost", "'http://localhost' is not an https address"),
+        ("PUBLIC_URL", "app.example", "'app.example' is not an https address"),
+        ("PUBLIC_URL", "https://[::1", "'https://[::1' is not an https address"),
+        ("PUBLIC_URL", "https://a.example:http", "is not an https address"),
+        ("OIDC_ISSUER", "http://login.example", "is not an https address (http only on loopback)"),
+        ("LOGIN_URL", "ftp://localhost", "is not an https address"),
+        ("EWP_REGISTRY_URL", "https://", "is not an https address"),
+        ("FCM_URL", "http://127.0.0.1.evil.example", "is not an https address"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
+        ("TRUSTED_PROXIES", "proxy.example", "does not appear to be an IPv4 or IPv6 network"),
+        ("EWP_HEIS", "/nowhere/heis.toml", "there is no file /nowhere/heis.toml"),
+        ("TLS_CA_FILE", "/nowhere", "there is no file /nowhere"),
+        ("DATABASE_URL", "", "is empty; leave it out for the default"),
+        ("OIDC_CLIENT_SECRET", "  ", "is empty; leave it out for the default"),
+        ("DATA_DIR", "", "is empty; leave it out for the default"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_is_named(name: str, value: str, reason: str):
+    message = refusal(**{name: value})
+
+    assert message.startswith(f"ERASMUS_APP_{name}: ")
+    assert reason in message
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("listen = ", "Invalid value"),
+        ("listen = 8000", "ERASMUS_APP_LISTEN: Expected `str`, got `int`"),
+        ("app_links = 'app:/a'", "ERASMUS_APP_APP_LINKS: Expected `array`, got `str`"),
+        ("poll_seconds = {}", "ERASMUS_APP_POLL_SECONDS: Expected `float`, got `object`"),
+        ("data_dir = 7", "ERASMUS_APP_DATA_DIR"),
+    ],
+)
+def test_a_wrong_file_stops_the_start(tmp_path: Path, content: str, reason: str):
+    assert reason in refusal(CONFIG=str(file(tmp_path / "app.toml", content)))
+
+
+def test_a_file_that_is_not_there_or_not_utf_8_stops_the_start(tmp_path: Path):
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b"listen = '\xe9'")
+
+    for path in (tmp_path / "nowhere.toml", latin, tmp_path):
+        assert refusal(CONFIG=str(path)).startswith(f"ERASMUS_APP_CONFIG: {path}: ")
+
+
+HEI = """[[hei]]
+id = "ribeira.example"
+name = { en = "Ribeira University", pt = "Universidade da Ribeira" }
+client_key = "keys/ribeira.pem"
+admin_emails = ["ewp@ribeira.example"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "ribeira.pem").touch()
+    (keys / "server.pem").touch()
+    return tmp_path
+
+
+def test_covered_heis_come_with_absolute_keys_and_poll_what_is_not_said(folder: Path):
+    more = 'server_key = "keys/server.pem"\nown_system = "https://sis.ribeira.example/m.xml"\n'
+    heis = file(folder / "heis.toml", HEI + more + '[hei.api]\nomobility-cnr = "own"\n')
+
+    known = load_heis(heis)
+
+    assert known == {
+        "ribeira.example": CoveredHei(
+            id="ribeira.example",
+            name={"en": "Ribeira University", "pt": "Universidade da Ribeira"},
+            client_key=(folder / "keys/ribeira.pem").resolve(),
+            server_key=(folder / "keys/server.pem").resolve(),
+            admin_emails=("ewp@ribeira.example",),
+            own_system="https://sis.ribeira.example/m.xml",
+            api={"omobility-cnr": ApiMode.OWN},
+        )
+    }
+    hei = known["ribeira.example"]
+    assert (hei.mode("omobility-cnr"), hei.mode("imobility-cnr")) == (ApiMode.OWN, ApiMode.POLL)
+
+
+def test_the_client_key_signs_answers_where_there_is_no_server_key(folder: Path):
+    (hei,) = load_heis(file(folder / "heis.toml", HEI)).values()
+
+    assert hei.server_key == hei.client_key == (folder / "keys/ribeira.pem").resolve()
+
+
+def test_nobody_is_covered_without_a_file():
+    assert load_heis(None) == {}
+
+
+API = HEI + "[hei.api]\n"
+WRONG_HEIS = {
+    "no HEI": ("", "missing required field `hei`"),
+    "no TOML": ("[[hei]", "Expected"),
+    "a strange table": (HEI + "[[uni]]\n", "unknown field `uni`"),
+    "no key": (
+        HEI.replace("client_key", "#"),
+        "ribeira.example: Object missing required field `client_key`",
+    ),
+    "no id": (HEI.replace("id =", "#"), "hei number 1: Object missing required field `id`"),
+    "a strange field": (HEI + "colour = 1\n", "ribeira.example: Object contains unknown field"),
+    "a name without a language": (HEI.replace("{ en", "'x' # {"), "ribeira.example: Expected"),
+    "upper case": (HEI.replace("ribeira.e", "Ribeira.e"), "is not a lower-case domain"),
+    "no domain": (HEI.replace("ribeira.e", "e"), "'example' is not a lower-case domain"),
+    "an address": (HEI.replace('"rib', '"https://rib'), "is not a lower-case domain"),
+    "a blank": (HEI.replace('"rib', '" rib'), "' ribeira.example' is not a lower-case domain"),
+    "two dots": (HEI.replace("a.e", "a..e"), "is not a lower-case domain"),
+    "twice": (HEI + HEI, "ribeira.example stands there twice"),
+    "a key that is not there": (
+        HEI.replace("ribeira.pem", "other.pem"),
+        "ribeira.example: there is no key file",
+    ),
+    "nobody to write to": (HEI.replace('["ewp@ribeira.example"]', "[]"), "admin_emails"),
+    "an unknown API": (
+        API + 'omobilities-cnr = "own"\n',
+        "'omobilities-cnr' is not one of imobility-cnr, omobility-cnr, omobility-la-cnr",
+    ),
+    "an unknown mode": (API + 'omobility-cnr = "push"\n', "Invalid enum value 'push'"),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), WRONG_HEIS.values(), ids=WRONG_HEIS)
+def test_a_wrong_file_of_heis_stops_the_start_with_one_line(folder, content: str, reason: str):
+    heis = file(folder / "heis.toml", content)
+
+    with pytest.raises(SettingsInvalid) as refused:
+        load_heis(heis)
+
+    assert str(refused.value).startswith(f"ERASMUS_APP_EWP_HEIS: {heis}: ")
+    assert reason in str(refused.value)
+    assert "\n" not in str(refused.value)
