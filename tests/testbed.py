@@ -6,9 +6,13 @@ async def bed(dsn, valkey, tmp_path) -> AsyncIterator[Bed]:
         yield bed
 """
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +36,7 @@ IN_A_HURRY = {
     "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "0.3",
     "ERASMUS_APP_ABSENCE_SECONDS": "1",
 }
+KEYS = ("authority", "keys", "push")
 OWN_SYSTEM_APIS = 3  # omobilities, imobilities, omobility-las
 
 
@@ -109,6 +114,28 @@ class Bed:
             await until(again)
 
 
+@cache
+def _kept() -> Path:
+    """Keys that every sandbox of this process has: making them takes a second each time."""
+    folder = Path(tempfile.mkdtemp(prefix="erasmus-app-keys-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _with_keys(folder: Path) -> Path:
+    """A sandbox's folder that begins with the keys of the one before."""
+    for name in KEYS:
+        if (_kept() / name).exists() and not (folder / name).exists():
+            shutil.copytree(_kept() / name, folder / name)
+    return folder
+
+
+def _keep_keys(folder: Path) -> None:
+    for name in KEYS:
+        if not (_kept() / name).exists():
+            shutil.copytree(folder / name, _kept() / name)
+
+
 @asynccontextmanager
 async def bed_running(
     dsn: str,
@@ -123,7 +150,10 @@ async def bed_running(
     async with AsyncExitStack() as stack:
         listener = listen()
         host, port = listener.getsockname()
-        around = await stack.enter_async_context(world(folder / "sandbox", (host, port)))
+        around = await stack.enter_async_context(
+            world(_with_keys(folder / "sandbox"), (host, port))
+        )
+        _keep_keys(folder / "sandbox")
         for _ in range(before):
             await around.story.next()
         more = {f"ERASMUS_APP_{name.upper()}": value for name, value in settings.items()}

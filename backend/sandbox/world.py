@@ -133,7 +133,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
         await stack.enter_async_context(
             terminating(backend, authority.server_context(), listener=bound["backend"])
         )
-        stack.push_async_callback(http.aclose)  # before the servers, which else wait for its goodbye
+        stack.push_async_callback(http.aclose)  # first: servers wait for its goodbye
         await network.read_manifests(of_backend=False)  # which may wait for us
         reading = asyncio.create_task(_read_for_ever(network))
         stack.push_async_callback(_cancelled, reading)

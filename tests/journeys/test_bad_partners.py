@@ -1,4 +1,4 @@
-"""Broken, hostile and absent partners: refused or waited for, with nothing lost and nobody misled."""
+"""Broken, hostile and absent partners: refused or waited for, and nothing is lost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -71,7 +71,7 @@ class GraphQLEndpoint:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._checked: OrderedDict[str, None] = OrderedDict()
+        self._checked: OrderedDict[str, tuple[str | None, ...]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -115,7 +115,7 @@ class GraphQLEndpoint:
         except msgspec.DecodeError as error:
             raise Refused(HTTPStatus.BAD_REQUEST, "json_malformed", "not JSON") from error
         try:
-            self._check(request.query)
+            self._check(request)
         except GraphQLError as error:
             return HTTPStatus.BAD_REQUEST, {"errors": [_formatted(error, "document_invalid")]}
         services = self._services
@@ -143,13 +143,24 @@ class GraphQLEndpoint:
         refused = result.errors and result.data is None and not any(e.path for e in result.errors)
         return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), answer
 
-    def _check(self, text: str) -> None:
-        """Refuse a document that is malformed or too large. Raises GraphQLError."""
+    def _check(self, request: Request) -> None:
+        """Refuse what is malformed, too large, or leaves open what to run. Raises GraphQLError."""
+        text = request.query
         if text not in self._checked:
-            _limit(parse(text, max_tokens=MOST_TOKENS))
-            self._checked[text] = None
+            document = parse(text, max_tokens=MOST_TOKENS)
+            _limit(document)
+            self._checked[text] = tuple(
+                each.name.value if each.name else None
+                for each in document.definitions
+                if isinstance(each, OperationDefinitionNode)
+            )
             while len(self._checked) > MOST_DOCUMENTS:
                 self._checked.popitem(last=False)
+        names = self._checked[text]
+        if request.operation_name is None and len(names) > 1:
+            raise GraphQLError("operationName is needed: the document has several operations")
+        if request.operation_name is not None and request.operation_name not in names:
+            raise GraphQLError("operationName: the document has no such operation")
 
     async def _explorer(self, path: str, headers: dict[str, str], send: Send) -> None:
         """Serve GraphiQL, from our own files: no other site is asked for anything."""
@@ -208,7 +219,7 @@ def _formatted(error: GraphQLError, code: str | None) -> dict[str, Any]:
     original = error.original_error
     if isinstance(original, AppError):
         code = original.code
-    elif original is not None:
+    elif original is not None and not isinstance(original, GraphQLError):
         # Where, but not what it says: that may be the student's.
         log.error("graphql.failed", error=type(original).__name__, where=place_of(original))
         found: dict[str, Any] = {"message": "an error of ours", "path": error.path}

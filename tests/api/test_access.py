@@ -1,0 +1,65 @@
+"""Every field and route has an authorisation rule; one without a rule fails here."""
+
+from litestar import Litestar
+from litestar.routes import ASGIRoute, HTTPRoute
+from testbed import Bed
+
+from erasmus_app.api.schema import schema
+from erasmus_app.app import create_app
+
+RULES = {
+    ("GET", "/auth/login"): "public",
+    ("GET", "/auth/callback"): "public",
+    ("POST", "/auth/token"): "public",
+    ("POST", "/auth/logout"): "signed_in",
+    ("GET", "/livez"): "public",
+    ("GET", "/readyz"): "public",
+    ("GET", "/metrics"): "public",
+    ("*", "/graphql"): "signed_in",
+    ("*", "/ewp"): "ewp",
+}
+DOCUMENTS = ("/openapi",)  # Litestar's own pages of the published document
+
+OWNERS = {  # how each root field is confined to who is signed in
+    "Query.me": "the session's account",
+    "Mutation.registerDevice": "the session's account",
+    "Mutation.removeDevice": "the session's account",
+    "Mutation.markRead": "the session's account",
+}
+
+
+def rules_of(app: Litestar) -> dict[tuple[str, str], str | None]:
+    found: dict[tuple[str, str], str | None] = {}
+    for route in app.routes:
+        if route.path.startswith(DOCUMENTS):
+            continue
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                for method in sorted(handler.http_methods - {"OPTIONS", "HEAD"}):
+                    found[str(method), route.path] = handler.opt.get("access")
+        else:
+            assert isinstance(route, ASGIRoute)
+            found["*", route.path.rstrip("/")] = route.route_handler.opt.get("access")
+    return found
+
+
+async def test_every_route_has_the_rule_that_is_written_down_here(bed: Bed):
+    assert rules_of(create_app(bed.app)) == RULES
+
+
+async def test_a_route_for_the_signed_in_answers_401_without_a_session(bed: Bed):
+    closed = {where for where, rule in RULES.items() if rule == "signed_in"}
+    for method, path in closed:
+        answer = await bed.http.request(
+            "POST" if method == "*" else method,
+            f"{bed.address}{path}",
+            json={"query": "{ me { id } }"},
+        )
+        assert answer.status_code == 401, path
+
+
+def test_every_root_field_says_whose_data_it_reads():
+    roots = [schema._schema.query_type, schema._schema.mutation_type]
+    found = {f"{root.name}.{name}" for root in roots if root for name in root.fields}
+
+    assert found == set(OWNERS)

@@ -1,0 +1,59 @@
+"""What universities write to each other about a nomination never reaches the student."""
+
+from graphql import (
+    GraphQLObjectType,
+    GraphQLUnionType,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+)
+from testbed import Bed
+
+from erasmus_app.api.schema import schema
+
+SECRET = "Between the offices"
+
+
+def everything(type_: GraphQLObjectType, inside: tuple[str, ...] = ()) -> str:
+    """Select every field there is, each type once on a way down."""
+    parts = []
+    for name, field in type_.fields.items():
+        if any(is_required_argument(each) for each in field.args.values()):
+            continue  # it wants an id, and what it gives is reached by another field as well
+        named = get_named_type(field.type)
+        assert not isinstance(named, GraphQLUnionType)
+        if is_leaf_type(named):
+            parts.append(name)
+        elif isinstance(named, GraphQLObjectType) and named.name not in inside:
+            parts.append(f"{name} {everything(named, (*inside, named.name))}")
+    return "{ " + " ".join(parts) + " }"
+
+
+async def test_no_answer_push_or_message_holds_a_nomination_s_comment(bed: Bed):
+    phone = await bed.phone("ines")
+    await bed.take(5)
+    await bed.until_told(phone, "agreement_sent")
+    await bed.take()
+    await bed.until_told(phone, "agreement_sent_back")
+    stored = await bed.app.database.fetchval(
+        "select string_agg(convert_from(xml, 'UTF8'), '') from source_document"
+    )
+    assert SECRET in stored  # the university did send one
+
+    root = schema._schema.query_type
+    assert root is not None
+    query = everything(root)
+    answer = await bed.http.post(
+        f"{bed.address}/graphql",
+        json={"query": query},
+        headers={"authorization": f"Bearer {phone.token}"},
+    )
+    assert "errors" not in answer.json()
+    assert len(answer.text) > 3000  # it is a whole record
+    pushes = str([each.raw for each in await bed.pushes(phone, 1)])
+    inbox = await bed.app.database.fetchval(
+        "select string_agg(arguments::text, '') from inbox_entry"
+    )
+    record = await bed.app.database.fetchval("select string_agg(record::text, '') from mobility")
+    for what in (answer.text, pushes, inbox, record):
+        assert SECRET not in what
