@@ -216,6 +216,12 @@ async def test_a_query_on_a_post_is_ignored(world):
     assert refusal(await world.post(get, "")) == (400, "omobility_id: is required")
 
 
+async def test_a_body_on_a_get_is_ignored(world):
+    get = f"{HEI}/omobilities/3/get?omobility_id=om-3"
+
+    assert ids(await world.ask(get, body=b"omobility_id=om-1")) == ["om-3"]
+
+
 @pytest.mark.parametrize("id_", ["a b", "ł", "x" * 65, "%00", "a%0Ab", "\t"])
 async def test_an_id_that_cannot_be_is_as_good_as_unknown(world, id_):
     get = f"{HEI}/omobilities/3/get"

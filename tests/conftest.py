@@ -1,0 +1,38 @@
+"""The real engines, one of each per test process."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from databases import DatabaseServer, database_server_running, fresh_database, valkey_running
+
+from sandbox.authority import Authority
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[DatabaseServer]:
+    with database_server_running() as server:
+        yield server
+
+
+@pytest.fixture
+async def dsn(database_server: DatabaseServer) -> AsyncIterator[str]:
+    """A database of its own, with all tables and nobody in it."""
+    async with fresh_database(database_server) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[str]:
+    with valkey_running() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.open(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "own"
