@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from graphql import build_client_schema, get_introspection_query
 from testbed import Bed, bed_running
 
 JSON = {"content-type": "application/json"}
@@ -94,14 +95,15 @@ async def test_clients_of_the_old_media_type_get_200_for_a_document_that_is_not_
     assert answer.json()["data"] is None
 
 
-def nested(depth: int) -> str:
-    return "{ __schema { " + "types { fields { type { " * depth + "name" + " } } }" * depth + " } }"
+def nested(name: str, depth: int) -> str:
+    return "{ " + f"{name} {{ " * depth + "name" + " }" * depth + " }"
 
 
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        (nested(6), "deeper than"),
+        (nested("me", 14), "deeper than 14"),
+        ("{ __schema " + nested("types", 24) + " }", "deeper than 24"),
         ("{ " + " ".join(f"a{n}: me {{ id }}" for n in range(300)) + " }", "more than 500 fields"),
         ("{ " + "a " * 5000 + "}", "tokens"),
         (
@@ -110,7 +112,13 @@ def nested(depth: int) -> str:
             "more than 500 fields",
         ),
     ],
-    ids=["too deep", "too wide", "too long", "fragments that multiply"],
+    ids=[
+        "too deep",
+        "a schema too deep",
+        "too wide",
+        "too long",
+        "fragments that multiply",
+    ],
 )
 async def test_a_document_that_would_cost_too_much_is_refused_unread(
     bed: Bed, query: str, says: str
@@ -120,6 +128,22 @@ async def test_a_document_that_would_cost_too_much_is_refused_unread(
     status, code, message = refusal(answer)
     assert (status, code) == (400, "document_invalid")
     assert says in message
+
+
+async def test_the_query_that_tools_ask_of_a_schema_is_answered(bed: Bed):
+    query = json.dumps({"query": get_introspection_query(input_value_deprecation=True)})
+    answer = await post(bed, query, authorization=await bearer(bed))
+
+    assert set(answer.json()) == {"data"}
+    assert build_client_schema(answer.json()["data"]).query_type is not None
+
+
+async def test_lists_of_lists_of_a_schema_are_refused(bed: Bed):
+    query = "{ __schema { types " + "{ fields { type " * 4 + "{ name }" + " } }" * 4 + " } }"
+    answer = await post(bed, json.dumps({"query": query}), authorization=await bearer(bed), **NEW)
+
+    assert refusal(answer)[:2] == (400, "request_invalid")
+    assert "introspection depth" in refusal(answer)[2]
 
 
 async def test_a_body_over_a_megabyte_is_refused(bed: Bed):

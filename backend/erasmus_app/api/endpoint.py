@@ -8,7 +8,7 @@ from collections import OrderedDict
 from datetime import UTC
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -36,6 +36,9 @@ from ewp.errors import place_of
 
 LARGEST_BODY = 1_000_000  # bytes
 DEEPEST, MOST_FIELDS, MOST_TOKENS = 14, 500, 4000
+# What tools ask of a schema nests deeper; validation has a limit of its own for lists in it.
+DEEPEST_INTROSPECTION = 24
+INTROSPECTION = frozenset({"__schema", "__type"})
 MOST_DOCUMENTS = 500
 RESPONSE = "application/graphql-response+json"
 ASSETS = {
@@ -181,6 +184,19 @@ class GraphQLEndpoint:
         )
 
 
+class _Place(NamedTuple):
+    """Where in a document a selection stands."""
+
+    depth: int = 1
+    deepest: int = DEEPEST
+    fragments: frozenset[str] = frozenset()
+
+    def below(self, field: str) -> "_Place":
+        """Return the place of a field's own selection."""
+        deepest = DEEPEST_INTROSPECTION if field in INTROSPECTION else self.deepest
+        return self._replace(depth=self.depth + 1, deepest=deepest)
+
+
 def _limit(document: DocumentNode) -> None:
     """Refuse what is too deep or too wide, before it is validated. Raises GraphQLError."""
     fragments = {
@@ -190,28 +206,28 @@ def _limit(document: DocumentNode) -> None:
     }
     fields = 0
 
-    def walk(selections: SelectionSetNode | None, depth: int, inside: frozenset[str]) -> None:
+    def walk(selections: SelectionSetNode | None, at: _Place) -> None:
         nonlocal fields
         if selections is None:
             return
-        if depth > DEEPEST:
-            raise GraphQLError(f"deeper than {DEEPEST} levels")
+        if at.depth > at.deepest:
+            raise GraphQLError(f"deeper than {at.deepest} levels")
         for each in selections.selections:
             fields += 1
             if fields > MOST_FIELDS:
                 raise GraphQLError(f"more than {MOST_FIELDS} fields")
             if isinstance(each, FieldNode):
-                walk(each.selection_set, depth + 1, inside)
+                walk(each.selection_set, at.below(each.name.value))
             elif isinstance(each, InlineFragmentNode):
-                walk(each.selection_set, depth, inside)
+                walk(each.selection_set, at)
             elif isinstance(each, FragmentSpreadNode):
                 name = each.name.value
-                if name not in inside:  # a circle is for validation to refuse
-                    walk(fragments.get(name), depth, inside | {name})
+                if name not in at.fragments:  # a circle is for validation to refuse
+                    walk(fragments.get(name), at._replace(fragments=at.fragments | {name}))
 
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
-            walk(definition.selection_set, 1, frozenset())
+            walk(definition.selection_set, _Place())
 
 
 def _formatted(error: GraphQLError, code: str | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from erasmus_app.partners.own_systems import OwnSystems
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
 from ewp.errors import (
+    ApiNotServed,
     MessageInvalid,
     PartnerError,
     PartnerUnreachable,
@@ -178,7 +179,7 @@ class EwpPartners:
         try:
             return await client.call(self.keys[tenant], hei, entry, endpoint, parameters=parameters)
         except PartnerError as error:
-            retry = isinstance(error, PartnerUnreachable)
+            retry = isinstance(error, PartnerUnreachable | ApiNotServed)
             raise PartnerFailed(error.code, str(error), retry=retry) from error
 
     def _objects(

@@ -2,6 +2,7 @@
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 
 from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.login import callback, login, logout, token
@@ -12,6 +13,7 @@ OPENAPI = OpenAPIConfig(
     version="1",
     description="Login and operations. What a student reads is GraphQL, at `/graphql`.",
     path="/openapi",
+    render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],  # a page would ask a CDN
     use_handler_docstrings=True,
     create_examples=False,
 )
