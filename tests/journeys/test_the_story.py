@@ -3,6 +3,10 @@
 from databases import until
 from testbed import Bed, bed_running
 
+from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.mobilities.models import Api
+from erasmus_app.worker.refresh import Refresher
+
 RECORD = """{ me { mobilities {
     direction state
     sendingInstitution { heiId } receivingInstitution { heiId }
@@ -87,6 +91,22 @@ async def test_the_first_synchronisation_makes_records_and_no_messages(dsn, valk
 
         await bed.take(3)  # two of Camille's, then one of Inês'
         assert await bed.kinds(phone, 1) == ["agreement_sent"]
+
+
+async def test_a_first_synchronisation_is_not_silent_about_what_a_notification_had_brought(
+    dsn, valkey, tmp_path
+):
+    async with bed_running(dsn, valkey, tmp_path, before=17, worker=False) as bed:
+        phone = await bed.phone("zofia")
+        refresh = Refresher(bed.app.services, bed.app.records).refresh
+        what = (HeiId("ribeira.example"), HeiId("jezioro.example"), Api.OMOBILITY_LAS)
+        ids = [OmobilityId("uj-310442-1")]
+        await refresh(*what, HeiId("jezioro.example"), ids)  # as a notification's job does
+        await bed.take()
+        await refresh(*what, HeiId("jezioro.example"), ids, silent=True)  # as the first poll does
+
+        inbox = (await bed.ask(phone, "{ me { inbox { kind } } }"))["me"]["inbox"]
+    assert inbox == [{"kind": "agreement_signed"}, {"kind": "agreement_sent"}]
 
 
 async def test_a_restart_tells_what_happened_meanwhile_once(dsn, valkey, tmp_path):

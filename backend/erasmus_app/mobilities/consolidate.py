@@ -170,6 +170,11 @@ def needs_confirmation(mobility: Mobility, api: Api, rules: AbsenceRules) -> dat
     return fact.source.missing_since + rules.of(api)
 
 
+def is_known(mobility: Mobility | None, api: Api) -> bool:
+    """Whether a source has ever said anything about the mobility."""
+    return mobility is not None and getattr(mobility, _FIELD[api]) is not None
+
+
 def failed_attempt(mobility: Mobility, api: Api, at: datetime, code: str) -> Mobility:
     """Note that a source could not be read; what it said last stays."""
     field = _FIELD[api]

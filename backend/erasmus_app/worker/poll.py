@@ -5,6 +5,7 @@ recurring job `poll`. Both are rows like all work, so that a restart loses none.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +13,9 @@ import msgspec
 import structlog
 
 from erasmus_app.errors import PartnerFailed
-from erasmus_app.ids import HeiId
+from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.mobilities.models import Api
+from erasmus_app.mobilities.refreshes import Refresh
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
 from erasmus_app.store.jobs import Again, Job, Retry, enqueue
@@ -110,11 +112,33 @@ class Poller:
             ids = {asked.hei_id: list(dict.fromkeys([*listed, *own]))}
         silent = state.first_sync_done_at is None
         for sending, of_sender in ids.items():
-            if of_sender:
+            # What the partner has just told of is news, and that job's.
+            here = await self._not_announced(asked, sending, of_sender) if silent else of_sender
+            if here:
                 await self.refresher.refresh(
-                    asked.tenant, asked.hei_id, asked.api, sending, of_sender, silent=silent
+                    asked.tenant, asked.hei_id, asked.api, sending, here, silent=silent
                 )
         await self._note(asked, began=now, sweep=sweep)
+
+    async def _not_announced(
+        self, asked: Poll, sending: HeiId, ids: Sequence[OmobilityId]
+    ) -> list[OmobilityId]:
+        """Leave out the mobilities that a notification's job is about to fetch."""
+        keys = {
+            Refresh(
+                tenant=asked.tenant,
+                api=asked.api,
+                hei_id=asked.hei_id,
+                sending_hei_id=sending,
+                omobility_id=each,
+            ).dedupe_key: each
+            for each in ids
+        }
+        rows = await self.database.fetch(
+            "select dedupe_key from job where dedupe_key = any($1) and dead_at is null", list(keys)
+        )
+        announced = {keys[row["dedupe_key"]] for row in rows}
+        return [each for each in ids if each not in announced]
 
     async def _state(self, asked: Poll) -> PollState:
         row = await self.database.fetchrow(

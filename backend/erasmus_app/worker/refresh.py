@@ -14,7 +14,7 @@ import structlog
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.mobilities.changes import changes
-from erasmus_app.mobilities.consolidate import failed_attempt, merge, needs_confirmation
+from erasmus_app.mobilities.consolidate import failed_attempt, is_known, merge, needs_confirmation
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.ports import Answer
 from erasmus_app.mobilities.refreshes import REFRESH, Refresh
@@ -86,6 +86,9 @@ class Refresher:
                 return
             if after == before:
                 return
+            # A first synchronisation is silent about what it finds, not about what changed since a
+            # notification of the partner's brought it here.
+            silent = silent and not is_known(before, reading.api)
             happened = list(changes(before, after, today))
             stored = await change.save(after, answer)
             await change.record_events(happened, silent=silent)
