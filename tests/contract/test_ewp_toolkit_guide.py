@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from lxml import etree
 
+from ewp.catalogue import ApiEntry, Catalogue, Host, of_hosts
 from ewp.client import EwpClient
 from ewp.errors import PartnerRefused
 from ewp.host import host_names
@@ -134,7 +135,7 @@ async def test_a_guarded_application_is_told_who_calls_and_strangers_are_told_wh
         entry = msgspec.structs.replace(
             entry, urls={"url": f"{address}/hall"}, server_auth=frozenset()
         )
-        only = read_manifest_of(network, entry)
+        only = listing(entry)
         client = EwpClient(partners.http, lambda: only)
         reply = await client.call(
             network.keys[LINDENTAL.hei_id], RIBEIRA.hei_id, entry, parameters=[("a", "ü")]
@@ -170,10 +171,8 @@ async def test_a_host_serves_its_manifest_and_an_echo_to_who_is_registered(partn
     assert refused.value.status == 403
 
 
-def read_manifest_of(network: Network, entry: Any) -> Any:
-    """A catalogue in which this entry stands for one university."""
-    from ewp.catalogue import Host, of_hosts
-
+def listing(entry: ApiEntry) -> Catalogue:
+    """A catalogue in which this entry is all that there is."""
     return of_hosts([Host(entries=(entry,), hei_ids=(RIBEIRA.hei_id,))])
 
 

@@ -19,6 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"erasmus-app: {error}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
+        if given.command == "run":  # which is how it ends, and make need not call it an error
+            print("\nAll of it has stopped; the data stay for the next run.")
+            return 0
         return 130
 
 
