@@ -71,8 +71,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     """
     if settings.database_url is None or settings.redis_url is None:
         raise SettingsInvalid(
-            "ERASMUS_APP_DATABASE_URL and ERASMUS_APP_REDIS_URL: both are needed; "
-            "`erasmus-app run` starts engines of its own"
+            "ERASMUS_APP_DATABASE_URL and ERASMUS_APP_REDIS_URL: both are needed here; "
+            "the command `erasmus-app` starts engines of its own where they are not given"
         )
     heis = load_heis(settings.ewp_heis)
     keys = {hei.id: _key(settings, hei.client_key) for hei in heis.values()}

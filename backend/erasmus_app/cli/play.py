@@ -21,8 +21,7 @@ from erasmus_app.cli.serve import open_listener
 from erasmus_app.cli.show import Show, greeting
 from erasmus_app.errors import EngineFailed
 from erasmus_app.settings import load_settings
-from erasmus_app.store import database
-from erasmus_app.store.embedded import embedded_postgres, embedded_valkey
+from erasmus_app.store.embedded import engines
 from erasmus_app.store.embedded.folder import opened
 
 UP_SECONDS = 40.0
@@ -55,15 +54,13 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
                 path = data_dir / each
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         with console.status("Starting PostgreSQL and Valkey ..."):
-            dsn = await stack.enter_async_context(embedded_postgres(data_dir))
-            redis = await stack.enter_async_context(embedded_valkey(data_dir))
-            await database.upgrade(dsn)
+            own = await stack.enter_async_context(engines(data_dir))
         with console.status("Starting the sandbox network and the backend ..."):
             sandbox = await _sandbox(stack, data_dir, settings.listen)
             environment = os.environ | sandbox["environment"] | IN_A_HURRY
             environment |= {
-                "ERASMUS_APP_DATABASE_URL": dsn,
-                "ERASMUS_APP_REDIS_URL": redis,
+                "ERASMUS_APP_DATABASE_URL": own.database_url,
+                "ERASMUS_APP_REDIS_URL": own.redis_url,
                 "ERASMUS_APP_DATA_DIR": str(data_dir / "backend"),
             }
             http = await stack.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))

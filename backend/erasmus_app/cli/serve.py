@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import structlog
 import uvicorn
 
@@ -19,6 +22,8 @@ from erasmus_app.bootstrap import running, worker_of
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.settings import Settings
 from erasmus_app.store import database
+from erasmus_app.store.embedded import engines
+from ewp.errors import place_of
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +40,18 @@ def _logging() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
+
+
+class _FromLibraries(logging.Handler):
+    """Writes what libraries log without the values in it, which may be a student's."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        error = record.exc_info[1] if record.exc_info else None
+        told = {"code": type(error).__name__, "where": place_of(error)} if error else {}
+        text = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        log.warning("library.logged", logger=record.name, says=text, **told)
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
@@ -59,11 +76,19 @@ def end_with_stdin() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+class _Server(uvicorn.Server):
+    """uvicorn without its way with signals: it ends the process before we have closed the rest."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def api(settings: Settings) -> int:
     """Serve the API until SIGINT or SIGTERM."""
     listener = open_listener(settings)
-    async with running(settings) as opened:
-        server = uvicorn.Server(
+    async with _with_engines(settings) as complete, running(complete) as opened:
+        server = _Server(
             uvicorn.Config(
                 create_app(opened),
                 log_config=None,
@@ -76,6 +101,9 @@ async def api(settings: Settings) -> int:
                 timeout_graceful_shutdown=10,
             )
         )
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, server.handle_exit, name, None)
         await server.serve(sockets=[listener])
     return 0
 
@@ -86,20 +114,35 @@ async def worker(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    async with running(settings) as opened, worker_of(opened):
+    async with (
+        _with_engines(settings) as complete,
+        running(complete) as opened,
+        worker_of(opened),
+    ):
         await stop.wait()
     return 0
 
 
 async def upgrade(settings: Settings) -> int:
     """Bring the tables up to date."""
-    if settings.database_url is None:
-        raise SettingsInvalid(
-            "ERASMUS_APP_DATABASE_URL: name the database to upgrade; "
-            "the embedded one is upgraded by the program that starts it"
-        )
-    await database.upgrade(settings.database_url)
+    async with _with_engines(settings) as complete:
+        assert complete.database_url is not None
+        await database.upgrade(complete.database_url)
     return 0
+
+
+@asynccontextmanager
+async def _with_engines(settings: Settings) -> AsyncIterator[Settings]:
+    """Yield the settings with both engines' addresses; those not named are servers of our own."""
+    if settings.database_url is not None and settings.redis_url is not None:
+        yield settings
+        return
+    async with engines(settings.data_dir) as own:
+        yield msgspec.structs.replace(
+            settings,
+            database_url=settings.database_url or own.database_url,
+            redis_url=settings.redis_url or own.redis_url,
+        )
 
 
 def open_listener(settings: Settings) -> socket.socket:

@@ -18,6 +18,10 @@ LOG_BYTES = 1 << 20
 OTHER_FOLDER = "set ERASMUS_APP_DATA_DIR to another folder"
 
 
+class FolderInUse(EngineFailed):
+    """Another process holds the data folder."""
+
+
 class User(NamedTuple):
     """As whom a server runs where the program runs as root."""
 
@@ -32,7 +36,8 @@ def opened(data_dir: Path, engine: str) -> Iterator[Path]:
     The system lets go of it however the process ends.
 
     Raises:
-        EngineFailed: another run holds it, or it cannot be written; one line with the way out.
+        FolderInUse: another run holds it; one line with the way out.
+        EngineFailed: it cannot be written.
     """
     try:
         data_dir = data_dir.resolve()
@@ -64,7 +69,7 @@ def _locked(data_dir: Path, path: Path) -> int:
         except BlockingIOError:
             holder = os.pread(file, 20, 0).decode("ascii", "replace") or "unknown"
             os.close(file)
-            raise EngineFailed(
+            raise FolderInUse(
                 f"{data_dir} is in use by another run (process {holder}); "
                 f"{OTHER_FOLDER} to run a second one beside it"
             ) from None
