@@ -55,7 +55,7 @@ def services_of(hei: SandboxHei) -> tuple[Service, ...]:
     """Return what an HEI serves, by what it speaks; the covered one's CNRs are not its own."""
     families, found = hei.university.families, list[Service]()
     if Family.NEW in families:
-        found.append(OmobilitiesService(3, hei))
+        found += [OmobilitiesService(3, hei), ImobilitiesService(2, hei)]
     if Family.OLD in families:
         found += [OmobilitiesService(2, hei), ImobilitiesService(1, hei)]
     found += [OmobilityLasService(hei), InstitutionsService(hei)]

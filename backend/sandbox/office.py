@@ -1,6 +1,6 @@
 """What a university's staff do; the story calls these and then tells the other side."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -11,7 +11,18 @@ from ewp.messages.common import Text
 from sandbox.cast import UNIVERSITIES, Student, University
 from sandbox.hei import SandboxHei
 
-YEAR = AcademicYearId("2027/2028")
+STAY = timedelta(days=150)
+
+
+def academic_year(today: date) -> AcademicYearId:
+    """Return the academic year of a day; it changes with August."""
+    first = today.year if today.month >= 8 else today.year - 1
+    return AcademicYearId(f"{first}/{first + 1}")
+
+
+def today() -> date:
+    """Return the day on which everything in the sandbox happens, UTC."""
+    return datetime.now(UTC).date()
 
 
 def nominate_new(
@@ -33,8 +44,8 @@ def nominate_new(
             proposal_id=hei.next_proposal(),
             sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),
             receiving_hei=omobilities.MobilityHei(hei_id=receiving),
-            sending_academic_term_ewp_id=f"{YEAR}-1/2",
-            receiving_academic_year_id=YEAR,
+            sending_academic_term_ewp_id=f"{academic_year(today())}-1/2",
+            receiving_academic_year_id=academic_year(today()),
             activity_type="student-studies",
             activity_attributes="long-term",
             agreement_isced_f_code="0613",
@@ -55,8 +66,8 @@ def nominate_old(
         omobility_id=omobility_id,
         sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),
         receiving_hei=omobilities.MobilityHei(hei_id=receiving),
-        sending_academic_term_ewp_id=f"{YEAR}-1/2",
-        receiving_academic_year_id=YEAR,
+        sending_academic_term_ewp_id=f"{academic_year(today())}-1/2",
+        receiving_academic_year_id=academic_year(today()),
         student=omobilities.StudentV2(
             given_names=(Text(value=student.given_names),),
             family_names=(Text(value=student.family_name),),
@@ -69,8 +80,8 @@ def nominate_old(
         status=omobilities.StatusV2.NOMINATION,
         activity_type="student-studies",
         activity_attributes="long-term",
-        planned_arrival_date=date(2027, 9, 13),
-        planned_departure_date=date(2028, 2, 11),
+        planned_arrival_date=today(),
+        planned_departure_date=today() + STAY,
         eqf_level_studied_at_departure=6,
         nominee_isced_f_code="0232",
     )
@@ -85,6 +96,29 @@ def receive(hei: SandboxHei, sending: HeiId, omobility_id: OmobilityId, status: 
         comment="Between the offices: a place in the residence is held." if status else None,
     )
     hei.kept.senders[omobility_id] = sending
+    hei.save(omobility_id)
+
+
+def confirm_arrival(hei: SandboxHei, omobility_id: OmobilityId) -> None:
+    """Record that the student has come."""
+    known = hei.kept.receptions[omobility_id]
+    hei.kept.receptions[omobility_id] = msgspec.structs.replace(known, actual_arrival_date=today())
+    hei.save(omobility_id)
+
+
+def confirm_departure(hei: SandboxHei, omobility_id: OmobilityId) -> None:
+    """Record that the student has gone home."""
+    known = hei.kept.receptions[omobility_id]
+    hei.kept.receptions[omobility_id] = msgspec.structs.replace(
+        known, actual_departure_date=today()
+    )
+    hei.save(omobility_id)
+
+
+def set_status(hei: SandboxHei, omobility_id: OmobilityId, status: omobilities.StatusV2) -> None:
+    """Say how far a mobility of the old family is."""
+    known = hei.kept.old[omobility_id]
+    hei.kept.old[omobility_id] = msgspec.structs.replace(known, status=status)
     hei.save(omobility_id)
 
 
@@ -131,7 +165,7 @@ def send_agreement(
         omobility_id=omobility_id,
         sending_hei=_institution(hei.university, "Faculty of Sciences and Letters"),
         receiving_hei=_institution(UNIVERSITIES[receiving], "Department of Exchange Studies"),
-        receiving_academic_year_id=YEAR,
+        receiving_academic_year_id=academic_year(today()),
         student=omobility_las.Student(
             given_names=student.given_names,
             family_name=student.family_name,
@@ -141,8 +175,8 @@ def send_agreement(
             gender=student.gender,
             email=student.email,
         ),
-        start_date=date(2027, 9, 13),
-        end_date=date(2028, 2, 11),
+        start_date=today(),
+        end_date=today() + STAY,
         eqf_level_studied_at_departure=6,
         isced_f_code="0613",
         student_language_skill=omobility_las.LanguageSkill(language="en", cefr_level="B2"),

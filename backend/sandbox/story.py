@@ -1,4 +1,4 @@
-"""What happens in the sandbox, step by step: the lives of three mobilities.
+"""What happens in the sandbox, step by step: the lives of three mobilities, to the end.
 
 Each step is done by a university the way it would be: it changes what it is master of, calls the
 other side over the network where EWP has a call for it, and announces the change by CNR.
@@ -6,6 +6,7 @@ other side over the network where EWP has a call for it, and announces the chang
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -71,6 +72,8 @@ class Story:
             *new.agreement(),
             *old.agreement(),
             *only.agreement_only(),
+            *new.stay(),
+            *old.stay(),
         ]
 
     async def next(self) -> Done | None:
@@ -122,6 +125,21 @@ class Life:
             self._step("has the change agreed", "change_agreed", self._sign),
         ]
 
+    def stay(self) -> list[Step]:
+        """Arrived and departed; in the old family home also says: all ready, and recognised."""
+        arrived = self._step("arrives", "arrival_confirmed", self._arrive)
+        departed = self._step("has left", "departure_confirmed", self._depart)
+        if self.is_new:
+            return [arrived, departed]
+        ready = partial(self._set_status, omobilities.StatusV2.LIVE, "all formalities are done")
+        ended = partial(self._set_status, omobilities.StatusV2.RECOGNIZED, "the results count")
+        return [
+            self._step("is ready to go", "formalities_done", ready),
+            arrived,
+            departed,
+            self._step("has the results recognised", "recognised", ended),
+        ]
+
     def agreement_only(self) -> list[Step]:
         """Where the partner shares learning agreements and nothing else."""
         return [
@@ -142,7 +160,9 @@ class Life:
         )
 
     async def _accept(self) -> tuple[str, ...]:
+        there = self.network.heis[self.receiving.hei_id]
         if self.is_new:
+            office.receive(there, self.sending.hei_id, self.omobility_id, "verified")
             known = self._home.kept.new[self.omobility_id]
             request = omobilities.ApproveProposal(
                 omobility_id=self.omobility_id, proposal_id=known.nomination.proposal_id
@@ -152,7 +172,6 @@ class Life:
                 f"{_name(self.receiving)} accepts: a signed update to {_name(self.sending)}",
                 await self._announce("omobility-cnr", self.sending, self.receiving, (2, 1)),
             )
-        there = self.network.heis[self.receiving.hei_id]
         office.receive(there, self.sending.hei_id, self.omobility_id, "verified")
         return (
             f"{_name(self.receiving)} accepts in its own system (imobilities 1)",
@@ -196,6 +215,28 @@ class Life:
         return (
             f"{self.student.given_names} and {_name(self.sending)} sign a change",
             await self._announce("omobility-la-cnr", self.sending, self.receiving, (1,)),
+        )
+
+    async def _arrive(self) -> tuple[str, ...]:
+        office.confirm_arrival(self.network.heis[self.receiving.hei_id], self.omobility_id)
+        return await self._stay_changed("records the arrival")
+
+    async def _depart(self) -> tuple[str, ...]:
+        office.confirm_departure(self.network.heis[self.receiving.hei_id], self.omobility_id)
+        return await self._stay_changed("records the departure")
+
+    async def _stay_changed(self, what: str) -> tuple[str, ...]:
+        version = 2 if self.is_new else 1
+        return (
+            f"{_name(self.receiving)} {what} in its own system (imobilities {version})",
+            await self._announce("imobility-cnr", self.receiving, self.sending, (2, 1)),
+        )
+
+    async def _set_status(self, status: omobilities.StatusV2, why: str) -> tuple[str, ...]:
+        office.set_status(self._home, self.omobility_id, status)
+        return (
+            f"{_name(self.sending)} sets the mobility to {status}: {why}",
+            await self._announce("omobility-cnr", self.sending, self.receiving, (2, 1)),
         )
 
     @property
