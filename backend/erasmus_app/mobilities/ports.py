@@ -1,6 +1,6 @@
 """What the domain of mobilities wishes for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -70,8 +70,8 @@ class MobilitySource(Protocol):
 class JobWriter(Protocol):
     """Writes work down, in a transaction of its own."""
 
-    async def write(self, kind: str, payload: Any, *, dedupe_key: str, after: timedelta) -> None:
-        """Write a job that is due in `after`; its like that waits already takes it in."""
+    async def write(self, kind: str, jobs: Mapping[str, Any], *, after: timedelta) -> None:
+        """Write jobs by their dedupe keys, due in `after`; a like one that waits takes it in."""
 
 
 class RecordChange(Protocol):

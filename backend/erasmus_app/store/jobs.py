@@ -3,10 +3,10 @@
 A job is waiting (`leased_by` is null), running (leased) or dead (`dead_at`). A worker that dies
 leaves a lease that runs out; whoever notices makes the job wait again. A finished job is deleted.
 Leases are told by the database's clock, the one that all workers share. `last_error` holds stable
-codes, never what somebody said. docs/decisions/0003-jobs-in-postgresql.md tells the reasons.
+codes, never what somebody said. docs/decisions/0001-jobs-in-postgresql.md tells the reasons.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,11 +80,21 @@ async def enqueue(
     A job with the same dedupe key that waits takes the new request in and keeps the earlier due;
     one that runs is done once more after it has ended, since it may have looked too early.
     """
+    await _put(connection, kind, [(dedupe_key, payload)], due)
+
+
+async def _put(
+    connection: asyncpg.Connection,
+    kind: str,
+    jobs: Sequence[tuple[str | None, Any]],
+    due: datetime | None,
+) -> None:
     # Who sleeps looks at least once a second: only what is due sooner is worth a NOTIFY.
     await connection.execute(
         f"""with put as (
                insert into job (kind, payload, dedupe_key, due)
-               values ($1, $2::text::jsonb, $3, coalesce($4, now()))
+               select $1, payload::jsonb, dedupe_key, coalesce($4, now())
+               from unnest($2::text[], $3::text[]) as new (payload, dedupe_key)
                on conflict (dedupe_key) where dedupe_key is not null and dead_at is null
                do update set
                    requested_at = now(),
@@ -94,8 +104,8 @@ async def enqueue(
                returning due)
            select pg_notify('{CHANNEL}', '') from put where {_SOON}""",  # noqa: S608 - constants
         kind,
-        msgspec.json.encode(payload).decode(),
-        dedupe_key,
+        [msgspec.json.encode(payload).decode() for _, payload in jobs],
+        [key for key, _ in jobs],
         due,
     )
 
@@ -107,12 +117,11 @@ class JobQueue:
     database: Database
     clock: Clock
 
-    async def write(self, kind: str, payload: Any, *, dedupe_key: str, after: timedelta) -> None:
-        """Write a job in a transaction of its own, due in `after`."""
-        async with self.database.transaction() as connection:
-            await enqueue(
-                connection, kind, payload, dedupe_key=dedupe_key, due=self.clock() + after
-            )
+    async def write(self, kind: str, jobs: Mapping[str, Any], *, after: timedelta) -> None:
+        """Write jobs by their dedupe keys in one transaction of its own, due in `after`."""
+        in_order = sorted(jobs.items())  # the same for all, so that nobody waits in a circle
+        async with self.database.pool.acquire() as connection:
+            await _put(connection, kind, in_order, self.clock() + after)
 
     async def claim(
         self,

@@ -43,18 +43,20 @@ class CnrInbox:
         if not callers:
             log.warning("cnr.dropped", hei_id=hei_id, api=api)
             return
-        for caller in callers:
-            for each in ids:
-                refresh = Refresh(
-                    tenant=hei_id,
-                    api=about,
-                    hei_id=caller,
-                    sending_hei_id=hei_id if about is Api.IMOBILITIES else caller,
-                    omobility_id=each,
-                )
-                await self.jobs.write(
-                    REFRESH, refresh, dedupe_key=refresh.dedupe_key, after=self.debounce
-                )
+        wanted = [
+            Refresh(
+                tenant=hei_id,
+                api=about,
+                hei_id=caller,
+                sending_hei_id=hei_id if about is Api.IMOBILITIES else caller,
+                omobility_id=each,
+            )
+            for caller in callers
+            for each in ids
+        ]
+        await self.jobs.write(
+            REFRESH, {each.dedupe_key: each for each in wanted}, after=self.debounce
+        )
         log.info("cnr.received", api=api, hei_id=hei_id, from_heis=sorted(callers), ids=len(ids))
 
 
