@@ -16,6 +16,7 @@ from erasmus_app.mobilities.consolidate import AbsenceRules, Reading, merge
 from erasmus_app.mobilities.models import Api, LearningAgreement, Mobility
 from erasmus_app.mobilities.ports import Answer
 from erasmus_app.partners import translate
+from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.own_systems import OwnSystems
 from ewp.catalogue import ApiEntry, ClientAuth, Host, of_hosts
@@ -106,6 +107,7 @@ def _partners(document: bytes) -> EwpPartners:
         catalogue=lambda: catalogue,
         keys={RECEIVING: PrivateKey.generate()},
         own_systems=OwnSystems(httpx.AsyncClient(), {}, lambda: BEGAN),
+        breakers=Breakers(lambda: BEGAN),
         clock=lambda: BEGAN,
     )
 

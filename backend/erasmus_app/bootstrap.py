@@ -23,6 +23,7 @@ from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.provider import OpenIdProvider
 from erasmus_app.oidc.tokens import SignedTokens, session_key
+from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.own_systems import OwnSystems
@@ -93,7 +94,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         records = RecordTable(tables)
         messages = load_catalogue(catalogue_folder())
         names = CatalogueNames(lambda: keeper.current, heis)
-        own_systems = OwnSystems(http, heis, clock)
+        own_systems = OwnSystems(http, heis, clock, settings.ewp_timeout_seconds)
         agreement, other = settings.absences
         login = await _login(settings, http, redis, tables, clock)
         services = Services(
@@ -104,10 +105,16 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             absences=AbsenceRules(agreement=agreement, other=other),
             records=records,
             source=EwpPartners(
-                client=EwpClient(http, lambda: keeper.current, now=clock),
+                client=EwpClient(
+                    http,
+                    lambda: keeper.current,
+                    now=clock,
+                    silent_seconds=settings.ewp_timeout_seconds,
+                ),
                 catalogue=lambda: keeper.current,
                 own_systems=own_systems,
                 keys=keys,
+                breakers=Breakers(clock),
                 clock=clock,
             ),
             messages=messages,

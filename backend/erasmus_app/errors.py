@@ -45,18 +45,26 @@ class PartnerFailed(AppError):
     """A partner's answer brought nothing we may use.
 
     `code` is the toolkit's (`partner_unreachable`, `reply_invalid`, ...), `retry` says whether the
-    same call may succeed later without anybody's doing. `misfit` is the fingerprint of an answer
-    that did not parse or did not fit.
+    same call may succeed later without anybody's doing, `after` in how many seconds at the
+    earliest where that is known. `misfit` is the fingerprint of an answer that did not parse or
+    did not fit.
     """
 
     status = HTTPStatus.BAD_GATEWAY
 
     def __init__(
-        self, code: str, message: str, *, retry: bool, misfit: Misfit | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        retry: bool,
+        after: float | None = None,
+        misfit: Misfit | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.retry = retry
+        self.after = after
         self.misfit = misfit
 
 

@@ -29,7 +29,7 @@ from ewp.messages import cnr, common, echo
 from ewp.signing import ResponseRefused, request_target, sign_request, verify_response
 from ewp.signing_headers import ALGORITHM, read_parameters
 
-CONNECT_SECONDS = 5.0
+SILENT_SECONDS = 10.0  # to connect, and between bytes
 TOTAL_SECONDS = 60.0  # a slow-loris partner ends here too
 LARGEST_ANSWER = 20_000_000  # bytes, after decompression as well
 AT_ONCE = 3  # calls to one partner's host (guide §6.6)
@@ -77,12 +77,14 @@ class EwpClient:
         catalogue: Callable[[], Catalogue],
         *,
         now: Callable[[], datetime] = _now,
+        silent_seconds: float = SILENT_SECONDS,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         """Use `http` for all calls; redirects and its own retries must be off."""
         self._http = http
         self._catalogue = catalogue
         self._now = now
+        self._silent = silent_seconds
         self._seconds = total_seconds
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(AT_ONCE)
@@ -168,9 +170,9 @@ class EwpClient:
         try:
             request = self._http.build_request(method, url, headers=headers, content=content)
             request.extensions["timeout"] = {
-                "connect": CONNECT_SECONDS,
-                "read": self._seconds,
-                "write": self._seconds,
+                "connect": self._silent,
+                "read": self._silent,
+                "write": self._silent,
                 "pool": self._seconds,
             }
             async with asyncio.timeout(self._seconds):

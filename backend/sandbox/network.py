@@ -83,6 +83,7 @@ class Network:
     backend_manifest: str  # where the backend's manifest of the covered HEI is
     http: httpx.AsyncClient
     down: set[HeiId] = field(default_factory=set)  # whose hosts answer nothing but 503
+    hanging: set[HeiId] = field(default_factory=set)  # whose hosts take requests and never answer
     instead: dict[HeiId, tuple[Service, ...]] = field(default_factory=dict)  # of what it serves
     catalogue_xml: bytes = b""
     catalogue: Catalogue | None = None

@@ -165,9 +165,13 @@ def _hosts(network: Network) -> Callable[[Scope, Receive, Send], Awaitable[None]
     host = network.host()
 
     async def hosts(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/catalogue-v1.xml":
+        parts = scope["path"].split("/") if scope["type"] == "http" else []
+        if parts == ["", "catalogue-v1.xml"]:
             await network.registry(scope, send)
-        elif scope["type"] == "http" and not network.down.isdisjoint(scope["path"].split("/")):
+        elif not network.hanging.isdisjoint(parts):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        elif not network.down.isdisjoint(parts):
             await send({"type": "http.response.start", "status": 503, "headers": []})
             await send({"type": "http.response.body", "body": b"down for maintenance"})
         else:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from databases import until
 from structlog.testing import capture_logs
-from testbed import Bed
+from testbed import Bed, bed_running
 
 from ewp.catalogue import ApiEntry
 from ewp.client import EwpClient
@@ -150,6 +150,24 @@ async def test_a_partner_that_is_down_delays_only_its_own_data_and_is_caught_up_
 
     await until(caught_up)
     assert await bed.kinds(camille, 2) == ["nominated", "nomination_accepted"]
+
+
+async def test_a_partner_that_takes_requests_and_never_answers_holds_up_nobody_else(
+    dsn, valkey, tmp_path
+):
+    async with bed_running(
+        dsn, valkey, tmp_path, worker_concurrency="4", ewp_timeout_seconds="1.5"
+    ) as bed:
+        ines = await bed.phone("ines")
+        await bed.take(4)
+        await bed.until_told(ines, "nomination_accepted")
+        bed.world.network.hanging.add(CLAIRVAL)
+        for number in range(3):
+            ids = [f"hanging-{number}-{each}" for each in range(10)]
+            await tell(bed, CLAIRVAL, *ids)  # far more jobs than there are hands
+        await bed.take()
+
+        await bed.until_told(ines, "agreement_sent")
 
 
 async def test_a_storm_of_notifications_is_one_fetch_and_no_message(bed: Bed):

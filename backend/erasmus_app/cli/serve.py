@@ -137,6 +137,7 @@ async def _with_engines(settings: Settings) -> AsyncIterator[Settings]:
     if settings.database_url is not None and settings.redis_url is not None:
         yield settings
         return
+    log.warning("engines.of_our_own", data_dir=str(settings.data_dir.resolve()))
     async with engines(settings.data_dir) as own:
         yield msgspec.structs.replace(
             settings,

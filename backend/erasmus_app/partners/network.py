@@ -15,6 +15,7 @@ from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
+from erasmus_app.partners.breakers import Breakers, Resting, Silent
 from erasmus_app.partners.own_systems import OwnSystems
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
@@ -87,6 +88,7 @@ class EwpPartners:
     catalogue: Callable[[], Catalogue]
     own_systems: OwnSystems
     keys: Mapping[HeiId, PrivateKey]
+    breakers: Breakers
     clock: Clock
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
@@ -177,9 +179,25 @@ class EwpPartners:
         own = self.own_systems.of(hei) if tenant == hei else None
         client = own.client if own else self.client
         try:
-            return await client.call(self.keys[tenant], hei, entry, endpoint, parameters=parameters)
+            async with self.breakers.call(hei, entry.api):
+                try:
+                    return await client.call(
+                        self.keys[tenant], hei, entry, endpoint, parameters=parameters
+                    )
+                except PartnerUnreachable as error:
+                    raise Silent from error
+        except Resting as rest:
+            raise PartnerFailed(
+                PartnerUnreachable.code,
+                f"{hei} did not answer a moment ago",
+                retry=True,
+                after=rest.wait.total_seconds(),
+            ) from rest
+        except Silent as silent:
+            why = silent.__cause__
+            raise PartnerFailed(PartnerUnreachable.code, str(why), retry=True) from why
         except PartnerError as error:
-            retry = isinstance(error, PartnerUnreachable | ApiNotServed)
+            retry = isinstance(error, ApiNotServed)
             raise PartnerFailed(error.code, str(error), retry=retry) from error
 
     def _objects(

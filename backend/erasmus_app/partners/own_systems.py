@@ -38,10 +38,15 @@ class OwnSystems:
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, heis: Mapping[HeiId, CoveredHei], clock: Clock
+        self,
+        http: httpx.AsyncClient,
+        heis: Mapping[HeiId, CoveredHei],
+        clock: Clock,
+        timeout_seconds: float = 10,
     ) -> None:
         self._http = http
         self._clock = clock
+        self._timeout = timeout_seconds
         self._addresses = {hei.id: hei.own_system for hei in heis.values() if hei.own_system}
         self._found: dict[HeiId, OwnSystem] = {}
 
@@ -68,7 +73,7 @@ class OwnSystems:
         if not found.covers(hei):
             log.warning("own_system.of_another_hei", hei_id=hei)
             return
-        client = EwpClient(self._http, lambda: found, now=self._clock)
+        client = EwpClient(self._http, lambda: found, now=self._clock, silent_seconds=self._timeout)
         self._found[hei] = OwnSystem(found, client)
 
     async def _fetched(self, url: str) -> bytes:

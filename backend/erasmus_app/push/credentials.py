@@ -1,6 +1,7 @@
 """Access tokens for Google's services, refreshed beside the loop and ahead of their end."""
 
 import asyncio
+import ssl
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import google.auth.exceptions
 import google.auth.transport.requests
 import requests
 from firebase_admin import credentials
+from requests.adapters import HTTPAdapter
 
 from erasmus_app.errors import SettingsInvalid
 
@@ -24,6 +26,23 @@ class TokenRefused(Exception):
     """The token service did not give a token, or did not answer."""
 
 
+class _Trusting(HTTPAdapter):
+    """Trusts the authorities of this machine, and one file's beside them.
+
+    A session's own `verify` would take the file in their place.
+    """
+
+    def __init__(self, ca_file: Path | None) -> None:
+        self._context = ssl.create_default_context()
+        if ca_file is not None:
+            self._context.load_verify_locations(ca_file)
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        """Make the pool with our context."""
+        super().init_poolmanager(*args, ssl_context=self._context, **more)
+
+
 class AccessTokens:
     """The tokens of one service account (firebase-admin's and google-auth's credentials)."""
 
@@ -35,8 +54,7 @@ class AccessTokens:
         self.project: str = certificate.project_id
         self._google: Any = certificate.get_credential().with_scopes([SCOPE])
         self._session = requests.Session()
-        if ca_file is not None:
-            self._session.verify = str(ca_file)
+        self._session.mount("https://", _Trusting(ca_file))
         self._session.trust_env = False
         self._lock = asyncio.Lock()
 

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from erasmus_app.errors import PartnerFailed
+from erasmus_app.errors import AppError, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.institutions.models import ApiMode, CoveredHei
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.refreshes import Refresh
 from erasmus_app.services import Services
@@ -21,9 +22,16 @@ from erasmus_app.store.database import Database
 from erasmus_app.store.jobs import Again, Job, Retry, enqueue
 from erasmus_app.store.records import RecordTable
 from erasmus_app.worker.refresh import Refresher
+from ewp.errors import EwpError, place_of
 
 POLL = "poll"
 PLAN = "plan-polls"
+
+_CNR_OF = {
+    Api.OMOBILITIES: "omobility-cnr",
+    Api.IMOBILITIES: "imobility-cnr",
+    Api.OMOBILITY_LAS: "omobility-la-cnr",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -64,13 +72,20 @@ class Poller:
 
     async def plan(self, _job: Job) -> None:
         """Handle `plan-polls`: see to it that everybody who may know something is asked."""
-        for tenant in self.services.heis:
-            wanted = {(api, tenant) for api in Api} | await self.records.partners(tenant)
-            for api, hei in sorted(wanted):
-                if self.services.source.serves(hei, api, tenant):
-                    poll = Poll(tenant=tenant, hei_id=hei, api=api)
-                    await self._enqueue(POLL, msgspec.to_builtins(poll), poll.dedupe_key)
+        try:
+            for tenant in self.services.heis.values():
+                await self._plan(tenant)
+        except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
+            log.error("poll.not_planned", code=_code(error), where=place_of(error))  # noqa: TRY400
         raise Again(min(60.0, self.services.settings.poll_seconds))
+
+    async def _plan(self, tenant: CoveredHei) -> None:
+        wanted = {(api, tenant.id) for api in Api} | await self.records.partners(tenant.id)
+        for api, hei in sorted(wanted):
+            off = tenant.mode(_CNR_OF[api]) is ApiMode.OFF
+            if not off and self.services.source.serves(hei, api, tenant.id):
+                poll = Poll(tenant=tenant.id, hei_id=hei, api=api)
+                await self._enqueue(POLL, msgspec.to_builtins(poll), poll.dedupe_key)
 
     async def poll(self, job: Job) -> None:
         """Handle one `poll`, and come again whatever it brings."""
@@ -80,6 +95,9 @@ class Poller:
         except (PartnerFailed, Retry) as error:
             log.warning("poll.failed", hei_id=asked.hei_id, api=asked.api, code=error.code)
             await self._note(asked, error=error.code)
+        except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
+            about = {"hei_id": asked.hei_id, "api": asked.api, "code": _code(error)}
+            log.error("poll.broken", where=place_of(error), **about)  # noqa: TRY400
         jitter = random.uniform(0.9, 1.1)  # noqa: S311 - no secret
         raise Again(self.services.settings.poll_seconds * jitter)
 
@@ -188,3 +206,7 @@ class Poller:
             )
             if not there:
                 await enqueue(connection, kind, payload, dedupe_key=key)
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, AppError | EwpError) else type(error).__name__

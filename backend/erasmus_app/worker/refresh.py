@@ -65,7 +65,7 @@ class Refresher:
                 return
             await self.note_failure(tenant, hei, api, sending, ids, error)
             if error.retry:
-                raise Retry(code=error.code) from error
+                raise Retry(error.code, error.after) from error
             return
         for answer in answers:
             await self._apply(answer, silent=silent)

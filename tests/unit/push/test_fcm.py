@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -485,3 +486,14 @@ def test_retry_after_is_seconds_or_a_date_and_never_absurd(value: str, seconds: 
     answer = Answer(status=503, headers={"retry-after": value}, body=b"")
 
     assert result_of(answer, NOW).retry_after == seconds
+
+
+def test_a_further_authority_is_trusted_beside_those_of_the_machine(service, authority: Authority):
+    tokens = AccessTokens(service.service_account_file, authority.ca_file)
+    adapter = tokens._session.get_adapter("https://oauth2.googleapis.com/token")
+    context = adapter.poolmanager.connection_pool_kw["ssl_context"]
+    tokens.close()
+
+    ours = context.get_ca_certs()
+    assert len(ours) == len(ssl.create_default_context().get_ca_certs()) + 1
+    assert context.verify_mode is ssl.CERT_REQUIRED
