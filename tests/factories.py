@@ -17,12 +17,14 @@ from erasmus_app.ids import (
 )
 from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import (
+    OF_RECEIVING,
     AgreementEnd,
     AgreementVersion,
     Api,
     Component,
     ComponentList,
     Contact,
+    CourseResult,
     Credit,
     Fact,
     HeiEnd,
@@ -31,10 +33,12 @@ from erasmus_app.mobilities.models import (
     Nomination,
     NominationStatus,
     Reception,
+    ResultStatus,
     Signature,
     Source,
     Sourced,
     StudentData,
+    Transcript,
 )
 from erasmus_app.mobilities.ports import Reader, StoredMobility
 
@@ -47,6 +51,7 @@ API_OF = {
     Nomination: Api.OMOBILITIES,
     Reception: Api.IMOBILITIES,
     LearningAgreement: Api.OMOBILITY_LAS,
+    Transcript: Api.IMOBILITY_TORS,
 }
 
 
@@ -149,6 +154,21 @@ def an_agreement(
     )
 
 
+def a_result(
+    title: str = "Logic", grade: str | None = "16", ects: str = "6", **given: Any
+) -> CourseResult:
+    known: dict[str, Any] = {
+        "status": ResultStatus.PASSED,
+        "credits": (Credit(scheme="ects", value=Decimal(ects)),),
+    }
+    return CourseResult(title=title, grade=grade, **known | given)
+
+
+def a_transcript(*courses: CourseResult, **given: Any) -> Transcript:
+    known: dict[str, Any] = {"student": a_student(), "issued_at": AT}
+    return Transcript(courses=courses or (a_result(),), **known | given)
+
+
 def sourced(value: Fact | None, api: Api | None = None, **given: Any) -> Sourced[Any]:
     if api is None:
         assert value is not None
@@ -156,7 +176,7 @@ def sourced(value: Fact | None, api: Api | None = None, **given: Any) -> Sourced
     known: dict[str, Any] = {
         "api": api,
         "major": 1,
-        "hei_id": LINDENTAL if api is Api.IMOBILITIES else RIBEIRA,
+        "hei_id": LINDENTAL if api in OF_RECEIVING else RIBEIRA,
         "asked_as": LINDENTAL,
         "fetched_at": AT,
         "last_confirmed_at": AT,
@@ -172,6 +192,7 @@ def a_mobility(
         Api.OMOBILITIES: "nomination",
         Api.IMOBILITIES: "reception",
         Api.OMOBILITY_LAS: "agreement",
+        Api.IMOBILITY_TORS: "transcript",
     }
     known = [
         each if isinstance(each, Sourced) else sourced(each, revision=revision, asked_as=tenant)
@@ -196,7 +217,7 @@ def a_reading(
     known: dict[str, Any] = {
         "tenant": LINDENTAL,
         "major": 1,
-        "hei_id": LINDENTAL if api is Api.IMOBILITIES else RIBEIRA,
+        "hei_id": LINDENTAL if api in OF_RECEIVING else RIBEIRA,
         "asked_as": LINDENTAL,
         "sending_hei_id": RIBEIRA,
         "receiving_hei_id": value.receiving.hei_id if names_receiving else None,

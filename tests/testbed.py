@@ -37,7 +37,7 @@ IN_A_HURRY = {
     "ERASMUS_APP_ABSENCE_SECONDS": "1",
 }
 KEYS = ("authority", "keys", "push")
-OWN_SYSTEM_APIS = 3  # omobilities, imobilities, omobility-las
+OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 
 
 @dataclass(slots=True)

@@ -59,12 +59,14 @@ _CNR_VERSIONS = {
     ("imobility-cnr", 1): ("1.0.0", "receiving_hei_id"),
     ("imobility-cnr", 2): ("2.0.0", None),
     ("omobility-la-cnr", 1): ("1.1.0", "sending_hei_id"),
+    ("imobility-tor-cnr", 1): ("1.0.0", "receiving_hei_id"),
+    ("imobility-tor-cnr", 2): ("2.0.0", None),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CnrService:
-    """A receiver of change notifications (guide §3.4, §4.3 to §4.5)."""
+    """A receiver of change notifications (guide §3.4, §4.3 to §4.6)."""
 
     api: str
     major: int

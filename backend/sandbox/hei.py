@@ -8,7 +8,14 @@ import msgspec
 
 from ewp.errors import EditConflict, RequestRefused
 from ewp.ids import HeiId, OmobilityId, ProposalId
-from ewp.messages import factsheet, imobilities, institutions, omobilities, omobility_las
+from ewp.messages import (
+    factsheet,
+    imobilities,
+    imobility_tors,
+    institutions,
+    omobilities,
+    omobility_las,
+)
 from ewp.messages.common import Phone, Text
 from sandbox.cast import University
 
@@ -20,6 +27,7 @@ class Kept(msgspec.Struct, kw_only=True):
     old: dict[str, omobilities.StudentMobilityV2] = {}
     agreements: dict[str, omobility_las.LearningAgreement] = {}
     receptions: dict[str, imobilities.IncomingMobilityV1] = {}
+    transcripts: dict[str, imobility_tors.Tor] = {}
     senders: dict[str, HeiId] = {}  # of the receptions, by omobility id
     changed: dict[str, datetime] = {}
     told: int = 0  # numbers proposals
@@ -139,6 +147,30 @@ class SandboxHei:
                     )
                 )
         return found
+
+    async def transcripts(
+        self, major: int, senders: frozenset[HeiId] | None, ids: Sequence[OmobilityId]
+    ) -> Sequence[imobility_tors.Tor]:
+        """Return the transcripts issued."""
+        shown = await self.issued(major, senders, None, None)
+        return [self.kept.transcripts[each] for each in ids if each in shown]
+
+    async def issued(
+        self,
+        major: int,
+        senders: frozenset[HeiId] | None,
+        modified_since: datetime | None,
+        receiving_academic_year_id: str | None,
+    ) -> Sequence[OmobilityId]:
+        """Return whose transcripts there are."""
+        del major
+        return [
+            OmobilityId(name)
+            for name, each in self.kept.transcripts.items()
+            if (senders is None or self.kept.senders[name] in senders)
+            and receiving_academic_year_id in {None, each.receiving_academic_year_id}
+            and self._is_newer(name, modified_since)
+        ]
 
     async def institution(self) -> institutions.Hei:
         """Return the HEI itself."""

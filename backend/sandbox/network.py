@@ -21,6 +21,7 @@ from ewp.host_services import (
     OmobilityLasService,
     Service,
 )
+from ewp.host_transcripts import ImobilityTorsService
 from ewp.ids import HeiId, OmobilityId
 from ewp.keys import PrivateKey, PublicKey
 from ewp.manifest import MANIFEST, REGISTRY
@@ -56,8 +57,10 @@ def services_of(hei: SandboxHei) -> tuple[Service, ...]:
     families, found = hei.university.families, list[Service]()
     if Family.NEW in families:
         found += [OmobilitiesService(3, hei), ImobilitiesService(2, hei)]
+        found.append(ImobilityTorsService(3, hei))
     if Family.OLD in families:
         found += [OmobilitiesService(2, hei), ImobilitiesService(1, hei)]
+        found.append(ImobilityTorsService(2, hei))
     found += [OmobilityLasService(hei), InstitutionsService(hei)]
     if hei.university.serves_factsheet:
         found.append(FactsheetService(hei))
@@ -69,6 +72,7 @@ def services_of(hei: SandboxHei) -> tuple[Service, ...]:
             found += [
                 CnrService("omobility-cnr", 1, _Ears()),
                 CnrService("imobility-cnr", 1, _Ears()),
+                CnrService("imobility-tor-cnr", 1, _Ears()),
             ]
     return tuple(found)
 

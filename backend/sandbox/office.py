@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from ewp.ids import AcademicYearId, HeiId, OmobilityId
-from ewp.messages import imobilities, omobilities, omobility_las
+from ewp.messages import elmo, imobilities, imobility_tors, omobilities, omobility_las
 from ewp.messages.common import Text
 from sandbox.cast import UNIVERSITIES, Student, University
 from sandbox.hei import SandboxHei
@@ -115,6 +115,75 @@ def confirm_departure(hei: SandboxHei, omobility_id: OmobilityId) -> None:
     hei.save(omobility_id)
 
 
+def issue_transcript(
+    hei: SandboxHei, student: Student, sending: HeiId, omobility_id: OmobilityId
+) -> None:
+    """Issue a transcript of records for what was studied."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    learner = elmo.Learner(
+        identifiers=(elmo.Identifier(type="esi", value=student.esi),),
+        given_names=student.given_names,
+        family_name=student.family_name,
+        alternative_name=Text(value=f"{student.given_names} {student.family_name}"),
+        date_of_birth=student.birth_date,
+    )
+    issuer = elmo.Issuer(
+        identifiers=(elmo.Identifier(type="schac", value=hei.hei_id),),
+        titles=(Text(value=next(iter(hei.university.names.values()))),),
+        url=hei.university.website,
+    )
+    meaning = Text(value="20 is the best, 10 is needed to pass.", lang="en")
+    report = elmo.Report(
+        issuer=issuer,
+        courses=tuple(
+            _result(component, grade)
+            for component, grade in zip(TAKEN, ("16", "14", "18", "12"), strict=True)
+        ),
+        issue_date=now,
+        grading_schemes=(elmo.GradingScheme(local_id="points", descriptions=(meaning,)),),
+    )
+    hei.kept.transcripts[omobility_id] = imobility_tors.Tor(
+        omobility_id=omobility_id,
+        receiving_academic_year_id=academic_year(now.date()),
+        elmo=elmo.Elmo(generated_date=now, learner=learner, reports=(report,)),
+    )
+    hei.kept.senders[omobility_id] = sending
+    hei.save(omobility_id)
+
+
+def _result(
+    component: omobility_las.Component, grade: str
+) -> elmo.LearningOpportunitySpecification:
+    code = component.los_code or ""
+    others = (("18-20", 9), ("14-17", 31), ("10-13", 27), ("0-9", 8))
+    return elmo.LearningOpportunitySpecification(
+        identifiers=(
+            elmo.Identifier(type="ewp-los-id", value=f"CR/{code}"),
+            elmo.Identifier(type="local", value=code),
+        ),
+        titles=(Text(value=component.title, lang="en"),),
+        type="Course",
+        instance=elmo.LearningOpportunityInstance(
+            identifiers=(elmo.Identifier(type="ewp-loi-id", value=f"CRI/{code}/1"),),
+            academic_term=elmo.AcademicTerm(
+                titles=(Text(value="Term 1", lang="en"),), start=today(), end=today() + STAY
+            ),
+            status=elmo.ResultStatus.PASSED,
+            grading_scheme_local_id="points",
+            result_label=grade,
+            result_distribution=elmo.ResultDistribution(
+                categories=tuple(
+                    elmo.ResultCategory(label=label, count=count) for label, count in others
+                )
+            ),
+            credits=tuple(
+                elmo.Credit(scheme=each.scheme, value=each.value) for each in component.credits
+            ),
+            language_of_instruction="en",
+        ),
+    )
+
+
 def set_status(hei: SandboxHei, omobility_id: OmobilityId, status: omobilities.StatusV2) -> None:
     """Say how far a mobility of the old family is."""
     known = hei.kept.old[omobility_id]
@@ -149,6 +218,8 @@ STUDIED = (
     _component("Language and Society", "LIN-210", "5"),
     _component("Statistics in Practice", "MAT-305", "7.5"),
 )
+INSTEAD = _component("Interface Design Studio", "INF-433", "6")
+TAKEN = (STUDIED[0], INSTEAD, *STUDIED[2:])  # after the change
 RECOGNIZED = (_component("Elective package, third year", "EL-3", "24.5"),)
 
 
@@ -193,10 +264,8 @@ def propose_change(hei: SandboxHei, omobility_id: OmobilityId) -> None:
         status=omobility_las.ComponentStatus.DELETED,
         reason_code="timetable-conflict",
     )
-    instead = _component(
-        "Interface Design Studio",
-        "INF-433",
-        "6",
+    instead = msgspec.structs.replace(
+        INSTEAD,
         status=omobility_las.ComponentStatus.INSERTED,
         reason_code="substituting-deleted",
     )

@@ -129,14 +129,16 @@ class Life:
         """Arrived and departed; in the old family home also says: all ready, and recognised."""
         arrived = self._step("arrives", "arrival_confirmed", self._arrive)
         departed = self._step("has left", "departure_confirmed", self._depart)
+        graded = self._step("gets the transcript", "transcript_issued", self._grade)
         if self.is_new:
-            return [arrived, departed]
+            return [arrived, departed, graded]
         ready = partial(self._set_status, omobilities.StatusV2.LIVE, "all formalities are done")
         ended = partial(self._set_status, omobilities.StatusV2.RECOGNIZED, "the results count")
         return [
             self._step("is ready to go", "formalities_done", ready),
             arrived,
             departed,
+            graded,
             self._step("has the results recognised", "recognised", ended),
         ]
 
@@ -225,6 +227,15 @@ class Life:
         office.confirm_departure(self.network.heis[self.receiving.hei_id], self.omobility_id)
         return await self._stay_changed("records the departure")
 
+    async def _grade(self) -> tuple[str, ...]:
+        there = self.network.heis[self.receiving.hei_id]
+        office.issue_transcript(there, self.student, self.sending.hei_id, self.omobility_id)
+        version = 3 if self.is_new else 2
+        return (
+            f"{_name(self.receiving)} issues a transcript of records (imobility-tors {version})",
+            await self._announce("imobility-tor-cnr", self.receiving, self.sending, (2, 1)),
+        )
+
     async def _stay_changed(self, what: str) -> tuple[str, ...]:
         version = 2 if self.is_new else 1
         return (
@@ -269,7 +280,7 @@ class Life:
         self, api: str, by: University, to: University, majors: tuple[int, ...]
     ) -> str:
         """Send a CNR to the other university, if it has a receiver."""
-        parameter = "receiving_hei_id" if api == "imobility-cnr" else "sending_hei_id"
+        parameter = "receiving_hei_id" if api.startswith("imobility-") else "sending_hei_id"
         for major in majors:
             entry = self.network.known().entry(HeiId(to.hei_id), api, major)
             if entry is not None:

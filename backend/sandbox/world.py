@@ -202,7 +202,8 @@ def _covered(folder: Path, network: str) -> Path:
         f'[[hei]]\nid = "{COVERED.hei_id}"\nname = {{ {names} }}\n'
         f'client_key = "keys/backend.pem"\nadmin_emails = ["{COVERED.coordinator.email}"]\n'
         f'own_system = "{network}/ewp/{COVERED.hei_id}/manifest.xml"\n\n[hei.api]\n'
-        'omobility-cnr = "own"\nomobility-la-cnr = "own"\nimobility-cnr = "own"\n',
+        'omobility-cnr = "own"\nomobility-la-cnr = "own"\nimobility-cnr = "own"\n'
+        'imobility-tor-cnr = "own"\n',
         encoding="utf-8",
     )
     return path

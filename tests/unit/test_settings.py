@@ -229,7 +229,7 @@ WRONG_HEIS = {
     "nobody to write to": (HEI.replace('["ewp@ribeira.example"]', "[]"), "admin_emails"),
     "an unknown API": (
         API + 'omobilities-cnr = "own"\n',
-        "'omobilities-cnr' is not one of imobility-cnr, omobility-cnr, omobility-la-cnr",
+        "'omobilities-cnr' is not one of imobility-cnr, imobility-tor-cnr, omobility-cnr, ",
     ),
     "an unknown mode": (API + 'omobility-cnr = "push"\n', "Invalid enum value 'push'"),
 }

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from erasmus_app.errors import AppError
@@ -56,11 +57,72 @@ def _parser() -> argparse.ArgumentParser:
     db = commands.add_parser("db", help="the database").add_subparsers(dest="what", required=True)
     db.add_parser("upgrade", help="bring the tables up to date")
 
+    _ewp(commands.add_parser("ewp", help="the EWP network: look, call, check"))
+
     for name, text in (("schema", "the GraphQL schema"), ("openapi", "the OpenAPI document")):
         export = commands.add_parser(name, help=text).add_subparsers(dest="what", required=True)
         into = export.add_parser("export", help=f"write {text} to a file, else to the terminal")
         into.add_argument("file", nargs="?", type=Path)
     return parser
+
+
+def _ewp(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="ewp", required=True, metavar="COMMAND")
+    acting = argparse.ArgumentParser(add_help=False)
+    acting.add_argument("--as", dest="as_hei", metavar="HEI", help="whose key signs the call")
+    reading = argparse.ArgumentParser(add_help=False, parents=[acting])
+    reading.add_argument("api", metavar="API", help="omobilities, omobility-las, ...")
+    reading.add_argument("hei", metavar="HEI", help="whom to ask")
+    reading.add_argument("--major", type=int, metavar="N", help="version; the highest if left out")
+    reading.add_argument("--xml", action="store_true", help="the answer as it came")
+
+    hei = commands.add_parser("hei", help="what the registry knows of an HEI")
+    hei.add_argument("hei", metavar="HEI")
+    hei.add_argument("--find", action="store_true", help="search names and Erasmus codes")
+
+    echo = commands.add_parser("echo", parents=[acting], help="does all of security fit?")
+    echo.add_argument("hei", metavar="HEI")
+    echo.add_argument("values", nargs="*", metavar="VALUE")
+    echo.add_argument("--get", action="store_true", help="by GET in place of POST")
+
+    get = commands.add_parser("get", parents=[reading], help="ask for objects by id")
+    get.add_argument("ids", nargs="*", metavar="ID")
+    index = commands.add_parser("index", parents=[reading], help="ask for ids")
+    index.add_argument("parameters", nargs="*", type=_parameter, metavar="NAME=VALUE")
+    index.add_argument("--since", type=_moment, metavar="ISO8601", help="only what changed since")
+
+    manifest = commands.add_parser("manifest", help="what we serve for a covered HEI")
+    what = manifest.add_mutually_exclusive_group(required=True)
+    what.add_argument("hei", metavar="HEI", nargs="?")
+    what.add_argument("--check", metavar="URL", help="what would the registry refuse of this one?")
+
+    keys = commands.add_parser("keys", help="RSA keys").add_subparsers(dest="what", required=True)
+    new = keys.add_parser("new", help="make a key; prints its fingerprint")
+    new.add_argument("file", type=Path, metavar="FILE")
+    new.add_argument("--bits", type=int, choices=(2048, 3072, 4096), default=2048)
+    show = keys.add_parser("show", help="the fingerprint, and the base64 for a manifest")
+    show.add_argument("file", type=Path, metavar="FILE")
+
+    doctor = commands.add_parser("doctor", help="is everything in place? status 1 if not")
+    doctor.add_argument("hei", nargs="?", metavar="HEI", help="one covered HEI; all if left out")
+    doctor.add_argument("--partner", action="append", default=[], metavar="HEI")
+    doctor.add_argument("--json", action="store_true", help="for machines")
+
+
+def _parameter(text: str) -> str:
+    if not text.partition("=")[0] or "=" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not name=value")
+    return text
+
+
+def _moment(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment of ISO 8601") from error
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no zone; add Z or +01:00")
+    return moment.isoformat(timespec="seconds")
 
 
 def _speed(text: str) -> float:
@@ -93,6 +155,10 @@ def _run(given: argparse.Namespace) -> int:
         from erasmus_app.cli import serve
 
         return serve.run(serve.upgrade(load_settings(os.environ)))
+    if given.command == "ewp":
+        from erasmus_app.cli import ewp
+
+        return ewp.run(given)
     from erasmus_app.api import published
 
     document = published.schema() if given.command == "schema" else published.openapi()

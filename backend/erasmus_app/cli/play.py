@@ -25,7 +25,7 @@ from erasmus_app.store.embedded import engines
 from erasmus_app.store.embedded.folder import opened
 
 UP_SECONDS = 40.0
-OWN_SYSTEM_APIS = 3  # omobilities, imobilities, omobility-las
+OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 PAUSE = 2.5  # seconds between steps, at speed 1
 IN_A_HURRY = {  # the sandbox's partners answer at once, so everything may be quick
     "ERASMUS_APP_EXPLORER": "true",

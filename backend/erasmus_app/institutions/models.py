@@ -17,7 +17,7 @@ class ApiMode(StrEnum):
     OFF = "off"
 
 
-CNR_APIS = frozenset({"omobility-cnr", "omobility-la-cnr", "imobility-cnr"})
+CNR_APIS = frozenset({"omobility-cnr", "omobility-la-cnr", "imobility-cnr", "imobility-tor-cnr"})
 """The CNR APIs whose changes we follow, by their manifest elements."""
 
 

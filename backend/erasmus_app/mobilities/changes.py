@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from erasmus_app.mobilities.agreements import ABROAD, credits_of, effective_components
 from erasmus_app.mobilities.events import MobilityEvent, Row, event_id
@@ -19,6 +20,7 @@ from erasmus_app.mobilities.models import (
     StudentData,
 )
 from erasmus_app.mobilities.state import decision, is_new_family
+from erasmus_app.mobilities.transcripts import credits_gained, passed, results
 
 _DECIDED = {NominationStatus.APPROVED: Row.B4, NominationStatus.REJECTED: Row.B5}
 _RECEIVED = {
@@ -38,6 +40,7 @@ def changes(before: Mobility | None, after: Mobility, today: date) -> Iterator[M
     yield from _nomination(before, after)
     yield from _reception(before, after, today)
     yield from _agreement(before, after)
+    yield from _transcript(before, after)
 
 
 def _event(after: Mobility, row: Row, discriminator: str, **detail: str) -> MobilityEvent:
@@ -206,6 +209,23 @@ def _reception(before: Mobility | None, after: Mobility, today: date) -> Iterato
 def _had_left(was: Reception | None, today: date) -> bool:
     """Whether the stay was over: a record that is put away then takes no arrival back."""
     return was is not None and was.actual_departure is not None and was.actual_departure <= today
+
+
+def _transcript(before: Mobility | None, after: Mobility) -> Iterator[MobilityEvent]:
+    was_known = before.transcript if before else None
+    if after.transcript is None or after.transcript == was_known:
+        return
+    was, now = was_known.value if was_known else None, after.transcript.value
+    by = _revision(after.transcript.source)
+    if now is None:
+        if was is not None:
+            yield _event(after, Row.A6, by)
+    elif was is None:
+        ects = credits_gained(now).get("ects", Decimal(0))
+        courses = str(len(passed(now)))
+        yield _event(after, Row.A4, by, courses=courses, ects=f"{ects.normalize():f}")
+    elif results(was) != results(now):
+        yield _event(after, Row.A5, by)
 
 
 def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEvent]:

@@ -1,7 +1,6 @@
 """Many partners' answers → one `Mobility`. Plain functions; times are handed in, in UTC."""
 
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import msgspec
 
@@ -11,8 +10,6 @@ from erasmus_app.mobilities.models import (
     Fact,
     LearningAgreement,
     Mobility,
-    Nomination,
-    Reception,
     Source,
     Sourced,
 )
@@ -44,12 +41,11 @@ class AbsenceRules(msgspec.Struct, frozen=True, kw_only=True):
         return self.agreement if api is Api.OMOBILITY_LAS else self.other
 
 
-F = TypeVar("F", Nomination, Reception, LearningAgreement)
-
 _FIELD = {
     Api.OMOBILITIES: "nomination",
     Api.IMOBILITIES: "reception",
     Api.OMOBILITY_LAS: "agreement",
+    Api.IMOBILITY_TORS: "transcript",
 }
 
 

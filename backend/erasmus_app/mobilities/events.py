@@ -10,7 +10,7 @@ from erasmus_app.ids import EventId, HeiId, OmobilityId
 
 
 class Row(StrEnum):
-    """The rows of the table of steps that these three APIs can tell."""
+    """The rows of the table of steps that these four APIs can tell."""
 
     B1 = "B1"
     B2 = "B2"
@@ -36,6 +36,9 @@ class Row(StrEnum):
     D12 = "D12"
     A1 = "A1"
     A2 = "A2"
+    A4 = "A4"
+    A5 = "A5"
+    A6 = "A6"
     A8 = "A8"
 
 
@@ -64,6 +67,9 @@ KINDS = {
     Row.D12: "mobility_ended",
     Row.A1: "departure_confirmed",
     Row.A2: "departure_recorded",
+    Row.A4: "transcript_issued",
+    Row.A5: "transcript_corrected",
+    Row.A6: "transcript_withdrawn",
     Row.A8: "recognised",
 }
 
@@ -76,6 +82,7 @@ DETAILS: dict[str, frozenset[str]] = {
     "change_sent": frozenset({"added", "removed"}),
     "departure_confirmed": frozenset({"date"}),
     "departure_recorded": frozenset({"date"}),
+    "transcript_issued": frozenset({"courses", "ects"}),
 }
 """What events of a kind carry for their texts; the other kinds carry nothing."""
 

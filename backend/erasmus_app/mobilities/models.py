@@ -31,6 +31,11 @@ class Api(StrEnum):
     OMOBILITIES = "omobilities"
     IMOBILITIES = "imobilities"
     OMOBILITY_LAS = "omobility-las"
+    IMOBILITY_TORS = "imobility-tors"
+
+
+OF_RECEIVING = frozenset({Api.IMOBILITIES, Api.IMOBILITY_TORS})
+"""The APIs in which the receiving HEI answers; in the others it is the sending one."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +247,48 @@ class LearningAgreement(msgspec.Struct, frozen=True, kw_only=True):
     provisions_url: str | None = None
 
 
+class ResultStatus(StrEnum):
+    """How a course ended, as the transcript says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    IN_PROGRESS = "in-progress"
+
+
+class GradeShare(msgspec.Struct, frozen=True, kw_only=True):
+    """A grade, and how many students of the course got it."""
+
+    grade: str
+    count: int | None = None
+
+
+class CourseResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A course or module of a transcript, with its result and its parts."""
+
+    title: str
+    code: str | None = None
+    type: str | None = None  # as sent: Degree Programme, Module, Course, Class
+    status: ResultStatus | None = None
+    grade: str | None = None  # as the HEI writes it; not always a number
+    grading_scheme: str | None = None  # what its grades mean, in the HEI's words
+    distribution: tuple[GradeShare, ...] = ()
+    credits: tuple[Credit, ...] = ()
+    language: str | None = None
+    result_date: date | None = None
+    parts: tuple["CourseResult", ...] = ()
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """The receiving HEI's transcript of records (imobility-tors). Personal: grades above all."""
+
+    student: StudentData
+    courses: tuple[CourseResult, ...]
+    issued_at: datetime | None = None
+    is_final: bool = True  # False: the HEI says that more is to come
+    has_document: bool = False  # the printed one comes along as a file
+    recognition: str | None = None  # as sent since ELMO 2: Positive, Negative, Partially Positive
+
+
 class Mobility(msgspec.Struct, frozen=True, kw_only=True):
     """One stay of one student at one receiving HEI, as one tenant's sources tell it."""
 
@@ -252,13 +299,14 @@ class Mobility(msgspec.Struct, frozen=True, kw_only=True):
     nomination: Sourced[Nomination] | None = None
     reception: Sourced[Reception] | None = None
     agreement: Sourced[LearningAgreement] | None = None
+    transcript: Sourced[Transcript] | None = None
 
     def sources(self) -> Iterator[Source]:
         """Yield the source of every fact there is or was."""
-        for fact in (self.nomination, self.reception, self.agreement):
+        for fact in (self.nomination, self.reception, self.agreement, self.transcript):
             if fact is not None:
                 yield fact.source
 
 
-Fact = Nomination | Reception | LearningAgreement
+Fact = Nomination | Reception | LearningAgreement | Transcript
 """What one answer of one API says about one mobility."""

@@ -18,6 +18,7 @@ class MobilityState(StrEnum):
 
     CANCELLED = "cancelled"
     RECOGNISED = "recognised"
+    TRANSCRIPT_ISSUED = "transcript-issued"
     DEPARTED = "departed"
     ARRIVED = "arrived"
     PRESUMED_ABROAD = "presumed-abroad"  # by the agreement's dates; nobody confirmed an arrival
@@ -86,6 +87,8 @@ def state(mobility: Mobility, today: date) -> MobilityState:
         return MobilityState.CANCELLED
     if status is NominationStatus.RECOGNIZED:
         return MobilityState.RECOGNISED
+    if mobility.transcript is not None and mobility.transcript.value is not None:
+        return MobilityState.TRANSCRIPT_ISSUED
     if departure and departure <= today:
         return MobilityState.DEPARTED
     if arrival and arrival <= today:

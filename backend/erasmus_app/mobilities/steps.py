@@ -36,6 +36,7 @@ class StepCode(StrEnum):
     ARRIVED = "arrived"
     LA_CHANGED = "la-changed"
     DEPARTED = "departed"
+    TRANSCRIPT = "transcript"
     RECOGNISED = "recognised"
 
 
@@ -85,6 +86,7 @@ def timeline(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
         _accepted(mobility),
         *_agreement_steps(mobility),
         *_stay_steps(mobility, today),
+        _transcript(mobility, today),
         _recognised(mobility),
     )
     if state(mobility, today) in {MobilityState.CANCELLED, MobilityState.REJECTED}:
@@ -214,6 +216,26 @@ def _stay_steps(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
     )
 
 
+def _transcript(mobility: Mobility, today: date) -> TimelineStep:
+    known = mobility.transcript
+    transcript = known.value if known else None
+    now = state(mobility, today)
+    how_far = StepState.UPCOMING
+    if transcript is not None:
+        how_far = StepState.DONE
+    elif now is MobilityState.DEPARTED:
+        how_far = StepState.CURRENT
+    elif now is MobilityState.RECOGNISED:
+        how_far = StepState.NOT_SHARED
+    return TimelineStep(
+        code=StepCode.TRANSCRIPT,
+        phase=Phase.AFTER,
+        state=how_far,
+        since=transcript.issued_at if transcript else None,
+        api=Api.IMOBILITY_TORS if transcript else None,
+    )
+
+
 def _recognised(mobility: Mobility) -> TimelineStep:
     nomination = mobility.nomination.value if mobility.nomination else None
     if nomination is None or is_new_family(nomination):  # EWP does not carry it (guide §5.1)
@@ -229,8 +251,26 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
     """Say who has to act next; the contact is the one whom the learning agreement names."""
     now, stands, decided = state(mobility, today), agreement_state(mobility), decision(mobility)
     agreement = mobility.agreement.value if mobility.agreement else None
-    if now in {MobilityState.CANCELLED, MobilityState.RECOGNISED, MobilityState.DEPARTED}:
+    if now in {MobilityState.CANCELLED, MobilityState.RECOGNISED}:
         return WhoseMove(party=Party.NOBODY)
+    if now is MobilityState.TRANSCRIPT_ISSUED:
+        source = mobility.transcript.source if mobility.transcript else None
+        return WhoseMove(
+            party=Party.SENDING_HEI,
+            step=StepCode.RECOGNISED,
+            hei_id=mobility.sending_hei_id,
+            since=source.fetched_at if source else None,
+            contact=agreement.sending.contact if agreement else None,
+        )
+    if now is MobilityState.DEPARTED:
+        source = mobility.reception.source if mobility.reception else None
+        return WhoseMove(
+            party=Party.RECEIVING_HEI,
+            step=StepCode.TRANSCRIPT,
+            hei_id=mobility.receiving_hei_id,
+            since=source.fetched_at if source else None,
+            contact=agreement.receiving.contact if agreement else None,
+        )
     if now is MobilityState.REJECTED:
         return WhoseMove(
             party=Party.SENDING_HEI,

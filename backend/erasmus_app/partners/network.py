@@ -28,7 +28,7 @@ from ewp.errors import (
     XmlRefused,
 )
 from ewp.keys import PrivateKey
-from ewp.messages import imobilities, omobilities, omobility_las
+from ewp.messages import imobilities, imobility_tors, omobilities, omobility_las
 from ewp.xml import open_xml
 
 
@@ -47,10 +47,10 @@ class _Way:
 
 WAYS: Mapping[Api, _Way] = {
     Api.OMOBILITIES: _Way(
-        majors=(3, 2),
+        majors=(3, 2, 1),
         responding="sending_hei_id",
         responding_until=2,
-        items=frozenset({"student-mobility"}),
+        items=frozenset({"student-mobility", "student-mobility-for-studies"}),
         read=omobilities.read_get_response,
         translate=translate.nomination,
         read_index=omobilities.read_index_response,
@@ -72,6 +72,15 @@ WAYS: Mapping[Api, _Way] = {
         read=omobility_las.read_get_response,
         translate=translate.learning_agreement,
         read_index=omobility_las.read_index_response,
+    ),
+    Api.IMOBILITY_TORS: _Way(
+        majors=(3, 2, 1),
+        responding="receiving_hei_id",
+        responding_until=2,
+        items=frozenset({"tor"}),
+        read=imobility_tors.read_get_response,
+        translate=translate.transcript,
+        read_index=None,  # those of the mobilities that we know, as with imobilities
     ),
 }
 

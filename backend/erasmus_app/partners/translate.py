@@ -1,8 +1,8 @@
 """EWP's messages as values of ours. Comments between offices are left behind here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from erasmus_app.ids import HeiId
+from erasmus_app.ids import EuropeanStudentId, HeiId
 from erasmus_app.mobilities.models import (
     AgreementEnd,
     AgreementVersion,
@@ -10,8 +10,10 @@ from erasmus_app.mobilities.models import (
     ComponentChange,
     ComponentList,
     Contact,
+    CourseResult,
     Credit,
     Fact,
+    GradeShare,
     HeiEnd,
     LearningAgreement,
     Nomination,
@@ -19,15 +21,17 @@ from erasmus_app.mobilities.models import (
     Reception,
     ReceptionStatus,
     Requirement,
+    ResultStatus,
     Signature,
     StudentData,
+    Transcript,
 )
-from ewp.messages import imobilities, omobilities, omobility_las
+from ewp.messages import elmo, imobilities, imobility_tors, omobilities, omobility_las
 from ewp.messages.common import Text
 
 
 def nomination(message: omobilities.StudentMobility) -> Nomination:
-    """Translate a nomination of version 2 or 3 (guide §4.2)."""
+    """Translate a nomination of version 1, 2 or 3 (guide §4.2)."""
     if isinstance(message, omobilities.StudentMobilityV3):
         return _nomination_v3(message)
     return _nomination_v2(message)
@@ -107,6 +111,76 @@ def reception(message: imobilities.IncomingMobility) -> Reception:
         actual_arrival=message.actual_arrival_date,
         actual_departure=message.actual_departure_date,
     )
+
+
+def transcript(message: imobility_tors.Tor) -> Transcript:
+    """Translate a transcript of version 1, 2 or 3 (guide §4.6)."""
+    document, learner = message.elmo, message.elmo.learner
+    reports = document.reports
+    schemes = {
+        each.local_id: _text(each.descriptions)
+        for report in reports
+        for each in report.grading_schemes
+    }
+    codes = {each.status.code for each in reports if each.status is not None}
+    issued = [each.issue_date for each in reports if each.issue_date is not None]
+    return Transcript(
+        student=StudentData(
+            given_names=learner.given_names or "",
+            family_name=learner.family_name or "",
+            esi=EuropeanStudentId(learner.esi) if learner.esi else None,
+            birth_date=learner.date_of_birth,
+            gender=learner.gender,
+        ),
+        courses=tuple(_course(course, schemes) for report in reports for course in report.courses),
+        issued_at=max(issued, default=document.generated_date),
+        is_final=elmo.ReportCode.PARTIAL_TEMPORARY not in codes,
+        has_document=any(
+            content.file.data
+            for attachment in (*document.attachments, *(a for r in reports for a in r.attachments))
+            for content in attachment.contents
+        ),
+        recognition=next(
+            (each.status for report in reports for each in report.recognitions if each.status), None
+        ),
+    )
+
+
+def _course(
+    course: elmo.LearningOpportunitySpecification, schemes: Mapping[str, str | None]
+) -> CourseResult:
+    taken = course.instance
+    spread = taken.result_distribution
+    return CourseResult(
+        title=_text(course.titles) or "",
+        code=_local_id(course.identifiers) or course.los_id,
+        type=course.type,
+        status=ResultStatus(taken.status.value) if taken.status else None,
+        grade=taken.result_label,
+        grading_scheme=schemes.get(taken.grading_scheme_local_id or ""),
+        distribution=tuple(
+            GradeShare(grade=each.label, count=each.count)
+            for each in (spread.categories if spread else ())
+        ),
+        credits=tuple(
+            Credit(scheme=each.scheme, value=each.value)
+            for each in taken.credits
+            if each.scheme and each.value is not None
+        ),
+        language=taken.language_of_instruction,
+        result_date=taken.result_date,
+        parts=tuple(_course(each, schemes) for each in course.parts),
+    )
+
+
+def _local_id(identifiers: Sequence[elmo.Identifier]) -> str | None:
+    return next((each.value for each in identifiers if each.type.lower() == "local"), None)
+
+
+def _text(texts: Sequence[Text]) -> str | None:
+    """Return the English text, else the first."""
+    english = (each.value for each in texts if (each.lang or "").lower().startswith("en"))
+    return next(english, texts[0].value if texts else None)
 
 
 _TABLES: dict[
@@ -219,7 +293,7 @@ def _signature(signature: omobility_las.Signature) -> Signature:
 
 
 def ends(fact: Fact) -> tuple[HeiId, HeiId] | None:
-    """Return the sending and the receiving HEI that a fact names; a reception names none."""
+    """Return the sending and the receiving HEI that a fact names; some name none."""
     if isinstance(fact, Nomination | LearningAgreement):
         return fact.sending.hei_id, fact.receiving.hei_id
     return None

@@ -21,7 +21,7 @@ from erasmus_app.ids import (
     PersonId,
 )
 from erasmus_app.mobilities.events import MobilityEvent
-from erasmus_app.mobilities.models import Api, Mobility, Source
+from erasmus_app.mobilities.models import OF_RECEIVING, Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
 from erasmus_app.store import jobs
 from erasmus_app.store.accounts import lock_esis
@@ -91,7 +91,7 @@ class RecordTable:
 
     async def ids_at(self, tenant: HeiId, api: Api, hei: HeiId) -> dict[HeiId, list[OmobilityId]]:
         """Return the ids of `tenant`'s mobilities that `hei` can say something about, by sender."""
-        end = "receiving_hei_id" if api is Api.IMOBILITIES else "sending_hei_id"
+        end = "receiving_hei_id" if api in OF_RECEIVING else "sending_hei_id"
         rows = await self.database.fetch(
             f"""select sending_hei_id, omobility_id from mobility
                 where tenant = $1 and {end} = $2 order by omobility_id""",  # noqa: S608 - two constants
@@ -111,9 +111,8 @@ class RecordTable:
         )
         found: set[tuple[Api, HeiId]] = set()
         for row in rows:
-            found.add((Api.OMOBILITIES, row["sending_hei_id"]))
-            found.add((Api.OMOBILITY_LAS, row["sending_hei_id"]))
-            found.add((Api.IMOBILITIES, row["receiving_hei_id"]))
+            found |= {(api, row["sending_hei_id"]) for api in set(Api) - OF_RECEIVING}
+            found |= {(api, row["receiving_hei_id"]) for api in OF_RECEIVING}
         return found
 
     async def quarantine(self, tenant: HeiId, api: Api, hei: HeiId, misfit: Misfit) -> None:
@@ -350,12 +349,14 @@ def _esis(mobility: Mobility) -> list[EuropeanStudentId]:
         found.append(mobility.nomination.value.student.esi)
     if mobility.agreement and mobility.agreement.value:
         found.append(mobility.agreement.value.student.esi)
+    if mobility.transcript and mobility.transcript.value:
+        found.append(mobility.transcript.value.student.esi)
     return [each for each in dict.fromkeys(found) if each and is_esi(each)]
 
 
 def _content(mobility: Mobility) -> tuple[object, ...]:
     """Return what a reader can tell apart but for its age: only this makes a new version."""
-    facts = (mobility.nomination, mobility.reception, mobility.agreement)
+    facts = (mobility.nomination, mobility.reception, mobility.agreement, mobility.transcript)
     return (
         mobility.receiving_hei_id,
         *((fact.value, fact.source.revision, fact.source.last_error) for fact in facts if fact),

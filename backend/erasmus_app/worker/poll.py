@@ -15,7 +15,7 @@ import structlog
 from erasmus_app.errors import AppError, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.institutions.models import ApiMode, CoveredHei
-from erasmus_app.mobilities.models import Api
+from erasmus_app.mobilities.models import OF_RECEIVING, Api
 from erasmus_app.mobilities.refreshes import Refresh
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
@@ -31,6 +31,7 @@ _CNR_OF = {
     Api.OMOBILITIES: "omobility-cnr",
     Api.IMOBILITIES: "imobility-cnr",
     Api.OMOBILITY_LAS: "omobility-la-cnr",
+    Api.IMOBILITY_TORS: "imobility-tor-cnr",
 }
 
 log = structlog.get_logger(__name__)
@@ -111,7 +112,7 @@ class Poller:
         if not sweep and state.last_success_began_at is not None:
             since = state.last_success_began_at - timedelta(seconds=settings.poll_overlap_seconds)
         known = await self.records.ids_at(asked.tenant, asked.api, asked.hei_id)
-        if asked.api is Api.IMOBILITIES:  # no index: the ids that we know
+        if asked.api in OF_RECEIVING:  # no index: the ids that we know
             ids = known
         else:
             try:

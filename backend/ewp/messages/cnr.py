@@ -18,6 +18,8 @@ NAMESPACE = {
         ("imobility-cnr", 1),
         ("imobility-cnr", 2),
         ("omobility-la-cnr", 1),
+        ("imobility-tor-cnr", 1),
+        ("imobility-tor-cnr", 2),
     )
 }
 """By API, as its manifest element is called, and major version."""

@@ -1,6 +1,10 @@
-"""Institutions 2: names, addresses and contacts of HEIs (guide §4.8)."""
+"""Institutions 1 and 2: names, addresses and contacts of HEIs (guide §4.8).
+
+Version 1 only lacks the addresses of course catalogues.
+"""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 
@@ -20,9 +24,8 @@ from ewp.messages.shapes import Need, attribute, content, maybe, one, shape
 from ewp.messages.values import HEI_ID, HTTPS, ID, LINE, STRING
 from ewp.messages.writing import CONTACT
 
-NAMESPACE = {
-    2: "https://github.com/erasmus-without-paper/ewp-specs-api-institutions/tree/stable-v2"
-}
+_SPEC = "https://github.com/erasmus-without-paper/ewp-specs-api-institutions/tree"
+NAMESPACE = {1: f"{_SPEC}/stable-v1", 2: f"{_SPEC}/stable-v2"}
 
 
 class OtherId(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +72,18 @@ _HEI = shape(
     maybe("root-ounit-id", ID),
     maybe("ounit-id", ID, many="ounit_ids"),
 )
-_RESPONSE = Versions("institutions-response", NAMESPACE, listing("hei", _HEI))
+
+
+def _check_version_1(hei: Hei) -> None:
+    if hei.course_catalogue_urls:
+        raise ValueError("version 1 knows no course catalogue")
+
+
+_RESPONSE = Versions(
+    "institutions-response",
+    NAMESPACE,
+    {1: listing("hei", replace(_HEI, check_write=_check_version_1)), 2: listing("hei", _HEI)},
+)
 
 
 def read_response(xml: bytes) -> tuple[Hei, ...]:

@@ -1,4 +1,4 @@
-"""Outgoing mobilities 2 and 3: nominations, as the sending HEI holds them (guide §4.2).
+"""Outgoing mobilities 1 to 3: nominations, as the sending HEI holds them (guide §4.2).
 
 What the schema requires but readers can live without is optional here: absent when a partner left
 it out, asked for when we write.
@@ -31,19 +31,14 @@ from ewp.messages.common import (
     Text,
 )
 from ewp.messages.documents import Items, Versions, listing
+from ewp.messages.omobilities_1 import ITEM, version_1_of
 from ewp.messages.shapes import Need, attribute, content, either, flag, maybe, one, shape, wanted
 
 _Date = date  # for the struct with a field of that name
 
 _SPEC = "https://github.com/erasmus-without-paper/ewp-specs-api-omobilities/blob"
-GET_NAMESPACE = {
-    2: f"{_SPEC}/stable-v2/endpoints/get-response.xsd",
-    3: f"{_SPEC}/stable-v3/endpoints/get-response.xsd",
-}
-INDEX_NAMESPACE = {
-    2: f"{_SPEC}/stable-v2/endpoints/index-response.xsd",
-    3: f"{_SPEC}/stable-v3/endpoints/index-response.xsd",
-}
+GET_NAMESPACE = {n: f"{_SPEC}/stable-v{n}/endpoints/get-response.xsd" for n in (1, 2, 3)}
+INDEX_NAMESPACE = {n: f"{_SPEC}/stable-v{n}/endpoints/index-response.xsd" for n in (1, 2, 3)}
 UPDATE_REQUEST_NAMESPACE = {3: f"{_SPEC}/stable-v3/endpoints/update-request.xsd"}
 UPDATE_RESPONSE_NAMESPACE = {3: f"{_SPEC}/stable-v3/endpoints/update-response.xsd"}
 
@@ -115,7 +110,7 @@ class AdditionalRequirement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StudentMobilityV2(msgspec.Struct, frozen=True, kw_only=True):
-    """A nomination of version 2."""
+    """A nomination of version 2, or of version 1, which knows no activity or requirements."""
 
     omobility_id: OmobilityId
     sending_hei: MobilityHei
@@ -325,7 +320,11 @@ _MOBILITY_V3 = shape(
 _GET: Versions[Items[StudentMobility]] = Versions(
     "omobilities-get-response",
     GET_NAMESPACE,
-    {2: listing("student-mobility", _MOBILITY_V2), 3: listing("student-mobility", _MOBILITY_V3)},
+    {
+        1: listing(ITEM, version_1_of(_MOBILITY_V2)),
+        2: listing("student-mobility", _MOBILITY_V2),
+        3: listing("student-mobility", _MOBILITY_V3),
+    },
 )
 _INDEX: Versions[Items[OmobilityId]] = Versions(
     "omobilities-index-response", INDEX_NAMESPACE, listing("omobility-id", values.ID)

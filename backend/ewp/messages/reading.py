@@ -7,7 +7,7 @@ cost more than parsing does.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ewp.messages.shapes import Broken, Field, Kind, Need, Place, Shape
+from ewp.messages.shapes import Again, Broken, Field, Kind, Need, Place, Shape
 from ewp.messages.values import Value
 from ewp.xml import Element
 
@@ -24,11 +24,24 @@ def reader(kind: Kind, namespace: str, *, kept: bool) -> Reader:
     """
     if isinstance(kind, Value):
         return _leaf(kind, kept=kept)
+    if isinstance(kind, Again):
+        return _again(kind, namespace, kept=kept)
     if any(field.place is Place.CONTENT for field in kind.fields):
         read = _text_with_attributes(kind, kept=kept)
     else:
         read = _struct(kind, namespace, kept=kept)
     return _leniently(read) if kind.lenient else read
+
+
+def _again(kind: Again, namespace: str, *, kept: bool) -> Reader:
+    compiled: list[Reader] = []
+
+    def read(node: Element) -> object:
+        if not compiled:
+            compiled.append(reader(kind.shape(), namespace, kept=kept))
+        return compiled[0](node)
+
+    return read
 
 
 def _leniently(read: Reader) -> Reader:
@@ -133,6 +146,7 @@ def _struct(shape: Shape[T], namespace: str, *, kept: bool) -> Callable[[Element
             field.xml,
             _child(field, namespace),
             field.many,
+            field.place is Place.WITHIN,
             field.need is Need.ALWAYS,
         )
         for field in shape.fields
@@ -148,7 +162,7 @@ def _struct(shape: Shape[T], namespace: str, *, kept: bool) -> Callable[[Element
             step = children.get(child.tag)
             if step is None:
                 continue  # a newer minor version's, or an extension
-            name, xml, read_child, many, always = step
+            name, xml, read_child, many, several, always = step
             try:
                 value = read_child(child)
             except Broken as broken:
@@ -156,7 +170,7 @@ def _struct(shape: Shape[T], namespace: str, *, kept: bool) -> Callable[[Element
             if value is None:
                 continue
             if many:
-                found.setdefault(name, []).append(value)
+                found.setdefault(name, []).extend(value if several else (value,))
             elif name not in found:
                 found[name] = value
             elif always:
@@ -206,7 +220,23 @@ def _child(field: Field, namespace: str) -> Reader:
         return lambda _: True
     if field.place is Place.LIST:
         return _list(field, inner, reader(field.kind, inner, kept=True))
+    if field.place is Place.WITHIN:
+        return _within(field, _list(field, inner, reader(field.kind, inner, kept=True)))
     return reader(field.kind, inner, kept=field.kept)
+
+
+def _within(field: Field, read_list: Reader) -> Reader:
+    """Where many are told apart by pairs, a partner's several in one wrapper are many as well."""
+    if field.many:
+        return read_list
+
+    def read(node: Element) -> object:
+        items = read_list(node)
+        if items and len(items) > 1:
+            raise Broken("is there twice", field.item)
+        return items and items[0]
+
+    return read
 
 
 def _list(field: Field, namespace: str, read_item: Reader) -> Reader:
@@ -214,7 +244,8 @@ def _list(field: Field, namespace: str, read_item: Reader) -> Reader:
 
     def read(node: Element) -> tuple[Any, ...] | None:
         try:
-            return tuple(read_item(child) for child in node if child.tag == tag) or None
+            items = (read_item(child) for child in node if child.tag == tag)
+            return tuple(item for item in items if item is not None) or None
         except Broken as broken:
             raise broken.below(field.item) from None
 

@@ -39,6 +39,7 @@ class Place(Enum):
     """Where in an element a field of its struct stands."""
 
     CHILD = auto()
+    WITHIN = auto()  # the only child of a child, or each one of several
     LIST = auto()  # a child whose only purpose is to hold a list
     FLAG = auto()  # an empty child whose presence is the value
     ATTRIBUTE = auto()
@@ -58,9 +59,10 @@ class Field:
     kept: bool = False  # an empty element counts too
     namespace: str | None = None  # of the element; None: that of the shape around it
     inner: str | None = None  # namespace inside the element; None: the element's own
-    item: str = ""  # LIST: the items' element
+    item: str = ""  # LIST, WITHIN: the element inside
     aliases: tuple[str, ...] = ()  # ATTRIBUTE: other names, read only
     case: type | None = None  # one of several elements for one field: the struct that it holds
+    written: bool = True  # False: of another version; read here too, as partners mix them up
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,14 @@ class Shape(Generic[T]):
     lenient: bool = False  # what does not fit counts as absent when reading
 
 
-Kind = Value | Shape[Any]
+@dataclass(frozen=True, eq=False)
+class Again:
+    """A shape that stands inside itself, by what gives it; compiled when it is first met there."""
+
+    shape: Callable[[], Shape[Any]]
+
+
+Kind = Value | Shape[Any] | Again
 
 
 def shape(
@@ -148,10 +157,26 @@ def either(name: str, **kinds: Shape[Any]) -> tuple[Field, ...]:
     )
 
 
-def listed(xml: str, item: str, kind: Shape[Any]) -> Field:
+def within(
+    xml: str, item: str, kind: Kind, *, name: str | None = None, many: str | None = None
+) -> Field:
+    """An optional `xml` that only wraps one `item`; with `many`, any number of such pairs."""
+    return Field(
+        name=many or name or _snake(item),
+        xml=xml,
+        kind=kind,
+        place=Place.WITHIN,
+        need=Need.NEVER,
+        many=many is not None,
+        kept=True,
+        item=item,
+    )
+
+
+def listed(xml: str, item: str, kind: Kind, *, name: str | None = None) -> Field:
     """An optional element that holds a list; an empty list is as good as none."""
     return Field(
-        name=_snake(xml),
+        name=name or _snake(xml),
         xml=xml,
         kind=kind,
         place=Place.LIST,

@@ -7,7 +7,7 @@ A refusal says the rule and never the value.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -70,6 +70,11 @@ def words_as_sent(*words: str) -> Value:
 
 STRING = Value(rule="must be text")
 EXACT_STRING = Value(rule="must be text", exact=True)
+TOKEN = Value(  # an `xs:token`: line breaks and indentation inside say nothing
+    rule="must be text",
+    read=lambda text: " ".join(text.split()),
+    write=lambda text: " ".join(text.split()),
+)
 LINE = _as_sent(r"[^\r\n]*", "must be one line")
 EMAIL = _as_sent(r"[^@]+@[^.]+\..+", "must be an e-mail address")
 _URL = r"""://[^\s<>"{}|\\^`]+"""
@@ -116,6 +121,12 @@ def _number(text: str) -> int:
 _digits = _checked("[+-]?[0-9]{1,9}")
 NUMBER = Value(rule="must be an integer", read=_number, write=str)
 COUNT = Value(rule="must be an integer", read=_number, write=str, lenient=True)
+_natural = _checked(r"\+?[0-9]{1,9}")
+NATURAL = Value(
+    rule="must be an integer, 0 or more",
+    read=lambda text: int(_natural(text)),
+    write=lambda number: _natural(str(number)),
+)
 
 
 def _among(numbers: frozenset[int], rule: str) -> Value:
@@ -141,6 +152,7 @@ DECIMAL = Value(
     read=lambda text: Decimal(_decimal_text(text)),
     write=lambda number: _decimal_text(format(number, "f")),
 )
+LENIENT_DECIMAL = replace(DECIMAL, lenient=True)
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 BOOLEAN = Value(
@@ -209,6 +221,10 @@ def _group_one(match: Callable[[str], re.Match[str] | None]) -> Callable[[str], 
     return read
 
 
+DURATION = _as_sent(
+    r"-?P(?=.)(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?",
+    "must be a duration, as P6M",
+)
 DATE = Value(rule="must be a date, YYYY-MM-DD", read=_read_date, write=date.isoformat)
 LENIENT_DATE = Value(
     rule="must be a date, YYYY-MM-DD", read=_read_date, write=date.isoformat, lenient=True

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ewp.messages.shapes import XML_LANG, Broken, Field, Kind, Need, Place, Shape
+from ewp.messages.shapes import XML_LANG, Again, Broken, Field, Kind, Need, Place, Shape
 from ewp.messages.values import Value
 
 _SPECS = "https://github.com/erasmus-without-paper/ewp-specs-"
@@ -12,10 +12,14 @@ COMMON = f"{_SPECS}architecture/blob/stable-v1/common-types.xsd"
 ADDRESS = f"{_SPECS}types-address/tree/stable-v1"
 CONTACT = f"{_SPECS}types-contact/tree/stable-v1"
 PHONE = f"{_SPECS}types-phonenumber/tree/stable-v1"
+TERM_V1 = f"{_SPECS}types-academic-term/tree/stable-v1"
 TERM_V2 = f"{_SPECS}types-academic-term/tree/stable-v2"
 LA_GET = f"{_SPECS}api-omobility-las/blob/stable-v1/endpoints/get-response.xsd"
+ELMO_1 = "https://github.com/emrex-eu/elmo-schemas/tree/v1"
+ELMO_2 = "https://github.com/emrex-eu/elmo-schemas/tree/v2"
 
 _PREFIXES = {COMMON: "ewp", ADDRESS: "a", CONTACT: "c", PHONE: "p", TERM_V2: "trm", LA_GET: "la"}
+_PREFIXES |= {ELMO_1: "elmo", ELMO_2: "elmo", TERM_V1: "trm"}
 
 Writer = Callable[[Any, list[str]], None]
 """Appends the XML of a value. Raises Broken."""
@@ -53,7 +57,20 @@ def writer(kind: Kind, tag: str, namespace: str, names: Names, root: bool = Fals
     """Compile an element named `tag` whose children are in `namespace`."""
     if isinstance(kind, Value):
         return _leaf(kind, tag)
+    if isinstance(kind, Again):
+        return _again(kind, tag, namespace, names)
     return _struct(kind, tag, namespace, names, root=root)
+
+
+def _again(kind: Again, tag: str, namespace: str, names: Names) -> Writer:
+    compiled: list[Writer] = []
+
+    def write(value: object, out: list[str]) -> None:
+        if not compiled:
+            compiled.append(writer(kind.shape(), tag, namespace, names))
+        compiled[0](value, out)
+
+    return write
 
 
 def _leaf(value: Value, tag: str) -> Writer:
@@ -83,7 +100,11 @@ def _conversion(value: Value, escapes: dict[int, str]) -> Callable[[Any], str]:
 
 
 def _struct(shape: Shape[Any], tag: str, namespace: str, names: Names, *, root: bool) -> Writer:
-    attributes = [_attribute(field) for field in shape.fields if field.place is Place.ATTRIBUTE]
+    attributes = [
+        _attribute(field)
+        for field in shape.fields
+        if field.place is Place.ATTRIBUTE and field.written
+    ]
     parts = _parts(shape, namespace, names)
     check = shape.check_write
     start, end = f"<{tag}", f"</{tag}>"
@@ -116,7 +137,7 @@ def _parts(shape: Shape[Any], namespace: str, names: Names) -> list[Writer]:
     parts: list[Writer] = []
     cases: dict[str, dict[type, Writer]] = {}
     for field in shape.fields:
-        if field.place is Place.ATTRIBUTE:
+        if field.place is Place.ATTRIBUTE or not field.written:
             continue
         if field.place is Place.CONTENT and isinstance(field.kind, Value):
             parts.append(_content(field.name, _conversion(field.kind, _IN_TEXT)))
@@ -137,6 +158,10 @@ def _element(field: Field, tag: str, inner: str, names: Names) -> Writer:
         return lambda _, out: out.append(f"<{tag}/>")
     if field.place is Place.LIST:
         return _list(tag, writer(field.kind, names.tag(inner, field.item), inner, names))
+    if field.place is Place.WITHIN:
+        write_item = writer(field.kind, names.tag(inner, field.item), inner, names)
+        write_list = _list(tag, write_item)
+        return lambda item, out: write_list((item,), out)
     return writer(field.kind, tag, inner, names)
 
 

@@ -13,7 +13,9 @@ from factories import (
     a_mobility,
     a_nomination,
     a_proposal,
+    a_result,
     a_student,
+    a_transcript,
     a_version,
     an_agreement,
     an_old_nomination,
@@ -33,6 +35,7 @@ from erasmus_app.mobilities.models import (
     Reception,
     ReceptionStatus,
     Requirement,
+    ResultStatus,
 )
 
 IN, OUT = ComponentChange.INSERTED, ComponentChange.DELETED
@@ -201,6 +204,39 @@ def test_what_a_reception_tells(was, now, others, expected):
     assert happened(was, now, *others) == expected
 
 
+PASSED, FAILED = a_result("Logic"), a_result("Sets", "8", "7.5", status=ResultStatus.FAILED)
+MODULE = a_result("Foundations", None, "13.5", parts=(PASSED, FAILED))
+ISSUED = a_transcript(PASSED, FAILED)
+
+TRANSCRIPTS = {
+    "issued": (None, ISSUED, [("A4", {"courses": "1", "ects": "6"})]),
+    "a module counts by its parts": (
+        None,
+        a_transcript(MODULE),
+        [("A4", {"courses": "1", "ects": "6"})],
+    ),
+    "nothing passed": (None, a_transcript(FAILED), [("A4", {"courses": "0", "ects": "0"})]),
+    "a course without a status and with a grade is passed": (
+        None,
+        a_transcript(a_result(status=None)),
+        [("A4", {"courses": "1", "ects": "6"})],
+    ),
+    "a grade corrected": (ISSUED, a_transcript(a_result("Logic", "18"), FAILED), told("A5")),
+    "a course more": (ISSUED, a_transcript(PASSED, FAILED, a_result("Models")), told("A5")),
+    "the same printed on another day": (
+        ISSUED,
+        a_transcript(PASSED, FAILED, issued_at=later(days=3)),
+        [],
+    ),
+    "no longer shown": (ISSUED, None, told("A6")),
+}
+
+
+@pytest.mark.parametrize(("was", "now", "expected"), TRANSCRIPTS.values(), ids=TRANSCRIPTS)
+def test_what_a_transcript_tells(was, now, expected):
+    assert happened(was, now) == expected
+
+
 BLENDED = a_version(
     a_course("Week in Lindental", "3", ComponentList.BLENDED),
     a_course("Online", "2", ComponentList.VIRTUAL),
@@ -355,7 +391,8 @@ def test_an_event_carries_what_its_texts_may_show_and_nothing_else():
 
 
 def test_every_row_is_told_by_some_change():
-    tables = [*NOMINATIONS.values(), *RECEPTIONS.values(), *AGREEMENTS.values()]
+    tables = (NOMINATIONS, RECEPTIONS, AGREEMENTS, TRANSCRIPTS)
+    expected = [each[-1] for table in tables for each in table.values()]
 
-    assert {row for *_, expected in tables for row, _ in expected} == {each.value for each in Row}
+    assert {row for events in expected for row, _ in events} == {each.value for each in Row}
     assert KINDS.keys() == set(Row)

@@ -12,6 +12,7 @@ from factories import (
     a_mobility,
     a_nomination,
     a_proposal,
+    a_transcript,
     a_version,
     an_agreement,
     an_old_nomination,
@@ -75,6 +76,13 @@ TO_SEND = WhoseMove(party=Party.STUDENT, step=StepCode.LA_SENT, since=AT)
 TO_SEND_AGAIN = WhoseMove(party=Party.STUDENT, step=StepCode.LA_SENT, since=later(hours=1))
 TO_CORRECT = WhoseMove(party=Party.SENDING_HEI, step=StepCode.NOMINATED, hei_id=RIBEIRA, since=AT)
 
+TO_ISSUE = WhoseMove(
+    party=Party.RECEIVING_HEI, step=StepCode.TRANSCRIPT, hei_id=LINDENTAL, since=AT
+)
+TO_RECOGNISE = WhoseMove(
+    party=Party.SENDING_HEI, step=StepCode.RECOGNISED, hei_id=RIBEIRA, since=AT
+)
+
 ROWS = [
     # 1 cancelled, whatever else is known
     ([NEW("cancelled")], S.CANCELLED, D.PENDING, NOBODY),
@@ -82,9 +90,17 @@ ROWS = [
     # 2 recognised
     ([OLD("recognized")], S.RECOGNISED, D.ACCEPTED, NOBODY),
     ([OLD("recognized"), host("rejected")], S.RECOGNISED, D.ACCEPTED, NOBODY),
+    # 3 a transcript, with or without a departure
+    (
+        [NEW("approved"), host(None, TODAY), a_transcript()],
+        S.TRANSCRIPT_ISSUED,
+        D.ACCEPTED,
+        TO_RECOGNISE,
+    ),
+    ([a_transcript()], S.TRANSCRIPT_ISSUED, D.NOT_SHARED, TO_RECOGNISE),
     # 4 departed, with or without an arrival
-    ([NEW("approved"), host(None, YESTERDAY, TODAY)], S.DEPARTED, D.ACCEPTED, NOBODY),
-    ([NEW("approved"), host(None, None, YESTERDAY)], S.DEPARTED, D.ACCEPTED, NOBODY),
+    ([NEW("approved"), host(None, YESTERDAY, TODAY)], S.DEPARTED, D.ACCEPTED, TO_ISSUE),
+    ([NEW("approved"), host(None, None, YESTERDAY)], S.DEPARTED, D.ACCEPTED, TO_ISSUE),
     # 5 arrived, or presumed abroad
     ([NEW("approved"), host(None, TODAY, TOMORROW)], S.ARRIVED, D.ACCEPTED, NOBODY),
     ([host(None, TODAY), CHANGING], S.ARRIVED, D.NOT_SHARED, TO_SIGN_A_CHANGE),
@@ -140,43 +156,50 @@ def test_where_a_mobility_stands_and_whose_move_it_is(facts, expected, decided, 
 
 DONE, CURRENT, UPCOMING = StepState.DONE, StepState.CURRENT, StepState.UPCOMING
 REFUSED, NOT_SHARED = StepState.REFUSED, StepState.NOT_SHARED
-NAMES = ("nominated", "accepted", "la-sent", "la-signed", "arrived", "departed", "recognised")
+NAMES = (
+    *("nominated", "accepted", "la-sent", "la-signed"),
+    *("arrived", "departed", "transcript", "recognised"),
+)
 
 TIMELINES = {
-    "nominated": ([NEW()], (DONE, CURRENT, CURRENT, UPCOMING, UPCOMING, UPCOMING, NOT_SHARED)),
-    "refused": ([NEW("rejected")], (DONE, REFUSED, *[UPCOMING] * 4, NOT_SHARED)),
-    "cancelled": ([OLD("cancelled")], (DONE, *[UPCOMING] * 6)),
+    "nominated": ([NEW()], (DONE, CURRENT, CURRENT, *[UPCOMING] * 4, NOT_SHARED)),
+    "refused": ([NEW("rejected")], (DONE, REFUSED, *[UPCOMING] * 5, NOT_SHARED)),
+    "cancelled": ([OLD("cancelled")], (DONE, *[UPCOMING] * 7)),
     "accepted": (
         [OLD(), host("verified")],
-        (DONE, DONE, CURRENT, UPCOMING, UPCOMING, UPCOMING, UPCOMING),
+        (DONE, DONE, CURRENT, *[UPCOMING] * 5),
     ),
     "an agreement alone": (
         [AWAITING],
-        (NOT_SHARED, NOT_SHARED, DONE, CURRENT, UPCOMING, UPCOMING, NOT_SHARED),
+        (NOT_SHARED, NOT_SHARED, DONE, CURRENT, *[UPCOMING] * 3, NOT_SHARED),
     ),
     "sent back": (
         [NEW("approved"), RETURNED],
-        (DONE, DONE, CURRENT, UPCOMING, UPCOMING, UPCOMING, NOT_SHARED),
+        (DONE, DONE, CURRENT, *[UPCOMING] * 4, NOT_SHARED),
     ),
     "ready": (
         [NEW("approved"), SIGNED],
-        (DONE, DONE, DONE, DONE, CURRENT, UPCOMING, NOT_SHARED),
+        (DONE, DONE, DONE, DONE, CURRENT, UPCOMING, UPCOMING, NOT_SHARED),
     ),
     "live, and no agreement is shared": (
         [OLD("live")],
-        (DONE, DONE, NOT_SHARED, NOT_SHARED, CURRENT, UPCOMING, UPCOMING),
+        (DONE, DONE, NOT_SHARED, NOT_SHARED, CURRENT, *[UPCOMING] * 3),
     ),
     "arrived": (
         [NEW("approved"), SIGNED, host(None, TODAY)],
-        (DONE, DONE, DONE, DONE, DONE, CURRENT, NOT_SHARED),
+        (DONE, DONE, DONE, DONE, DONE, CURRENT, UPCOMING, NOT_SHARED),
     ),
     "departed, and nobody wrote the arrival down": (
         [OLD("live"), SIGNED, host(None, None, TODAY)],
-        (DONE, DONE, DONE, DONE, DONE, DONE, UPCOMING),
+        (DONE, DONE, DONE, DONE, DONE, DONE, CURRENT, UPCOMING),
     ),
     "recognised, and nobody wrote the days down": (
         [OLD("recognized"), SIGNED],
-        (DONE, DONE, DONE, DONE, NOT_SHARED, NOT_SHARED, DONE),
+        (DONE, DONE, DONE, DONE, NOT_SHARED, NOT_SHARED, NOT_SHARED, DONE),
+    ),
+    "a transcript, and nobody wrote the days down": (
+        [OLD("live"), SIGNED, a_transcript()],
+        (DONE, DONE, DONE, DONE, UPCOMING, UPCOMING, DONE, UPCOMING),
     ),
 }
 
@@ -208,6 +231,7 @@ def test_a_step_has_its_phase_its_time_and_its_source():
         step("la-changed", during, DONE, later(hours=9), Api.OMOBILITY_LAS),
         step("arrived", during, DONE, TODAY, Api.IMOBILITIES),
         step("departed", after_, CURRENT, TOMORROW, Api.IMOBILITIES),
+        step("transcript", after_, UPCOMING, None, None),
         step("recognised", after_, NOT_SHARED, None, None),
     )
 

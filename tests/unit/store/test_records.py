@@ -348,6 +348,7 @@ async def test_whom_to_ask_for_what_comes_from_a_tenants_own_mobilities(records:
         (Api.OMOBILITIES, HOME),
         (Api.OMOBILITY_LAS, HOME),
         (Api.IMOBILITIES, ABROAD),
+        (Api.IMOBILITY_TORS, ABROAD),
     }
     assert await records.partners("nobody.example") == set()
 

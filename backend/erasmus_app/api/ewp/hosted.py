@@ -8,7 +8,7 @@ import structlog
 
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.institutions.models import ApiMode, CoveredHei
-from erasmus_app.mobilities.models import Api
+from erasmus_app.mobilities.models import OF_RECEIVING, Api
 from erasmus_app.mobilities.ports import JobWriter
 from erasmus_app.mobilities.refreshes import REFRESH, Refresh
 from erasmus_app.settings import Settings
@@ -23,6 +23,7 @@ CNRS = {
     "omobility-cnr": (Api.OMOBILITIES, (1, 2)),
     "omobility-la-cnr": (Api.OMOBILITY_LAS, (1,)),
     "imobility-cnr": (Api.IMOBILITIES, (1, 2)),
+    "imobility-tor-cnr": (Api.IMOBILITY_TORS, (1, 2)),
 }
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ class CnrInbox:
                 tenant=hei_id,
                 api=about,
                 hei_id=caller,
-                sending_hei_id=hei_id if about is Api.IMOBILITIES else caller,
+                sending_hei_id=hei_id if about in OF_RECEIVING else caller,
                 omobility_id=each,
             )
             for caller in callers

@@ -8,6 +8,7 @@ import strawberry
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema.agreements import LearningAgreement, contact_of
 from erasmus_app.api.schema.institutions import Contact, Institution
+from erasmus_app.api.schema.transcripts import Transcript
 from erasmus_app.mobilities import models, steps
 from erasmus_app.mobilities.models import Api, NominationStatus
 from erasmus_app.mobilities.ports import StoredMobility
@@ -209,6 +210,11 @@ class Mobility:
         """Return it."""
         known = _reception(self.stored.mobility)
         return known.actual_departure if known else None
+
+    @strawberry.field(description="The transcript of records; null while there is none.")
+    def transcript(self) -> Transcript | None:
+        """Return it."""
+        return Transcript.of(self.stored.mobility.transcript)
 
     @strawberry.field(description="The learning agreement.")
     def learning_agreement(self) -> LearningAgreement:

@@ -39,6 +39,14 @@ GETS = {
         ["in-1", "in-2", "in-9"],
         [["in-1"], ["in-2"], ["in-1", "in-2"], []],
     ),
+    "imobility-tors/2/get?receiving_hei_id=lindental.example": (
+        ["in-1", "in-2", "in-9"],
+        [["in-1"], ["in-2"], ["in-1", "in-2"], []],
+    ),
+    "imobility-tors/3/get?": (
+        ["in-1", "in-2", "in-9"],
+        [["in-1"], ["in-2"], ["in-1", "in-2"], []],
+    ),
 }
 
 

@@ -13,6 +13,8 @@ MASTERS = {
     ("imobility-cnr", 1): "receiving_hei_id",
     ("imobility-cnr", 2): None,
     ("omobility-la-cnr", 1): "sending_hei_id",
+    ("imobility-tor-cnr", 1): "receiving_hei_id",
+    ("imobility-tor-cnr", 2): None,
 }
 
 

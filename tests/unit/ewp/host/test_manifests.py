@@ -39,19 +39,29 @@ async def test_anybody_may_read_who_is_hosted_and_how(world):
         ("imobilities", "1.0.0", ["get-url"], {"max-omobility-ids": 3}),
         ("imobilities", "2.0.0", ["get-url"], {"max-omobility-ids": 3}),
         ("institutions", "2.2.0", ["url"], {"max-hei-ids": 1}),
+        (
+            "organizational-units",
+            "2.1.1",
+            ["url"],
+            {"max-ounit-ids": 3, "max-ounit-codes": 3},
+        ),
         ("factsheet", "1.2.0", ["url"], {"max-hei-ids": 1}),
         ("omobility-cnr", "1.0.0", ["url"], {"max-omobility-ids": 3}),
         ("omobility-cnr", "2.0.0", ["url"], {"max-omobility-ids": 3}),
         ("imobility-cnr", "1.0.0", ["url"], {"max-omobility-ids": 3}),
         ("imobility-cnr", "2.0.0", ["url"], {"max-omobility-ids": 3}),
         ("omobility-la-cnr", "1.1.0", ["url"], {"max-omobility-ids": 3}),
+        ("imobility-tors", "2.0.0", ["get-url", "index-url"], {"max-omobility-ids": 3}),
+        ("imobility-tors", "3.0.0", ["get-url", "index-url"], {"max-omobility-ids": 3}),
+        ("imobility-tor-cnr", "1.0.0", ["url"], {"max-omobility-ids": 3}),
+        ("imobility-tor-cnr", "2.0.0", ["url"], {"max-omobility-ids": 3}),
     ]
 
 
 async def test_every_entry_says_how_it_is_secured(world):
     root = etree.fromstring(await manifest(world, LINDENTAL))
 
-    public = {"institutions", "factsheet"}
+    public = {"institutions", "organizational-units", "factsheet"}
     for entry in root.find(".//{*}apis-implemented"):
         name = etree.QName(entry).localname
         if name == "discovery":

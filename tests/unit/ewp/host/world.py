@@ -8,11 +8,14 @@ import httpx
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 from unit.ewp.catalogues import a_catalogue, a_host
+from unit.ewp.host.issued import Issued
+from unit.ewp.host.units import Units
 from unit.ewp.stranger import NOW, Stranger, is_signed_answer
 
 from ewp.catalogue_xml import read_catalogue
 from ewp.errors import EditConflict, RequestRefused
 from ewp.host import EwpHost, HostedHei
+from ewp.host_places import OunitsService
 from ewp.host_services import (
     CnrService,
     FactsheetService,
@@ -21,6 +24,7 @@ from ewp.host_services import (
     OmobilitiesService,
     OmobilityLasService,
 )
+from ewp.host_transcripts import ImobilityTorsService
 from ewp.keys import PrivateKey
 from ewp.messages import factsheet, imobilities, institutions, omobilities
 from ewp.messages import omobility_las as las
@@ -164,7 +168,7 @@ TERMS = factsheet.CalendarEntry(autumn_term="--05-15", spring_term="--10-31")
 
 
 @dataclass
-class Kept:
+class Kept(Issued, Units):
     """The store behind the host: answers what it is asked, and notes what it was told."""
 
     broken: bool = False
@@ -260,12 +264,17 @@ def hosted(kept):
             ImobilitiesService(1, kept, most=3),
             ImobilitiesService(2, kept, most=3),
             InstitutionsService(kept),
+            OunitsService(kept, most=3),
             FactsheetService(kept),
             CnrService("omobility-cnr", 1, kept, most=3),
             CnrService("omobility-cnr", 2, kept, most=3),
             CnrService("imobility-cnr", 1, kept, most=3),
             CnrService("imobility-cnr", 2, kept, most=3),
             CnrService("omobility-la-cnr", 1, kept, most=3),
+            ImobilityTorsService(2, kept, most=3),
+            ImobilityTorsService(3, kept, most=3),
+            CnrService("imobility-tor-cnr", 1, kept, most=3),
+            CnrService("imobility-tor-cnr", 2, kept, most=3),
         ),
     )
     nordfjord = {"hei_id": NORDFJORD, "client_keys": (NOBODYS_KEY.public,), "services": ()}

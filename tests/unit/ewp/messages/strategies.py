@@ -13,8 +13,9 @@ from functools import cache
 import msgspec
 from hypothesis import strategies as st
 
-from ewp.messages import common, factsheet, institutions, omobilities
+from ewp.messages import common, courses, factsheet, institutions, omobilities
 from ewp.messages import omobility_las as las
+from ewp.messages import organizational_units as units
 
 LETTERS = st.characters(
     codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"
@@ -53,6 +54,7 @@ BY_NAME = {
     "hei_id": HEI_IDS,
     "hei_ids": st.lists(HEI_IDS, max_size=2).map(tuple),
     "sending_hei_id": HEI_IDS,
+    "parent_ounit_id": IDS,
     "omobility_id": IDS,
     "ounit_id": IDS,
     "root_ounit_id": IDS,
@@ -61,6 +63,13 @@ BY_NAME = {
     "los_id": st.from_regex(r"(CR|CLS|MOD|DEP)/[!-~]{1,40}", fullmatch=True),
     "loi_id": st.from_regex(r"(CRI|CLSI|MODI|DEPI)/[!-~]{1,40}", fullmatch=True),
     "receiving_academic_year_id": YEARS,
+    "academic_year_id": YEARS,
+    "ewp_id": st.sampled_from(["2026/2027-1/2", "2026/2026-3/3"]),
+    "contains": st.lists(st.sampled_from(["CLS/1&2", "MOD/<3>"]), max_size=2).map(tuple),
+    "level": st.sampled_from(["Bachelor", "Master", "PhD"]),
+    "count": st.integers(0, 999_999_999),
+    "eqf_level_provided": st.integers(1, 8),
+    "language_of_instruction": LANGUAGES,
     "sending_academic_term_ewp_id": st.sampled_from(["2026/2027-1/2", "2026/2026-3/3"]),
     "email": st.sampled_from(["a@b.example", "o'neil+x@mail.lindental.example"]),
     "emails": st.lists(st.just("office@clairval.example"), max_size=2).map(tuple),
@@ -99,6 +108,7 @@ WEB_FIELDS = {
     "mobility_factsheet_urls",
     "course_catalogue_urls",
     "information_websites",
+    "urls",
 }
 # What the schema insists on although readers do not.
 NEEDED = {
@@ -132,11 +142,18 @@ NEEDED = {
         "visa_info",
         "insurance_info",
     },
+    units.OrganizationalUnit: {"ounit_code"},
+    courses.CourseInstance: {"start", "end"},
+    courses.AcademicTerm: {"display_names", "start_date", "end_date"},
+    courses.ResultDistribution: {"categories"},
     common.Address: {"locality"},  # an empty address is none
     las.Student: {"given_names"},  # likewise
 }
 # Lists that may not be empty.
-FILLED = {"given_names", "family_names", "names", "contact_names"}
+FILLED = {"given_names", "family_names", "names", "contact_names", "titles", "labels"} | {
+    "display_names",
+    "categories",
+}
 
 
 @cache
@@ -165,6 +182,8 @@ def _values(struct: type, name: str, hint: object, needed: bool) -> st.SearchStr
         return URLS
     if struct is institutions.OtherId and name == "type":
         return st.sampled_from(["pic", "erasmus", "our <own>"])
+    if struct is courses.Course and name == "type":
+        return st.sampled_from(["Degree Programme", "Module", "Course", "Class"])
     if name in BY_NAME and not (struct is common.Address and name == "unit"):
         return BY_NAME[name]
     if typing.get_origin(hint) is tuple:

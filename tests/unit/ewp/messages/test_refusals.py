@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from ewp.errors import MessageInvalid, XmlRefused
-from ewp.messages import factsheet, imobilities, omobilities, omobility_las
+from ewp.messages import (
+    courses,
+    factsheet,
+    imobilities,
+    omobilities,
+    omobility_las,
+    organizational_units,
+)
 
 SAMPLES = Path(__file__).parents[3] / "samples/ewp"
 
@@ -155,7 +162,7 @@ def test_an_empty_item_is_refused_as_it_does_not_say_which_one_it_is():
 
 def test_a_document_of_another_kind_or_version_is_refused():
     assert refusal(omobilities.read_get_response, sample("echo-2-response")) == (
-        "is no omobilities-get-response of version 2, 3"
+        "is no omobilities-get-response of version 1, 2, 3"
     )
     another = sample("imobilities-2-get-response", ("stable-v2", "stable-v9"))
     assert refusal(imobilities.read_get_response, another) == (
@@ -173,6 +180,9 @@ def test_what_is_no_xml_is_refused_at_the_door():
     [
         ("omobilities-3-get-response", omobilities.read_get_response),
         ("omobilities-2-get-response", omobilities.read_get_response),
+        ("omobilities-1-get-response", omobilities.read_get_response),
+        ("ounits-2-response", organizational_units.read_response),
+        ("courses-1-response", courses.read_response),
     ],
 )
 def test_no_refusal_repeats_a_value(name, read):

@@ -82,10 +82,10 @@ def test_a_nomination_that_the_schema_would_refuse_is_not_written(mobility, word
 
 
 def test_a_version_that_is_not_there_is_refused():
-    with pytest.raises(MessageInvalid, match="there is no omobilities-get-response of version 1"):
-        omobilities.write_get_response([], major=1)
-    with pytest.raises(MessageInvalid, match="there is no imobility-tor-cnr of version 1"):
-        cnr.write_cnr_response("imobility-tor-cnr", 1)
+    with pytest.raises(MessageInvalid, match="there is no omobilities-get-response of version 4"):
+        omobilities.write_get_response([], major=4)
+    with pytest.raises(MessageInvalid, match="there is no imobility-tor-cnr of version 3"):
+        cnr.write_cnr_response("imobility-tor-cnr", 3)
 
 
 def test_a_moment_without_a_zone_is_not_written():

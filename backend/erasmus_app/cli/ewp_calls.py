@@ -1,0 +1,221 @@
+"""`erasmus-app ewp echo`, `get` and `index`: calls to partners, and their answers in words."""
+
+import argparse
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from erasmus_app.cli import ewp_findings
+from erasmus_app.cli.ewp_findings import Finding, console_of, rows_of
+from erasmus_app.cli.ewp_partners import explain
+from erasmus_app.cli.ewp_tools import CommandFailed, Tools, one_line, opened_with_heis, read_key
+from erasmus_app.ids import HeiId
+from ewp.catalogue import ApiEntry, Catalogue
+from ewp.client import Reply
+from ewp.errors import EwpError, MessageInvalid, XmlRefused
+from ewp.keys import PrivateKey
+from ewp.messages import (
+    courses,
+    factsheet,
+    imobilities,
+    imobility_tors,
+    institutions,
+    omobilities,
+    omobility_las,
+    organizational_units,
+)
+from ewp.messages import echo as echo_messages
+
+READERS: dict[tuple[str, str], Callable[[bytes], Sequence[Any]]] = {
+    ("get", "omobilities"): omobilities.read_get_response,
+    ("get", "imobilities"): imobilities.read_get_response,
+    ("get", "omobility-las"): omobility_las.read_get_response,
+    ("get", "institutions"): institutions.read_response,
+    ("get", "factsheet"): factsheet.read_response,
+    ("get", "organizational-units"): organizational_units.read_response,
+    ("get", "courses"): courses.read_response,
+    ("get", "imobility-tors"): imobility_tors.read_get_response,
+    ("index", "omobilities"): omobilities.read_index_response,
+    ("index", "omobility-las"): omobility_las.read_index_response,
+    ("index", "imobility-tors"): imobility_tors.read_index_response,
+}
+
+# The parameter that names objects, the one that names the asked HEI, and the last major version
+# that wants the latter (guide §4).
+_EVER = 9
+ASKING: dict[str, tuple[str, str, int]] = {
+    "omobilities": ("omobility_id", "sending_hei_id", 2),
+    "imobilities": ("omobility_id", "receiving_hei_id", 1),
+    "omobility-las": ("omobility_id", "sending_hei_id", _EVER),
+    "imobility-tors": ("omobility_id", "receiving_hei_id", 2),
+    "institutions": ("hei_id", "", 0),
+    "factsheet": ("hei_id", "", 0),
+    "organizational-units": ("ounit_id", "hei_id", _EVER),
+    "courses": ("los_id", "hei_id", _EVER),
+    "simple-course-replication": ("", "hei_id", _EVER),  # has an index alone
+    "iias": ("iia_id", "hei_id", 6),
+}
+
+
+async def echo(given: argparse.Namespace) -> int:
+    """Call a partner's echo and say what fitted; status 1 where something did not."""
+    async with opened_with_heis(os.environ) as tools:
+        ours = tools.covered(given.as_hei)
+        key = read_key(ours.client_key)
+        catalogue = await tools.catalogue()
+        partner = _partner(catalogue, given.hei)
+        entry = catalogue.entry(partner, "echo", 2)
+        if entry is None:
+            raise CommandFailed(f"the catalogue has no echo 2 of {partner} that we can call")
+        values = given.values or ["Olá, ça va? 100 % & more"]
+        found: list[Finding] = []
+        try:
+            reply = await tools.client(catalogue).call(
+                key,
+                partner,
+                entry,
+                parameters=[("echo", each) for each in values],
+                method="GET" if given.get else "POST",
+            )
+            answer = echo_messages.read_response(reply.body)
+        except (XmlRefused, MessageInvalid) as error:
+            found = [Finding.problem("answer", f"is no echo: {error}")]
+        except EwpError as error:
+            words, do, _ = explain(error, catalogue, ours.id, key)
+            found = [Finding.problem("call", words, do)]
+        else:
+            found = _fits(reply, answer, ours.id, values)
+    ewp_findings.show(console_of(), found)
+    return ewp_findings.status_of(found)
+
+
+def _fits(
+    reply: Reply, answer: echo_messages.EchoResponse, ours: HeiId, values: Sequence[str]
+) -> list[Finding]:
+    found = [Finding.ok("call", f"{reply.hei_id} answered"), _signer(reply)]
+    if answer.hei_ids == (ours,):
+        found.append(Finding.ok("who", f"it takes us for {ours}"))
+    else:
+        took = ", ".join(answer.hei_ids) or "nobody"
+        do = "is client_key the right file, and listed for this HEI alone?"
+        found.append(Finding.problem("who", f"it takes us for {took}, not for {ours}", do))
+    if answer.echoes == tuple(values):
+        found.append(Finding.ok("words", f"all {len(values)} came back as they were"))
+    else:
+        words = f"sent {list(values)}, came back {list(answer.echoes)}"
+        found.append(Finding.problem("words", words, "it changes text on the way; tell them"))
+    return found
+
+
+def _signer(reply: Reply) -> Finding:
+    if reply.signed_by is None:
+        words = f"{reply.hei_id} signs nothing: its TLS certificate is all"
+        return Finding.warning("signature", words)
+    return Finding.ok("signature", f"signed by {reply.hei_id} with key {reply.signed_by}")
+
+
+async def get(given: argparse.Namespace) -> int:
+    """Ask a partner for objects by id."""
+    name, about, until = ASKING.get(given.api, ("", "", 0))
+    if not name:
+        known = ", ".join(api for api, (by, _, _) in ASKING.items() if by)
+        raise CommandFailed(f"{one_line(given.api)}: get is for {known}")
+
+    async def ask(tools: Tools, catalogue: Catalogue, key: PrivateKey) -> list[Reply]:
+        partner, entry = _entry(catalogue, given)
+        ids = given.ids or ([partner] if name == "hei_id" else [])
+        if not ids:
+            raise CommandFailed(f"{given.api}: give at least one {name}")
+        parameters = [(about, partner)] if entry.major <= until else []
+        client = tools.client(catalogue)
+        return await client.get_objects(key, partner, entry, ids, parameters, name=name)
+
+    return await _call(given, "get", ask)
+
+
+async def index(given: argparse.Namespace) -> int:
+    """Ask a partner for the ids that it shows us."""
+
+    async def ask(tools: Tools, catalogue: Catalogue, key: PrivateKey) -> list[Reply]:
+        partner, entry = _entry(catalogue, given)
+        _, about, until = ASKING.get(given.api, ("", "", 0))
+        named = [each.partition("=")[::2] for each in given.parameters]
+        parameters = [(about, partner)] if entry.major <= until else []
+        parameters = [each for each in parameters if each[0] not in {name for name, _ in named}]
+        parameters += named
+        if given.since:
+            parameters.append(("modified_since", given.since))
+        endpoint = "index-url" if "index-url" in entry.urls else "url"
+        client = tools.client(catalogue)
+        return [await client.call(key, partner, entry, endpoint, parameters=parameters)]
+
+    return await _call(given, "index", ask)
+
+
+async def _call(
+    given: argparse.Namespace,
+    verb: str,
+    ask: Callable[[Tools, Catalogue, PrivateKey], Awaitable[list[Reply]]],
+) -> int:
+    async with opened_with_heis(os.environ) as tools:
+        ours = tools.covered(given.as_hei)
+        key = read_key(ours.client_key)
+        replies = await ask(tools, await tools.catalogue(), key)
+    console = console_of(errors=given.xml)
+    for reply in replies:
+        read = READERS.get((verb, reply.api))
+        if given.xml or read is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(reply.body.rstrip() + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            _show_objects(console, read(reply.body))
+        ewp_findings.show(console, [_signer(reply)])
+    return 0
+
+
+def _show_objects(console: Console, found: Sequence[Any]) -> None:
+    console.print(Text(f"{len(found)} in the answer", style="bold"))
+    for each in found:
+        if isinstance(each, str):
+            console.print(Text(f"  {one_line(each)}"))
+        else:
+            rows_of(console, list(flat(msgspec.to_builtins(each))))
+            console.print()
+
+
+def flat(value: Any, path: str = "") -> Iterable[tuple[str, str]]:
+    """Yield each leaf that says something, with its path."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from flat(each, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value, 1):
+            yield from flat(each, f"{path} {number}")
+    elif value not in (None, ""):
+        yield path, str(value)
+
+
+def _partner(catalogue: Catalogue, name: str) -> HeiId:
+    partner = HeiId(name.lower())
+    if not catalogue.covers(partner):
+        raise CommandFailed(f"the catalogue has no {one_line(name)}; try: ewp hei --find TEXT")
+    return partner
+
+
+def _entry(catalogue: Catalogue, given: argparse.Namespace) -> tuple[HeiId, ApiEntry]:
+    partner = _partner(catalogue, given.hei)
+    majors = sorted(catalogue.majors(partner, given.api))
+    major = given.major if given.major is not None else max(majors, default=0)
+    entry = catalogue.entry(partner, given.api, major)
+    if entry is None:
+        there = ", ".join(map(str, majors))
+        what = f"only {there}" if there else "none that we can call"
+        asked = f"{one_line(given.api)} {given.major or ''}".strip()
+        raise CommandFailed(f"{partner} does not serve {asked}; of this API it has {what}")
+    return partner, entry

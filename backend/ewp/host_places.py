@@ -1,0 +1,82 @@
+"""Organizational units that a host serves (guide §4.8), beside the institutions they belong to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ewp.errors import RequestRefused
+from ewp.host_calls import Call, Endpoint, is_xml_text
+from ewp.host_services import GET_POST
+from ewp.ids import OunitId
+from ewp.manifest import Offer
+from ewp.messages import organizational_units
+from ewp.messages.values import ID
+
+
+class OunitsProvider(Protocol):
+    """The units that an HEI shows, all of them to everybody."""
+
+    async def ounits_by_id(
+        self, ids: Sequence[OunitId]
+    ) -> Sequence[organizational_units.OrganizationalUnit]:
+        """Return those with these ids."""
+
+    async def ounits_by_code(
+        self, codes: Sequence[str]
+    ) -> Sequence[organizational_units.OrganizationalUnit]:
+        """Return those with these codes; several units may share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OunitsService:
+    """Organizational units 2: public.
+
+    There is no index: `institutions` tells the ids. An HEI that is not served here is refused,
+    where `institutions` leaves it out (guide §3.3).
+    """
+
+    provider: OunitsProvider
+    most: int = 20  # ids, or codes
+    api: str = "organizational-units"
+    major: int = 2
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """One URL, GET and POST, also anonymous."""
+        return {"": Endpoint(GET_POST, self._get, anonymous=True)}
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        children = (
+            ("url", f"{base}/{self.api}/{self.major}"),
+            ("max-ounit-ids", str(self.most)),
+            ("max-ounit-codes", str(self.most)),
+        )
+        return Offer(api=self.api, version="2.1.1", major=2, children=children, anonymous=True)
+
+    async def _get(self, call: Call) -> bytes:
+        call.addressed("hei_id")
+        by_id, by_code = bool(call.all("ounit_id")), bool(call.all("ounit_code"))
+        if by_id == by_code:
+            raise RequestRefused("ounit_id, ounit_code: exactly one of the two is required")
+        found: Sequence[organizational_units.OrganizationalUnit] = ()
+        # What has not the form of an id, or of any text, can only be unknown: no store has to be
+        # ready for it.
+        if by_id:
+            ids = [OunitId(each) for each in call.some("ounit_id", self.most) if _is_id(each)]
+            if ids:
+                found = await self.provider.ounits_by_id(ids)
+        else:
+            codes = [each for each in call.some("ounit_code", self.most) if is_xml_text(each)]
+            if codes:
+                found = await self.provider.ounits_by_code(codes)
+        return organizational_units.write_response(found)
+
+
+def _is_id(text: str) -> bool:
+    assert ID.read is not None
+    try:
+        ID.read(text)
+    except ValueError:
+        return False
+    return True
