@@ -9,7 +9,7 @@ async def bed(dsn, valkey, tmp_path) -> AsyncIterator[Bed]:
 import atexit
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -88,6 +88,21 @@ class Bed:
         numbers = await self.app.services.operations.numbers()
         return numbers[metric].get(label, 0)
 
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Let a worker work, where the bed has none."""
+        async with worker_of(self.app):
+            yield
+
+    async def until_planned(self, polls: int) -> None:
+        """Wait until there are so many polls."""
+
+        async def planned() -> bool:
+            found = await self.app.database.fetchval("select count(*) from job where kind = 'poll'")
+            return int(found) >= polls
+
+        await until(planned)
+
     async def until_idle(self) -> None:
         """Wait until no job but the recurring ones is left."""
 
@@ -144,9 +159,14 @@ async def bed_running(
     *,
     before: int = 0,
     worker: bool = True,
+    modes: Mapping[str, str] | None = None,
     **settings: str,
 ) -> AsyncIterator[Bed]:
-    """Run all of it; `before` steps of the story are taken before the backend first starts."""
+    """Run all of it.
+
+    `before` steps of the story are taken before the backend first starts; `modes` says how changes
+    of an API reach it, which is by its own endpoints unless told otherwise.
+    """
     async with AsyncExitStack() as stack:
         listener = listen()
         host, port = listener.getsockname()
@@ -154,6 +174,10 @@ async def bed_running(
             world(_with_keys(folder / "sandbox"), (host, port))
         )
         _keep_keys(folder / "sandbox")
+        heis = Path(around.environment["ERASMUS_APP_EWP_HEIS"])
+        for api, mode in (modes or {}).items():
+            text = heis.read_text(encoding="utf-8")
+            heis.write_text(text.replace(f'{api} = "own"', f'{api} = "{mode}"'), encoding="utf-8")
         for _ in range(before):
             await around.story.next()
         more = {f"ERASMUS_APP_{name.upper()}": value for name, value in settings.items()}

@@ -81,15 +81,17 @@ class HostedHei:
     client_keys: tuple[PublicKey, ...]  # those that we call with, for the manifest
     server_key: PrivateKey  # signs answers
     services: tuple[Service, ...]
+    unlisted: tuple[Service, ...] = ()  # served by agreement, and not declared
     other_ids: tuple[tuple[str, str], ...] = ()  # type and value: `erasmus`, `pic`, ...
     admin_notes: str | None = None
 
     def serves(self, api: str) -> bool:
         """Whether there is anything under that name."""
-        return api in {"manifest.xml", "echo"} or any(each.api == api for each in self.services)
+        served = (*self.services, *self.unlisted)
+        return api in {"manifest.xml", "echo"} or any(each.api == api for each in served)
 
     def manifest(self) -> Manifest:
-        """Declare exactly what is served."""
+        """Declare exactly what is served to everybody."""
         own = f"{self.base_url}/ewp/{self.hei_id}"
         services = (EchoService(), *self.services)
         return Manifest(
@@ -292,7 +294,7 @@ def _endpoint(hosted: HostedHei, api: str, rest: tuple[str, ...]) -> Endpoint:
     if api == "echo" and not rest:
         return EchoService().endpoints[""]
     if rest:
-        for service in hosted.services:
+        for service in (*hosted.services, *hosted.unlisted):
             if service.api == api and str(service.major) == rest[0] and len(rest) <= 2:
                 found = service.endpoints.get(rest[1] if len(rest) > 1 else "")
                 if found is not None:

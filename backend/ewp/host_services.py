@@ -54,24 +54,37 @@ class CnrReceiver(Protocol):
 
 
 _CNR_VERSIONS = {
-    ("omobility-cnr", 1): ("1.0.0", "sending_hei_id"),
-    ("omobility-cnr", 2): ("2.0.0", None),
-    ("imobility-cnr", 1): ("1.0.0", "receiving_hei_id"),
-    ("imobility-cnr", 2): ("2.0.0", None),
-    ("omobility-la-cnr", 1): ("1.1.0", "sending_hei_id"),
-    ("imobility-tor-cnr", 1): ("1.0.0", "receiving_hei_id"),
-    ("imobility-tor-cnr", 2): ("2.0.0", None),
+    ("omobility-cnr", 1): ("1.0.0", True),
+    ("omobility-cnr", 2): ("2.0.0", False),
+    ("imobility-cnr", 1): ("1.0.0", True),
+    ("imobility-cnr", 2): ("2.0.0", False),
+    ("omobility-la-cnr", 1): ("1.1.0", True),
+    ("imobility-tor-cnr", 1): ("1.0.0", True),
+    ("imobility-tor-cnr", 2): ("2.0.0", False),
+}
+
+
+_MASTERS = {  # the parameter that names the HEI which masters the object
+    "omobility-cnr": "sending_hei_id",
+    "omobility-la-cnr": "sending_hei_id",
+    "imobility-cnr": "receiving_hei_id",
+    "imobility-tor-cnr": "receiving_hei_id",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CnrService:
-    """A receiver of change notifications (guide §3.4, §4.3 to §4.6)."""
+    """A receiver of change notifications (guide §3.4, §4.3 to §4.6).
+
+    `forwarded`: another provider of the HEI's receives them and sends them on with a key that
+    speaks for the HEI itself. The form then names the master in every version, by agreement.
+    """
 
     api: str
     major: int
     receiver: CnrReceiver
     most: int = 20
+    forwarded: bool = False
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -91,10 +104,12 @@ class CnrService:
         )
 
     async def _changed(self, call: Call) -> bytes:
-        _, master = _CNR_VERSIONS[self.api, self.major]
+        _, needed = _CNR_VERSIONS[self.api, self.major]
         callers = call.callers
-        if master is not None:  # the older APIs name the HEI that masters the object
-            callers &= {HeiId(call.needed(master).lower())}
+        if self.forwarded and call.hei_id in callers:
+            callers = frozenset({HeiId(call.needed(_MASTERS[self.api]).lower())})
+        elif needed:  # in the older APIs
+            callers &= {HeiId(call.needed(_MASTERS[self.api]).lower())}
         ids = call.omobility_ids(self.most)
         if ids:
             await self.receiver.changed(self.api, call.hei_id, callers, ids)

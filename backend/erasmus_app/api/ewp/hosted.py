@@ -79,12 +79,17 @@ def hosted_heis(
             base_url=settings.public_url.rstrip("/"),
             client_keys=(client_keys[hei.id].public,),
             server_key=server_keys[hei.id],
-            services=tuple(
-                CnrService(api, major, inbox)
-                for api, (_, majors) in CNRS.items()
-                if hei.mode(api) in {ApiMode.OWN, ApiMode.FORWARDED}
-                for major in majors
-            ),
+            services=_receivers(hei, ApiMode.OWN, inbox),
+            unlisted=_receivers(hei, ApiMode.FORWARDED, inbox),
         )
         for hei in heis.values()
     }
+
+
+def _receivers(hei: CoveredHei, mode: ApiMode, inbox: CnrInbox) -> tuple[CnrService, ...]:
+    return tuple(
+        CnrService(api, major, inbox, forwarded=mode is ApiMode.FORWARDED)
+        for api, (_, majors) in CNRS.items()
+        if hei.mode(api) is mode
+        for major in majors
+    )
