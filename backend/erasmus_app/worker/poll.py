@@ -26,6 +26,7 @@ from ewp.errors import EwpError, place_of
 
 POLL = "poll"
 PLAN = "plan-polls"
+BATCH = 200  # mobilities; a whole university's answers would fill the memory
 
 _CNR_OF = {
     Api.OMOBILITIES: "omobility-cnr",
@@ -133,9 +134,10 @@ class Poller:
         for sending, of_sender in ids.items():
             # What the partner has just told of is news, and that job's.
             here = await self._not_announced(asked, sending, of_sender) if silent else of_sender
-            if here:
+            for start in range(0, len(here), BATCH):  # what is read is written before the next
+                some = here[start : start + BATCH]
                 await self.refresher.refresh(
-                    asked.tenant, asked.hei_id, asked.api, sending, here, silent=silent
+                    asked.tenant, asked.hei_id, asked.api, sending, some, silent=silent
                 )
         await self._note(asked, began=now, sweep=sweep)
 

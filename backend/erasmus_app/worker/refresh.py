@@ -4,6 +4,7 @@ fetch ─► for each mobility, in one transaction:
          record (version + 1) + source document + events + inbox entries + jobs for delivery
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from erasmus_app.services import Services
 from erasmus_app.store.deliveries import tell
 from erasmus_app.store.jobs import Job, Retry
 from erasmus_app.store.records import RecordTable
+
+AT_ONCE = 4  # transactions of one answer beside each other
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +70,18 @@ class Refresher:
             if error.retry:
                 raise Retry(error.code, error.after) from error
             return
-        for answer in answers:
-            await self._apply(answer, silent=silent)
+        at_once = asyncio.Semaphore(AT_ONCE)
+
+        async def apply(answer: Answer) -> None:
+            async with at_once:
+                await self._apply(answer, silent=silent)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for answer in answers:
+                    group.create_task(apply(answer))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None  # one says it; the job comes again for all
 
     async def _apply(self, answer: Answer, *, silent: bool) -> None:
         reading, services = answer.reading, self.services
