@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,7 @@ class Network:
             (b"etag", etag),
             (b"cache-control", b"max-age=5, must-revalidate"),
             (b"content-type", b"text/xml; charset=utf-8"),
+            (b"date", formatdate(usegmt=True).encode("ascii")),
         ]
         status = 304 if same else 200
         await send({"type": "http.response.start", "status": status, "headers": headers})
