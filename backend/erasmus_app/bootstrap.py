@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.service import LoginService
 from erasmus_app.kit.clock import Clock, utc_now
+from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.refreshes import REFRESH
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
@@ -48,7 +48,7 @@ from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
 from ewp.keys import PrivateKey
-from ewp.registry import CatalogueKeeper
+from ewp.registry import PRODUCTION, CatalogueKeeper
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,11 +81,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         hei.id: _key(settings, hei.server_key or hei.client_key) for hei in heis.values()
     }
     async with AsyncExitStack() as stack:
-        trust = ssl.create_default_context()
-        if settings.tls_ca_file is not None:
-            trust.load_verify_locations(settings.tls_ca_file)
         http = await stack.enter_async_context(
-            httpx.AsyncClient(verify=trust, timeout=10, trust_env=False)
+            httpx.AsyncClient(verify=trusting(settings.tls_ca_file), timeout=10, trust_env=False)
         )
         tables = await stack.enter_async_context(open_database(settings.database_url))
         redis = Redis.from_url(settings.redis_url)
@@ -189,7 +186,7 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 async def _catalogue(
     stack: AsyncExitStack, settings: Settings, http: httpx.AsyncClient, clock: Clock
 ) -> CatalogueKeeper:
-    url = settings.ewp_registry_url or "https://registry.erasmuswithoutpaper.eu/catalogue-v1.xml"
+    url = settings.ewp_registry_url or PRODUCTION
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     keeper = CatalogueKeeper(http, url, settings.data_dir / "catalogue.xml", now=clock)
     await keeper.start()
@@ -231,10 +228,7 @@ def _push(stack: AsyncExitStack, settings: Settings, clock: Clock) -> FcmSender 
         return None
     tokens = AccessTokens(settings.fcm_credentials, settings.tls_ca_file)
     stack.callback(tokens.close)
-    trust = ssl.create_default_context()
-    if settings.tls_ca_file is not None:
-        trust.load_verify_locations(settings.tls_ca_file)
-    transport = Http2Transport(settings.fcm_url, trust)
+    transport = Http2Transport(settings.fcm_url, trusting(settings.tls_ca_file))
     stack.callback(transport.close)
     return FcmSender(transport, tokens, clock)
 

@@ -85,10 +85,14 @@ class HostedHei:
     other_ids: tuple[tuple[str, str], ...] = ()  # type and value: `erasmus`, `pic`, ...
     admin_notes: str | None = None
 
+    @property
+    def served(self) -> tuple[Service, ...]:
+        """Everything that is answered, declared or not."""
+        return (*self.services, *self.unlisted)
+
     def serves(self, api: str) -> bool:
         """Whether there is anything under that name."""
-        served = (*self.services, *self.unlisted)
-        return api in {"manifest.xml", "echo"} or any(each.api == api for each in served)
+        return api in {"manifest.xml", "echo"} or any(each.api == api for each in self.served)
 
     def manifest(self) -> Manifest:
         """Declare exactly what is served to everybody."""
@@ -294,7 +298,7 @@ def _endpoint(hosted: HostedHei, api: str, rest: tuple[str, ...]) -> Endpoint:
     if api == "echo" and not rest:
         return EchoService().endpoints[""]
     if rest:
-        for service in (*hosted.services, *hosted.unlisted):
+        for service in hosted.served:
             if service.api == api and str(service.major) == rest[0] and len(rest) <= 2:
                 found = service.endpoints.get(rest[1] if len(rest) > 1 else "")
                 if found is not None:

@@ -77,6 +77,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         found = self.some("omobility_id", most)
         return [OmobilityId(each) for each in found if _ID.fullmatch(each)]
 
+    @property
+    def senders(self) -> frozenset[HeiId] | None:
+        """The sending HEIs whose students the caller may see; None: those of all."""
+        return None if self.hei_id in self.callers else self.callers
+
     def addressed(self, name: str) -> None:
         """Check the older APIs' parameter for the asked HEI. Raises RequestRefused."""
         if self.needed(name).lower() != self.hei_id:

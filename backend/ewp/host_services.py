@@ -338,8 +338,7 @@ class ImobilitiesService:
         if self.major < 2:
             call.addressed("receiving_hei_id")
         ids = call.omobility_ids(self.most)
-        senders = None if call.hei_id in call.callers else call.callers
-        found = await self.provider.receptions(self.major, senders, ids)
+        found = await self.provider.receptions(self.major, call.senders, ids)
         return imobilities.write_get_response(found, major=self.major)
 
 

@@ -63,7 +63,7 @@ class ImobilityTorsService:
         return Offer(api=self.api, version=version, major=self.major, children=children)
 
     async def _get(self, call: Call) -> bytes:
-        here, senders = self._is_addressed(call), _senders(call)
+        here, senders = self._is_addressed(call), call.senders
         ids = call.omobility_ids(self.most)
         found: Sequence[imobility_tors.Tor] = ()
         if here and ids and senders != frozenset():
@@ -71,7 +71,7 @@ class ImobilityTorsService:
         return imobility_tors.write_get_response(found, major=self.major)
 
     async def _index(self, call: Call) -> bytes:
-        here, senders = self._is_addressed(call), _senders(call)
+        here, senders = self._is_addressed(call), call.senders
         year = None
         if self.major >= 3:
             year = academic_year(call)
@@ -85,8 +85,3 @@ class ImobilityTorsService:
 
     def _is_addressed(self, call: Call) -> bool:
         return self.major >= 3 or call.needed("receiving_hei_id").lower() == call.hei_id
-
-
-def _senders(call: Call) -> Senders:
-    """Whose students the caller may see: its own; the HEI itself, everybody's."""
-    return None if call.hei_id in call.callers else call.callers

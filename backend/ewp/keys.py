@@ -78,6 +78,11 @@ class PublicKey:
             raise KeyInvalid("not a DER SubjectPublicKeyInfo") from error
         return _checked(key)
 
+    @property
+    def bits(self) -> int:
+        """How long it is. Raises KeyInvalid."""
+        return self._key.key_size
+
     def check(self) -> None:
         """Raise KeyInvalid where this is no RSA key of 2048 bits or more."""
         _ = self._key
@@ -120,9 +125,9 @@ class PrivateKey:
         return cls(key)
 
     @classmethod
-    def generate(cls) -> "PrivateKey":
-        """Make a new key of 2048 bits; takes some tenths of a second."""
-        return cls(rsa.generate_private_key(public_exponent=65_537, key_size=SMALLEST))
+    def generate(cls, bits: int = SMALLEST) -> "PrivateKey":
+        """Make a new key; one of 2048 bits takes some tenths of a second."""
+        return cls(rsa.generate_private_key(public_exponent=65_537, key_size=bits))
 
     def to_pem(self) -> bytes:
         """Return the key as unencrypted PKCS 8 PEM."""

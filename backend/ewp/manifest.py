@@ -14,6 +14,8 @@ from ewp.ids import HeiId
 from ewp.keys import PublicKey
 from ewp.xml import Element, open_xml
 
+LARGEST_MANIFEST = 1_000_000  # bytes that a reader needs to wait for
+
 _SPECS = "https://github.com/erasmus-without-paper/ewp-specs-"
 MANIFEST = f"{_SPECS}api-discovery/tree/stable-v6"
 REGISTRY = f"{_SPECS}api-registry/tree/stable-v1"

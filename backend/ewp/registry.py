@@ -30,6 +30,8 @@ WHOLE_TIMEOUT = 120.0  # seconds for the whole document
 
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=\"?([0-9]{1,9})", re.IGNORECASE)
 
+PRODUCTION = "https://registry.erasmuswithoutpaper.eu/catalogue-v1.xml"  # guide §1.2
+
 log = structlog.get_logger(__name__)
 
 

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from rich.console import Console
 from rich.text import Text
 
@@ -165,8 +163,7 @@ async def check(given: argparse.Namespace) -> int:
 
 def new_key(path: Path, bits: int) -> int:
     """Make a key that nobody else may read; never over another."""
-    made = rsa.generate_private_key(public_exponent=65_537, key_size=bits)
-    pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    made = PrivateKey.generate(bits)
     try:
         # Made with its mode: there is no moment in which others could read it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -175,10 +172,10 @@ def new_key(path: Path, bits: int) -> int:
     except OSError as error:
         raise CommandFailed(f"{path}: {error.strerror}") from error
     with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+        file.write(made.to_pem())
         file.flush()
         os.fsync(file.fileno())
-    print(PrivateKey.from_pem(pem).key_id)
+    print(made.key_id)
     return 0
 
 

@@ -5,10 +5,8 @@ Each check is a function that gives findings; none stops another.
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from erasmus_app.cli.ewp_findings import Finding, span
 from erasmus_app.cli.ewp_partners import clock, every_partner, known_partners, speaks
@@ -56,14 +54,7 @@ async def doctor(
     except SettingsInvalid as error:
         return [Finding.problem("settings", str(error), "nothing else can be looked at before")]
     async with opened(settings) as base:
-        tools = Tools(
-            settings=settings,
-            http=base.http,
-            registry_url=base.registry_url,
-            clocks=base.clocks,
-            now=base.now,
-            heis=heis,
-        )
+        tools = replace(base, heis=heis)
         chosen = [tools.covered(name)] if name else list(heis.values())
         found = [Finding.ok("settings", f"readable; {len(heis)} covered HEIs")]
         if not heis:
@@ -105,7 +96,7 @@ def read_keys(heis: Mapping[HeiId, CoveredHei]) -> tuple[dict[HeiId, Keys], list
         if len(read) < len(paths):
             continue
         keys[hei.id] = Keys(client=read["client"], server=read["server"])
-        sizes = " and ".join(f"{kind} key {_bits(key)} bits" for kind, key in read.items())
+        sizes = " and ".join(f"{kind} key {key.public.bits} bits" for kind, key in read.items())
         found.append(Finding.ok(hei.id, f"keys readable: {sizes}"))
         owner = owners.setdefault(read["client"].key_id, hei.id)
         if owner != hei.id:
@@ -299,7 +290,3 @@ async def own_system(tools: Tools, hei: CoveredHei) -> list[Finding]:
             Finding.warning(hei.id, f"its own system serves no mobilities, only {served_there}")
         ]
     return [Finding.ok(hei.id, f"its own system serves {served_there}")]
-
-
-def _bits(key: PrivateKey) -> int:
-    return int(getattr(load_der_public_key(key.public.der), "key_size", 0))

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -18,18 +18,18 @@ from erasmus_app.errors import AppError
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.kit.clock import Clock, utc_now
+from erasmus_app.kit.trust import trusting
 from erasmus_app.settings import Settings, load_heis, load_settings
 from ewp.catalogue import Catalogue
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import HostedHei
 from ewp.keys import PrivateKey
-from ewp.registry import CatalogueKeeper
+from ewp.manifest import LARGEST_MANIFEST
+from ewp.registry import PRODUCTION, CatalogueKeeper
 
-REGISTRY = "https://registry.erasmuswithoutpaper.eu/catalogue-v1.xml"
 FRESH = timedelta(minutes=5)  # as long as the registry lets its answer be kept
 SECONDS = 10.0
-LARGEST_MANIFEST = 1_000_000  # bytes
 
 
 class CommandFailed(AppError):
@@ -157,14 +157,12 @@ class _NoJobs:
 @asynccontextmanager
 async def opened(settings: Settings, *, now: Clock = utc_now) -> AsyncIterator[Tools]:
     """Open what commands need; HEIs are read by those who need them."""
-    trust = ssl.create_default_context()
-    if settings.tls_ca_file is not None:
-        try:
-            trust.load_verify_locations(settings.tls_ca_file)
-        except OSError as error:
-            raise CommandFailed(
-                f"ERASMUS_APP_TLS_CA_FILE: {settings.tls_ca_file}: {one_line(error)}"
-            ) from error
+    try:
+        trust = trusting(settings.tls_ca_file)
+    except OSError as error:
+        raise CommandFailed(
+            f"ERASMUS_APP_TLS_CA_FILE: {settings.tls_ca_file}: {one_line(error)}"
+        ) from error
     clocks = Clocks(now)
     async with httpx.AsyncClient(
         verify=trust,
@@ -175,7 +173,7 @@ async def opened(settings: Settings, *, now: Clock = utc_now) -> AsyncIterator[T
         yield Tools(
             settings=settings,
             http=http,
-            registry_url=settings.ewp_registry_url or REGISTRY,
+            registry_url=settings.ewp_registry_url or PRODUCTION,
             clocks=clocks,
             now=now,
         )
@@ -187,14 +185,7 @@ async def opened_with_heis(environment: Mapping[str, str]) -> AsyncIterator[Tool
     settings = load_settings(environment)
     heis = load_heis(settings.ewp_heis)
     async with opened(settings) as tools:
-        yield Tools(
-            settings=settings,
-            http=tools.http,
-            registry_url=tools.registry_url,
-            clocks=tools.clocks,
-            now=tools.now,
-            heis=heis,
-        )
+        yield replace(tools, heis=heis)
 
 
 def read_key(path: Path) -> PrivateKey:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 
+from erasmus_app.mobilities.credits import per_scheme
 from erasmus_app.mobilities.models import (
     AgreementVersion,
     Component,
@@ -97,13 +98,7 @@ def _match(component: Component) -> tuple[object, ...]:
 
 def credits_of(components: Iterable[Component], *tables: ComponentList) -> dict[str, Decimal]:
     """Sum the credits of some tables, per scheme in lower case."""
-    sums: dict[str, Decimal] = {}
-    for component in components:
-        if component.table in tables:
-            for credit in component.credits:
-                scheme = credit.scheme.lower()
-                sums[scheme] = sums.get(scheme, Decimal(0)) + credit.value
-    return sums
+    return per_scheme(each.credits for each in components if each.table in tables)
 
 
 def agreement_kind(agreement: LearningAgreement) -> AgreementKind:

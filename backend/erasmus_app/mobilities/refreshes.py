@@ -7,6 +7,13 @@ from erasmus_app.mobilities.models import Api
 
 REFRESH = "refresh"
 
+CNR_OF = {  # the notification of each API, by its manifest element
+    Api.OMOBILITIES: "omobility-cnr",
+    Api.OMOBILITY_LAS: "omobility-la-cnr",
+    Api.IMOBILITIES: "imobility-cnr",
+    Api.IMOBILITY_TORS: "imobility-tor-cnr",
+}
+
 
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     """Ask `hei_id` as `tenant` about one mobility of `sending_hei_id`."""

@@ -81,15 +81,16 @@ class WhoseMove(msgspec.Struct, frozen=True, kw_only=True):
 
 def timeline(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
     """Return every step in the order of a mobility's life."""
+    now = state(mobility, today)
     steps = (
         _nominated(mobility),
         _accepted(mobility),
         *_agreement_steps(mobility),
-        *_stay_steps(mobility, today),
-        _transcript(mobility, today),
+        *_stay_steps(mobility, today, now),
+        _transcript(mobility, now),
         _recognised(mobility),
     )
-    if state(mobility, today) in {MobilityState.CANCELLED, MobilityState.REJECTED}:
+    if now in {MobilityState.CANCELLED, MobilityState.REJECTED}:
         return tuple(_halted(each) for each in steps)
     return steps
 
@@ -183,10 +184,9 @@ def _agreement_steps(mobility: Mobility) -> tuple[TimelineStep, ...]:
     return tuple(steps)
 
 
-def _stay_steps(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
+def _stay_steps(mobility: Mobility, today: date, now: MobilityState) -> tuple[TimelineStep, ...]:
     known = mobility.reception
     reception = known.value if known else None
-    now = state(mobility, today)
     arrived = reception.actual_arrival if reception else None
     departed = reception.actual_departure if reception else None
     has_departed = departed is not None and departed <= today
@@ -216,10 +216,9 @@ def _stay_steps(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
     )
 
 
-def _transcript(mobility: Mobility, today: date) -> TimelineStep:
+def _transcript(mobility: Mobility, now: MobilityState) -> TimelineStep:
     known = mobility.transcript
     transcript = known.value if known else None
-    now = state(mobility, today)
     how_far = StepState.UPCOMING
     if transcript is not None:
         how_far = StepState.DONE

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from erasmus_app.mobilities.credits import per_scheme
 from erasmus_app.mobilities.models import CourseResult, ResultStatus, Transcript
 
 
@@ -30,12 +31,7 @@ def passed(transcript: Transcript) -> tuple[CourseResult, ...]:
 
 def credits_gained(transcript: Transcript) -> dict[str, Decimal]:
     """Sum the credits of what was passed, per scheme in lower case."""
-    sums: dict[str, Decimal] = {}
-    for course in passed(transcript):
-        for credit in course.credits:
-            scheme = credit.scheme.lower()
-            sums[scheme] = sums.get(scheme, Decimal(0)) + credit.value
-    return sums
+    return per_scheme(each.credits for each in passed(transcript))
 
 
 def results(transcript: Transcript) -> tuple[tuple[object, ...], ...]:

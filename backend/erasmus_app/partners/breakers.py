@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from erasmus_app.ids import HeiId
 from erasmus_app.kit.backoff import backoff
 from erasmus_app.kit.clock import Clock
+from ewp.client import AT_ONCE
 
 FIRST, MOST = timedelta(seconds=15), timedelta(minutes=30)
-AT_ONCE = 3  # calls to one partner (guide §6.6)
 
 
 class Resting(Exception):

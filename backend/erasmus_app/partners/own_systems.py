@@ -14,11 +14,10 @@ from erasmus_app.kit.clock import Clock
 from ewp.catalogue import Catalogue
 from ewp.client import EwpClient
 from ewp.errors import MessageInvalid, XmlRefused
-from ewp.manifest import read_manifest
+from ewp.manifest import LARGEST_MANIFEST, read_manifest
 
 AGAIN_SECONDS = 300.0  # as often as the registry reads manifests
 SECONDS = 10.0
-LARGEST_MANIFEST = 1_000_000  # bytes
 
 log = structlog.get_logger(__name__)
 

@@ -1,7 +1,6 @@
 """Access tokens for Google's services, refreshed beside the loop and ahead of their end."""
 
 import asyncio
-import ssl
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from firebase_admin import credentials
 from requests.adapters import HTTPAdapter
 
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.kit.trust import trusting
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 AHEAD = timedelta(minutes=5)
@@ -33,9 +33,7 @@ class _Trusting(HTTPAdapter):
     """
 
     def __init__(self, ca_file: Path | None) -> None:
-        self._context = ssl.create_default_context()
-        if ca_file is not None:
-            self._context.load_verify_locations(ca_file)
+        self._context = trusting(ca_file)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:

@@ -16,7 +16,7 @@ from erasmus_app.errors import AppError, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.institutions.models import ApiMode, CoveredHei
 from erasmus_app.mobilities.models import OF_RECEIVING, Api
-from erasmus_app.mobilities.refreshes import Refresh
+from erasmus_app.mobilities.refreshes import CNR_OF, Refresh
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
 from erasmus_app.store.jobs import Again, Job, Retry, enqueue
@@ -27,13 +27,6 @@ from ewp.errors import EwpError, place_of
 POLL = "poll"
 PLAN = "plan-polls"
 BATCH = 200  # mobilities; a whole university's answers would fill the memory
-
-_CNR_OF = {
-    Api.OMOBILITIES: "omobility-cnr",
-    Api.IMOBILITIES: "imobility-cnr",
-    Api.OMOBILITY_LAS: "omobility-la-cnr",
-    Api.IMOBILITY_TORS: "imobility-tor-cnr",
-}
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +77,7 @@ class Poller:
     async def _plan(self, tenant: CoveredHei) -> None:
         wanted = {(api, tenant.id) for api in Api} | await self.records.partners(tenant.id)
         for api, hei in sorted(wanted):
-            off = tenant.mode(_CNR_OF[api]) is ApiMode.OFF
+            off = tenant.mode(CNR_OF[api]) is ApiMode.OFF
             if not off and self.services.source.serves(hei, api, tenant.id):
                 poll = Poll(tenant=tenant.id, hei_id=hei, api=api)
                 await self._enqueue(POLL, msgspec.to_builtins(poll), poll.dedupe_key)

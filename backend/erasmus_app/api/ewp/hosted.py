@@ -8,9 +8,9 @@ import structlog
 
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.institutions.models import ApiMode, CoveredHei
-from erasmus_app.mobilities.models import OF_RECEIVING, Api
+from erasmus_app.mobilities.models import OF_RECEIVING
 from erasmus_app.mobilities.ports import JobWriter
-from erasmus_app.mobilities.refreshes import REFRESH, Refresh
+from erasmus_app.mobilities.refreshes import CNR_OF, REFRESH, Refresh
 from erasmus_app.settings import Settings
 from ewp.host import HostedHei
 from ewp.host_services import CnrService
@@ -18,12 +18,12 @@ from ewp.keys import PrivateKey
 
 PROVIDER = "Erasmus+ App backend (open source)"
 
-# Which API a CNR is about, and the versions of it that we receive.
-CNRS = {
-    "omobility-cnr": (Api.OMOBILITIES, (1, 2)),
-    "omobility-la-cnr": (Api.OMOBILITY_LAS, (1,)),
-    "imobility-cnr": (Api.IMOBILITIES, (1, 2)),
-    "imobility-tor-cnr": (Api.IMOBILITY_TORS, (1, 2)),
+ABOUT = {name: api for api, name in CNR_OF.items()}
+MAJORS = {  # of each CNR, those that we receive
+    "omobility-cnr": (1, 2),
+    "omobility-la-cnr": (1,),
+    "imobility-cnr": (1, 2),
+    "imobility-tor-cnr": (1, 2),
 }
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ class CnrInbox:
         self, api: str, hei_id: HeiId, callers: frozenset[HeiId], ids: Sequence[OmobilityId]
     ) -> None:
         """Enqueue a fetch per id. A caller without the right is dropped silently, and counted."""
-        about, _ = CNRS[api]
+        about = ABOUT[api]
         if not callers:
             log.warning("cnr.dropped", hei_id=hei_id, api=api)
             return
@@ -89,7 +89,7 @@ def hosted_heis(
 def _receivers(hei: CoveredHei, mode: ApiMode, inbox: CnrInbox) -> tuple[CnrService, ...]:
     return tuple(
         CnrService(api, major, inbox, forwarded=mode is ApiMode.FORWARDED)
-        for api, (_, majors) in CNRS.items()
+        for api, majors in MAJORS.items()
         if hei.mode(api) is mode
         for major in majors
     )

@@ -1,5 +1,6 @@
 """Learning agreements."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -54,6 +55,16 @@ class Credits:
     scheme: str = strawberry.field(description="The scheme, in lower case.")
     value: Decimal = strawberry.field(description="How many.")
 
+    @classmethod
+    def of(cls, credits_: Iterable[models.Credit]) -> list["Credits"]:
+        """Make them from ours."""
+        return [cls(scheme=each.scheme.lower(), value=each.value) for each in credits_]
+
+    @classmethod
+    def sums(cls, per_scheme: Mapping[str, Decimal]) -> list["Credits"]:
+        """Make them from sums per scheme."""
+        return [cls(scheme=name, value=total) for name, total in per_scheme.items()]
+
 
 @strawberry.type(description="A course or another part of a learning agreement.")
 class Component:
@@ -81,9 +92,7 @@ class Component:
             table=component.table,
             title=component.title,
             code=component.los_code,
-            credits=[
-                Credits(scheme=each.scheme.lower(), value=each.value) for each in component.credits
-            ],
+            credits=Credits.of(component.credits),
             change=component.change,
             reason_code=component.reason_code,
             reason_text=component.reason_text,
@@ -170,7 +179,7 @@ class LearningAgreement:
             approved_changes=AgreementVersion.of(known.approved_changes if known else None),
             proposal=AgreementVersion.of(known.changes_proposal if known else None),
             effective_components=[Component.of(each) for each in effective],
-            studied_credits=[Credits(scheme=name, value=sum_) for name, sum_ in studied.items()],
+            studied_credits=Credits.sums(studied),
             recognition_is_automatic=(
                 agreements.recognition_is_automatic(known) if known else None
             ),

@@ -54,9 +54,7 @@ class CourseResult:
             distribution=[
                 GradeShare(grade=each.grade, count=each.count) for each in course.distribution
             ],
-            credits=[
-                Credits(scheme=each.scheme.lower(), value=each.value) for each in course.credits
-            ],
+            credits=Credits.of(course.credits),
             language=course.language,
             result_date=course.result_date,
             parts=[cls.of(each) for each in course.parts],
@@ -90,9 +88,6 @@ class Transcript:
             is_final=known.value.is_final,
             has_document=known.value.has_document,
             courses=[CourseResult.of(each) for each in known.value.courses],
-            gained_credits=[
-                Credits(scheme=name, value=total)
-                for name, total in transcripts.credits_gained(known.value).items()
-            ],
+            gained_credits=Credits.sums(transcripts.credits_gained(known.value)),
             recognition=known.value.recognition,
         )
