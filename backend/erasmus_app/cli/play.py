@@ -50,9 +50,10 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
     async with AsyncExitStack() as stack:
         stack.enter_context(opened(data_dir, "run"))
         if fresh:
-            for each in ("postgres", "valkey", "sandbox", "backend", "log"):
-                path = data_dir / each
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            with opened(data_dir, "engines"):  # an `api` of its own may run on them
+                for each in ("postgres", "valkey", "sandbox", "backend", "log"):
+                    path = data_dir / each
+                    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         with console.status("Starting PostgreSQL and Valkey ..."):
             own = await stack.enter_async_context(engines(data_dir))
         with console.status("Starting the sandbox network and the backend ..."):
