@@ -1,7 +1,6 @@
 """Calling partners: signed requests out, verified answers back (guide §2 and §3)."""
 
 import asyncio
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from uuid import uuid4
 import httpx
 import msgspec
 
+from ewp.bodies import ENCODING, BodyOverlong, BodyUnreadable, NoCookies, unpacked
 from ewp.catalogue import ApiEntry, Catalogue, ClientAuth
 from ewp.errors import (
     ApiNotServed,
@@ -31,7 +31,7 @@ from ewp.signing_headers import ALGORITHM, read_parameters
 
 SILENT_SECONDS = 10.0  # to connect, and between bytes
 TOTAL_SECONDS = 60.0  # a slow-loris partner ends here too
-LARGEST_ANSWER = 20_000_000  # bytes, after decompression as well
+LARGEST_ANSWER = 10_000_000  # bytes, unpacked as well
 AT_ONCE = 3  # calls to one partner's host (guide §6.6)
 FORM = "application/x-www-form-urlencoded"
 XML = "text/xml; charset=utf-8"
@@ -59,9 +59,8 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def encoding(self) -> str:
-        """How the body is encoded; empty where it is not."""
-        found = dict(self.headers).get("content-encoding", "").strip().lower()
-        return "" if found == "identity" else found
+        """How the body is encoded, as sent."""
+        return ", ".join(value for name, value in self.headers if name == "content-encoding")
 
 
 def _now() -> datetime:
@@ -80,7 +79,11 @@ class EwpClient:
         silent_seconds: float = SILENT_SECONDS,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
-        """Use `http` for all calls; redirects and its own retries must be off."""
+        """Use `http` for all calls; its own retries must be off. It keeps no cookies from now on.
+
+        `silent_seconds` are those to connect and between two pieces, `total_seconds` all together.
+        """
+        http.cookies = NoCookies()  # a cookie is not signed, and a jar fills up
         self._http = http
         self._catalogue = catalogue
         self._now = now
@@ -118,7 +121,7 @@ class EwpClient:
         entry = _listed(catalogue, hei_id, entry, endpoint)
         method = method or ("GET" if endpoint == "stats-url" else "POST")
         form = urlencode(list(parameters))
-        headers = {"Accept": "application/xml, text/xml", "Accept-Encoding": "gzip"}
+        headers = {"Accept": "application/xml, text/xml", "Accept-Encoding": ENCODING}
         if method == "GET":
             content = b""
         elif body is None:
@@ -186,7 +189,8 @@ class EwpClient:
                     await answer.aclose()
         except TimeoutError as error:
             raise PartnerUnreachable(hei_id, f"no answer in {self._seconds:.0f} s") from error
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            # InvalidURL: httpx reads a `Location` even where it follows none.
             raise PartnerUnreachable(hei_id, type(error).__name__) from error
         return _Answer(
             status=answer.status_code,
@@ -333,18 +337,10 @@ def _failure(hei_id: HeiId, answer: _Answer) -> PartnerError:
 
 
 def _decoded(answer: _Answer, hei_id: HeiId) -> bytes:
-    """Undo gzip, and stop where a small body grows without bound."""
-    if not answer.encoding or not answer.raw:
-        return answer.raw
-    if answer.encoding != "gzip":
-        raise PartnerUnreachable(hei_id, "a content encoding that was not asked for")
-    expand = zlib.decompressobj(wbits=31)
+    """Unpack the body. Raises PartnerUnreachable for what cannot be, ReplyInvalid for too much."""
     try:
-        body = expand.decompress(answer.raw, LARGEST_ANSWER)
-    except zlib.error as error:
-        raise PartnerUnreachable(hei_id, "a gzip body that cannot be read") from error
-    if expand.unconsumed_tail:
-        raise ReplyInvalid(hei_id, f"over {LARGEST_ANSWER} bytes")
-    if not expand.eof:
-        raise PartnerUnreachable(hei_id, "a gzip body without its end")
-    return body
+        return unpacked(answer.raw, answer.encoding, LARGEST_ANSWER)
+    except BodyUnreadable as error:
+        raise PartnerUnreachable(hei_id, str(error)) from error
+    except BodyOverlong as error:
+        raise ReplyInvalid(hei_id, str(error)) from error
