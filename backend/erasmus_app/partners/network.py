@@ -1,7 +1,7 @@
 """The EWP network as the source of facts about mobilities."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -142,7 +142,7 @@ class EwpPartners:
                 parameters = self._responding(way, entry, hei)
                 parameters += [("omobility_id", each) for each in chunk]
                 reply = await self._call(tenant, hei, entry, "get-url", parameters)
-                there = dict(self._objects(way, reply))
+                there = self._objects(way, reply)
                 for each in chunk:
                     document, fact = there.get(each, (None, None))
                     ends = translate.ends(fact) if fact else None
@@ -209,26 +209,34 @@ class EwpPartners:
             retry = isinstance(error, ApiNotServed)
             raise PartnerFailed(error.code, str(error), retry=retry) from error
 
-    def _objects(
-        self, way: _Way, reply: Reply
-    ) -> Iterator[tuple[OmobilityId, tuple[Document, Fact]]]:
+    def _objects(self, way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]]:
+        """Read an answer's objects by id. Raises PartnerFailed, also where it contradicts itself."""
         values = _reading(reply, way.read)
-        elements = [
-            each for each in open_xml(reply.body) if etree.QName(each).localname in way.items
-        ]
+        root = open_xml(reply.body)
+        items = {f"{{{etree.QName(root).namespace}}}{each}" for each in way.items}
+        found: dict[OmobilityId, tuple[Document, Fact]] = {}
+        elements = (each for each in root if each.tag in items)
         for value, element in zip(values, elements, strict=True):
             xml = etree.tostring(element, method="c14n", exclusive=True)
             document = Document(
                 xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by
             )
-            yield value.omobility_id, (document, way.translate(value))
+            known = found.setdefault(value.omobility_id, (document, way.translate(value)))
+            if known[0].sha256 != document.sha256:
+                raise _misfit(reply, "one id is there twice, with different content")
+        return found
 
 
 def _reading(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
-    """Read an answer's body; what does not fit carries the fingerprint to be quarantined."""
+    """Read an answer's body. Raises PartnerFailed."""
     try:
         return read(reply.body)
     except (XmlRefused, MessageInvalid) as error:
-        invalid = ReplyInvalid(reply.hei_id, str(error))
-        misfit = Misfit(hashlib.sha256(reply.body).digest(), len(reply.body), str(error))
-        raise PartnerFailed(invalid.code, str(invalid), retry=False, misfit=misfit) from error
+        raise _misfit(reply, str(error)) from error
+
+
+def _misfit(reply: Reply, why: str) -> PartnerFailed:
+    """Return the failure for what does not fit, with the fingerprint to be quarantined."""
+    misfit = Misfit(hashlib.sha256(reply.body).digest(), len(reply.body), why)
+    error = ReplyInvalid(reply.hei_id, why)
+    return PartnerFailed(error.code, str(error), retry=False, misfit=misfit)

@@ -181,7 +181,11 @@ def _read_date(text: str) -> date:
 
 
 def _read_datetime(text: str) -> datetime:
-    """An `xs:dateTime`; UTC when it has no zone (guide §8.2)."""
+    """An `xs:dateTime`; UTC when it has no zone (guide §8.2).
+
+    The first and last hours of the calendar that UTC cannot tell raise OverflowError: whoever
+    compares moments may rely on it.
+    """
     found = _datetime(text)
     if found is None:
         raise ValueError(text)
@@ -192,7 +196,9 @@ def _read_datetime(text: str) -> datetime:
         moment += timedelta(days=1)
     if fraction:
         moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
-    return moment.replace(tzinfo=_read_zone(zone))
+    moment = moment.replace(tzinfo=_read_zone(zone))
+    moment.astimezone(UTC)
+    return moment
 
 
 def _read_zone(zone: str | None) -> timezone:
