@@ -8,6 +8,7 @@ EwpError
 │   ├── CallerUnknown            no client key of the catalogue: 403
 │   ├── SignatureRefused         signature, digest, date or request id wrong: 400
 │   ├── MethodNotAllowed         405
+│   ├── BodyTooSlow              408
 │   ├── EditConflict             the proposal is no longer the current one: 409
 │   ├── BodyTooLarge             413
 │   └── MediaTypeNotSupported    415
@@ -76,6 +77,13 @@ class MethodNotAllowed(RequestRefused):
 
     code = "method_not_allowed"
     status = 405
+
+
+class BodyTooSlow(RequestRefused):
+    """A request body that did not arrive in the time that it has."""
+
+    code = "body_too_slow"
+    status = 408
 
 
 class EditConflict(RequestRefused):

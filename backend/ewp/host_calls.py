@@ -20,6 +20,8 @@ from ewp.messages.values import DATE_TIME
 
 T = TypeVar("T")
 
+MOST_PARAMETERS = 10_000  # of one call; the largest limit on ids is far below
+
 _YEAR = re.compile(r"[0-9]{4}/[0-9]{4}")
 _ID = re.compile(r"[!-~]{1,64}")
 _ZONED = re.compile(r"[^ ]+T[^ ]+(?:Z|[+-][0-9]{2}:[0-9]{2})")
@@ -118,11 +120,11 @@ class Service(Protocol):
 
 
 def read_form(data: bytes) -> tuple[tuple[str, str], ...]:
-    """Read a query or a form. Raises RequestRefused for what is no UTF-8."""
+    """Read a query or a form. Raises RequestRefused for what is no UTF-8, or too much."""
+    if data.count(b"&") >= MOST_PARAMETERS:
+        raise RequestRefused(f"parameters: more than {MOST_PARAMETERS}")
     try:
-        pairs = parse_qsl(
-            data.decode(), keep_blank_values=True, errors="strict", max_num_fields=10_000
-        )
+        pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict")
     except ValueError as error:
         raise RequestRefused("parameters: not a form in UTF-8") from error
     return tuple(pairs)

@@ -210,7 +210,7 @@ class EwpPartners:
             raise PartnerFailed(error.code, str(error), retry=retry) from error
 
     def _objects(self, way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]]:
-        """Read an answer's objects by id. Raises PartnerFailed, also where it contradicts itself."""
+        """Read objects by id. Raises PartnerFailed, also where the answer contradicts itself."""
         values = _reading(reply, way.read)
         root = open_xml(reply.body)
         items = {f"{{{etree.QName(root).namespace}}}{each}" for each in way.items}
