@@ -100,17 +100,18 @@ def documents(good: Sequence[bytes]) -> st.SearchStrategy[bytes]:
     return st.builds(changed, st.sampled_from(good), st.lists(change, min_size=1, max_size=4))
 
 
+def damaged(good: bytes) -> st.SearchStrategy[bytes]:
+    """Good bytes with a few changes."""
+    change = st.tuples(st.sampled_from(OF_BYTES), _WHERE, _WHICH)
+    return st.lists(change, max_size=3).map(lambda changes: changed(good, changes))
+
+
 def texts(good: Sequence[str]) -> st.SearchStrategy[str]:
     """Good texts with a few changes, nasty ones, and any at all."""
-    change = st.tuples(st.sampled_from(OF_BYTES), _WHERE, _WHICH)
     return st.one_of(
-        st.builds(
-            lambda text, changes: changed(text.encode("utf-8", "surrogatepass"), changes).decode(
-                "utf-8", "replace"
-            ),
-            st.sampled_from(good),
-            st.lists(change, min_size=1, max_size=3),
-        ),
+        st.sampled_from(good)
+        .flatmap(lambda text: damaged(text.encode()))
+        .map(lambda data: data.decode("utf-8", "replace")),
         st.sampled_from(NASTY),
         st.text(max_size=40),
     )

@@ -1,26 +1,8 @@
-"""How much is tried: `FUZZ_INPUTS` per reader, 500 where nothing is said."""
+"""Tells at the end how much was tried, where somebody has said how much (`make fuzz`)."""
 
 import os
 
-import pytest
 from fuzz import watch
-from hypothesis import HealthCheck, settings
-
-settings.register_profile(
-    "fuzz",
-    max_examples=int(os.environ.get("FUZZ_INPUTS", "500")),
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-
-
-@pytest.fixture(autouse=True)
-def _as_much_as_wanted():
-    before = settings.get_current_profile_name()
-    settings.load_profile("fuzz")
-    yield
-    settings.load_profile(before)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -18,6 +18,7 @@ from ewp import messages
 def test_a_changed_document_is_read_or_refused(name):
     reader = READERS[name]
 
+    @watch.fuzzing
     @given(documents(reader.documents()))
     def each(document):
         with suppress(*reader.refusals), watch.reading(name):

@@ -7,8 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hypothesis import HealthCheck, settings
+
 HANGS = 120.0  # seconds; a reader that takes them has the process killed, with its place told
-MOST_SECONDS = 5.0  # of the processor for one input: what the door allows; most take a thousandth
+fuzzing = settings(
+    max_examples=int(os.environ.get("FUZZ_INPUTS", "500")),  # for each reader
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 slowest: dict[str, float] = {}  # seconds of the processor, by reader: `make fuzz` shows them
 inputs: dict[str, int] = {}
