@@ -20,16 +20,11 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2] / "backend")]
 with atheris.instrument_imports(include=["ewp"]):
     from fuzz import watch
     from fuzz.readers import READERS
-    from unit.ewp.signed import BODY, CLIENT, NOW, REQUEST_ID, SERVER, signed
+    from fuzz.signatures import ANSWER, REQUEST, answer_verified, request_verified
+    from unit.ewp.signed import BODY
 
     from ewp.errors import RequestRefused
-    from ewp.signing import (
-        IncomingRequest,
-        ResponseRefused,
-        sign_response,
-        verify_request,
-        verify_response,
-    )
+    from ewp.signing import IncomingRequest, ResponseRefused
 
 FOUND = HERE.parents[2] / ".fuzz"
 NAMES = list(READERS)
@@ -56,20 +51,10 @@ def signatures(data: bytes) -> None:
     ]
     request = IncomingRequest(method=method, target=target, headers=headers, body=body)
     with suppress(RequestRefused), watch.reading("verify_request"):
-        verify_request(
-            request, key_of={CLIENT.key_id: CLIENT.public}.get, now=NOW, hosts=["partner.example"]
-        )
+        request_verified(request)
         assert body == BODY
     with suppress(ResponseRefused), watch.reading("verify_response"):
-        verify_response(
-            headers=headers,
-            body=body,
-            key_of={SERVER.key_id: SERVER.public}.get,
-            allowed_keys={SERVER.key_id},
-            sent_request_id=REQUEST_ID,
-            sent_signature="AAAA",
-            now=NOW,
-        )
+        answer_verified(headers, body)
         assert body == BODY
 
 
@@ -84,13 +69,9 @@ def good_documents() -> list[bytes]:
 
 def good_heads() -> list[bytes]:
     """A request and an answer that are right."""
-    request = signed()
-    answer = sign_response(
-        SERVER, body=BODY, now=NOW, request_id=REQUEST_ID, request_signature="AAAA"
-    )
     heads = [
-        (f"{request.method} {request.target}", request.headers),
-        ("HTTP/1.1 200", list(answer.items())),
+        (f"{REQUEST.method} {REQUEST.target}", REQUEST.headers),
+        ("HTTP/1.1 200", list(ANSWER.items())),
     ]
     return [
         "\n".join([first, *(f"{name}: {value}" for name, value in headers)]).encode("latin-1")

@@ -1,4 +1,8 @@
-"""Looks on while foreign bytes are read: nothing is written, nobody is called, nothing hangs."""
+"""Looks on while foreign bytes are read: nothing is written, nobody is called, nothing hangs.
+
+Python tells of what goes through it. What libxml2 would fetch by itself is not among that: see
+`tests/unit/ewp/test_xml_door.py`.
+"""
 
 import faulthandler
 import os

@@ -28,6 +28,15 @@ class Registry:
     asked_thrice: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
+    def does(self, **changes: object) -> None:
+        """Behave so from now on; `encoding` and `location` are headers."""
+        names = {"encoding": "Content-Encoding", "location": "Location"}
+        for name, value in changes.items():
+            if name in names:
+                self.headers[names[name]] = str(value)
+            else:
+                setattr(self, name, value)
+
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[1:-2]
         self.asked.append({k.lower(): v for k, v in (line.split(": ", 1) for line in lines)})

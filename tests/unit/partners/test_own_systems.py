@@ -75,12 +75,7 @@ async def test_what_is_no_manifest_of_the_hei_leaves_the_last_good_one(does, eve
         systems = OwnSystems(http, {RIBEIRA: hei}, Clock())
         await systems.read()
         good = systems.of(RIBEIRA)
-        headers = {"encoding": "Content-Encoding", "location": "Location"}
-        for name, value in does.items():
-            if name in headers:
-                served.headers[headers[name]] = value
-            else:
-                setattr(served, name, value)
+        served.does(**does)
 
         with capture_logs() as logs:
             await systems.read()
