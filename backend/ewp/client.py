@@ -23,7 +23,7 @@ from ewp.errors import (
     ReplyNotTrusted,
     XmlRefused,
 )
-from ewp.ids import HeiId, KeyId, OmobilityId
+from ewp.ids import HeiId, KeyId
 from ewp.keys import PrivateKey
 from ewp.messages import cnr, common, echo
 from ewp.signing import ResponseRefused, request_target, sign_request, verify_response
@@ -35,6 +35,7 @@ LARGEST_ANSWER = 20_000_000  # bytes, after decompression as well
 AT_ONCE = 3  # calls to one partner's host (guide §6.6)
 FORM = "application/x-www-form-urlencoded"
 XML = "text/xml; charset=utf-8"
+ABOUT_AGREEMENTS = frozenset({"iia-cnr", "iia-approval-cnr"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # where plain http shows nobody anything
 
 Parameters = Sequence[tuple[str, str]]
@@ -247,16 +248,18 @@ class EwpClient:
         key: PrivateKey,
         hei_id: HeiId,
         entry: ApiEntry,
-        ids: Sequence[OmobilityId],
+        ids: Sequence[str],
         parameters: Parameters = (),
     ) -> None:
-        """Tell a partner to look again at these mobilities (guide §3.4).
+        """Tell a partner to look again at these mobilities or agreements (guide §3.4).
+
+        Agreements are announced one in a call (guide §4.11), mobilities in as few as may be.
 
         Raises:
             PartnerError: as from `call`.
             ReplyInvalid: what answers is no receiver of notifications.
         """
-        for some in _chunks(entry, "omobility_id", ids):
+        for some in _announced(entry, ids):
             reply = await self.call(key, hei_id, entry, parameters=[*parameters, *some])
             if (entry.api, entry.major) not in cnr.NAMESPACE:
                 continue
@@ -310,6 +313,13 @@ def _chunks(entry: ApiEntry, name: str, ids: Sequence[str]) -> list[list[tuple[s
     size = max(1, entry.limits.get(f"max-{name.replace('_', '-')}s", 1))
     given = [(name, each) for each in dict.fromkeys(ids)]
     return [given[start : start + size] for start in range(0, len(given), size)]
+
+
+def _announced(entry: ApiEntry, ids: Sequence[str]) -> list[list[tuple[str, str]]]:
+    """Return the ids of a notification as parameters, by call."""
+    if entry.api in ABOUT_AGREEMENTS:
+        return [[("iia_id", each)] for each in dict.fromkeys(ids)]
+    return _chunks(entry, "omobility_id", ids)
 
 
 def _signature(authorization: str) -> str:
