@@ -18,7 +18,7 @@ from ewp.errors import MessageInvalid
 from ewp.messages import iias
 from ewp.xml import Element, open_xml
 
-IiaT = TypeVar("IiaT", iias.IiaV6, iias.IiaV7)
+IiaT = TypeVar("IiaT", bound=iias.Iia)
 
 _CONTACTS = frozenset({"sending-contact", "receiving-contact"})
 _FIRST, _LAST = "receiving-first-academic-year-id", "receiving-last-academic-year-id"
