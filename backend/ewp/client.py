@@ -251,15 +251,14 @@ class EwpClient:
         ids: Sequence[str],
         parameters: Parameters = (),
     ) -> None:
-        """Tell a partner to look again at these mobilities or agreements (guide §3.4).
-
-        Agreements are announced one in a call (guide §4.11), mobilities in as few as may be.
+        """Tell a partner to look again at these mobilities, or agreements (guide §3.4).
 
         Raises:
             PartnerError: as from `call`.
             ReplyInvalid: what answers is no receiver of notifications.
         """
-        for some in _announced(entry, ids):
+        name = "iia_id" if entry.api in ABOUT_AGREEMENTS else "omobility_id"
+        for some in _chunks(entry, name, ids):
             reply = await self.call(key, hei_id, entry, parameters=[*parameters, *some])
             if (entry.api, entry.major) not in cnr.NAMESPACE:
                 continue
@@ -309,17 +308,16 @@ def _address(url: str, query: str) -> httpx.URL:
 
 
 def _chunks(entry: ApiEntry, name: str, ids: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """Return the ids as parameters, each id once, no more in a part than the partner takes."""
+    """Return the ids as parameters, each id once, no more in a part than the partner takes.
+
+    Agreements are announced one by one (guide §4.11), and those of version 7 asked for one by one:
+    a hash may hang on what else is in the answer (guide §8.3 no. 20).
+    """
     size = max(1, entry.limits.get(f"max-{name.replace('_', '-')}s", 1))
+    if entry.api in ABOUT_AGREEMENTS or (entry.api == "iias" and entry.major >= 7):
+        size = 1
     given = [(name, each) for each in dict.fromkeys(ids)]
     return [given[start : start + size] for start in range(0, len(given), size)]
-
-
-def _announced(entry: ApiEntry, ids: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """Return the ids of a notification as parameters, by call."""
-    if entry.api in ABOUT_AGREEMENTS:
-        return [[("iia_id", each)] for each in dict.fromkeys(ids)]
-    return _chunks(entry, "omobility_id", ids)
 
 
 def _signature(authorization: str) -> str:

@@ -1,6 +1,7 @@
 """Asking partners for agreements and approvals, and telling of ours (guide §4.11).
 
-Each major version wants other parameters; here is who is named by which.
+Each major version wants other parameters: older ones name both HEIs, newer ones know them from the
+address and the key.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,25 +21,27 @@ from ewp.messages.values import DATE_TIME
 T = TypeVar("T")
 
 
-def about_index(entry: ApiEntry, partner: HeiId, ours: HeiId | None) -> Parameters:
-    """Return who is named to an `index`: the asked HEI, and whose agreements with it are meant.
+def about_index(entry: ApiEntry, partner: HeiId, ours: HeiId) -> Parameters:
+    """Return what is said to an `index`: in version 6 whose agreements with whom are meant."""
+    return () if entry.major >= 7 else (("hei_id", partner), ("partner_hei_id", ours))
 
-    `ours` None: those with everybody whom the caller may see. Version 7 wants neither.
+
+def about_get(entry: ApiEntry, partner: HeiId, *, with_pdf: bool = False) -> Parameters:
+    """Return what is said to a `get` beside ids: in version 6 whose they are, and of the PDF.
+
+    Nobody has promised to leave a PDF out where nothing is said of it.
     """
-    if entry.major >= 7:
+    return () if entry.major >= 7 else (("hei_id", partner), ("send_pdf", _word(with_pdf)))
+
+
+def about_approvals(
+    entry: ApiEntry, partner: HeiId, ours: HeiId, *, with_pdf: bool = False
+) -> Parameters:
+    """Return what is said to `iias-approval` beside ids: in version 1 who approves whose copies."""
+    if entry.major >= 2:
         return ()
-    between = [("partner_hei_id", ours)] if ours else []
-    return [("hei_id", partner), *between]
-
-
-def about_get(entry: ApiEntry, partner: HeiId) -> Parameters:
-    """Return who is named to a `get`: in version 6 the asked HEI."""
-    return () if entry.major >= 7 else (("hei_id", partner),)
-
-
-def about_approvals(entry: ApiEntry, partner: HeiId, ours: HeiId) -> Parameters:
-    """Return who is named to `iias-approval`: in version 1 who approves, and whose copies."""
-    return () if entry.major >= 2 else (("approving_hei_id", partner), ("owner_hei_id", ours))
+    named = (("approving_hei_id", partner), ("owner_hei_id", ours))
+    return (*named, ("send_pdf", _word(with_pdf)))
 
 
 def about_cnr(entry: ApiEntry, partner: HeiId, ours: HeiId) -> Parameters:
@@ -87,18 +90,9 @@ class AgreementsClient:
     ) -> tuple[Checked, ...]:
         """Return the partner's copies with these ids of the partner's, each with its hash checked.
 
-        `with_pdf` is for version 6, where a PDF comes within the answer. In version 7 each copy is
-        asked for alone, as its hash may hang on what else is in the answer (guide §8.3 no. 20).
+        `with_pdf` is for version 6, where a PDF comes within the answer; version 7 names a file.
         """
-        if entry.major < 7:
-            return await self._get_6(partner, entry, "iia_id", iia_ids, with_pdf=with_pdf)
-        replies = [
-            await self.client.call(
-                self.key, partner, entry, "get-url", parameters=[("iia_id", id_)]
-            )
-            for id_ in dict.fromkeys(iia_ids)
-        ]
-        return _copies(replies)
+        return await self._copies(partner, entry, "iia_id", iia_ids, with_pdf=with_pdf)
 
     async def get_by_code(
         self, partner: HeiId, entry: ApiEntry, iia_codes: Sequence[str], *, with_pdf: bool = False
@@ -110,15 +104,21 @@ class AgreementsClient:
         """
         if entry.major >= 7:
             raise ApiNotServed(partner, "iias 7 is asked by iia_id only")
-        return await self._get_6(partner, entry, "iia_code", iia_codes, with_pdf=with_pdf)
+        return await self._copies(partner, entry, "iia_code", iia_codes, with_pdf=with_pdf)
 
-    async def _get_6(
+    async def _copies(
         self, partner: HeiId, entry: ApiEntry, name: str, values: Sequence[str], *, with_pdf: bool
     ) -> tuple[Checked, ...]:
-        parameters = [*about_get(entry, partner), _send_pdf(with_pdf)]
-        return _copies(
-            await self.client.get_objects(self.key, partner, entry, values, parameters, name=name)
-        )
+        parameters = about_get(entry, partner, with_pdf=with_pdf)
+        found = []
+        for reply in await self.client.get_objects(
+            self.key, partner, entry, values, parameters, name=name
+        ):
+            for each in _read(iia_hash.read_checked, reply):
+                if each.iia.partners[0].hei_id != partner:
+                    raise ReplyInvalid(partner, "an agreement whose first partner is another HEI")
+                found.append(each)
+        return tuple(found)
 
     async def stats(self, partner: HeiId, entry: ApiEntry) -> iias.IiaStats:
         """Return how many agreements the partner has made."""
@@ -131,8 +131,7 @@ class AgreementsClient:
         self, partner: HeiId, entry: ApiEntry, iia_ids: Sequence[IiaId], *, with_pdf: bool = False
     ) -> tuple[iias_approval.Approval, ...]:
         """Return which of *our* copies the partner has approved, by an entry `iias-approval`."""
-        parameters = [*about_approvals(entry, partner, self.ours)]
-        parameters += [_send_pdf(with_pdf)] if entry.major < 2 else []
+        parameters = about_approvals(entry, partner, self.ours, with_pdf=with_pdf)
         replies = await self.client.get_objects(
             self.key, partner, entry, iia_ids, parameters, name="iia_id"
         )
@@ -149,20 +148,8 @@ class AgreementsClient:
         await self.client.send_cnr(self.key, partner, entry, iia_ids, parameters)
 
 
-def _send_pdf(wanted: bool) -> tuple[str, str]:
-    """Say it either way: nobody has promised to leave PDFs out where nothing is said."""
-    return "send_pdf", "true" if wanted else "false"
-
-
-def _copies(replies: Sequence[Reply]) -> tuple[Checked, ...]:
-    """Read the answers; each copy has to be one of whoever answered."""
-    found = []
-    for reply in replies:
-        for each in _read(iia_hash.read_checked, reply):
-            if each.iia.partners[0].hei_id != reply.hei_id:
-                raise ReplyInvalid(reply.hei_id, "an agreement whose first partner is another HEI")
-            found.append(each)
-    return tuple(found)
+def _word(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _read(read: Callable[[bytes], T], reply: Reply) -> T:
