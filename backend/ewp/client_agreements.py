@@ -22,8 +22,14 @@ T = TypeVar("T")
 
 
 def about_index(entry: ApiEntry, partner: HeiId, ours: HeiId) -> Parameters:
-    """Return what is said to an `index`: in version 6 whose agreements with whom are meant."""
-    return () if entry.major >= 7 else (("hei_id", partner), ("partner_hei_id", ours))
+    """Return what is said to an `index`: in version 6 whose agreements with whom are meant.
+
+    An HEI that asks its own system means those with everybody.
+    """
+    if entry.major >= 7:
+        return ()
+    with_whom = [("partner_hei_id", ours)] if ours != partner else []
+    return [("hei_id", partner), *with_whom]
 
 
 def about_get(entry: ApiEntry, partner: HeiId, *, with_pdf: bool = False) -> Parameters:
@@ -73,7 +79,7 @@ class AgreementsClient:
         receiving_academic_year_ids: Sequence[AcademicYearId] = (),
         modified_since: datetime | None = None,
     ) -> tuple[IiaId, ...]:
-        """Return the ids of the partner's agreements with us, by an entry `iias` 6 or 7.
+        """Return the ids of the partner's copies of agreements with us, by an entry `iias` 6 or 7.
 
         `modified_since` has a zone. A partner may return more than is asked for.
         """

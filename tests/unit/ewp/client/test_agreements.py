@@ -119,6 +119,14 @@ async def test_an_index_is_asked_for_our_agreements(calls, agreements, major, na
     ]
 
 
+async def test_ones_own_system_is_asked_for_all_agreements(calls):
+    entry = iias_of(calls, 6)
+    calls.partner.body = iias.write_index_response([], major=6)
+
+    assert await AgreementsClient(calls.client(), KEY, HEI).index(HEI, entry) == ()
+    assert asked(calls) == [[("hei_id", HEI)]]
+
+
 @pytest.mark.parametrize(
     ("major", "named"),
     [
