@@ -55,7 +55,7 @@ class IiasService:
 
     major: int
     provider: IiasProvider
-    most: int = 10  # ids, or codes, in version 6
+    most: int = 5  # ids, or codes, in version 6, where a copy may bring its PDF
     api: str = "iias"
 
     @property

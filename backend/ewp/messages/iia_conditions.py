@@ -50,6 +50,8 @@ class MobilitiesPerYear(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """One direction of exchange, whoever goes; the years are of the receiving HEI."""
+
     sending_hei_id: HeiId
     sending_ounit_id: OunitId | None = None
     sending_contacts: tuple[Contact, ...] = ()
@@ -62,48 +64,44 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True):
     other_info_terms: str | None = None  # with its blanks: they are hashed
 
 
-class MobilitySpecV6(_Spec, frozen=True, kw_only=True):
-    """One direction of exchange, version 6: for these years of the receiving HEI, without gaps."""
-
-    receiving_academic_year_ids: tuple[AcademicYearId, ...]
-
-
-class StudentMobilitySpecV6(MobilitySpecV6, frozen=True, kw_only=True):
-    """Students go to study, or for a traineeship."""
-
+class _OfStudents(_Spec, frozen=True, kw_only=True):
     total_months_per_year: Decimal | None = None  # of all students together
     blended: bool | None = None  # whether blended stays are welcome; None: not said
     eqf_levels: tuple[int, ...] = ()  # 1 to 8; none: of all levels
 
 
-class StaffMobilitySpecV6(MobilitySpecV6, frozen=True, kw_only=True):
-    """Staff go to teach, or to be trained."""
-
+class _OfStaff(_Spec, frozen=True, kw_only=True):
     total_days_per_year: Decimal | None = None  # of all together
 
 
-class MobilitySpecV7(_Spec, frozen=True, kw_only=True):
-    """One direction of exchange, version 7: from the first to the last year, of the receiver's."""
+class StudentMobilitySpecV6(_OfStudents, frozen=True, kw_only=True):
+    """Students go to study or for a traineeship, version 6."""
+
+    receiving_academic_year_ids: tuple[AcademicYearId, ...]  # in order, without gaps
+
+
+class StaffMobilitySpecV6(_OfStaff, frozen=True, kw_only=True):
+    """Staff go to teach or to be trained, version 6."""
+
+    receiving_academic_year_ids: tuple[AcademicYearId, ...]  # in order, without gaps
+
+
+class StudentMobilitySpecV7(_OfStudents, frozen=True, kw_only=True):
+    """Students go to study or for a traineeship, version 7."""
 
     receiving_first_academic_year_id: AcademicYearId
     receiving_last_academic_year_id: AcademicYearId
 
 
-class StudentMobilitySpecV7(MobilitySpecV7, frozen=True, kw_only=True):
-    """Students go to study, or for a traineeship."""
+class StaffMobilitySpecV7(_OfStaff, frozen=True, kw_only=True):
+    """Staff go to teach or to be trained, version 7."""
 
-    total_months_per_year: Decimal | None = None  # of all students together
-    blended: bool | None = None  # whether blended stays are welcome; None: not said
-    eqf_levels: tuple[int, ...] = ()  # 1 to 8; none: of all levels
-
-
-class StaffMobilitySpecV7(MobilitySpecV7, frozen=True, kw_only=True):
-    """Staff go to teach, or to be trained."""
-
-    total_days_per_year: Decimal | None = None  # of all together
+    receiving_first_academic_year_id: AcademicYearId
+    receiving_last_academic_year_id: AcademicYearId
 
 
-MobilitySpec = MobilitySpecV6 | MobilitySpecV7
+MobilitySpecV6 = StudentMobilitySpecV6 | StaffMobilitySpecV6
+MobilitySpec = MobilitySpecV6 | StudentMobilitySpecV7 | StaffMobilitySpecV7
 SpecT = TypeVar("SpecT", bound=MobilitySpec)
 
 
