@@ -118,6 +118,15 @@ def test_years_are_hashed_at_the_end_of_each_specification():
     )
 
 
+def test_of_a_specification_that_is_not_yet_defined_only_the_years_are_hashed():
+    undefined = f"<x not-yet-defined='true'>{YEARS_7}<n>1</n></x>"
+
+    assert text(undefined) == (
+        "_iia-id_1=a__iia-id_2=b_"
+        "_receiving-first-academic-year-id=2026/2027__receiving-last-academic-year-id=2028/2029_"
+    )
+
+
 def test_an_agreement_that_only_changed_its_form_keeps_its_text():
     older = "".join(
         f"<receiving-academic-year-id>{year}</receiving-academic-year-id>"

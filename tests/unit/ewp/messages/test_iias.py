@@ -260,6 +260,14 @@ def test_a_pdf_that_is_none_is_absent():
             f"{SPEC}/mobilities-per-year: must be an integer, 1 or more",
         ),
         ("iias-6-get-response", ("cooperation-conditions", "terms"), "is missing"),
+        (
+            "iias-6-get-response",
+            (
+                "</cooperation-conditions>",
+                "<staff-training-mobility-spec/></cooperation-conditions>",
+            ),
+            "cooperation-conditions/staff-training-mobility-spec/sending-hei-id: is missing",
+        ),
     ],
 )
 def test_an_agreement_is_refused_with_the_rule_and_its_place(name, change, words):
