@@ -23,7 +23,7 @@ from ewp.errors import (
     ReplyNotTrusted,
     XmlRefused,
 )
-from ewp.ids import HeiId, KeyId, OmobilityId
+from ewp.ids import HeiId, KeyId
 from ewp.keys import PrivateKey
 from ewp.messages import cnr, common, echo
 from ewp.signing import ResponseRefused, request_target, sign_request, verify_response
@@ -35,6 +35,7 @@ LARGEST_ANSWER = 10_000_000  # bytes, unpacked as well
 AT_ONCE = 3  # calls to one partner's host (guide §6.6)
 FORM = "application/x-www-form-urlencoded"
 XML = "text/xml; charset=utf-8"
+ABOUT_AGREEMENTS = frozenset({"iia-cnr", "iia-approval-cnr"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # where plain http shows nobody anything
 
 Parameters = Sequence[tuple[str, str]]
@@ -251,16 +252,17 @@ class EwpClient:
         key: PrivateKey,
         hei_id: HeiId,
         entry: ApiEntry,
-        ids: Sequence[OmobilityId],
+        ids: Sequence[str],
         parameters: Parameters = (),
     ) -> None:
-        """Tell a partner to look again at these mobilities (guide §3.4).
+        """Tell a partner to look again at these mobilities, or agreements (guide §3.4).
 
         Raises:
             PartnerError: as from `call`.
             ReplyInvalid: what answers is no receiver of notifications.
         """
-        for some in _chunks(entry, "omobility_id", ids):
+        name = "iia_id" if entry.api in ABOUT_AGREEMENTS else "omobility_id"
+        for some in _chunks(entry, name, ids):
             reply = await self.call(key, hei_id, entry, parameters=[*parameters, *some])
             if (entry.api, entry.major) not in cnr.NAMESPACE:
                 continue
@@ -310,8 +312,14 @@ def _address(url: str, query: str) -> httpx.URL:
 
 
 def _chunks(entry: ApiEntry, name: str, ids: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """Return the ids as parameters, each id once, no more in a part than the partner takes."""
+    """Return the ids as parameters, each id once, no more in a part than the partner takes.
+
+    Agreements are announced one by one (guide §4.11), and those of version 7 asked for one by one:
+    a hash may hang on what else is in the answer (guide §8.3 no. 20).
+    """
     size = max(1, entry.limits.get(f"max-{name.replace('_', '-')}s", 1))
+    if entry.api in ABOUT_AGREEMENTS or (entry.api == "iias" and entry.major >= 7):
+        size = 1
     given = [(name, each) for each in dict.fromkeys(ids)]
     return [given[start : start + size] for start in range(0, len(given), size)]
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ewp.errors import MessageInvalid, RequestRefused, XmlRefused
-from ewp.ids import HeiId, OmobilityId
+from ewp.ids import AcademicYearId, HeiId, OmobilityId
 from ewp.manifest import Offer
 from ewp.messages.values import DATE_TIME
 
@@ -77,7 +77,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         error. No store has to be ready for it.
         """
         found = self.some("omobility_id", most)
-        return [OmobilityId(each) for each in found if _ID.fullmatch(each)]
+        return [OmobilityId(each) for each in found if is_id(each)]
 
     @property
     def senders(self) -> frozenset[HeiId] | None:
@@ -153,12 +153,25 @@ def academic_year(call: Call) -> str | None:
     return value
 
 
+def academic_years(call: Call) -> tuple[AcademicYearId, ...]:
+    """Read `receiving_academic_year_id` where several may be meant. Raises RequestRefused."""
+    found = call.all("receiving_academic_year_id")
+    if not all(map(_YEAR.fullmatch, found)):
+        raise RequestRefused("receiving_academic_year_id: must be YYYY/YYYY")
+    return tuple(map(AcademicYearId, found))
+
+
 def document(read: Callable[[bytes], T], body: bytes) -> T:
     """Read the XML of an `update`. Raises RequestRefused."""
     try:
         return read(body)
     except (XmlRefused, MessageInvalid) as error:
         raise RequestRefused(str(error)) from error
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of an id. What has not can only be unknown."""
+    return _ID.fullmatch(text) is not None
 
 
 def is_xml_text(text: str) -> bool:

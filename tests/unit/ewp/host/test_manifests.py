@@ -55,6 +55,19 @@ async def test_anybody_may_read_who_is_hosted_and_how(world):
         ("imobility-tors", "3.0.0", ["get-url", "index-url"], {"max-omobility-ids": 3}),
         ("imobility-tor-cnr", "1.0.0", ["url"], {"max-omobility-ids": 3}),
         ("imobility-tor-cnr", "2.0.0", ["url"], {"max-omobility-ids": 3}),
+        (
+            "iias",
+            "6.3.0",
+            ["get-url", "index-url", "stats-url"],
+            {"max-iia-ids": 3, "max-iia-codes": 3},
+        ),
+        ("iias", "7.0.0", ["get-url", "index-url", "stats-url"], {"max-iia-ids": 1}),
+        ("iias-approval", "1.1.1", ["url"], {"max-iia-ids": 3}),
+        ("iias-approval", "2.0.0", ["url"], {"max-iia-ids": 3}),
+        ("iia-cnr", "2.0.3", ["url"], {}),
+        ("iia-cnr", "3.0.0", ["url"], {}),
+        ("iia-approval-cnr", "1.1.0", ["url"], {}),
+        ("iia-approval-cnr", "2.0.0", ["url"], {}),
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 from unit.ewp.host.test_access import GETS, decision, signature
+from unit.ewp.host.test_agreement_cnrs import NOTIFIERS, notified
 from unit.ewp.host.test_cnrs import MASTERS, form
 from unit.ewp.host.world import LINDENTAL, NORDFJORD, OWN
 
@@ -16,6 +17,7 @@ if not EWP.is_dir():
     pytest.skip("../shared is not here: published schemas", allow_module_level=True)
 
 HEI = f"/ewp/{LINDENTAL}"
+APPROVAL = "approving_hei_id=lindental.example&owner_hei_id=ribeira.example"
 CATALOG = json.loads((EWP / "catalog.json").read_text())
 
 
@@ -66,6 +68,18 @@ async def test_answers_full_and_empty_are_valid(world, api):
         ("institutions/2?hei_id=unheard.example", False),
         ("organizational-units/2?hei_id=lindental.example&ounit_code=FB+4", True),
         ("organizational-units/2?hei_id=lindental.example&ounit_id=unheard", False),
+        ("iias/6/get?hei_id=lindental.example&send_pdf=true&iia_code=LIN+1", True),
+        ("iias/6/get?hei_id=lindental.example&iia_id=unheard", False),
+        ("iias/7/get?iia_id=L/1", True),
+        ("iias/7/get?iia_id=unheard", False),
+        ("iias/6/index?hei_id=lindental.example", True),
+        ("iias/7/index", True),
+        ("iias/6/stats", True),
+        ("iias/7/stats", True),
+        (f"iias-approval/1?{APPROVAL}&iia_id=r-1&send_pdf=true", True),
+        (f"iias-approval/1?{APPROVAL}&iia_id=unheard", False),
+        ("iias-approval/2?iia_id=r-1", True),
+        ("iias-approval/2?iia_id=unheard", False),
         ("factsheet/1?hei_id=lindental.example", True),
         ("factsheet/1?hei_id=unheard.example", False),
     ],
@@ -83,6 +97,9 @@ async def test_answers_to_decisions_and_notifications_are_valid(world):
         assert_valid(body)
     for cnr in MASTERS:
         answer = await world.post(f"{HEI}/{cnr[0]}/{cnr[1]}", form(cnr, "x"))
+        assert len(assert_valid(answer.content)) == 0
+    for api, major in NOTIFIERS:
+        answer = await world.post(f"{HEI}/{api}/{major}", notified(api, major, "x"))
         assert len(assert_valid(answer.content)) == 0
 
 

@@ -8,6 +8,7 @@ import httpx
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 from unit.ewp.catalogues import a_catalogue, a_host
+from unit.ewp.host.agreed import Agreed
 from unit.ewp.host.issued import Issued
 from unit.ewp.host.units import Units
 from unit.ewp.stranger import NOW, Stranger, is_signed_answer
@@ -15,6 +16,7 @@ from unit.ewp.stranger import NOW, Stranger, is_signed_answer
 from ewp.catalogue_xml import read_catalogue
 from ewp.errors import EditConflict, RequestRefused
 from ewp.host import EwpHost, HostedHei
+from ewp.host_agreements import AgreementCnrService, IiasApprovalService, IiasService
 from ewp.host_places import OunitsService
 from ewp.host_services import (
     CnrService,
@@ -168,7 +170,7 @@ TERMS = factsheet.CalendarEntry(autumn_term="--05-15", spring_term="--10-31")
 
 
 @dataclass
-class Kept(Issued, Units):
+class Kept(Issued, Units, Agreed):
     """The store behind the host: answers what it is asked, and notes what it was told."""
 
     broken: bool = False
@@ -275,6 +277,14 @@ def hosted(kept):
             ImobilityTorsService(3, kept, most=3),
             CnrService("imobility-tor-cnr", 1, kept, most=3),
             CnrService("imobility-tor-cnr", 2, kept, most=3),
+            IiasService(6, kept, most=3),
+            IiasService(7, kept),
+            IiasApprovalService(1, kept, most=3),
+            IiasApprovalService(2, kept, most=3),
+            AgreementCnrService("iia-cnr", 2, kept),
+            AgreementCnrService("iia-cnr", 3, kept),
+            AgreementCnrService("iia-approval-cnr", 1, kept),
+            AgreementCnrService("iia-approval-cnr", 2, kept),
         ),
     )
     nordfjord = {"hei_id": NORDFJORD, "client_keys": (NOBODYS_KEY.public,), "services": ()}
