@@ -7,7 +7,7 @@ parameters → ignored (guide §3.1, §3.3).
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -16,9 +16,14 @@ import msgspec
 from ewp.errors import MessageInvalid, RequestRefused, XmlRefused
 from ewp.ids import HeiId, OmobilityId
 from ewp.manifest import Offer
-from ewp.messages.values import DATE_TIME
+from ewp.messages.file import File
+from ewp.messages.values import DATE, DATE_TIME
 
 T = TypeVar("T")
+
+GET = frozenset({"GET"})
+POST = frozenset({"POST"})
+GET_POST = GET | POST
 
 _YEAR = re.compile(r"[0-9]{4}/[0-9]{4}")
 _ID = re.compile(r"[!-~]{1,64}")
@@ -75,7 +80,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         error. No store has to be ready for it.
         """
         found = self.some("omobility_id", most)
-        return [OmobilityId(each) for each in found if _ID.fullmatch(each)]
+        return [OmobilityId(each) for each in found if is_id(each)]
 
     @property
     def senders(self) -> frozenset[HeiId] | None:
@@ -93,7 +98,7 @@ class Endpoint:
     """One URL of a service."""
 
     methods: frozenset[str]
-    handle: Callable[[Call], Awaitable[bytes]]
+    handle: Callable[[Call], Awaitable[bytes | File]]  # XML, or a file of another type
     takes_xml: bool = False
     anonymous: bool = False
 
@@ -157,6 +162,24 @@ def document(read: Callable[[bytes], T], body: bytes) -> T:
         return read(body)
     except (XmlRefused, MessageInvalid) as error:
         raise RequestRefused(str(error)) from error
+
+
+def day(call: Call, name: str) -> date | None:
+    """Read an optional `xs:date`; a zone in it is dropped. Raises RequestRefused."""
+    value = call.one(name)
+    if value is None:
+        return None
+    assert DATE.read is not None
+    try:
+        read: date = DATE.read(value)
+    except (ValueError, OverflowError):
+        raise RequestRefused(f"{name}: must be a date, YYYY-MM-DD") from None
+    return read
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of an object's id (guide §1.1)."""
+    return _ID.fullmatch(text) is not None
 
 
 def is_xml_text(text: str) -> bool:
