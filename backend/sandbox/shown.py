@@ -73,19 +73,24 @@ def _course(kind: str, component: Component, years: Iterable[date]) -> Course:
         type={"CR": "Course", "MOD": "Module"}[kind],
         eqf_level_provided=6,
         descriptions=(Text(value=f"Seminar and exam: {component.title}.", lang="en"),),
-        instances=tuple(
-            CourseInstance(
-                loi_id=LoiId(f"{kind}I/{code}/{first.year}"),
-                start=date(first.year, 9, 15),
-                end=date(first.year + 1, 1, 31),
-                academic_term=AcademicTerm(
-                    academic_year_id=academic_year(first), ewp_id=f"{academic_year(first)}-1/2"
-                ),
-                credits=tuple(
-                    Credit(scheme=each.scheme, value=each.value) for each in component.credits
-                ),
-                language_of_instruction="en",
-            )
-            for first in years
-        ),
+        instances=tuple(_instance(f"{kind}I/{code}", component, first.year) for first in years),
+    )
+
+
+def _instance(loi: str, component: Component, year: int) -> CourseInstance:
+    start, end = date(year, 9, 15), date(year + 1, 1, 31)
+    term = AcademicTerm(
+        academic_year_id=academic_year(start),
+        ewp_id=f"{academic_year(start)}-1/2",
+        display_names=(Text(value="Autumn", lang="en"),),
+        start_date=start,
+        end_date=end,
+    )
+    return CourseInstance(
+        loi_id=LoiId(f"{loi}/{year}"),
+        start=start,
+        end=end,
+        academic_term=term,
+        credits=tuple(Credit(scheme=each.scheme, value=each.value) for each in component.credits),
+        language_of_instruction="en",
     )
