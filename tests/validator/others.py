@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from functools import partial
 from urllib.parse import quote
 
+from lxml import etree
 from validator.entries import SPECS
 from validator.reading import UNKNOWN, UNKNOWN_HEI, _known
 from validator.results import Step, failure, notice, success, worst
@@ -45,7 +46,8 @@ def _step(entry, where, check, name=None, **more):
 async def _institution(site, key):
     url = site.manifest.entry(key).urls["url"]
     answer = await site.call(url, [("hei_id", site.hei_id)])
-    return site.judge(answer, 200), answer.root.find("{*}hei")
+    hei = answer.root.find("{*}hei")
+    return site.judge(answer, 200), etree.Element("nothing") if hei is None else hei
 
 
 async def _root_unit_is_listed(site, key):

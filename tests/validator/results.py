@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+import httpx
+
 
 class Grade(IntEnum):
     """As the network's registry grades; the worst of a step counts."""
@@ -26,10 +28,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Step:
-    """One check of one endpoint; `run` wants the `Site` that is looked at."""
+    """One check of one endpoint of the `Site` that is looked at."""
 
     id: str
-    run: Callable[[Any], Awaitable[Result]]
+    check: Callable[[Any], Awaitable[Result]]
+
+    async def run(self, site: Any) -> Result:
+        try:
+            return await self.check(site)
+        except httpx.HTTPError as error:
+            return failure(f"there was no answer: {type(error).__name__}")
 
 
 def success(words: str = "as it has to be") -> Result:

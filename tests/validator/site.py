@@ -81,8 +81,17 @@ class Answer:
         return self.headers.get("content-encoding", "identity").lower()
 
     @property
+    def xml(self):
+        """The root element; None where there is no XML."""
+        try:
+            return etree.fromstring(self.body)
+        except etree.XMLSyntaxError:
+            return None
+
+    @property
     def root(self):
-        return etree.fromstring(self.body)
+        """The root element; where there is no XML, which is judged by itself, one with nothing."""
+        return etree.Element("nothing") if self.xml is None else self.xml
 
 
 @dataclass
@@ -208,10 +217,7 @@ def _status(answer, statuses):
 
 
 def _said(answer):
-    try:
-        found = answer.root.findtext("{*}developer-message")
-    except etree.XMLSyntaxError:
-        return ""
+    found = answer.root.findtext("{*}developer-message")
     return f" ({found})" if found else ""
 
 
@@ -219,9 +225,8 @@ def _document(answer):
     kind = answer.headers.get("content-type", "")
     if _XML.fullmatch(kind) is None:
         return failure(f"Content-Type {kind!r} is none of XML in UTF-8")
-    try:
-        root = answer.root
-    except etree.XMLSyntaxError:
+    root = answer.xml
+    if root is None:
         return failure("is no well-formed XML")
     if answer.status >= 400 and root.tag != f"{{{COMMON}}}error-response":
         return failure(f"status {answer.status} without an error-response")

@@ -1,7 +1,7 @@
 """All steps for a host: what the network's registry validator does, and some more.
 
-    for step in await steps(manifest_url, keys, known, http):
-        print(step.id, await step.run())
+    for id_, run in await steps(manifest_url, keys, known, http):
+        print(id_, await run())
 
 `plan` tells the steps by entries alone, for those who need their names before the host runs.
 """
@@ -30,13 +30,13 @@ def plan(declared):
 
 
 async def steps(manifest_url, keys, known, http):
-    """The steps for the host whose manifest is there; `run` wants nothing more.
+    """The steps for the host whose manifest is there: the id of each, and what runs it.
 
     `keys` says who calls, `known` what is there for the partner to see. `http` must trust the
     host's certificate, and do no redirects.
     """
     site = await site_of(manifest_url, keys, known, http)
-    return [Step(each.id, partial(each.run, site)) for each in plan(site.manifest.entries)]
+    return [(each.id, partial(each.run, site)) for each in plan(site.manifest.entries)]
 
 
 async def site_of(manifest_url, keys, known, http):

@@ -4,27 +4,17 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from partners import partners_running
-from unit.ewp.stranger import Stranger
 from validator import entries
 from validator.results import Grade
-from validator.site import Caller, Keys, Known, Update
-from validator.steps import plan, site_of
+from validator.sandboxed import HEIS, sites_running
+from validator.steps import plan, steps
 
-from ewp.catalogue_xml import read_catalogue
 from ewp.host_echo import EchoService
-from ewp.keys import PrivateKey
-from ewp.manifest import Manifest, write_manifest
-from sandbox import office
-from sandbox.cast import INES, UNIVERSITIES
+from sandbox.cast import UNIVERSITIES
 from sandbox.hei import SandboxHei
-from sandbox.network import catalogue_of, services_of
-from sandbox.units import FACULTY_ID
+from sandbox.network import services_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-HEIS = list(UNIVERSITIES)
 
 
 def declared(hei_id):
@@ -40,83 +30,10 @@ def declared(hei_id):
 STEPS = {hei_id: plan(declared(hei_id)) for hei_id in HEIS}
 
 
-def around(hei_id):
-    """The partner of a university, and somebody else."""
-    place = HEIS.index(hei_id)
-    return HEIS[(place + 1) % len(HEIS)], HEIS[(place + 2) % len(HEIS)]
-
-
-def lived_through(hei, partner, other):
-    """Let a university have something with both, and tell what its partner knows of."""
-    year = office.academic_year(office.today())
-    for whom, who in (("partner", partner), ("other", other)):
-        out, back = f"out/{whom}", f"in+{whom}"
-        for nominate in (office.nominate_new, office.nominate_old):
-            nominate(hei, INES, who, out)
-        office.send_agreement(hei, INES, who, out)
-        office.receive(hei, who, back, "verified")
-        office.confirm_arrival(hei, back)
-        office.issue_transcript(hei, INES, who, back)
-    office.nominate_new(hei, INES, partner, "to-decide")
-    office.send_agreement(hei, INES, partner, "to-decide")
-    nominated = hei.kept.new["to-decide"].nomination.proposal_id
-    sent = hei.kept.agreements["to-decide"].changes_proposal.id
-    out, back, itself = ["out/partner"], ["in+partner"], [hei.hei_id]
-    course = office.STUDIED[0].los_code
-    taught = [f"CR/{course}"]
-    return Known(
-        objects={
-            **dict.fromkeys((("omobilities", 2), ("omobilities", 3), ("omobility-las", 1)), out),
-            **dict.fromkeys((("imobilities", 1), ("imobilities", 2)), back),
-            **dict.fromkeys((("imobility-tors", 2), ("imobility-tors", 3)), back),
-            **dict.fromkeys((("institutions", 2), ("factsheet", 1)), itself),
-            **dict.fromkeys((("courses", 1), ("simple-course-replication", 1)), taught),
-            ("organizational-units", 2): [FACULTY_ID],
-        },
-        codes={"organizational-units": ["F-1"], "courses": [course]},
-        updates={
-            ("omobilities", 3): Update("to-decide", nominated),
-            ("omobility-las", 1): Update("to-decide", sent),
-        },
-        receiving_academic_year_id=year,
-    )
-
-
-def stranger(key):
-    """The same key in the validator's own hands."""
-    return Stranger(load_pem_private_key(key.to_pem(), None))
-
-
-def with_a_server(network, server):
-    """Let the registry list a host that only serves, beside the universities."""
-    only_serves = Manifest(
-        url="https://serves.example/manifest.xml",
-        hei_id="serves.example",
-        names={"en": "Serves Only"},
-        admin_emails=("ewp@serves.example",),
-        admin_provider="Nobody (Nothing)",
-        offers=(),
-        client_keys=(),
-        server_keys=(server.public,),
-    )
-    manifests = [network.hosted(each).manifest() for each in HEIS]
-    return read_catalogue([catalogue_of([write_manifest(m) for m in (*manifests, only_serves)])])
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def sites(authority, tmp_path_factory):
-    async with partners_running(tmp_path_factory.mktemp("validated"), authority) as partners:
-        network, server, unknown = partners.network, PrivateKey.generate(), Stranger()
-        network.catalogue = with_a_server(network, server)
-        own = {each: Caller(each, stranger(network.keys[each])) for each in HEIS}
-        found = {}
-        for hei_id in HEIS:
-            partner, other = around(hei_id)
-            keys = Keys(own[partner], own[other], own[hei_id], stranger(server), unknown)
-            known = lived_through(network.heis[hei_id], partner, other)
-            url = f"{network.base_url}/ewp/{hei_id}/manifest.xml"
-            found[hei_id] = await site_of(url, keys, known, network.http)
-        yield found
+    async with sites_running(tmp_path_factory.mktemp("validated"), authority) as sites:
+        yield {hei_id: await sites.of(hei_id) for hei_id in HEIS}
 
 
 @pytest.mark.parametrize(
@@ -139,3 +56,12 @@ async def test_no_step_is_missing(sites, hei_id):
 
     assert found == [each.id for each in STEPS[hei_id]]
     assert len(set(found)) == len(found)
+
+
+async def test_a_host_is_looked_at_by_the_address_of_its_manifest_alone(sites):
+    site = sites[HEIS[0]]
+
+    found = await steps(site.manifest.url, site.keys, site.known, site.http)
+
+    assert [id_ for id_, _ in found] == [each.id for each in STEPS[HEIS[0]]]
+    assert (await found[0][1]()).grade is Grade.SUCCESS
