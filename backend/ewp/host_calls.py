@@ -177,6 +177,22 @@ def day(call: Call, name: str) -> date | None:
     return read
 
 
+def ids_or_codes(
+    call: Call, id_name: str, code_name: str, most: int
+) -> tuple[list[str], list[str]]:
+    """Return the asked ids, or the asked codes, each once. Raises RequestRefused for both or none.
+
+    What has not the form of an id, or of any text, is left out: it can only be unknown, and no
+    store has to be ready for it.
+    """
+    by_id, by_code = bool(call.all(id_name)), bool(call.all(code_name))
+    if by_id == by_code:
+        raise RequestRefused(f"{id_name}, {code_name}: exactly one of the two is required")
+    if by_id:
+        return [each for each in call.some(id_name, most) if is_id(each)], []
+    return [], [each for each in call.some(code_name, most) if is_xml_text(each)]
+
+
 def is_id(text: str) -> bool:
     """Whether it has the form of an object's id (guide §1.1)."""
     return _ID.fullmatch(text) is not None

@@ -8,8 +8,7 @@ from typing import Protocol
 import msgspec
 
 from ewp.apis import limit_of
-from ewp.errors import RequestRefused
-from ewp.host_calls import GET_POST, Call, Endpoint, day, is_id, is_xml_text, moment
+from ewp.host_calls import GET_POST, Call, Endpoint, day, ids_or_codes, moment
 from ewp.ids import LosId
 from ewp.manifest import Offer
 from ewp.messages import course_replication, courses
@@ -61,19 +60,13 @@ class CoursesService:
 
     async def _get(self, call: Call) -> bytes:
         call.addressed("hei_id")
-        by_id, by_code = bool(call.all("los_id")), bool(call.all("los_code"))
-        if by_id == by_code:
-            raise RequestRefused("los_id, los_code: exactly one of the two is required")
+        ids, codes = ids_or_codes(call, "los_id", "los_code", self.most)
         days = _Days(day(call, "lois_before"), day(call, "lois_after"), day(call, "los_at_date"))
         found: Sequence[courses.Course] = ()
-        if by_id:
-            ids = [LosId(each) for each in call.some("los_id", self.most) if is_id(each)]
-            if ids:
-                found = await self.provider.courses_by_id(ids)
-        else:
-            codes = [each for each in call.some("los_code", self.most) if is_xml_text(each)]
-            if codes:
-                found = await self.provider.courses_by_code(codes)
+        if ids:
+            found = await self.provider.courses_by_id(list(map(LosId, ids)))
+        elif codes:
+            found = await self.provider.courses_by_code(codes)
         return courses.write_response(map(days.within, found))
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ewp.apis import limit_of
-from ewp.errors import RequestRefused
-from ewp.host_calls import GET_POST, Call, Endpoint, is_id, is_xml_text
+from ewp.host_calls import GET_POST, Call, Endpoint, ids_or_codes
 from ewp.ids import OunitId
 from ewp.manifest import Offer
 from ewp.messages import organizational_units
@@ -55,18 +54,10 @@ class OunitsService:
 
     async def _get(self, call: Call) -> bytes:
         call.addressed("hei_id")
-        by_id, by_code = bool(call.all("ounit_id")), bool(call.all("ounit_code"))
-        if by_id == by_code:
-            raise RequestRefused("ounit_id, ounit_code: exactly one of the two is required")
+        ids, codes = ids_or_codes(call, "ounit_id", "ounit_code", self.most)
         found: Sequence[organizational_units.OrganizationalUnit] = ()
-        # What has not the form of an id, or of any text, can only be unknown: no store has to be
-        # ready for it.
-        if by_id:
-            ids = [OunitId(each) for each in call.some("ounit_id", self.most) if is_id(each)]
-            if ids:
-                found = await self.provider.ounits_by_id(ids)
-        else:
-            codes = [each for each in call.some("ounit_code", self.most) if is_xml_text(each)]
-            if codes:
-                found = await self.provider.ounits_by_code(codes)
+        if ids:
+            found = await self.provider.ounits_by_id(list(map(OunitId, ids)))
+        elif codes:
+            found = await self.provider.ounits_by_code(codes)
         return organizational_units.write_response(found)

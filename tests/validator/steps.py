@@ -9,6 +9,7 @@
 from functools import partial
 
 from validator import entries
+from validator.agreements import agreement_steps
 from validator.others import other_steps
 from validator.reading import get_steps, index_steps
 from validator.results import Step, notice
@@ -16,12 +17,15 @@ from validator.security import echo_steps, entry_steps, manifest_steps
 from validator.site import Site
 from validator.tables import CNRS, GETS, INDEXES, STATS, UPDATES
 
+KINDS = (entry_steps, get_steps, index_steps, other_steps, agreement_steps)
+
 
 def plan(declared):
     """The steps for these entries, each to be run with a `Site`."""
     found = [*manifest_steps()]
     for entry in declared:
-        found += [*entry_steps(entry), *get_steps(entry), *index_steps(entry), *other_steps(entry)]
+        for kind in KINDS:
+            found += kind(entry)
         if entry.key == ("echo", 2):
             found += echo_steps(entry)
         elif strange := _strange(entry):

@@ -1,11 +1,15 @@
 """The validator finds what is wrong: hosts spoilt in one way each, and the step that says so."""
 
+import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
 import pytest_asyncio
+from lxml import etree
+from validator.agreements import hash_of
 from validator.results import Grade, failure, notice, success, warning, worst
 from validator.sandboxed import sites_running
 from validator.site import EWP, Known
@@ -24,7 +28,7 @@ from sandbox.network import services_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HEI = LINDENTAL.hei_id
+HEI, HERE = LINDENTAL.hei_id, Path(__file__).parent
 WITHOUT_SCHEMAS = not EWP.is_dir()
 
 
@@ -392,3 +396,26 @@ async def test_a_host_that_does_not_answer_is_found_out(sites):
         site.http = who_trusts_nobody_here
 
         assert await step.run(site) == failure("there was no answer: ConnectError")
+
+
+@needs_schemas
+async def test_the_hash_of_an_agreement_is_that_of_the_published_example():
+    examples = EWP / "examples/ewp-specs-api-iias-v7.0.0"
+    right, wrong = [
+        etree.parse(examples / f"get-response-{name}.xml").getroot().find("{*}iia")
+        for name in ("hash-example", "wrong-hash")
+    ]
+
+    assert hash_of(right) == right.findtext("{*}iia-hash")
+    assert hash_of(wrong) != wrong.findtext("{*}iia-hash")
+
+
+async def test_the_validator_knows_nothing_of_the_toolkit():
+    own = [each for each in HERE.glob("*.py") if not each.name.startswith(("test_", "sandboxed"))]
+
+    assert len(own) > 6
+    for each in own:
+        imports = re.findall(
+            r"^(?:from|import) (\w+)", each.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert not {"ewp", "erasmus_app", "sandbox"} & set(imports), each.name

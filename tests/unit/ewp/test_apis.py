@@ -1,11 +1,12 @@
 """What the APIs call things: one table for those who ask and those who answer (guide §4)."""
 
 import pytest
+from unit.ewp.host.world import LINDENTAL, Kept, hosted
 
-from ewp import apis
 from ewp.apis import about_hei, element_of, in_parts, limit_of, most_of, names_of, reading
 
 HEI = "ribeira.example"
+SERVED = hosted(Kept())[LINDENTAL].services
 
 
 @pytest.mark.parametrize(
@@ -68,5 +69,14 @@ def test_an_endpoint_is_where_its_element_says_or_at_the_only_address():
     assert reading({"url": "a"}, "index") == "url"
 
 
-def test_every_api_has_endpoints():
-    assert all(names.endpoints for names in apis.APIS.values())
+@pytest.mark.parametrize("service", SERVED, ids=lambda each: f"{each.api}-{each.major}")
+def test_what_a_host_serves_is_called_as_the_table_says(service):
+    names = names_of(service.api)
+    children = dict(service.offer("https://hei.example").children)
+
+    assert set(service.endpoints) <= set(names.endpoints)
+    assert {element_of(each) for each in service.endpoints} == {
+        each for each in children if each.endswith("url")
+    }
+    limits = [each for each in children if each.startswith("max-")]
+    assert limits[:1] == ([limit_of(names.objects)] if limits else [])
