@@ -2,8 +2,10 @@
 
 import pytest
 from unit.ewp.host.counted import COMING_IN, GOING_OUT, ISSUED, NOMINATED
+from unit.ewp.host.test_cnrs import MASTERS
 from unit.ewp.host.world import COUNTER, NOBODYS, OWN, PARTNER, UNKNOWN, refusal, told
 
+from ewp.host_services import CnrService
 from ewp.messages import imobility_tors, omobility_stats
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -58,3 +60,17 @@ async def test_figures_that_cannot_be_had_are_an_error_of_ours(world, path):
 
     failed = "an error of ours; please try again later"
     assert told(answer) == (500, "error-response", [failed])
+
+
+async def test_only_notifications_of_agreements_have_a_place_for_figures(world):
+    kept = world.kept
+    [with_figures] = [
+        api
+        for api, major in MASTERS
+        if "stats" in CnrService(api, major, kept, stats=kept).endpoints
+    ]
+
+    assert with_figures == "omobility-la-cnr"
+    for api, major in MASTERS:
+        children = dict(CnrService(api, major, kept, stats=kept).offer("").children)
+        assert ("stats-url" in children) is (api == with_figures)
