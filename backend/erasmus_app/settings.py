@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ewp_registry_url: str | None = None
     ewp_heis: Path | None = None
     ewp_timeout_seconds: float = 10  # for a partner to connect, and between bytes
+    ewp_max_ids: int = 20  # what our manifests allow in one call to us
     poll_seconds: float = 1800
     poll_overlap_seconds: float = 1800
     sweep_seconds: float = 7 * 86400

@@ -39,11 +39,12 @@ from ewp.errors import (
     place_of,
 )
 from ewp.host_calls import Call, Endpoint, Service, UnknownEndpoint, as_xml_text, read_form
-from ewp.host_services import EchoService
+from ewp.host_echo import EchoService
 from ewp.ids import HeiId
 from ewp.keys import PrivateKey, PublicKey
 from ewp.manifest import Manifest, write_manifest
 from ewp.messages.common import ErrorResponse, write_error_response
+from ewp.messages.file import File
 from ewp.signing import (
     ORIGINAL_DATE_RESPONSE_STYLE,
     IncomingRequest,
@@ -264,7 +265,10 @@ class EwpHost:
                 parameters = read_form(request.body)
         callers = self._catalogue().heis_of_client_key(verified.key_id) if verified else frozenset()
         call = Call(hei_id=hosted.hei_id, callers=callers, parameters=parameters, body=request.body)
-        return _Answer(200, await endpoint.handle(call))
+        content = await endpoint.handle(call)
+        if isinstance(content, File):
+            return _Answer(200, content.content, (("Content-Type", content.media_type),))
+        return _Answer(200, content)
 
     async def _send(
         self,

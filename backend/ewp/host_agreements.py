@@ -12,13 +12,21 @@ from typing import Protocol
 import msgspec
 
 from ewp.errors import RequestRefused
-from ewp.host_calls import Call, Endpoint, academic_years, is_id, is_xml_text, moment
-from ewp.host_services import GET_POST, POST
+from ewp.host_calls import (
+    GET,
+    GET_POST,
+    POST,
+    Call,
+    Endpoint,
+    academic_years,
+    is_id,
+    is_xml_text,
+    moment,
+)
 from ewp.ids import HeiId, IiaId
 from ewp.manifest import Offer
 from ewp.messages import cnr, iia_hash, iias, iias_approval
 
-GET = frozenset({"GET"})
 Partners = frozenset[HeiId] | None
 """The HEIs whose agreements with the asked one may be shown; None: those of all."""
 

@@ -7,7 +7,7 @@ parameters → ignored (guide §3.1, §3.3).
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -16,11 +16,15 @@ import msgspec
 from ewp.errors import MessageInvalid, RequestRefused, XmlRefused
 from ewp.ids import AcademicYearId, HeiId, OmobilityId
 from ewp.manifest import Offer
-from ewp.messages.values import DATE_TIME
+from ewp.messages.file import File
+from ewp.messages.values import DATE, DATE_TIME
 
 T = TypeVar("T")
 
 MOST_PARAMETERS = 10_000  # of one call; the largest limit on ids is far below
+GET = frozenset({"GET"})
+POST = frozenset({"POST"})
+GET_POST = GET | POST
 
 _YEAR = re.compile(r"[0-9]{4}/[0-9]{4}")
 _ID = re.compile(r"[!-~]{1,64}")
@@ -95,7 +99,7 @@ class Endpoint:
     """One URL of a service."""
 
     methods: frozenset[str]
-    handle: Callable[[Call], Awaitable[bytes]]
+    handle: Callable[[Call], Awaitable[bytes | File]]  # XML, or a file of another type
     takes_xml: bool = False
     anonymous: bool = False
 
@@ -169,8 +173,37 @@ def document(read: Callable[[bytes], T], body: bytes) -> T:
         raise RequestRefused(str(error)) from error
 
 
+def day(call: Call, name: str) -> date | None:
+    """Read an optional `xs:date`; a zone in it is dropped. Raises RequestRefused."""
+    value = call.one(name)
+    if value is None:
+        return None
+    assert DATE.read is not None
+    try:
+        read: date = DATE.read(value)
+    except (ValueError, OverflowError):
+        raise RequestRefused(f"{name}: must be a date, YYYY-MM-DD") from None
+    return read
+
+
+def ids_or_codes(
+    call: Call, id_name: str, code_name: str, most: int
+) -> tuple[list[str], list[str]]:
+    """Return the asked ids, or the asked codes, each once. Raises RequestRefused for both or none.
+
+    What has not the form of an id, or of any text, is left out: it can only be unknown, and no
+    store has to be ready for it.
+    """
+    by_id, by_code = bool(call.all(id_name)), bool(call.all(code_name))
+    if by_id == by_code:
+        raise RequestRefused(f"{id_name}, {code_name}: exactly one of the two is required")
+    if by_id:
+        return [each for each in call.some(id_name, most) if is_id(each)], []
+    return [], [each for each in call.some(code_name, most) if is_xml_text(each)]
+
+
 def is_id(text: str) -> bool:
-    """Whether it has the form of an id. What has not can only be unknown."""
+    """Whether it has the form of an object's id (guide §1.1)."""
     return _ID.fullmatch(text) is not None
 
 

@@ -18,6 +18,7 @@ from ewp.messages import (
 )
 from ewp.messages.common import Phone, Text
 from sandbox.cast import University
+from sandbox.units import ROOT, units_of
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -180,6 +181,8 @@ class SandboxHei:
             other_ids=(institutions.OtherId(type="erasmus", value=own.erasmus_code),),
             names=tuple(Text(value=name, lang=lang) for lang, name in own.names.items()),
             website_urls=(Text(value=own.website, lang="en"),),
+            root_ounit_id=ROOT,
+            ounit_ids=tuple(each.ounit_id for each in units_of(own)),
         )
 
     async def factsheet(self) -> factsheet.Factsheet | None:

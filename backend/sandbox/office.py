@@ -10,6 +10,7 @@ from ewp.messages import elmo, imobilities, imobility_tors, omobilities, omobili
 from ewp.messages.common import Text
 from sandbox.cast import UNIVERSITIES, Student, University
 from sandbox.hei import SandboxHei
+from sandbox.units import EXCHANGE, FACULTY
 
 STAY = timedelta(days=150)
 
@@ -234,8 +235,8 @@ def send_agreement(
     """Publish a learning agreement that the student and the sending HEI have signed."""
     hei.kept.agreements[omobility_id] = omobility_las.LearningAgreement(
         omobility_id=omobility_id,
-        sending_hei=_institution(hei.university, "Faculty of Sciences and Letters"),
-        receiving_hei=_institution(UNIVERSITIES[receiving], "Department of Exchange Studies"),
+        sending_hei=_institution(hei.university, FACULTY),
+        receiving_hei=_institution(UNIVERSITIES[receiving], EXCHANGE),
         receiving_academic_year_id=academic_year(today()),
         student=omobility_las.Student(
             given_names=student.given_names,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from ewp.apis import about_hei
 from ewp.errors import PartnerError
 from ewp.ids import HeiId, OmobilityId, ProposalId
 from ewp.messages import omobilities, omobility_las
@@ -280,7 +281,6 @@ class Life:
         self, api: str, by: University, to: University, majors: tuple[int, ...]
     ) -> str:
         """Send a CNR to the other university, if it has a receiver."""
-        parameter = "receiving_hei_id" if api.startswith("imobility-") else "sending_hei_id"
         for major in majors:
             entry = self.network.known().entry(HeiId(to.hei_id), api, major)
             if entry is not None:
@@ -290,7 +290,7 @@ class Life:
                         to.hei_id,
                         entry,
                         [self.omobility_id],
-                        [(parameter, by.hei_id)] if major == 1 else [],
+                        about_hei(api, major, by.hei_id),
                     )
                 except PartnerError as error:
                     return f"{_name(by)} cannot reach {_name(to)} with {api}: {error.code}"

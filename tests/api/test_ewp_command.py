@@ -113,10 +113,10 @@ async def test_where_all_is_well_the_doctor_finds_nothing_amiss(desk: Desk, dsn:
         (OURS, f"our manifest is at {manifest}"),
         (OURS, f"listed with exactly our keys and {len(listed.entries)} endpoints"),
         *((OURS, f"{api}: {covered.mode(api)}") for api in sorted(CNR_APIS)),
-        (OURS, "its own system serves echo 2, factsheet 1"),
-        (PARTNER, "speaks echo 2, factsheet 1"),
+        (OURS, "its own system serves courses 1, echo 2, factsheet 1"),
+        (PARTNER, "speaks courses 1, echo 2, factsheet 1"),
         (PARTNER, f"echo works for {OURS}"),
-        (OTHER, "speaks echo 2, factsheet 1"),
+        (OTHER, "speaks courses 1, echo 2, factsheet 1"),
         (OTHER, f"echo works for {OURS}"),
     ]
 

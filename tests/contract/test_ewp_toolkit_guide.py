@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 import pytest_asyncio
 from lxml import etree
 from msgspec.structs import replace
+from partners import Partners, partners_running
 
 from ewp.catalogue import ApiEntry, Catalogue, Host, of_hosts
 from ewp.client import EwpClient
@@ -23,9 +23,8 @@ from ewp.manifest import read_manifest
 from ewp.messages import iia_conditions as conditions
 from ewp.messages import iias
 from sandbox.authority import Authority
-from sandbox.cast import LINDENTAL, RIBEIRA, UNIVERSITIES
-from sandbox.hei import SandboxHei
-from sandbox.network import Network, kept_key, services_of
+from sandbox.cast import LINDENTAL, RIBEIRA
+from sandbox.network import kept_key, services_of
 from sandbox.serving import listen, origin, serving
 from sandbox.story import Story
 
@@ -43,51 +42,19 @@ def example(name: str) -> dict[str, Any]:
     return defined
 
 
-@dataclass
-class Partners:
-    """The sandbox's universities over https, and the registry that lists them."""
-
-    network: Network
-    registry: str
-    keys: Path
-    authority: Authority
-
-    @property
-    def http(self) -> httpx.AsyncClient:
-        return self.network.http
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def partners(
     authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Partners]:
-    folder = tmp_path_factory.mktemp("partners")
-    door = listen()
-    address = origin(door, secure=True)
-    async with httpx.AsyncClient(verify=authority.client_context(), trust_env=False) as http:
-        network = Network(
-            heis={each: SandboxHei(of, folder) for each, of in UNIVERSITIES.items()},
-            keys={each: kept_key(folder / f"{each}.pem") for each in UNIVERSITIES},
-            base_url=address,
-            backend_manifest="",
-            http=http,
-        )
+    async with partners_running(tmp_path_factory.mktemp("partners"), authority) as partners:
+        network = partners.network
         more = IiasService(7, Drawer())
         network.instead[LINDENTAL.hei_id] = (*services_of(network.heis[LINDENTAL.hei_id]), more)
-        host = network.host()
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] == "http" and scope["path"] == "/catalogue-v1.xml":
-                await network.registry(scope, send)
-            else:
-                await host(scope, receive, send)
-
-        async with serving(app, listener=door, tls=authority.server):
-            await network.read_manifests(of_backend=False)
-            story = Story(network, folder / "story")
-            for _ in range(STEPS_TO_AN_AGREEMENT):
-                await story.next()
-            yield Partners(network, f"{address}/catalogue-v1.xml", folder, authority)
+        await network.read_manifests(of_backend=False)
+        story = Story(network, partners.keys / "story")
+        for _ in range(STEPS_TO_AN_AGREEMENT):
+            await story.next()
+        yield partners
 
 
 async def test_every_block_of_python_is_run_here():

@@ -16,6 +16,7 @@ from erasmus_app.cli.ewp_findings import Finding, console_of, rows_of
 from erasmus_app.cli.ewp_partners import explain
 from erasmus_app.cli.ewp_tools import CommandFailed, Tools, one_line, opened_with_heis, read_key
 from erasmus_app.ids import HeiId
+from ewp.apis import about_hei, names_of, reading
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import Parameters, Reply
 from ewp.client_agreements import about_approvals, about_get
@@ -52,22 +53,19 @@ READERS: dict[tuple[str, str], Callable[[bytes], Sequence[Any]]] = {
     ("index", "iias"): iias.read_index_response,
 }
 
-# The parameter that names objects, the one that names the asked HEI, and the last major version
-# that wants the latter (guide §4).
-_EVER = 9
-ASKING: dict[str, tuple[str, str, int]] = {
-    "omobilities": ("omobility_id", "sending_hei_id", 2),
-    "imobilities": ("omobility_id", "receiving_hei_id", 1),
-    "omobility-las": ("omobility_id", "sending_hei_id", _EVER),
-    "imobility-tors": ("omobility_id", "receiving_hei_id", 2),
-    "institutions": ("hei_id", "", 0),
-    "factsheet": ("hei_id", "", 0),
-    "organizational-units": ("ounit_id", "hei_id", _EVER),
-    "courses": ("los_id", "hei_id", _EVER),
-    "simple-course-replication": ("", "hei_id", _EVER),  # has an index alone
-    "iias": ("iia_id", "hei_id", 6),
-    "iias-approval": ("iia_id", "approving_hei_id", 1),
-}
+# What can be got, each by the parameter that names its objects.
+GOT = (
+    "omobilities",
+    "imobilities",
+    "omobility-las",
+    "imobility-tors",
+    "institutions",
+    "factsheet",
+    "organizational-units",
+    "courses",
+    "iias",
+    "iias-approval",
+)
 
 
 async def echo(given: argparse.Namespace) -> int:
@@ -129,10 +127,9 @@ def _signer(reply: Reply) -> Finding:
 
 async def get(given: argparse.Namespace) -> int:
     """Ask a partner for objects by id."""
-    name, _, _ = ASKING.get(given.api, ("", "", 0))
-    if not name:
-        known = ", ".join(api for api, (by, _, _) in ASKING.items() if by)
-        raise CommandFailed(f"{one_line(given.api)}: get is for {known}")
+    name = names_of(given.api).objects if given.api in GOT else None
+    if name is None:
+        raise CommandFailed(f"{one_line(given.api)}: get is for {', '.join(GOT)}")
 
     async def ask(tools: Tools, catalogue: Catalogue, key: PrivateKey) -> list[Reply]:
         partner, entry = _entry(catalogue, given)
@@ -152,8 +149,7 @@ def _about(entry: ApiEntry, partner: HeiId, ours: HeiId) -> Parameters:
         return about_get(entry, partner)
     if entry.api == "iias-approval":
         return about_approvals(entry, partner, ours)
-    _, about, until = ASKING[entry.api]
-    return [(about, partner)] if entry.major <= until else []
+    return about_hei(entry.api, entry.major, partner)
 
 
 async def index(given: argparse.Namespace) -> int:
@@ -161,14 +157,13 @@ async def index(given: argparse.Namespace) -> int:
 
     async def ask(tools: Tools, catalogue: Catalogue, key: PrivateKey) -> list[Reply]:
         partner, entry = _entry(catalogue, given)
-        _, about, until = ASKING.get(given.api, ("", "", 0))
         named = [each.partition("=")[::2] for each in given.parameters]
-        parameters = [(about, partner)] if entry.major <= until else []
+        parameters = about_hei(given.api, entry.major, partner)
         parameters = [each for each in parameters if each[0] not in {name for name, _ in named}]
         parameters += named
         if given.since:
             parameters.append(("modified_since", given.since))
-        endpoint = "index-url" if "index-url" in entry.urls else "url"
+        endpoint = reading(entry.urls, "index")
         client = tools.client(catalogue)
         return [await client.call(key, partner, entry, endpoint, parameters=parameters)]
 

@@ -17,6 +17,7 @@ from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
 from erasmus_app.partners.breakers import Breakers, Resting, Silent
 from erasmus_app.partners.own_systems import OwnSystems
+from ewp.apis import about_hei, most_of
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
 from ewp.errors import (
@@ -37,8 +38,6 @@ class _Way:
     """How one API is asked and read, in the order of the versions that we prefer."""
 
     majors: tuple[int, ...]
-    responding: str | None  # name of the parameter that older majors want for the asked HEI
-    responding_until: int  # the last major that wants it
     items: frozenset[str]  # local names of one object in an answer
     read: Callable[[bytes], Sequence[Any]]
     translate: Callable[[Any], Fact]
@@ -48,8 +47,6 @@ class _Way:
 WAYS: Mapping[Api, _Way] = {
     Api.OMOBILITIES: _Way(
         majors=(3, 2, 1),
-        responding="sending_hei_id",
-        responding_until=2,
         items=frozenset({"student-mobility", "student-mobility-for-studies"}),
         read=omobilities.read_get_response,
         translate=translate.nomination,
@@ -57,8 +54,6 @@ WAYS: Mapping[Api, _Way] = {
     ),
     Api.IMOBILITIES: _Way(
         majors=(1, 2),  # 1 says what 2 says and the old family's decision
-        responding="receiving_hei_id",
-        responding_until=1,
         items=frozenset({"student-mobility", "student-mobility-for-studies"}),
         read=imobilities.read_get_response,
         translate=translate.reception,
@@ -66,8 +61,6 @@ WAYS: Mapping[Api, _Way] = {
     ),
     Api.OMOBILITY_LAS: _Way(
         majors=(1,),
-        responding="sending_hei_id",
-        responding_until=1,
         items=frozenset({"la"}),
         read=omobility_las.read_get_response,
         translate=translate.learning_agreement,
@@ -75,8 +68,6 @@ WAYS: Mapping[Api, _Way] = {
     ),
     Api.IMOBILITY_TORS: _Way(
         majors=(3, 2, 1),
-        responding="receiving_hei_id",
-        responding_until=2,
         items=frozenset({"tor"}),
         read=imobility_tors.read_get_response,
         translate=translate.transcript,
@@ -112,7 +103,7 @@ class EwpPartners:
         if way.read_index is None:
             return []
         for entry in self._entries(tenant, hei, api):
-            parameters = self._responding(way, entry, hei)
+            parameters = about_hei(entry.api, entry.major, hei)
             if parameters and tenant != hei:
                 parameters.append(("receiving_hei_id", tenant))
             if modified_since is not None:
@@ -135,11 +126,11 @@ class EwpPartners:
         answers: dict[OmobilityId, Answer] = {}
         for entry in entries:
             missing = [each for each in ids if each not in answers or not answers[each].document]
-            size = max(1, entry.limits.get("max-omobility-ids", 1))
+            size = most_of(entry.limits, "omobility_id")
             for start in range(0, len(missing), size):
                 chunk = missing[start : start + size]
                 began = self.clock()
-                parameters = self._responding(way, entry, hei)
+                parameters = about_hei(entry.api, entry.major, hei)
                 parameters += [("omobility_id", each) for each in chunk]
                 reply = await self._call(tenant, hei, entry, "get-url", parameters)
                 there = self._objects(way, reply)
@@ -170,12 +161,6 @@ class EwpPartners:
         catalogue = own.catalogue if own else self.catalogue()
         found = (catalogue.entry(hei, api.value, major) for major in WAYS[api].majors)
         return [entry for entry in found if entry is not None]
-
-    @staticmethod
-    def _responding(way: _Way, entry: ApiEntry, hei: HeiId) -> list[tuple[str, str]]:
-        if way.responding and entry.major <= way.responding_until:
-            return [(way.responding, hei)]
-        return []
 
     async def _call(
         self,

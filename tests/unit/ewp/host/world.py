@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lxml import etree
 from unit.ewp.catalogues import a_catalogue, a_host
 from unit.ewp.host.agreed import Agreed
+from unit.ewp.host.counted import Counted
 from unit.ewp.host.issued import Issued
+from unit.ewp.host.taught import Taught
 from unit.ewp.host.units import Units
 from unit.ewp.stranger import NOW, Stranger, is_signed_answer
 
@@ -17,6 +19,9 @@ from ewp.catalogue_xml import read_catalogue
 from ewp.errors import EditConflict, RequestRefused
 from ewp.host import EwpHost, HostedHei
 from ewp.host_agreements import AgreementCnrService, IiasApprovalService, IiasService
+from ewp.host_courses import CourseReplicationService, CoursesService
+from ewp.host_files import FileService
+from ewp.host_monitoring import MonitoringService
 from ewp.host_places import OunitsService
 from ewp.host_services import (
     CnrService,
@@ -26,26 +31,33 @@ from ewp.host_services import (
     OmobilitiesService,
     OmobilityLasService,
 )
+from ewp.host_stats import ImobilityTorStatsService, OmobilityStatsService
 from ewp.host_transcripts import ImobilityTorsService
 from ewp.keys import PrivateKey
 from ewp.messages import factsheet, imobilities, institutions, omobilities
 from ewp.messages import omobility_las as las
 from ewp.messages.common import Phone, Text
+from ewp.messages.monitoring import PORTAL
 from sandbox.serving import serving
 
 NAME = "ewp.lindental.example:8443"  # as strangers write it into Host
 LINDENTAL, NORDFJORD = "lindental.example", "nordfjord.example"  # hosted here
 RIBEIRA, MONTFORT = "ribeira.example", "montfort.example"  # strangers' own
 PARTNER, THIRD, OWN = Stranger(), Stranger(), Stranger()  # speak for Ribeira, Montfort, Lindental
-NOBODYS, UNKNOWN, SERVER = Stranger(), Stranger(), Stranger()
+NOBODYS, UNKNOWN, SERVER, COUNTER = Stranger(), Stranger(), Stranger(), Stranger()
 REGISTERED = a_catalogue(
     a_host(heis=[RIBEIRA], client_keys=[PARTNER.key_id], server_keys=[SERVER.key_id]),
     a_host(heis=[MONTFORT], client_keys=[THIRD.key_id]),
     a_host(heis=[LINDENTAL], client_keys=[OWN.key_id], server_keys=[SERVER.key_id]),
     a_host(client_keys=[NOBODYS.key_id]),
-    keys={each.key_id: each.base64_der for each in (PARTNER, THIRD, OWN, NOBODYS, UNKNOWN, SERVER)},
+    a_host(heis=[PORTAL], client_keys=[COUNTER.key_id]),
+    keys={
+        each.key_id: each.base64_der
+        for each in (PARTNER, THIRD, OWN, NOBODYS, UNKNOWN, SERVER, COUNTER)
+    },
 )
 SPECS = "https://github.com/erasmus-without-paper/ewp-specs-"
+XML = "application/xml; charset=utf-8"
 COMMON = f"{SPECS}architecture/blob/stable-v1/common-types.xsd"
 
 
@@ -170,7 +182,7 @@ TERMS = factsheet.CalendarEntry(autumn_term="--05-15", spring_term="--10-31")
 
 
 @dataclass
-class Kept(Issued, Units, Agreed):
+class Kept(Issued, Units, Agreed, Taught, Counted):
     """The store behind the host: answers what it is asked, and notes what it was told."""
 
     broken: bool = False
@@ -262,7 +274,7 @@ def hosted(kept):
         services=(
             OmobilitiesService(2, kept, most=3),
             OmobilitiesService(3, kept, most=3),
-            OmobilityLasService(kept, most=3),
+            OmobilityLasService(kept, most=3, stats=kept),
             ImobilitiesService(1, kept, most=3),
             ImobilitiesService(2, kept, most=3),
             InstitutionsService(kept),
@@ -272,7 +284,7 @@ def hosted(kept):
             CnrService("omobility-cnr", 2, kept, most=3),
             CnrService("imobility-cnr", 1, kept, most=3),
             CnrService("imobility-cnr", 2, kept, most=3),
-            CnrService("omobility-la-cnr", 1, kept, most=3),
+            CnrService("omobility-la-cnr", 1, kept, most=3, stats=kept),
             ImobilityTorsService(2, kept, most=3),
             ImobilityTorsService(3, kept, most=3),
             CnrService("imobility-tor-cnr", 1, kept, most=3),
@@ -285,6 +297,12 @@ def hosted(kept):
             AgreementCnrService("iia-cnr", 3, kept),
             AgreementCnrService("iia-approval-cnr", 1, kept),
             AgreementCnrService("iia-approval-cnr", 2, kept),
+            OmobilityStatsService(kept),
+            ImobilityTorStatsService(kept),
+            CoursesService(kept, most=3),
+            CourseReplicationService(kept),
+            FileService(kept),
+            MonitoringService(kept),
         ),
     )
     nordfjord = {"hei_id": NORDFJORD, "client_keys": (NOBODYS_KEY.public,), "services": ()}
@@ -327,18 +345,20 @@ class World:
     async def _refused(self, *refusal):
         self.refusals.append(refusal)
 
-    async def ask(self, target, *, method="GET", body=b"", key=PARTNER, signed=None, **more):
+    async def ask(
+        self, target, *, method="GET", body=b"", key=PARTNER, signed=None, kind=XML, **more
+    ):
         """A signed call; the answer's own signature is always checked."""
         more = {"host": NAME} | more
         headers = key.request(method, signed or target, body=body, **more)
-        return await self.send(method, target, headers, body)
+        return await self.send(method, target, headers, body, kind=kind)
 
-    async def send(self, method, target, headers, body=b""):
+    async def send(self, method, target, headers, body=b"", *, kind=XML):
         answer = await self.http.request(
             method, self.origin + target, headers=headers, content=body
         )
         assert is_signed_answer(SERVER, answer, request=headers)
-        assert answer.headers["content-type"] == "application/xml; charset=utf-8"
+        assert answer.headers["content-type"] == kind
         return answer
 
     async def post(self, target, form, **more):
