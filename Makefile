@@ -10,7 +10,11 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help run test fuzz check lint types imports drift format export bench-ewp bench-cnr pins clean
+=======
+.PHONY: help run test check lint types imports drift format export bench-ewp bench-cnr bench-sync pins clean
+>>>>>>> bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,8 +66,11 @@ export: $(READY) ## write graphql/schema.graphql and openapi/openapi.json anew
 bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second and core
 	@$(BIN)/python bench/ewp.py
 
-bench-cnr: $(READY) ## a storm of change notifications; ARGS="--rate 1400 --seconds 60"
+bench-cnr: $(READY) ## a storm of change notifications; ARGS="--rate 1400 --seconds 20"
 	@$(BIN)/python bench/cnr.py $(ARGS)
+
+bench-sync: $(READY) ## a first synchronisation, a day of changes, and partners that hang
+	@$(BIN)/python bench/sync.py $(ARGS)
 
 pins: ## resolve the dependencies anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt $(ARGS)

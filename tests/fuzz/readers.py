@@ -25,6 +25,9 @@ from ewp.messages import (
     echo,
     elmo_xml,
     factsheet,
+    iia_hash,
+    iias,
+    iias_approval,
     imobilities,
     imobility_tors,
     institutions,
@@ -188,6 +191,29 @@ READERS = {
     "course_replication.read_response": Reader(
         course_replication.read_response,
         written=(course_replication.write_response(["CR/1", "CLS/2"]),),
+    ),
+    "iias.read_get_response": Reader(
+        iias.read_get_response,
+        ("ewp/iias-6-get-response", "ewp/iias-7-get-response"),
+        made=(
+            as_xml(made.lists_of(iias.IiaV6), iias.write_get_response, major=6),
+            as_xml(made.lists_of(iias.IiaV7), iias.write_get_response, major=7),
+        ),
+    ),
+    "iias.read_index_response": Reader(
+        iias.read_index_response,
+        written=tuple(iias.write_index_response(IDS, major=major) for major in (6, 7)),
+    ),
+    "iias.read_stats_response": Reader(
+        iias.read_stats_response,
+        made=(as_xml(made.structs(iias.IiaStats), iias.write_stats_response, major=7),),
+    ),
+    "iia_hash.read_checked": Reader(
+        iia_hash.read_checked, ("ewp/iias-6-get-response", "ewp/iias-7-get-response")
+    ),
+    "iias_approval.read_response": Reader(
+        iias_approval.read_response,
+        ("ewp/iias-approval-1-response", "ewp/iias-approval-2-response"),
     ),
     "omobilities.read_get_response": Reader(
         omobilities.read_get_response,

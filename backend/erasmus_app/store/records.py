@@ -104,16 +104,18 @@ class RecordTable:
         return found
 
     async def partners(self, tenant: HeiId) -> set[tuple[Api, HeiId]]:
-        """Return whom to ask for what, from the mobilities that `tenant` has had."""
+        """Return whom to ask for what, from the mobilities that `tenant` has had.
+
+        Who has received students of the HEI sends it some as well, under the same agreement: each
+        partner is asked for all that it may know (guide §6.4).
+        """
         rows = await self.database.fetch(
-            "select distinct sending_hei_id, receiving_hei_id from mobility where tenant = $1",
+            """select distinct case when sending_hei_id = $1 then receiving_hei_id
+                                    else sending_hei_id end as hei_id
+               from mobility where tenant = $1""",
             tenant,
         )
-        found: set[tuple[Api, HeiId]] = set()
-        for row in rows:
-            found |= {(api, row["sending_hei_id"]) for api in set(Api) - OF_RECEIVING}
-            found |= {(api, row["receiving_hei_id"]) for api in OF_RECEIVING}
-        return found
+        return {(api, row["hei_id"]) for row in rows for api in Api}
 
     async def quarantine(self, tenant: HeiId, api: Api, hei: HeiId, misfit: Misfit) -> None:
         """Keep the fingerprint of an answer that does not fit; the last good copy stays."""
