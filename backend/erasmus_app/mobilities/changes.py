@@ -1,11 +1,17 @@
 """Two states of one mobility → what the student should hear (guide §5.3)."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from decimal import Decimal
 
-from erasmus_app.mobilities.agreements import ABROAD, credits_of, effective_components
-from erasmus_app.mobilities.events import MobilityEvent, Row, event_id
+from erasmus_app.mobilities.agreements import (
+    ABROAD,
+    credits_of,
+    effective_components,
+    is_same_change,
+    signed_by_receiving,
+)
+from erasmus_app.mobilities.events import REASONS, MobilityEvent, Row, event_id, listed
 from erasmus_app.mobilities.models import (
     AgreementVersion,
     ComponentChange,
@@ -20,6 +26,7 @@ from erasmus_app.mobilities.models import (
     StudentData,
 )
 from erasmus_app.mobilities.state import decision, is_new_family
+from erasmus_app.mobilities.stays import first_day, is_early, last_day
 from erasmus_app.mobilities.transcripts import credits_gained, passed, results
 
 _DECIDED = {NominationStatus.APPROVED: Row.B4, NominationStatus.REJECTED: Row.B5}
@@ -74,12 +81,23 @@ def _nomination(before: Mobility | None, after: Mobility) -> Iterator[MobilityEv
         yield from _moved_to_other_family(before, after, was, now)
     else:
         yield from _progressed(after, was, now)
+        yield from _required(after, was, now, by)
     agreement = after.agreement.value if after.agreement else None
     if _corrected(was.student, now.student, agreement.student if agreement else None):
         yield _event(after, Row.B8, by)
     planned = _planned(now)
     if planned != _planned(was) and (agreement is None or planned != _agreed(agreement)):
         yield from _dates(after, planned, by)
+
+
+def _required(
+    after: Mobility, was: Nomination, now: Nomination, by: str
+) -> Iterator[MobilityEvent]:
+    """Tell of papers that are asked for now, and were not."""
+    known = {each.name for each in was.requirements}
+    new = [each.name for each in now.requirements if each.name not in known]
+    if new and now.status not in _OVER:
+        yield _event(after, Row.B10, by, requirements=listed(dict.fromkeys(new)))
 
 
 def _first_seen(after: Mobility, now: Nomination, by: str) -> Iterator[MobilityEvent]:
@@ -201,7 +219,9 @@ def _reception(before: Mobility | None, after: Mobility, today: date) -> Iterato
             if removed is not None and not (now is None and _had_left(was, today)):
                 yield _event(after, removed, by)
         elif day_was is None and day <= today:
-            yield _event(after, confirmed, by, date=day.isoformat())
+            agreement = after.agreement.value if after.agreement else None
+            early = confirmed is Row.A1 and is_early(day, agreement)
+            yield _event(after, Row.A3 if early else confirmed, by, date=day.isoformat())
         else:
             yield _event(after, recorded, by, date=day.isoformat())
 
@@ -226,6 +246,18 @@ def _transcript(before: Mobility | None, after: Mobility) -> Iterator[MobilityEv
         yield _event(after, Row.A4, by, courses=courses, ects=f"{ects.normalize():f}")
     elif results(was) != results(now):
         yield _event(after, Row.A5, by)
+    if now is not None and now.recognition is not None:
+        said = was.recognition if was else None
+        if _outcome(now.recognition) != _outcome(said or ""):
+            yield _event(after, Row.A9, by, outcome=_outcome(now.recognition))
+
+
+def _outcome(recognition: str) -> str:
+    """Return ELMO's word in the form of `OUTCOMES`; what is no word of ELMO's is `other`."""
+    words = {"positive": "positive", "partially positive": "partial", "negative": "negative"}
+    if not recognition.strip():
+        return ""
+    return words.get(" ".join(recognition.lower().split()), "other")
 
 
 def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEvent]:
@@ -248,7 +280,12 @@ def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEve
     if _corrected(was.student, now.student, nomination.student if nomination else None):
         yield _event(after, Row.B8, by)
     agreed = _agreed(now)
-    if agreed != _agreed(was) and (nomination is None or agreed != _planned(nomination)):
+    longer = _new_proposal(was, now) and _ends_later(was, now)  # which is told with the proposal
+    if (
+        agreed != _agreed(was)
+        and not longer
+        and (nomination is None or agreed != _planned(nomination))
+    ):
         yield from _dates(after, agreed, by)
     if (was.sending.contact, was.receiving.contact) != (
         now.sending.contact,
@@ -260,8 +297,8 @@ def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEve
 def _signed(
     after: Mobility, was: LearningAgreement | None, now: LearningAgreement
 ) -> Iterator[MobilityEvent]:
-    signature = _by_receiving(now.first_version)
-    was_signed = was is not None and _by_receiving(was.first_version) is not None
+    signature = signed_by_receiving(now.first_version)
+    was_signed = was is not None and signed_by_receiving(was.first_version) is not None
     if signature is not None and not was_signed and now.approved_changes is None:
         in_force = effective_components(now)
         ects = credits_of(in_force, *ABROAD).get("ects")
@@ -272,28 +309,14 @@ def _signed(
             courses=str(sum(each.table in ABROAD for each in in_force)),
             ects=f"{ects.normalize():f}" if ects is not None else "0",
         )
-    changed = _by_receiving(now.approved_changes)
-    if changed is not None and not _same_change(was, now):
+    changed = signed_by_receiving(now.approved_changes)
+    if changed is not None and not is_same_change(was, now):
         yield _event(after, Row.D6, _moment(changed))
-
-
-def _by_receiving(version: AgreementVersion | None) -> Signature | None:
-    return version.receiving_signature if version else None
 
 
 def _moment(signature: Signature) -> str:
     """Write a signature's time in UTC: its zone may be written in another way tomorrow."""
     return signature.signed_at.astimezone(UTC).isoformat()
-
-
-def _same_change(was: LearningAgreement | None, now: LearningAgreement) -> bool:
-    """Whether the same change is in force, or none: the receiving HEI's signature tells."""
-
-    def signed_at(agreement: LearningAgreement) -> datetime | None:
-        signature = _by_receiving(agreement.approved_changes)
-        return signature.signed_at if signature else None
-
-    return was is not None and signed_at(was) == signed_at(now)
 
 
 def _proposed(
@@ -305,21 +328,51 @@ def _proposed(
             return
         if now.first_version is None:  # nothing of it is shown, as if it were not there
             yield _event(after, Row.B16, by)
-        elif was.first_version is not None and _same_change(was, now):
+        elif was.first_version is not None and is_same_change(was, now):
             yield _event(after, Row.D7, by)
         return
-    if was_proposal is not None and proposal.proposal_id == was_proposal.proposal_id:
+    if not _new_proposal(was, now):
         return
     name = proposal.proposal_id or by
-    if now.first_version is not None:
-        yield _event(after, Row.D5, name, **_counted(proposal))
-    else:
+    if now.first_version is None:
         yield _event(after, Row.B13 if was_proposal is None else Row.B14, name)
+        return
+    if (was is not None and _ends_later(was, now)) or _extends(proposal):
+        yield _event(after, Row.D9, name, end=now.planned_end, **_counted(proposal))
+    elif proposal.components or proposal.student_changes is None:
+        yield _event(after, Row.D5, name, **_counted(proposal))
+    if proposal.student_changes is not None:
+        yield _event(after, Row.D10, name)
+
+
+def _new_proposal(was: LearningAgreement | None, now: LearningAgreement) -> bool:
+    proposal, known = now.changes_proposal, was.changes_proposal if was else None
+    if proposal is None:
+        return False
+    return known is None or proposal.proposal_id != known.proposal_id
+
+
+def _ends_later(was: LearningAgreement, now: LearningAgreement) -> bool:
+    """Whether the end moved to a later one; a day within the month that was known is not later."""
+    known, end = last_day(was.planned_end), first_day(now.planned_end)
+    if known is None or end is None:
+        return False
+    return end > known
+
+
+def _extends(proposal: AgreementVersion) -> bool:
+    return any(each.reason_code == "extending-mobility" for each in proposal.components)
 
 
 def _counted(proposal: AgreementVersion) -> dict[str, str]:
-    moves = [each.change for each in proposal.components if each.table in ABROAD]
+    """Count what a proposal adds and removes, and name what cannot be taken, and why (row D8)."""
+    abroad = [each for each in proposal.components if each.table in ABROAD]
+    moves = [each.change for each in abroad]
+    gone = [each for each in abroad if each.change is ComponentChange.DELETED]
     return {
         "added": str(moves.count(ComponentChange.INSERTED)),
         "removed": str(moves.count(ComponentChange.DELETED)),
+        "cancelled": listed(
+            f"{each.reason_code} {each.title}" for each in gone if each.reason_code in REASONS
+        ),
     }
