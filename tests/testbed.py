@@ -37,6 +37,7 @@ IN_A_HURRY = {
     "ERASMUS_APP_ABSENCE_SECONDS": "1",
 }
 KEYS = ("authority", "keys", "push")
+RECURRING = ["poll", "plan-polls", "factsheet", "plan-factsheets", "remind"]
 OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 
 
@@ -109,7 +110,8 @@ class Bed:
         async def idle() -> bool:
             left = await self.app.database.fetchval(
                 """select count(*) from job where dead_at is null
-                   and kind not in ('poll', 'plan-polls') and due <= now() + interval '2 s'"""
+                   and kind <> all($1) and due <= now() + interval '2 s'""",
+                RECURRING,
             )
             return int(left) == 0
 

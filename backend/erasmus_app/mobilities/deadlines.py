@@ -15,7 +15,7 @@ from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import Factsheet, KnownFactsheet, Term
 from erasmus_app.mobilities.agreements import AgreementState, agreement_state
 from erasmus_app.mobilities.models import Api, Mobility
-from erasmus_app.mobilities.rules import Programme, Rules
+from erasmus_app.mobilities.rules import DeadlineKind, Programme, Rules
 from erasmus_app.mobilities.state import Decision, MobilityState, decision, state
 from erasmus_app.mobilities.stays import (
     academic_year,
@@ -25,21 +25,6 @@ from erasmus_app.mobilities.stays import (
     term,
 )
 from erasmus_app.mobilities.steps import Party
-
-
-class DeadlineKind(StrEnum):
-    """What is due."""
-
-    NOMINATION = "nomination"  # the sending HEI's, also of a corrected one
-    APPLICATION = "application"  # the student's own, at the receiving HEI; EWP does not carry it
-    DECISION = "decision"
-    AGREEMENT_SIGNED = "agreement-signed"  # by all three, before the stay begins
-    ARRIVAL_CONFIRMED = "arrival-confirmed"
-    CHANGE_REQUEST = "change-request"
-    CHANGE_AGREED = "change-agreed"
-    EXTENSION_REQUEST = "extension-request"
-    TRANSCRIPT = "transcript"
-    RECOGNITION = "recognition"
 
 
 class Confidence(StrEnum):

@@ -13,13 +13,12 @@ import msgspec
 from erasmus_app.institutions.models import KnownFactsheet
 from erasmus_app.mobilities.deadlines import (
     Deadline,
-    DeadlineKind,
     deadlines,
     is_to_apply,
 )
 from erasmus_app.mobilities.events import MobilityEvent, Row, event_id, listed
 from erasmus_app.mobilities.models import Api, Mobility
-from erasmus_app.mobilities.rules import Rules
+from erasmus_app.mobilities.rules import DeadlineKind, Rules
 from erasmus_app.mobilities.state import MobilityState, state
 from erasmus_app.mobilities.stays import is_early, nomination_of
 from erasmus_app.mobilities.steps import Party

@@ -1,6 +1,7 @@
 """Rules that no API carries: the programme's, with the years they hold for, and our own margins."""
 
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,21 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Year = Annotated[str, msgspec.Meta(pattern=r"^\d{4}/\d{4}$")]
 MonthDay = Annotated[str, msgspec.Meta(pattern=r"^--(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 DaysBefore = Annotated[int, msgspec.Meta(ge=-27, le=365)]
+
+
+class DeadlineKind(StrEnum):
+    """What is due."""
+
+    NOMINATION = "nomination"  # the sending HEI's, also of a corrected one
+    APPLICATION = "application"  # the student's own, at the receiving HEI; EWP does not carry it
+    DECISION = "decision"
+    AGREEMENT_SIGNED = "agreement-signed"  # by all three, before the stay begins
+    ARRIVAL_CONFIRMED = "arrival-confirmed"
+    CHANGE_REQUEST = "change-request"
+    CHANGE_AGREED = "change-agreed"
+    EXTENSION_REQUEST = "extension-request"
+    TRANSCRIPT = "transcript"
+    RECOGNITION = "recognition"
 
 
 class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +60,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     programme: tuple[Programme, ...]
     ours: Ours
-    reminders: dict[str, tuple[DaysBefore, ...]]  # by kind of deadline
+    reminders: dict[DeadlineKind, tuple[DaysBefore, ...]]
 
     def of(self, academic_year: str | None) -> Programme | None:
         """Return the programme's rules for a receiving HEI's year `YYYY/YYYY`, if there are any."""
