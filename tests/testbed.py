@@ -35,6 +35,7 @@ IN_A_HURRY = {
     "ERASMUS_APP_CNR_DEBOUNCE_SECONDS": "0.05",
     "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "0.3",
     "ERASMUS_APP_ABSENCE_SECONDS": "1",
+    "ERASMUS_APP_FACTSHEET_SECONDS": "1",
 }
 KEYS = ("authority", "keys", "push")
 RECURRING = ["poll", "plan-polls", "factsheet", "plan-factsheets", "remind"]
