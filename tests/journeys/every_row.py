@@ -51,40 +51,16 @@ def row(
     return Row(step, key, acts, (act,) if act else (), state, party, detail)
 
 
-def nominated(scene: Scene) -> Any:
-    return scene.nominated()
+nominated, accepted, ready = Scene.nominated, Scene.nominated_and_accepted, Scene.ready
+sent, signed, commented, graded = Scene.sent, Scene.signed, Scene.commented, Scene.graded
 
 
-def accepted(scene: Scene) -> Any:
-    return scene.nominated_and_accepted()
+async def live(scene: Scene) -> None:
+    await scene.nominated("live")
 
 
-def ready(scene: Scene) -> Any:
-    return scene.ready()
-
-
-def sent(scene: Scene) -> Any:
-    return scene.sent()
-
-
-def signed(scene: Scene) -> Any:
-    return scene.signed()
-
-
-def commented(scene: Scene) -> Any:
-    return scene.commented()
-
-
-def live(scene: Scene) -> Any:
-    return scene.nominated("live")
-
-
-def swap(scene: Scene) -> Any:
-    return scene.changing(deleted(), inserted("substituting-deleted"))
-
-
-def graded(scene: Scene) -> Any:
-    return scene.graded()
+async def swap(scene: Scene) -> None:
+    await scene.changing(deleted(), inserted("substituting-deleted"))
 
 
 def came(arrival: date | None, departure: date | None = None) -> Act:

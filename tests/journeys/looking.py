@@ -22,6 +22,8 @@ from erasmus_app.worker.remind import Reminder
 from ewp.ids import HeiId, OmobilityId
 from sandbox.cast import RIBEIRA
 
+WEEK = 7 * 86400
+
 
 @dataclass(slots=True)
 class Hand:
@@ -86,6 +88,6 @@ def a_job(kind: str, payload: object) -> Job:
 
 @asynccontextmanager
 async def working_by_hand(dsn: str, valkey: str, folder: Path) -> AsyncIterator[Hand]:
-    async with bed_running(dsn, valkey, folder, worker=False) as bed:
+    async with bed_running(dsn, valkey, folder, worker=False, factsheet_seconds=str(WEEK)) as bed:
         await bed.app.own_systems.read()
         yield Hand(bed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from databases import until
-from journeys.looking import Hand, working_by_hand
+from journeys.looking import WEEK, Hand, working_by_hand
 from journeys.scenes import APPLY, Scene
 
 from erasmus_app.mobilities.models import Api
@@ -91,8 +91,7 @@ async def test_a_student_sees_each_deadline_with_its_owner_and_its_source(hand: 
 
 
 async def test_the_same_content_read_again_moves_only_its_age(hand: Hand):
-    again = await hand.read_factsheet(LINDENTAL.hei_id)
-    assert again == hand.bed.app.services.settings.factsheet_seconds
+    assert await hand.read_factsheet(LINDENTAL.hei_id) == WEEK
     first = await known(hand)
     await hand.read_factsheet(LINDENTAL.hei_id)
     second = await known(hand)
@@ -108,12 +107,12 @@ async def test_a_partner_that_is_down_is_asked_again_ever_later_and_what_it_said
     await hand.read_factsheet(LINDENTAL.hei_id)
     before = await known(hand)
     hand.bed.world.network.down.add(LINDENTAL.hei_id)
-    for _ in range(3):
-        await hand.read_factsheet(LINDENTAL.hei_id)
+    waits = [await hand.read_factsheet(LINDENTAL.hei_id) for _ in range(3)]
     failures = await hand.bed.app.database.fetchval("select failures from factsheet")
 
     after = await known(hand)
     assert (failures, after.last_error) == (3, "partner_unreachable")
+    assert all(30 <= wait <= 60 * 2**n for n, wait in enumerate(waits))  # with chance in it
     assert (after.value, after.last_confirmed_at) == (before.value, before.last_confirmed_at)
 
 

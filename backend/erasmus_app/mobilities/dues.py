@@ -16,7 +16,7 @@ from erasmus_app.mobilities.deadlines import (
     deadlines,
     is_to_apply,
 )
-from erasmus_app.mobilities.events import MobilityEvent, Row, event_id, listed
+from erasmus_app.mobilities.events import MobilityEvent, Row, event_about, listed
 from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.rules import DeadlineKind, Rules
 from erasmus_app.mobilities.state import MobilityState, state
@@ -75,7 +75,7 @@ def look(
     if moved and application is not None and max(application, seen.application or today) >= today:
         assert factsheet is not None
         by = f"{application} {_revisions(mobility, factsheet)}"
-        events.append(_event(mobility, Row.MOVED, by, date=application.isoformat()))
+        events.append(event_about(mobility, Row.MOVED, by, date=application.isoformat()))
     names = None
     if factsheet is not None and factsheet.value is not None:
         names = tuple(each.name for each in factsheet.value.requirements)
@@ -106,11 +106,6 @@ def moment_of(day: date, zone: str, hour: int) -> datetime:
     return datetime.combine(day, time(hour), tzinfo=ZoneInfo(zone))
 
 
-def _event(mobility: Mobility, row: Row, discriminator: str, **detail: str) -> MobilityEvent:
-    made = event_id(mobility.sending_hei_id, mobility.omobility_id, row, discriminator)
-    return MobilityEvent(event_id=made, step=row, detail=detail)
-
-
 def _revisions(mobility: Mobility, factsheet: KnownFactsheet) -> str:
     """Tell a date that comes back from the same date before (guide §6.5)."""
     facts = (mobility.nomination, mobility.agreement)
@@ -126,7 +121,7 @@ def _required(
     asked = {*before, *(each.name for each in (nomination.requirements if nomination else ()))}
     if new := [each for each in dict.fromkeys(now) if each not in asked]:
         by = f"factsheet {factsheet.revision}"
-        yield _event(mobility, Row.B10, by, requirements=listed(new))
+        yield event_about(mobility, Row.B10, by, requirements=listed(new))
 
 
 def _reached(mobility: Mobility, rules: Rules, today: date) -> Iterator[MobilityEvent]:
@@ -137,7 +132,7 @@ def _reached(mobility: Mobility, rules: Rules, today: date) -> Iterator[Mobility
         if day <= today <= day + timedelta(days=rules.ours.late_days):
             agreement = mobility.agreement.value if mobility.agreement else None
             early = row is Row.A1 and is_early(day, agreement)
-            yield _event(mobility, Row.A3 if early else row, f"on {day}", date=day.isoformat())
+            yield event_about(mobility, Row.A3 if early else row, f"on {day}", date=day.isoformat())
 
 
 def _recorded(mobility: Mobility) -> Iterator[tuple[Row, date]]:
@@ -159,7 +154,7 @@ def _reminders(
         if row is None or rung is None or not _is_told(each):
             continue
         detail = {"date": each.on.isoformat()} if row in _DATED and each.on else {}
-        yield _event(mobility, row, f"{each.kind} {each.on} {rung}", **detail)
+        yield event_about(mobility, row, f"{each.kind} {each.on} {rung}", **detail)
 
 
 def _is_told(deadline: Deadline) -> bool:

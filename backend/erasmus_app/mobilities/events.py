@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from erasmus_app.ids import EventId, HeiId, OmobilityId
+from erasmus_app.mobilities.models import Mobility
 
 
 class Row(StrEnum):
@@ -152,6 +153,12 @@ def event_id(sending: HeiId, omobility_id: OmobilityId, row: Row, discriminator:
     """
     text = "\n".join((sending, omobility_id, row, discriminator))
     return EventId(UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=5))
+
+
+def event_about(mobility: Mobility, row: Row, discriminator: str, **detail: str) -> MobilityEvent:
+    """Make an event of a mobility; the discriminator as in `event_id`."""
+    made = event_id(mobility.sending_hei_id, mobility.omobility_id, row, discriminator)
+    return MobilityEvent(event_id=made, step=row, detail=detail)
 
 
 def listed(names: Iterable[str]) -> str:

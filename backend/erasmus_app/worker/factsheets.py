@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 import structlog
 
-from erasmus_app.errors import AppError, PartnerFailed
+from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.kit.backoff import backoff
@@ -19,7 +19,8 @@ from erasmus_app.services import Services
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.jobs import Again, Job, ensure
 from erasmus_app.store.records import RecordTable
-from ewp.errors import EwpError, place_of
+from erasmus_app.worker.poll import code_of
+from ewp.errors import place_of
 
 FACTSHEET = "factsheet"
 PLAN = "plan-factsheets"
@@ -66,7 +67,7 @@ class FactsheetKeeper:
                             self.table.database, FACTSHEET, msgspec.to_builtins(ask), ask.dedupe_key
                         )
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
-            log.error("factsheet.not_planned", code=_code(error), where=place_of(error))  # noqa: TRY400
+            log.error("factsheet.not_planned", code=code_of(error), where=place_of(error))  # noqa: TRY400
         raise Again(min(LONGEST_PLAN, self.services.settings.poll_seconds))
 
     async def ask(self, job: Job) -> None:
@@ -77,7 +78,7 @@ class FactsheetKeeper:
             answer = await self.source.ask(asked.tenant, asked.hei_id)
             changed = await self.table.save(asked.hei_id, asked.tenant, answer, now)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
-            code = _code(error)
+            code = code_of(error)
             log.warning("factsheet.failed", hei_id=asked.hei_id, code=code, where=place_of(error))
             failures = await self.table.failed(asked.hei_id, asked.tenant, code, now)
             wait = backoff(failures, first=FIRST_RETRY, most=LONGEST_RETRY)
@@ -87,7 +88,3 @@ class FactsheetKeeper:
         if changed:
             log.info("factsheet.changed", hei_id=asked.hei_id, published=answer.value is not None)
         raise Again(week)
-
-
-def _code(error: Exception) -> str:
-    return error.code if isinstance(error, AppError | EwpError) else type(error).__name__

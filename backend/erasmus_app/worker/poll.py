@@ -71,7 +71,7 @@ class Poller:
             for tenant in self.services.heis.values():
                 await self._plan(tenant)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
-            log.error("poll.not_planned", code=_code(error), where=place_of(error))  # noqa: TRY400
+            log.error("poll.not_planned", code=code_of(error), where=place_of(error))  # noqa: TRY400
         raise Again(min(60.0, self.services.settings.poll_seconds))
 
     async def _plan(self, tenant: CoveredHei) -> None:
@@ -91,7 +91,7 @@ class Poller:
             log.warning("poll.failed", hei_id=asked.hei_id, api=asked.api, code=error.code)
             await self._note(asked, error=error.code)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
-            about = {"hei_id": asked.hei_id, "api": asked.api, "code": _code(error)}
+            about = {"hei_id": asked.hei_id, "api": asked.api, "code": code_of(error)}
             log.error("poll.broken", where=place_of(error), **about)  # noqa: TRY400
         jitter = random.uniform(0.9, 1.1)  # noqa: S311 - no secret
         raise Again(self.services.settings.poll_seconds * jitter)
@@ -195,5 +195,6 @@ class Poller:
         )
 
 
-def _code(error: Exception) -> str:
+def code_of(error: Exception) -> str:
+    """Return a stable code for a log: what an unexpected error says may be personal."""
     return error.code if isinstance(error, AppError | EwpError) else type(error).__name__
