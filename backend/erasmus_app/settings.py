@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     poll_seconds: float = 1800
     poll_overlap_seconds: float = 1800
     sweep_seconds: float = 7 * 86400
+    factsheet_seconds: float = 7 * 86400
     cnr_debounce_seconds: float = 3
     agreement_absence_seconds: float = 300
     absence_seconds: float = 4 * 3600

@@ -124,6 +124,7 @@ MANIFEST = write_manifest(
         other_ids=(("erasmus", "P  RIBEIRA01"),),
     )
 )
+IIA_STATS = iias.IiaStats(**{name: n for n, name in enumerate(iias.IiaStats.__struct_fields__)})
 CATALOGUE = a_catalogue(
     a_host(entry("echo", "2.0.0"), ["ribeira.example"], [KEY.key_id], [KEY.key_id]),
     heis='<hei id="ribeira.example"><other-id type="erasmus">P  RIBEIRA01</other-id>'
@@ -206,7 +207,7 @@ READERS = {
     ),
     "iias.read_stats_response": Reader(
         iias.read_stats_response,
-        made=(as_xml(made.structs(iias.IiaStats), iias.write_stats_response, major=7),),
+        written=(iias.write_stats_response(IIA_STATS, major=7),),
     ),
     "iia_hash.read_checked": Reader(
         iia_hash.read_checked, ("ewp/iias-6-get-response", "ewp/iias-7-get-response")

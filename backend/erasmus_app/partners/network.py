@@ -22,6 +22,7 @@ from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
 from ewp.errors import (
     ApiNotServed,
+    CatalogueUnavailable,
     MessageInvalid,
     PartnerError,
     PartnerUnreachable,
@@ -93,7 +94,7 @@ class EwpPartners:
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
         """Return whether `tenant` can ask `hei` for `api` by what is listed today."""
-        return tenant in self.keys and bool(self._entries(tenant, hei, api))
+        return bool(self._entries(tenant, hei, api))
 
     async def index(
         self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
@@ -108,8 +109,8 @@ class EwpPartners:
                 parameters.append(("receiving_hei_id", tenant))
             if modified_since is not None:
                 parameters.append(("modified_since", modified_since.isoformat(timespec="seconds")))
-            reply = await self._call(tenant, hei, entry, "index-url", parameters)
-            found |= dict.fromkeys(_reading(reply, way.read_index))
+            reply = await self.call(tenant, hei, entry, "index-url", parameters)
+            found |= dict.fromkeys(read_reply(reply, way.read_index))
         return list(found)
 
     async def ask(
@@ -132,7 +133,7 @@ class EwpPartners:
                 began = self.clock()
                 parameters = about_hei(entry.api, entry.major, hei)
                 parameters += [("omobility_id", each) for each in chunk]
-                reply = await self._call(tenant, hei, entry, "get-url", parameters)
+                reply = await self.call(tenant, hei, entry, "get-url", parameters)
                 there = self._objects(way, reply)
                 for each in chunk:
                     document, fact = there.get(each, (None, None))
@@ -157,12 +158,20 @@ class EwpPartners:
         return [answers[each] for each in ids]
 
     def _entries(self, tenant: HeiId, hei: HeiId, api: Api) -> list[ApiEntry]:
-        own = self.own_systems.of(hei) if tenant == hei else None
-        catalogue = own.catalogue if own else self.catalogue()
-        found = (catalogue.entry(hei, api.value, major) for major in WAYS[api].majors)
+        found = (self.entry(tenant, hei, api.value, major) for major in WAYS[api].majors)
         return [entry for entry in found if entry is not None]
 
-    async def _call(
+    def entry(self, tenant: HeiId, hei: HeiId, api: str, major: int) -> ApiEntry | None:
+        """Return where `tenant` asks `hei`; None where it cannot, or no catalogue was read yet."""
+        own = self.own_systems.of(hei) if tenant == hei else None
+        if tenant not in self.keys:
+            return None
+        try:
+            return (own.catalogue if own else self.catalogue()).entry(hei, api, major)
+        except CatalogueUnavailable:
+            return None
+
+    async def call(
         self,
         tenant: HeiId,
         hei: HeiId,
@@ -170,6 +179,7 @@ class EwpPartners:
         endpoint: str,
         parameters: list[tuple[str, str]],
     ) -> Reply:
+        """Call one endpoint of `hei` as `tenant`. Raises PartnerFailed."""
         own = self.own_systems.of(hei) if tenant == hei else None
         client = own.client if own else self.client
         try:
@@ -196,7 +206,7 @@ class EwpPartners:
 
     def _objects(self, way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]]:
         """Read objects by id. Raises PartnerFailed, also where the answer contradicts itself."""
-        values = _reading(reply, way.read)
+        values = read_reply(reply, way.read)
         root = open_xml(reply.body)
         items = {f"{{{etree.QName(root).namespace}}}{each}" for each in way.items}
         found: dict[OmobilityId, tuple[Document, Fact]] = {}
@@ -212,8 +222,8 @@ class EwpPartners:
         return found
 
 
-def _reading(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
-    """Read an answer's body. Raises PartnerFailed."""
+def read_reply(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
+    """Read an answer's body. Raises PartnerFailed, with the fingerprint to be quarantined."""
     try:
         return read(reply.body)
     except (XmlRefused, MessageInvalid) as error:

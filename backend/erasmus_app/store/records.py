@@ -169,8 +169,13 @@ class RecordChangeRow:
             for row in rows
         ]
 
-    async def save(self, after: Mobility, answer: Answer | None) -> StoredMobility:
-        """Write the record and the document; version + 1 where more than its age has changed."""
+    async def save(
+        self, after: Mobility, answer: Answer | None, *, silent: bool = False
+    ) -> StoredMobility:
+        """Write the record and the document; version + 1 where more than its age has changed.
+
+        With a new version, what is due is looked at again; `silent` makes that look a silent one.
+        """
         if answer is not None:
             await self._save_document(after, answer)
         record = _encode(after).decode()
@@ -178,21 +183,24 @@ class RecordChangeRow:
             person = await self._person(after)
             row = await self.connection.fetchrow(
                 f"""insert into mobility (tenant, person_id, sending_hei_id, omobility_id,
-                        receiving_hei_id, record)
-                    values ($1, $2, $3, $4, $5, $6::text::jsonb) returning {_STORED}""",  # noqa: S608 - a constant
+                        receiving_hei_id, record, look_silently)
+                    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7) returning {_STORED}""",  # noqa: S608 - a constant
                 after.tenant,
                 person,
                 after.sending_hei_id,
                 after.omobility_id,
                 after.receiving_hei_id,
                 record,
+                silent,
             )
         else:
             person = await self._still(after, self.before.person_id)
             row = await self.connection.fetchrow(
                 f"""update mobility set record = $4::text::jsonb, receiving_hei_id = $5,
                         version = version + $6, person_id = $7,
-                        changed_at = case $6 when 0 then changed_at else now() end
+                        changed_at = case $6 when 0 then changed_at else now() end,
+                        next_look_at = case $6 when 0 then next_look_at else '-infinity' end,
+                        look_silently = look_silently or $8
                     where tenant = $1 and person_id = $2 and mobility_id = $3
                     returning {_STORED}""",  # noqa: S608 - a constant
                 after.tenant,
@@ -202,6 +210,7 @@ class RecordChangeRow:
                 after.receiving_hei_id,
                 int(_content(after) != _content(self.before.mobility)),
                 person,
+                silent,
             )
             if person != self.before.person_id:
                 await self._leave(after.tenant, self.before.person_id, person)

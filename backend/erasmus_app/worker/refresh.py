@@ -103,7 +103,7 @@ class Refresher:
             # notification of the partner's brought it here.
             silent = silent and not is_known(before, reading.api)
             happened = list(changes(before, after, today))
-            stored = await change.save(after, answer)
+            stored = await change.save(after, answer, silent=silent)
             await change.record_events(happened, silent=silent)
             if happened and not silent:
                 for reader in await change.readers():
