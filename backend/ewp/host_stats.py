@@ -4,9 +4,9 @@ Those of learning agreements are endpoints of `omobility-las` and `omobility-la-
 `host_services.py`; what they count is here.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from ewp.errors import CallerNotAllowed
 from ewp.host_calls import GET, Call, Endpoint
@@ -49,53 +49,47 @@ def let_in_readers(call: Call) -> None:
         raise CallerNotAllowed("statistics are for the statistics portal")
 
 
-@dataclass(frozen=True, slots=True)
-class OmobilityStatsService:
+class _Stats:
+    """Figures at one URL, of an API that has nothing else."""
+
+    api: ClassVar[str]
+    major: ClassVar[int] = 1
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """One URL, GET only."""
+        return {"": Endpoint(GET, self._get)}
+
+    def offer(self, base: str) -> Offer:
+        """Declare it."""
+        children = (("url", f"{base}/{self.api}/{self.major}"),)
+        return Offer(api=self.api, version="1.0.0", major=self.major, children=children)
+
+    async def _get(self, call: Call) -> bytes:
+        let_in_readers(call)
+        return await self._figures()
+
+    async def _figures(self) -> bytes:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class OmobilityStatsService(_Stats):
     """Statistics of outgoing mobilities 1."""
 
     provider: OmobilityStatsProvider
-    api: str = "omobility-stats"
-    major: int = 1
+    api = "omobility-stats"
 
-    @property
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        """One URL, GET only."""
-        return _only(self._get)
-
-    def offer(self, base: str) -> Offer:
-        """Declare it."""
-        return _offer(base, self.api)
-
-    async def _get(self, call: Call) -> bytes:
-        let_in_readers(call)
+    async def _figures(self) -> bytes:
         return omobility_stats.write_response(await self.provider.omobility_stats())
 
 
-@dataclass(frozen=True, slots=True)
-class ImobilityTorStatsService:
+@dataclass(frozen=True)
+class ImobilityTorStatsService(_Stats):
     """Statistics of transcripts 1."""
 
     provider: TorStatsProvider
-    api: str = "imobility-tor-stats"
-    major: int = 1
+    api = "imobility-tor-stats"
 
-    @property
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        """One URL, GET only."""
-        return _only(self._get)
-
-    def offer(self, base: str) -> Offer:
-        """Declare it."""
-        return _offer(base, self.api)
-
-    async def _get(self, call: Call) -> bytes:
-        let_in_readers(call)
+    async def _figures(self) -> bytes:
         return imobility_tors.write_stats_response(await self.provider.tor_stats())
-
-
-def _only(get: Callable[[Call], Awaitable[bytes]]) -> Mapping[str, Endpoint]:
-    return {"": Endpoint(GET, get)}
-
-
-def _offer(base: str, api: str) -> Offer:
-    return Offer(api=api, version="1.0.0", major=1, children=(("url", f"{base}/{api}/1"),))

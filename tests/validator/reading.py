@@ -37,6 +37,8 @@ def get_cases(rules, hei_id, known, most):
         ),
         "as-many-as-allowed": (about + ids * most, 200, [known]),
     }
+    if rules.older_hei:
+        cases["older-parameters"] = ([(rules.older_hei, hei_id), *ids], 200, [known])
     if rules.hei:
         strange = [(rules.hei, UNKNOWN_HEI)]
         nothing = [] if rules.unknown_hei == 200 else None
@@ -153,6 +155,8 @@ def index_cases(rules, hei_id, partner, other, year, now):
         "since-without-a-zone": ([*about, (since, "2000-01-01T00:00:00")], 400, None),
         "since-twice": (about + [(since, "2000-01-01T00:00:00Z")] * 2, 400, None),
     }
+    if rules.older_hei:
+        cases["older-parameters"] = ([(rules.older_hei, hei_id)], 200, HAS)
     if rules.hei:
         strange = [(rules.hei, UNKNOWN_HEI)]
         nothing = EMPTY if rules.unknown_hei == 200 else None

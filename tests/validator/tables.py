@@ -12,6 +12,7 @@ class Get:
     limit: str = "max-omobility-ids"
     hei: str | None = None  # the parameter that names the asked HEI
     unknown_hei: int = 400  # 200: an empty answer
+    older_hei: str | None = None  # what older versions wanted, and old clients still send
     code: tuple[str, str] | None = None  # the parameter for codes, and its limit
     is_public: bool = False
 
@@ -23,6 +24,7 @@ class Index:
     element: str = "omobility-id"
     hei: str | None = None
     unknown_hei: int = 400
+    older_hei: str | None = None
     partner: str | None = None  # the parameter that names the other HEI
     partner_repeats: bool = True
     has_year: bool = True
@@ -36,15 +38,15 @@ IIA = {"parameter": "iia_id", "element": "iia-id", "limit": "max-iia-ids"}
 GETS = {
     ("omobilities", 1): Get(hei=SENDING),
     ("omobilities", 2): Get(hei=SENDING),
-    ("omobilities", 3): Get(),
+    ("omobilities", 3): Get(older_hei=SENDING),
     ("omobility-las", 1): Get(hei=SENDING),
     ("imobilities", 1): Get(hei=RECEIVING),
-    ("imobilities", 2): Get(),
+    ("imobilities", 2): Get(older_hei=RECEIVING),
     ("imobility-tors", 1): Get(hei=RECEIVING, unknown_hei=200),
     ("imobility-tors", 2): Get(hei=RECEIVING, unknown_hei=200),
-    ("imobility-tors", 3): Get(),
+    ("imobility-tors", 3): Get(older_hei=RECEIVING),
     ("iias", 6): Get(**IIA, hei="hei_id", code=("iia_code", "max-iia-codes")),
-    ("iias", 7): Get(**IIA),
+    ("iias", 7): Get(**IIA, older_hei="hei_id"),
     ("organizational-units", 2): Get(
         "ounit_id", "ounit-id", "max-ounit-ids", hei="hei_id", code=OUNIT, is_public=True
     ),
@@ -62,13 +64,13 @@ GETS = {
 INDEXES = {
     ("omobilities", 1): Index(hei=SENDING, partner=RECEIVING),
     ("omobilities", 2): Index(hei=SENDING, partner=RECEIVING),
-    ("omobilities", 3): Index(),
+    ("omobilities", 3): Index(older_hei=SENDING),
     ("omobility-las", 1): Index(hei=SENDING, partner=RECEIVING),
     ("imobility-tors", 1): Index(hei=RECEIVING, unknown_hei=200, partner=SENDING, has_year=False),
     ("imobility-tors", 2): Index(hei=RECEIVING, unknown_hei=200, partner=SENDING, has_year=False),
-    ("imobility-tors", 3): Index(),
+    ("imobility-tors", 3): Index(older_hei=RECEIVING),
     ("iias", 6): Index("iia-id", hei="hei_id", partner="partner_hei_id", partner_repeats=False),
-    ("iias", 7): Index("iia-id"),
+    ("iias", 7): Index("iia-id", older_hei="hei_id"),
     ("simple-course-replication", 1): Index("los-id", hei="hei_id", has_year=False, is_public=True),
 }
 CNRS = {  # the parameters that name the HEI which tells, then the one with ids, and how many
