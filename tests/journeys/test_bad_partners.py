@@ -158,7 +158,10 @@ async def test_an_answer_about_another_hei_s_student_makes_no_record(bed: Bed):
     await bed.until_told(phone, "nominated")
 
     async def known() -> list[tuple[str, str]]:
-        rows = await bed.app.database.fetch("select sending_hei_id, omobility_id from mobility")
+        rows = await bed.app.database.fetch(
+            "select sending_hei_id, omobility_id from mobility where omobility_id = $1",
+            "CLV/27/E77120",
+        )
         return sorted(map(tuple, rows))
 
     before = await known()

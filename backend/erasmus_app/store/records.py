@@ -103,11 +103,11 @@ class RecordTable:
             found.setdefault(row["sending_hei_id"], []).append(row["omobility_id"])
         return found
 
-    async def partners(self, tenant: HeiId) -> set[tuple[Api, HeiId]]:
-        """Return whom to ask for what, from the mobilities that `tenant` has had.
+    async def partners(self, tenant: HeiId) -> set[HeiId]:
+        """Return the other HEIs of the mobilities that `tenant` has had, in either direction.
 
         Who has received students of the HEI sends it some as well, under the same agreement: each
-        partner is asked for all that it may know (guide §6.4).
+        of them is asked for all that it may know (guide §6.4).
         """
         rows = await self.database.fetch(
             """select distinct case when sending_hei_id = $1 then receiving_hei_id
@@ -115,7 +115,7 @@ class RecordTable:
                from mobility where tenant = $1""",
             tenant,
         )
-        return {(api, row["hei_id"]) for row in rows for api in Api}
+        return {row["hei_id"] for row in rows}
 
     async def quarantine(self, tenant: HeiId, api: Api, hei: HeiId, misfit: Misfit) -> None:
         """Keep the fingerprint of an answer that does not fit; the last good copy stays."""

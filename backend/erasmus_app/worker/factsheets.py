@@ -14,7 +14,6 @@ from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.kit.backoff import backoff
-from erasmus_app.mobilities.models import OF_RECEIVING
 from erasmus_app.services import Services
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.jobs import Again, Job, ensure
@@ -56,11 +55,11 @@ class FactsheetKeeper:
         await ensure(self.table.database, PLAN, {}, PLAN)
 
     async def plan(self, _job: Job) -> None:
-        """Handle `plan-factsheets`: see to it that each receiving HEI of a mobility is asked."""
+        """Handle `plan-factsheets`: see to it that each HEI of a mobility is asked."""
         try:
             for tenant in self.services.heis:
-                partners = await self.records.partners(tenant)
-                for hei in sorted({hei for api, hei in partners if api in OF_RECEIVING}):
+                # The own one too: it is the host's of those who come.
+                for hei in sorted({tenant, *await self.records.partners(tenant)}):
                     if self.source.serves(hei, tenant):
                         ask = Ask(tenant=tenant, hei_id=hei)
                         await ensure(

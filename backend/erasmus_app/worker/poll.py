@@ -75,7 +75,8 @@ class Poller:
         raise Again(min(60.0, self.services.settings.poll_seconds))
 
     async def _plan(self, tenant: CoveredHei) -> None:
-        wanted = {(api, tenant.id) for api in Api} | await self.records.partners(tenant.id)
+        heis = {tenant.id, *await self.records.partners(tenant.id)}
+        wanted = {(api, hei) for hei in heis for api in Api}
         for api, hei in sorted(wanted):
             off = tenant.mode(CNR_OF[api]) is ApiMode.OFF
             if not off and self.services.source.serves(hei, api, tenant.id):
