@@ -60,8 +60,12 @@ class MobilitySource(Protocol):
 
     async def index(
         self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
-    ) -> list[OmobilityId]:
-        """Return the ids that `hei` shows to `tenant`. Raises PartnerFailed."""
+    ) -> list[OmobilityId] | None:
+        """Return the ids that `hei` shows to `tenant`; None where it has no index of them.
+
+        Raises:
+            PartnerFailed: the partner brought nothing we may use.
+        """
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
         """Return whether `tenant` can ask `hei` for `api` today."""

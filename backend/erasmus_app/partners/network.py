@@ -12,7 +12,7 @@ from erasmus_app.errors import Misfit, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import Reading
-from erasmus_app.mobilities.models import Api, Fact
+from erasmus_app.mobilities.models import OF_RECEIVING, Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
 from erasmus_app.partners.breakers import Breakers, Resting, Silent
@@ -80,7 +80,7 @@ WAYS: Mapping[Api, _Way] = {
         items=frozenset({"tor"}),
         read=imobility_tors.read_get_response,
         translate=translate.transcript,
-        read_index=None,  # those of the mobilities that we know, as with imobilities
+        read_index=imobility_tors.read_index_response,
     ),
 }
 
@@ -106,15 +106,17 @@ class EwpPartners:
 
     async def index(
         self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
-    ) -> list[OmobilityId]:
+    ) -> list[OmobilityId] | None:
         """Ask for the ids that `hei` shows; of all the versions that it serves."""
         way, found = WAYS[api], dict[OmobilityId, None]()
-        if way.read_index is None:
-            return []
-        for entry in self._entries(tenant, hei, api):
+        entries = self._entries(tenant, hei, api)
+        if way.read_index is None or not all("index-url" in entry.urls for entry in entries):
+            return None
+        for entry in entries:
             parameters = self._responding(way, entry, hei)
             if parameters and tenant != hei:
-                parameters.append(("receiving_hei_id", tenant))
+                end = "sending_hei_id" if api in OF_RECEIVING else "receiving_hei_id"
+                parameters.append((end, tenant))
             if modified_since is not None:
                 parameters.append(("modified_since", modified_since.isoformat(timespec="seconds")))
             reply = await self._call(tenant, hei, entry, "index-url", parameters)

@@ -47,6 +47,18 @@ class Retry(Exception):
         self.after = after
 
 
+class Later(Exception):
+    """Raised by a handler: not in the next `after` seconds, through no fault of the job.
+
+    Unlike `Retry` this is no attempt: the partner is busy or left alone, and the job gives its
+    place to others.
+    """
+
+    def __init__(self, after: float) -> None:
+        super().__init__(after)
+        self.after = after
+
+
 class Bury(Exception):
     """Raised by a handler: never, as it stands. An operator may replay the job."""
 
@@ -204,14 +216,15 @@ class JobQueue:
             code,
         )
 
-    async def release(self, job: Job) -> None:
+    async def release(self, job: Job, after: timedelta = timedelta(0)) -> None:
         """Give a job back that was not done, as if it had not been claimed."""
         await self.database.execute(
-            f"""update job set due = now(), attempts = attempts - 1, {_LET_GO}
+            f"""update job set due = now() + $4, attempts = attempts - 1, {_LET_GO}
                where {_MINE}""",  # noqa: S608 - constants
             job.job_id,
             job.leased_by,
             job.attempts,
+            after,
         )
 
     async def fail(self, job: Job, code: str, after: float | None = None) -> None:

@@ -20,12 +20,15 @@ from erasmus_app.ids import (
     OmobilityId,
     PersonId,
 )
+from erasmus_app.mobilities.awaited import awaited
+from erasmus_app.mobilities.consolidate import confirmed_by_index
 from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
 from erasmus_app.store import jobs
 from erasmus_app.store.accounts import lock_esis
 from erasmus_app.store.database import Database
+from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Mobility).decode
@@ -43,6 +46,12 @@ def _stored(row: asyncpg.Record) -> StoredMobility:
     )
 
 
+def _as_of_indexes(row: asyncpg.Record) -> StoredMobility:
+    stored = _stored(row)
+    mobility = confirmed_by_index(stored.mobility, as_of_indexes(row))
+    return msgspec.structs.replace(stored, mobility=mobility)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordTable:
     """The records of all tenants over one database."""
@@ -52,12 +61,12 @@ class RecordTable:
     async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
         """Return everything that the account may see, newest change first. One indexed read."""
         rows = await self.database.fetch(
-            f"""select {_STORED} from account_person
+            f"""select {_STORED}, {CONFIRMED_BY_INDEX} from account_person
                 join mobility using (tenant, person_id)
-                where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - a constant
+                where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - constants
             account,
         )
-        return [_stored(row) for row in rows]
+        return [_as_of_indexes(row) for row in rows]
 
     @asynccontextmanager
     async def change(
@@ -88,20 +97,6 @@ class RecordTable:
             [esi_key(each) for each in esis if is_esi(each)],
         )
         return len(linked)
-
-    async def ids_at(self, tenant: HeiId, api: Api, hei: HeiId) -> dict[HeiId, list[OmobilityId]]:
-        """Return the ids of `tenant`'s mobilities that `hei` can say something about, by sender."""
-        end = "receiving_hei_id" if api in OF_RECEIVING else "sending_hei_id"
-        rows = await self.database.fetch(
-            f"""select sending_hei_id, omobility_id from mobility
-                where tenant = $1 and {end} = $2 order by omobility_id""",  # noqa: S608 - two constants
-            tenant,
-            hei,
-        )
-        found: dict[HeiId, list[OmobilityId]] = {}
-        for row in rows:
-            found.setdefault(row["sending_hei_id"], []).append(row["omobility_id"])
-        return found
 
     async def partners(self, tenant: HeiId) -> set[tuple[Api, HeiId]]:
         """Return whom to ask for what, from the mobilities that `tenant` has had."""
@@ -171,25 +166,27 @@ class RecordChangeRow:
         """Write the record and the document; version + 1 where more than its age has changed."""
         if answer is not None:
             await self._save_document(after, answer)
-        record = _encode(after).decode()
+        record, news = _encode(after).decode(), _encode(awaited(after)).decode()
         if self.before is None:
             person = await self._person(after)
             row = await self.connection.fetchrow(
                 f"""insert into mobility (tenant, person_id, sending_hei_id, omobility_id,
-                        receiving_hei_id, record)
-                    values ($1, $2, $3, $4, $5, $6::text::jsonb) returning {_STORED}""",  # noqa: S608 - a constant
+                        receiving_hei_id, record, awaited)
+                    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb)
+                    returning {_STORED}""",  # noqa: S608 - a constant
                 after.tenant,
                 person,
                 after.sending_hei_id,
                 after.omobility_id,
                 after.receiving_hei_id,
                 record,
+                news,
             )
         else:
             person = await self._still(after, self.before.person_id)
             row = await self.connection.fetchrow(
                 f"""update mobility set record = $4::text::jsonb, receiving_hei_id = $5,
-                        version = version + $6, person_id = $7,
+                        version = version + $6, person_id = $7, awaited = $8::text::jsonb,
                         changed_at = case $6 when 0 then changed_at else now() end
                     where tenant = $1 and person_id = $2 and mobility_id = $3
                     returning {_STORED}""",  # noqa: S608 - a constant
@@ -200,6 +197,7 @@ class RecordChangeRow:
                 after.receiving_hei_id,
                 int(_content(after) != _content(self.before.mobility)),
                 person,
+                news,
             )
             if person != self.before.person_id:
                 await self._leave(after.tenant, self.before.person_id, person)

@@ -19,13 +19,14 @@ from erasmus_app.store.jobs import (
     Bury,
     Job,
     JobQueue,
+    Later,
     LeaseLost,
     Retry,
 )
 from ewp.errors import place_of
 
 Handler = Callable[[Job], Awaitable[None]]
-"""Does one job. May raise Retry, Bury or Again; anything else is a failed attempt."""
+"""Does one job. May raise Retry, Later, Bury or Again; anything else is a failed attempt."""
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
 GIVE_BACK_SECONDS = 2.0
@@ -138,9 +139,12 @@ class Worker:
         except Again as again:
             after = timedelta(seconds=again.after)
             return lambda: self.queue.postpone(job, after, None)
-        except Retry as later:
-            log.info("job.later", code=later.code, **about)
-            code, seconds = later.code, later.after
+        except Later as later:
+            pause = timedelta(seconds=later.after)
+            return lambda: self.queue.release(job, pause)
+        except Retry as failed:
+            log.info("job.later", code=failed.code, **about)
+            code, seconds = failed.code, failed.after
             return lambda: self.queue.fail(job, code, seconds)
         except Bury as never:
             log.warning("job.buried", code=never.code, **about)
