@@ -1,7 +1,7 @@
 """What the domain of mobilities wishes for."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -65,6 +65,15 @@ class MobilitySource(Protocol):
 
         Raises:
             PartnerFailed: the partner brought nothing we may use.
+        """
+
+    def turn(
+        self, tenant: HeiId, hei: HeiId, api: Api, *, urgent: bool = False
+    ) -> AbstractContextManager[None]:
+        """Have a place at the partner's host while asking, one call after the other.
+
+        Raises:
+            PartnerBusy: enough calls to that host are under way; more may be for what is urgent.
         """
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:

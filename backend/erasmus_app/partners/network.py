@@ -2,20 +2,22 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from lxml import etree
 
-from erasmus_app.errors import Misfit, PartnerFailed
+from erasmus_app.errors import Misfit, PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
-from erasmus_app.partners.breakers import Breakers, Resting, Silent
+from erasmus_app.partners.breakers import Breakers, Busy, Resting, Silent
 from erasmus_app.partners.own_systems import OwnSystems
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
@@ -104,6 +106,18 @@ class EwpPartners:
         """Return whether `tenant` can ask `hei` for `api` by what is listed today."""
         return tenant in self.keys and bool(self._entries(tenant, hei, api))
 
+    @contextmanager
+    def turn(self, tenant: HeiId, hei: HeiId, api: Api, *, urgent: bool = False) -> Iterator[None]:
+        """Have a place at each host that serves the API for the HEI."""
+        entries = self._entries(tenant, hei, api)
+        hosts = {_host(url) for entry in entries for url in entry.urls.values()}
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.breakers.turn(hosts, urgent=urgent))
+            except Busy as busy:
+                raise PartnerBusy(busy.after) from busy
+            yield
+
     async def index(
         self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
     ) -> list[OmobilityId] | None:
@@ -190,7 +204,8 @@ class EwpPartners:
         own = self.own_systems.of(hei) if tenant == hei else None
         client = own.client if own else self.client
         try:
-            async with self.breakers.call(hei, entry.api):
+            host = _host(entry.urls.get(endpoint, ""))
+            async with self.breakers.call(host, hei, entry.api):
                 try:
                     return await client.call(
                         self.keys[tenant], hei, entry, endpoint, parameters=parameters
@@ -224,6 +239,11 @@ class EwpPartners:
                 xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by
             )
             yield value.omobility_id, (document, way.translate(value))
+
+
+def _host(url: str) -> str:
+    """Return the network location of an endpoint: what is busy or silent as one."""
+    return urlsplit(url).netloc.lower()
 
 
 def _reading(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:

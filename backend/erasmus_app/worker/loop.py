@@ -3,7 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -30,15 +31,46 @@ Handler = Callable[[Job], Awaitable[None]]
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
 GIVE_BACK_SECONDS = 2.0
+PATIENCE = 0.5  # seconds that a job may wait for somebody outside before its place is lent
+MOST_WAITING = 8  # jobs under way at most, in `concurrency`: what they hold has to fit in memory
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """A job under way, and since when (the loop's clock) it waits for somebody outside."""
+
+    job: Job
+    waits_since: float | None = None
+
+
+_place: ContextVar[_Place | None] = ContextVar("_place", default=None)
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Say that the job waits for somebody outside: its place is lent to others where that lasts.
+
+    So a partner that takes requests and never answers does not keep the worker from the others.
+    """
+    place = _place.get()
+    if place is None:  # no worker's job
+        yield
+        return
+    place.waits_since = asyncio.get_running_loop().time()
+    try:
+        yield
+    finally:
+        place.waits_since = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Worker:
     """Claims jobs in batches and runs them side by side; each touches only itself.
 
-    It claims only the kinds that it has a handler for. `limits` says how many of a kind may run at
+    `concurrency` counts those at work: who waits for a partner (`waiting`) lends his place. It
+    claims only the kinds that it has a handler for. `limits` says how many of a kind may run at
     the same time; a kind that is not named may fill all places.
     """
 
@@ -48,7 +80,7 @@ class Worker:
     lease: timedelta = timedelta(seconds=30)
     limits: Mapping[str, int] = field(default_factory=dict)
     name: UUID = field(default_factory=uuid4)
-    _running: dict[asyncio.Task[None], Job] = field(default_factory=dict)
+    _running: dict[asyncio.Task[None], _Place] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event, *, drain: float = 10.0) -> None:
         """Work until `stop` is set; then give what is under way `drain` seconds to end.
@@ -81,7 +113,9 @@ class Worker:
                     self._begin(job, wake)
                 full = full or len(claimed) == room
             open_kinds = [kind for kinds, _ in self._rooms() for kind in kinds]
-            if open_kinds:
+            if not open_kinds:
+                sleep = min(sleep, PATIENCE)  # a place may be lent by then
+            else:
                 if full:
                     return  # there may be more
                 due = await self.queue.until_next(open_kinds)
@@ -95,19 +129,32 @@ class Worker:
 
     def _rooms(self) -> Iterator[tuple[list[str], int]]:
         """Yield kinds and how many more of them may start now."""
-        running = Counter(job.kind for job in self._running.values())
+        running = Counter(place.job.kind for place in self._running.values())
         for kind, limit in self.limits.items():
-            room = min(limit - running[kind], self.concurrency - len(self._running))
+            room = min(limit - running[kind], self._room())
             if room > 0 and kind in self.handlers:
                 yield [kind], room
         kinds = [kind for kind in self.handlers if kind not in self.limits]
-        room = self.concurrency - len(self._running)
+        room = self._room()
         if room > 0 and kinds:
             yield kinds, room
 
+    def _room(self) -> int:
+        """Return how many places are free, those included that are lent."""
+        now = asyncio.get_running_loop().time()
+        lent = sum(
+            place.waits_since is not None and now - place.waits_since >= PATIENCE
+            for place in self._running.values()
+        )
+        most = self.concurrency * MOST_WAITING
+        return min(self.concurrency + lent, most) - len(self._running)
+
     def _begin(self, job: Job, wake: asyncio.Event) -> None:
-        task = asyncio.create_task(self._do(job))
-        self._running[task] = job
+        place = _Place(job)
+        context = copy_context()
+        context.run(_place.set, place)
+        task = asyncio.create_task(self._do(job), context=context)
+        self._running[task] = place
 
         def ended(_: asyncio.Task[None]) -> None:
             del self._running[task]
@@ -180,7 +227,7 @@ class Worker:
         while True:
             try:
                 if self._running:
-                    ids = [job.job_id for job in self._running.values()]
+                    ids = [place.job.job_id for place in self._running.values()]
                     await self.queue.heartbeat(ids, self.lease, self.name)
                 if found := await self.queue.take_over():
                     log.warning("worker.took_over", jobs=found)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from erasmus_app.errors import AppError, PartnerFailed
+from erasmus_app.errors import AppError, PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.institutions.models import ApiMode, CoveredHei
 from erasmus_app.mobilities.models import OF_RECEIVING, Api
@@ -24,6 +24,7 @@ from erasmus_app.store.jobs import Again, Job, Later, Retry, enqueue
 from erasmus_app.store.polls import UNREAD, Asked, Known, PollState, PollTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.worker import rhythm
+from erasmus_app.worker.loop import waiting
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.rhythm import Band, Scope
 from ewp.errors import EwpError, place_of
@@ -98,13 +99,16 @@ class Poller:
         asked = Asked(poll.tenant, poll.hei_id, poll.api)
         settings, band = self.services.settings, self._band(asked)
         try:
-            wait = await self._ask(asked, band)
+            with self.services.source.turn(poll.tenant, poll.hei_id, poll.api):
+                wait = await self._ask(asked, band)
+        except PartnerBusy as busy:
+            raise Later(busy.after) from busy
+        except Later as later:
+            wait = later.after
         except (PartnerFailed, Retry) as error:
             log.warning("poll.failed", hei_id=asked.hei_id, api=asked.api, code=error.code)
             failures = await self.polls.failed(asked, error.code)
-            wait = rhythm.after_failure(band, settings, failures, at_least=error.after)
-        except Later:
-            raise
+            wait = rhythm.after_failure(band, settings, failures)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
             about = {"hei_id": asked.hei_id, "api": asked.api, "code": _code(error)}
             log.error("poll.broken", where=place_of(error), **about)  # noqa: TRY400
@@ -166,7 +170,8 @@ class Poller:
             if scope is Scope.SWEEP or (
                 scope is Scope.COMPARISON and any(each.shown for each in known)
             ):
-                everything = await source.index(*asked, modified_since=None)
+                with waiting():
+                    everything = await source.index(*asked, modified_since=None)
                 if everything is None:
                     return None
             if state.last_success_began_at is None:
@@ -176,10 +181,13 @@ class Poller:
             else:
                 overlap = timedelta(seconds=self.services.settings.poll_overlap_seconds)
                 since = state.last_success_began_at - overlap
-                changed = await source.index(*asked, modified_since=since)
+                with waiting():
+                    changed = await source.index(*asked, modified_since=since)
         except PartnerFailed as error:
             shown = _by_sender(each for each in known if each.shown)
             await self.refresher.note_failure(asked, shown, error)  # the student sees since when
+            if error.after is not None:
+                raise Later(error.after) from error
             raise
         if changed is None:
             return None

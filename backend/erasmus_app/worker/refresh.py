@@ -12,7 +12,7 @@ from datetime import UTC
 import msgspec
 import structlog
 
-from erasmus_app.errors import PartnerFailed
+from erasmus_app.errors import PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.mobilities.changes import changes
 from erasmus_app.mobilities.consolidate import is_known, merge, needs_confirmation
@@ -22,9 +22,10 @@ from erasmus_app.mobilities.refreshes import REFRESH, Refresh
 from erasmus_app.notifications.policy import plan
 from erasmus_app.services import Services
 from erasmus_app.store.deliveries import tell
-from erasmus_app.store.jobs import Job, Retry
+from erasmus_app.store.jobs import Job, Later, Retry
 from erasmus_app.store.polls import Asked, PollTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.worker.loop import waiting
 
 AT_ONCE = 4  # transactions of one answer beside each other
 
@@ -46,9 +47,12 @@ class Refresher:
     async def __call__(self, job: Job) -> None:
         """Handle one job of kind `refresh`."""
         asked = msgspec.convert(job.payload, Refresh)
-        await self.refresh(
-            asked.tenant, asked.hei_id, asked.api, asked.sending_hei_id, [asked.omobility_id]
-        )
+        about = (asked.tenant, asked.hei_id, asked.api)
+        try:
+            with self.services.source.turn(*about, urgent=True):
+                await self.refresh(*about, asked.sending_hei_id, [asked.omobility_id])
+        except PartnerBusy as busy:
+            raise Later(busy.after) from busy
 
     async def refresh(
         self,
@@ -63,12 +67,13 @@ class Refresher:
         """Ask and bring the records up to date; return how many mobilities changed.
 
         Raises:
-            Later: the partner is busy, or left alone for a while.
+            Later: the partner is left alone for a while.
             Retry: the partner did not answer; the job comes again later.
         """
         asked = Asked(tenant, hei, api)
         try:
-            answers = await self.services.source.ask(tenant, hei, api, sending, ids)
+            with waiting():
+                answers = await self.services.source.ask(tenant, hei, api, sending, ids)
         except PartnerFailed as error:
             if error.misfit is not None and len(ids) > 1:  # find the one that does not fit
                 return sum(
@@ -78,6 +83,8 @@ class Refresher:
                     ]
                 )
             await self.note_failure(asked, {sending: ids}, error)
+            if error.after is not None:
+                raise Later(error.after) from error
             if error.retry:
                 raise Retry(error.code, error.after) from error
             return 0

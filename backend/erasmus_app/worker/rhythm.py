@@ -75,16 +75,13 @@ def after_success(
     return min(max(wanted, band.shortest), band.longest)
 
 
-def after_failure(
-    band: Band, settings: Settings, failures: int, *, at_least: float | None = None
-) -> float:
+def after_failure(band: Band, settings: Settings, failures: int) -> float:
     """Return the wait after that many failed polls in a row, in seconds, before its jitter.
 
-    It begins with the shortest interval of all and doubles up to the band's longest; `at_least` is
-    how long the partner is left alone in any case.
+    It begins with the shortest interval of all and doubles up to the band's longest.
     """
     doubled = settings.poll_seconds * 2.0 ** min(max(failures, 1) - 1, 32)
-    return max(min(doubled, band.longest), at_least or 0.0)
+    return min(doubled, band.longest)
 
 
 def jittered(seconds: float, draw: float) -> float:

@@ -90,11 +90,6 @@ def test_failures_double_the_wait_from_the_shortest_up_to_the_bands_longest():
     assert after_failure(OFTEN, SETTINGS, 4000) == HOUR
 
 
-def test_a_partner_that_is_left_alone_is_not_asked_earlier():
-    assert after_failure(OFTEN, SETTINGS, 1, at_least=1700) == 1700
-    assert after_failure(OFTEN, SETTINGS, 1, at_least=3) == QUARTER
-
-
 def test_chance_moves_an_interval_by_a_tenth():
     assert [round(jittered(1000, draw)) for draw in (0, 0.5, 1)] == [900, 1000, 1100]
 
