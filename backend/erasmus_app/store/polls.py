@@ -182,6 +182,40 @@ class PollTable:
             FIELD[asked.api],
         )
 
+    async def recently(
+        self, asked: Asked, sending: HeiId, ids: Sequence[OmobilityId], after: datetime
+    ) -> dict[OmobilityId, datetime]:
+        """Return which of the ids a notification has had fetched since `after`, and when."""
+        rows = await self.database.fetch(
+            """select object_id, fetched_at from recent_fetch
+               where tenant = $1 and hei_id = $2 and api = $3 and sending_hei_id = $4
+                   and object_id = any($5) and fetched_at > $6""",
+            *asked,
+            sending,
+            list(ids),
+            after,
+        )
+        return {row["object_id"]: row["fetched_at"] for row in rows}
+
+    async def fetched(
+        self, asked: Asked, sending: HeiId, ids: Sequence[OmobilityId], at: datetime
+    ) -> None:
+        """Note that a notification has had these ids fetched."""
+        await self.database.execute(
+            """insert into recent_fetch (tenant, hei_id, api, sending_hei_id, object_id, fetched_at)
+               select $1, $2, $3, $4, id, $6 from unnest($5::text[]) as new (id)
+               on conflict (tenant, api, hei_id, sending_hei_id, object_id)
+               do update set fetched_at = excluded.fetched_at""",
+            *asked,
+            sending,
+            sorted(ids),  # the same order for all, so that nobody waits in a circle
+            at,
+        )
+
+    async def forget_fetches(self, before: datetime) -> None:
+        """Take away what nobody asks about any more."""
+        await self.database.execute("delete from recent_fetch where fetched_at < $1", before)
+
 
 CONFIRMED_BY_INDEX = """(
     select jsonb_object_agg(api, last_index_at) from poll_state p

@@ -23,6 +23,7 @@ from erasmus_app.store.jobs import (
     Later,
     LeaseLost,
     Retry,
+    together,
 )
 from ewp.errors import place_of
 
@@ -111,7 +112,7 @@ class Worker:
                 claimed = await self.queue.claim(room, self.lease, self.name, kinds)
                 for job in claimed:
                     self._begin(job, wake)
-                full = full or len(claimed) == room
+                full = full or sum(len(job.all) for job in claimed) >= room
             open_kinds = [kind for kinds, _ in self._rooms() for kind in kinds]
             if not open_kinds:
                 sleep = min(sleep, PATIENCE)  # a place may be lent by then
@@ -187,8 +188,7 @@ class Worker:
             after = timedelta(seconds=again.after)
             return lambda: self.queue.postpone(job, after, None)
         except Later as later:
-            pause = timedelta(seconds=later.after)
-            return lambda: self.queue.release(job, pause)
+            return self._partly(job, later)
         except Retry as failed:
             log.info("job.later", code=failed.code, **about)
             code, seconds = failed.code, failed.after
@@ -206,6 +206,18 @@ class Worker:
             log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
             return lambda: self.queue.fail(job, code)
         return lambda: self.queue.finish(job)
+
+    def _partly(self, job: Job, later: Later) -> Callable[[], Awaitable[object]]:
+        """Return what gives some of a batch back and ends the others."""
+        back = list(job.all if later.jobs is None else later.jobs)
+        done = [each for each in job.all if each not in back]
+
+        async def write() -> None:
+            await self.queue.release(together(back), timedelta(seconds=later.after))
+            if done:
+                await self.queue.finish(together(done))
+
+        return write
 
     async def _write(self, ending: Callable[[], Awaitable[object]]) -> None:
         """Write how a job ended, if need be after the database is back; the lease is the limit."""
@@ -227,7 +239,7 @@ class Worker:
         while True:
             try:
                 if self._running:
-                    ids = [place.job.job_id for place in self._running.values()]
+                    ids = [job.job_id for place in self._running.values() for job in place.job.all]
                     await self.queue.heartbeat(ids, self.lease, self.name)
                 if found := await self.queue.take_over():
                     log.warning("worker.took_over", jobs=found)

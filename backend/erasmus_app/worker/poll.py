@@ -79,6 +79,8 @@ class Poller:
         try:
             for tenant in self.services.heis.values():
                 await self._plan(tenant)
+            minute = timedelta(seconds=self.services.settings.refetch_seconds)
+            await self.polls.forget_fetches(self.services.clock() - minute)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
             log.error("poll.not_planned", code=_code(error), where=place_of(error))  # noqa: TRY400
         raise Again(min(60.0, self.services.settings.poll_seconds))

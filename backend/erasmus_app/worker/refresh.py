@@ -7,7 +7,7 @@ fetch ─► for each mobility, in one transaction:
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import msgspec
 import structlog
@@ -45,14 +45,30 @@ class Refresher:
         return PollTable(self.records.database)
 
     async def __call__(self, job: Job) -> None:
-        """Handle one job of kind `refresh`."""
-        asked = msgspec.convert(job.payload, Refresh)
-        about = (asked.tenant, asked.hei_id, asked.api)
-        try:
-            with self.services.source.turn(*about, urgent=True):
-                await self.refresh(*about, asked.sending_hei_id, [asked.omobility_id])
-        except PartnerBusy as busy:
-            raise Later(busy.after) from busy
+        """Handle jobs of kind `refresh`: those of one batch with one question to the partner.
+
+        An object is fetched at once when a partner first tells of it, and then once a minute
+        (`refetch_seconds`) however often it does: the rest of the batch waits.
+        """
+        wanted = [msgspec.convert(each.payload, Refresh) for each in job.all]
+        of = wanted[0]
+        asked, sending = Asked(of.tenant, of.hei_id, of.api), of.sending_hei_id
+        minute = timedelta(seconds=self.services.settings.refetch_seconds)
+        now = self.services.clock()
+        ids = [each.omobility_id for each in wanted]
+        recent = await self.polls.recently(asked, sending, ids, now - minute)
+        fresh = list(dict.fromkeys(each for each in ids if each not in recent))
+        if fresh:
+            try:
+                with self.services.source.turn(*asked, urgent=True):
+                    await self.refresh(*asked, sending, fresh)
+            except PartnerBusy as busy:
+                raise Later(busy.after) from busy
+            await self.polls.fetched(asked, sending, fresh, now)
+        if recent:
+            wait = max(recent.values()) + minute - self.services.clock()
+            late = [each for each, id in zip(job.all, ids, strict=True) if id in recent]
+            raise Later(max(wait.total_seconds(), 0.0), late)
 
     async def refresh(
         self,

@@ -259,6 +259,24 @@ async def test_a_job_that_finds_its_partner_busy_comes_again_and_has_lost_no_att
     assert attempts == [1] * 15
 
 
+async def test_some_of_a_batch_may_come_again_where_the_others_are_done(database: Database):
+    batches: list[list[str]] = []
+
+    async def refresh(job: Job) -> None:
+        batches.append([each.payload["omobility_id"] for each in job.all])
+        if len(batches) == 1:
+            raise Later(0.001, [each for each in job.all if each.payload["omobility_id"] != "b"])
+
+    async with database.transaction() as connection:
+        for name in ("a", "b", "c"):
+            about = {"tenant": "t", "hei_id": "h", "api": "x", "sending_hei_id": "h"}
+            await enqueue(connection, "refresh", about | {"omobility_id": name})
+    async with working(database, {"refresh": refresh}):
+        await until(empty(database))
+
+    assert [sorted(each) for each in batches] == [["a", "b", "c"], ["a", "c"]]
+
+
 async def test_heartbeats_keep_a_job_that_takes_longer_than_its_lease(database: Database):
     runs, release = 0, asyncio.Event()
 
