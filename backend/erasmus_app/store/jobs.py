@@ -160,10 +160,11 @@ class JobQueue:
     ) -> list[Job]:
         """Take up to `limit` due jobs that nobody holds, the longest due first.
 
-        With a job come those of its batch that are due as well, whatever the limit.
+        With a job come those of its batch that are due as well, or within a second, whatever the
+        limit.
         """
         rows = await self.database.fetch(
-            """with picked as materialized (
+            f"""with picked as materialized (
                    select job_id, batch from job
                    where dead_at is null and leased_by is null and due <= now()
                        and ($4::text[] is null or kind = any($4))
@@ -171,14 +172,14 @@ class JobQueue:
                more as materialized (
                    select job_id from job
                    where batch = any(array(select batch from picked where batch is not null))
-                       and dead_at is null and leased_by is null and due <= now()
+                       and dead_at is null and leased_by is null and {_SOON}
                        and attempts < $6 and job_id <> all(array(select job_id from picked))
                    order by due limit $5 for update skip locked)
                update job set lease_until = now() + $2, leased_by = $3, attempts = attempts + 1
                from (table more union all select job_id from picked) as taken
                where job.job_id = taken.job_id
                returning job.job_id, kind, payload::text as payload, attempts, requested_at, due,
-                   batch""",
+                   batch""",  # noqa: S608 - a constant
             limit,
             lease,
             worker,
