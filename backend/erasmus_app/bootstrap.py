@@ -24,6 +24,7 @@ from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.provider import OpenIdProvider
 from erasmus_app.oidc.tokens import SignedTokens, session_key
 from erasmus_app.partners.breakers import Breakers
+from erasmus_app.partners.monitoring import REPORT, Monitoring
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.own_systems import OwnSystems
@@ -40,10 +41,12 @@ from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisLoginStates
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.records import RecordTable
+from erasmus_app.worker import report
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.loop import Worker
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
+from erasmus_app.worker.report import Reporter
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -60,6 +63,7 @@ class Running:
     records: RecordTable
     ewp: EwpHost
     own_systems: OwnSystems
+    monitoring: Monitoring
 
 
 @asynccontextmanager
@@ -93,6 +97,18 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         names = CatalogueNames(lambda: keeper.current, heis)
         own_systems = OwnSystems(http, heis, clock, settings.ewp_timeout_seconds)
         agreement, other = settings.absences
+        partners = EwpClient(
+            http, lambda: keeper.current, now=clock, silent_seconds=settings.ewp_timeout_seconds
+        )
+        breakers = Breakers(clock)
+        monitoring = Monitoring(
+            client=partners,
+            catalogue=lambda: keeper.current,
+            keys=keys,
+            breakers=breakers,
+            jobs=JobQueue(tables, clock),
+            clock=clock,
+        )
         login = await _login(settings, http, redis, tables, clock)
         services = Services(
             settings=settings,
@@ -102,17 +118,13 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             absences=AbsenceRules(agreement=agreement, other=other),
             records=records,
             source=EwpPartners(
-                client=EwpClient(
-                    http,
-                    lambda: keeper.current,
-                    now=clock,
-                    silent_seconds=settings.ewp_timeout_seconds,
-                ),
+                client=partners,
                 catalogue=lambda: keeper.current,
                 own_systems=own_systems,
                 keys=keys,
-                breakers=Breakers(clock),
+                breakers=breakers,
                 clock=clock,
+                monitoring=monitoring if settings.ewp_monitoring else None,
             ),
             messages=messages,
             inbox=InboxService(
@@ -138,6 +150,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 on_refusal=records.count_refusal,
             ),
             own_systems=own_systems,
+            monitoring=monitoring,
         )
 
 
@@ -155,7 +168,9 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             POLL: poller.poll,
             PLAN: poller.plan,
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
+            REPORT: Reporter(app.monitoring),
         },
+        limits={REPORT: report.AT_ONCE},
         concurrency=services.settings.worker_concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),
     )

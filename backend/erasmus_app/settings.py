@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # The network
     ewp_registry_url: str | None = None
     ewp_heis: Path | None = None
+    ewp_monitoring: bool = True  # tell the network's statistics portal of calls that failed
     ewp_timeout_seconds: float = 10  # for a partner to connect, and between bytes
     poll_seconds: float = 900  # the shortest interval: own systems, partners who tell us nothing
     safety_poll_seconds: float = 6 * 3600  # partners who notify us

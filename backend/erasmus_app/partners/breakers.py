@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
+from urllib.parse import urlsplit
 
 from erasmus_app.ids import HeiId
 from erasmus_app.kit.backoff import backoff
@@ -52,6 +53,11 @@ class _Line:
 
     waiting: int = 0
     turn: float = TURN_SECONDS
+
+
+def host_of(url: str) -> str:
+    """Return the network location of an endpoint: what is busy or silent as one."""
+    return urlsplit(url).netloc.lower()
 
 
 Key = tuple[str, str, HeiId | None]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Any, TypeVar
 
 from lxml import etree
 
@@ -17,7 +17,8 @@ from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
-from erasmus_app.partners.breakers import Breakers, Busy, Resting, Silent
+from erasmus_app.partners.breakers import Breakers, Busy, Resting, Silent, host_of
+from erasmus_app.partners.monitoring import Monitoring
 from erasmus_app.partners.own_systems import OwnSystems
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
@@ -31,7 +32,10 @@ from ewp.errors import (
 )
 from ewp.keys import PrivateKey
 from ewp.messages import imobilities, imobility_tors, omobilities, omobility_las
+from ewp.messages.documents import Xml
 from ewp.xml import open_xml
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class _Way:
     responding: str | None  # name of the parameter that older majors want for the asked HEI
     responding_until: int  # the last major that wants it
     items: frozenset[str]  # local names of one object in an answer
-    read: Callable[[bytes], Sequence[Any]]
+    read: Callable[[Xml], Sequence[Any]]
     translate: Callable[[Any], Fact]
     read_index: Callable[[bytes], Sequence[OmobilityId]] | None
 
@@ -101,6 +105,7 @@ class EwpPartners:
     keys: Mapping[HeiId, PrivateKey]
     breakers: Breakers
     clock: Clock
+    monitoring: Monitoring | None = None  # who hears of calls that failed
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
         """Return whether `tenant` can ask `hei` for `api` by what is listed today."""
@@ -110,7 +115,7 @@ class EwpPartners:
     def turn(self, tenant: HeiId, hei: HeiId, api: Api, *, urgent: bool = False) -> Iterator[None]:
         """Have a place at each host that serves the API for the HEI."""
         entries = self._entries(tenant, hei, api)
-        hosts = {_host(url) for entry in entries for url in entry.urls.values()}
+        hosts = {host_of(url) for entry in entries for url in entry.urls.values()}
         with ExitStack() as stack:
             try:
                 stack.enter_context(self.breakers.turn(hosts, urgent=urgent))
@@ -133,8 +138,10 @@ class EwpPartners:
                 parameters.append((end, tenant))
             if modified_since is not None:
                 parameters.append(("modified_since", modified_since.isoformat(timespec="seconds")))
-            reply = await self._call(tenant, hei, entry, "index-url", parameters)
-            found |= dict.fromkeys(_reading(reply, way.read_index))
+            listed = await self._asked(
+                tenant, hei, entry, "index-url", parameters, partial(_fitting, read=way.read_index)
+            )
+            found |= dict.fromkeys(listed)
         return list(found)
 
     async def ask(
@@ -157,8 +164,9 @@ class EwpPartners:
                 began = self.clock()
                 parameters = self._responding(way, entry, hei)
                 parameters += [("omobility_id", each) for each in chunk]
-                reply = await self._call(tenant, hei, entry, "get-url", parameters)
-                there = dict(self._objects(way, reply))
+                there = await self._asked(
+                    tenant, hei, entry, "get-url", parameters, partial(_objects, way)
+                )
                 for each in chunk:
                     document, fact = there.get(each, (None, None))
                     ends = translate.ends(fact) if fact else None
@@ -193,6 +201,26 @@ class EwpPartners:
             return [(way.responding, hei)]
         return []
 
+    async def _asked(
+        self,
+        tenant: HeiId,
+        hei: HeiId,
+        entry: ApiEntry,
+        endpoint: str,
+        parameters: list[tuple[str, str]],
+        read: Callable[[Reply], T],
+    ) -> T:
+        """Call and read; a call that failed is reported."""
+        try:
+            return read(await self._call(tenant, hei, entry, endpoint, parameters))
+        except PartnerFailed as error:
+            was_made = error.after is None and error.code != ApiNotServed.code
+            if was_made and self.monitoring is not None:
+                await self.monitoring.failed(
+                    tenant, hei, entry, endpoint, error.code, error.__cause__
+                )
+            raise
+
     async def _call(
         self,
         tenant: HeiId,
@@ -204,7 +232,7 @@ class EwpPartners:
         own = self.own_systems.of(hei) if tenant == hei else None
         client = own.client if own else self.client
         try:
-            host = _host(entry.urls.get(endpoint, ""))
+            host = host_of(entry.urls.get(endpoint, ""))
             async with self.breakers.call(host, hei, entry.api):
                 try:
                     return await client.call(
@@ -226,27 +254,21 @@ class EwpPartners:
             retry = isinstance(error, ApiNotServed)
             raise PartnerFailed(error.code, str(error), retry=retry) from error
 
-    def _objects(
-        self, way: _Way, reply: Reply
-    ) -> Iterator[tuple[OmobilityId, tuple[Document, Fact]]]:
-        values = _reading(reply, way.read)
-        elements = [
-            each for each in open_xml(reply.body) if etree.QName(each).localname in way.items
-        ]
-        for value, element in zip(values, elements, strict=True):
-            xml = etree.tostring(element, method="c14n", exclusive=True)
-            document = Document(
-                xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by
-            )
-            yield value.omobility_id, (document, way.translate(value))
+
+def _objects(way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]]:
+    """Read what a `get` brought, parsed once: the values, and each object's own document."""
+    root = _fitting(reply, open_xml)
+    values = _fitting(reply, lambda _: way.read(root))
+    elements = [each for each in root if etree.QName(each).localname in way.items]
+    found: dict[OmobilityId, tuple[Document, Fact]] = {}
+    for value, element in zip(values, elements, strict=True):
+        xml = etree.tostring(element, method="c14n", exclusive=True)
+        document = Document(xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by)
+        found[value.omobility_id] = document, way.translate(value)
+    return found
 
 
-def _host(url: str) -> str:
-    """Return the network location of an endpoint: what is busy or silent as one."""
-    return urlsplit(url).netloc.lower()
-
-
-def _reading(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
+def _fitting(reply: Reply, read: Callable[[bytes], T]) -> T:
     """Read an answer's body; what does not fit carries the fingerprint to be quarantined."""
     try:
         return read(reply.body)
