@@ -114,9 +114,13 @@ class RecordStore(Protocol):
         """Return everything that the account may see, newest change first."""
 
     def change(
-        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId
+        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId, *, silent: bool = False
     ) -> AbstractAsyncContextManager[RecordChange]:
-        """Open a transaction with the mobility's row locked. Commits on leaving without error."""
+        """Open a transaction on one mobility; others who want the same one wait.
+
+        It commits on leaving without error. A `silent` one tells nobody anything, so that it need
+        not be on disk before what is written after it.
+        """
 
     async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
         """Let the account see every person with one of the ESIs; return how many are new."""

@@ -11,6 +11,7 @@ import msgspec
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.mobilities.consolidate import FIELD
 from erasmus_app.mobilities.models import OF_RECEIVING, Api
+from erasmus_app.mobilities.ports import Answer
 from erasmus_app.store.database import Database
 
 UNREAD = frozenset({"reply_invalid", "reply_not_trusted", "partner_refused"})
@@ -110,6 +111,7 @@ class PollTable:
 
     async def known(self, asked: Asked, today: datetime) -> list[Known]:
         """Return the tenant's mobilities that the partner can say something about."""
+        # `lateral`: each by the whole key, also before the server has statistics of the tables.
         end = "receiving_hei_id" if asked.api in OF_RECEIVING else "sending_hei_id"
         rows = await self.database.fetch(
             f"""select m.sending_hei_id, m.omobility_id, m.created_at,
@@ -121,9 +123,11 @@ class PollTable:
                        and (d.missing_since is null or d.fetched_at < d.missing_since) as shown,
                    coalesce(d.fetched_at < d.missing_since, false) as doubted,
                    d.last_error, d.last_attempt_at
-               from mobility m left join source_document d
-                   on d.tenant = m.tenant and d.api = $3 and d.hei_id = $2
-                   and d.sending_hei_id = m.sending_hei_id and d.object_id = m.omobility_id
+               from mobility m left join lateral (
+                   select * from source_document
+                   where tenant = m.tenant and api = $3 and hei_id = $2
+                       and sending_hei_id = m.sending_hei_id and object_id = m.omobility_id
+                   limit 1) d on true
                where m.tenant = $1 and m.{end} = $2 order by m.omobility_id""",  # noqa: S608 - two constants
             asked.tenant,
             asked.hei_id,
@@ -173,7 +177,8 @@ class PollTable:
                    record = jsonb_set(record, array[$7, 'source'], (record -> $7 -> 'source')
                        || '{"last_attempt_at": null, "last_error": null}')
                from documents
-               where tenant = $1 and sending_hei_id = $4 and omobility_id = object_id
+               where tenant = $1 and sending_hei_id = $4 and omobility_id = any($5)
+                   and omobility_id = object_id
                    and record #>> array[$7, 'source', 'last_error'] is not null""",
             *asked,
             sending,
@@ -181,6 +186,48 @@ class PollTable:
             began,
             FIELD[asked.api],
         )
+
+    async def confirm(
+        self, asked: Asked, sending: HeiId, answers: Sequence[Answer]
+    ) -> set[OmobilityId]:
+        """Take in the answers that say byte for byte what is known, with one statement for all.
+
+        It moves when their facts were last confirmed and nothing else. Returns whose those are;
+        the others, in doubt or in error among them, are for `mobilities.consolidate` to judge.
+        """
+        # `any($5)`, here and there: by the whole key, also before the server has statistics.
+        there = [(each.reading, each.document) for each in answers if each.document is not None]
+        rows = await self.database.fetch(
+            """with same as (
+                   select d.object_id, s.at from source_document d
+                   join unnest($5::text[], $6::bytea[], $7::integer[], $8::timestamptz[])
+                       as s (id, sha256, major, at)
+                       on d.object_id = s.id and d.sha256 = s.sha256 and d.major = s.major
+                   where d.tenant = $1 and d.hei_id = $2 and d.api = $3 and d.sending_hei_id = $4
+                       and d.object_id = any($5) and d.missing_since is null and d.last_error is null
+                       and d.last_confirmed_at <= s.at
+                   order by d.object_id for update of d),
+               documents as (
+                   update source_document d set last_confirmed_at = same.at from same
+                   where d.tenant = $1 and d.hei_id = $2 and d.api = $3 and d.sending_hei_id = $4
+                       and d.object_id = any($5) and d.object_id = same.object_id)
+               update mobility set record = jsonb_set(record,
+                   array[$9, 'source', 'last_confirmed_at'], to_jsonb(to_char(
+                       same.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+               from same
+               where tenant = $1 and sending_hei_id = $4 and omobility_id = any($5)
+                   and omobility_id = same.object_id
+                   and record #>> array[$9, 'source', 'hei_id'] = $2
+               returning omobility_id""",
+            *asked,
+            sending,
+            [reading.omobility_id for reading, _ in there],
+            [document.sha256 for _, document in there],
+            [reading.major for reading, _ in there],
+            [reading.at for reading, _ in there],
+            FIELD[asked.api],
+        )
+        return {row["omobility_id"] for row in rows}
 
     async def recently(
         self, asked: Asked, sending: HeiId, ids: Sequence[OmobilityId], after: datetime

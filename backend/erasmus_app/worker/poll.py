@@ -140,7 +140,8 @@ class Poller:
         known = await self.polls.known(asked, now)
         found = await self._found(asked, scope, state, known)
         ids = self._wanted(asked, scope, state, known, found, now)
-        changed = await self._refresh(asked, ids, silent=state.first_sync_done_at is None)
+        silent, thorough = state.first_sync_done_at is None, scope is Scope.SWEEP
+        changed = await self._refresh(asked, ids, silent=silent, thorough=thorough)
         if found is not None:
             for sending, some in _by_sender(
                 each for each in known if each.last_error and each.last_error not in UNREAD
@@ -244,7 +245,12 @@ class Poller:
         return wanted
 
     async def _refresh(
-        self, asked: Asked, ids: Mapping[HeiId, Sequence[OmobilityId]], *, silent: bool
+        self,
+        asked: Asked,
+        ids: Mapping[HeiId, Sequence[OmobilityId]],
+        *,
+        silent: bool,
+        thorough: bool,
     ) -> int:
         """Fetch and take in; return how many mobilities changed."""
         changed = 0
@@ -253,7 +259,9 @@ class Poller:
             here = await self._not_announced(asked, sending, of_sender) if silent else of_sender
             for start in range(0, len(here), BATCH):  # what is read is written before the next
                 some = here[start : start + BATCH]
-                changed += await self.refresher.refresh(*asked, sending, some, silent=silent)
+                changed += await self.refresher.refresh(
+                    *asked, sending, some, silent=silent, thorough=thorough
+                )
         return changed
 
     async def _not_announced(

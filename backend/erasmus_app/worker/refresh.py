@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -79,8 +80,12 @@ class Refresher:
         ids: Sequence[OmobilityId],
         *,
         silent: bool = False,
+        thorough: bool = False,
     ) -> int:
         """Ask and bring the records up to date; return how many mobilities changed.
+
+        What is byte for byte as before is not looked at again unless `thorough`: only then does a
+        newer reader of ours find in it what an older one had left out.
 
         Raises:
             Later: the partner is left alone for a while.
@@ -92,18 +97,17 @@ class Refresher:
                 answers = await self.services.source.ask(tenant, hei, api, sending, ids)
         except PartnerFailed as error:
             if error.misfit is not None and len(ids) > 1:  # find the one that does not fit
-                return sum(
-                    [
-                        await self.refresh(tenant, hei, api, sending, [each], silent=silent)
-                        for each in ids
-                    ]
-                )
+                alone = partial(self.refresh, *asked, sending, silent=silent, thorough=thorough)
+                return sum([await alone([each]) for each in ids])
             await self.note_failure(asked, {sending: ids}, error)
             if error.after is not None:
                 raise Later(error.after) from error
             if error.retry:
                 raise Retry(error.code, error.after) from error
             return 0
+        if not thorough:
+            same = await self.polls.confirm(asked, sending, answers)
+            answers = [each for each in answers if each.reading.omobility_id not in same]
         at_once = asyncio.Semaphore(AT_ONCE)
 
         async def apply(answer: Answer) -> bool:
@@ -123,7 +127,7 @@ class Refresher:
         now = services.clock()
         today = now.astimezone(UTC).date()
         async with self.records.change(
-            reading.tenant, reading.sending_hei_id, reading.omobility_id
+            reading.tenant, reading.sending_hei_id, reading.omobility_id, silent=silent
         ) as change:
             before = change.before.mobility if change.before else None
             if before is None and not _is_ours(answer):
