@@ -204,8 +204,8 @@ class PollTable:
                        as s (id, sha256, major, at)
                        on d.object_id = s.id and d.sha256 = s.sha256 and d.major = s.major
                    where d.tenant = $1 and d.hei_id = $2 and d.api = $3 and d.sending_hei_id = $4
-                       and d.object_id = any($5) and d.missing_since is null and d.last_error is null
-                       and d.last_confirmed_at <= s.at
+                       and d.object_id = any($5) and d.last_confirmed_at <= s.at
+                       and d.missing_since is null and d.last_error is null
                    order by d.object_id for update of d),
                documents as (
                    update source_document d set last_confirmed_at = same.at from same

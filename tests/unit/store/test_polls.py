@@ -1,8 +1,10 @@
 """Where polls stand and what they know of records, on a real server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 from unit.store.samples import (
     ABROAD,
@@ -194,3 +196,105 @@ async def test_who_reads_sees_that_an_index_confirmed_what_it_did_not_list(
     [seen] = await records.mobilities_of(account)
     assert seen.mobility.nomination is not None
     assert seen.mobility.nomination.source.last_confirmed_at == began
+
+
+async def last_confirmed(database: Database) -> dict[str, tuple]:
+    rows = await database.fetch(
+        """select object_id, last_confirmed_at,
+               (record #>> '{nomination,source,last_confirmed_at}')::timestamptz,
+               version, m.tenant
+           from source_document d join mobility m on object_id = omobility_id
+               and m.tenant = d.tenant"""
+    )
+    return {row[0]: tuple(row[1:4]) for row in rows}
+
+
+async def test_what_is_repeated_byte_for_byte_is_confirmed_in_one_go(
+    polls: PollTable, records: RecordTable, database: Database
+):
+    for each in (ONE, TWO):
+        await take_in(records, an_answer(a_nomination(), omobility_id=each))
+    later = NOW + timedelta(minutes=5)
+    live = a_nomination(status=NominationStatus.LIVE)
+    answers = [
+        an_answer(a_nomination(), omobility_id=ONE, minutes=5),
+        an_answer(live, omobility_id=TWO, minutes=5),
+        an_answer(a_nomination(), omobility_id="om-3", minutes=5),
+        an_answer(None, omobility_id="om-4", minutes=5),
+    ]
+
+    assert await polls.confirm(NOMINATIONS, HOME, answers) == {ONE}
+    assert await last_confirmed(database) == {ONE: (later, later, 1), TWO: (NOW, NOW, 1)}
+    async with records.change(HOME, HOME, ONE) as change:  # as `consolidate` would have left it
+        assert change.before is not None
+        assert change.before.mobility.nomination is not None
+        assert change.before.mobility.nomination.source.last_confirmed_at == later
+    assert await polls.confirm(NOMINATIONS, HOME, []) == set()
+
+
+async def test_an_answer_of_before_confirms_nothing(
+    polls: PollTable, records: RecordTable, database: Database
+):
+    await take_in(records, an_answer(a_nomination()))
+
+    assert await polls.confirm(NOMINATIONS, HOME, [an_answer(a_nomination(), minutes=-1)]) == set()
+    assert await last_confirmed(database) == {ONE: (NOW, NOW, 1)}
+
+
+async def test_what_is_in_doubt_or_in_error_or_of_another_major_is_for_the_rules_to_judge(
+    polls: PollTable, records: RecordTable, database: Database
+):
+    again = an_answer(a_nomination(), minutes=5)
+    await take_in(records, an_answer(a_nomination()))
+    await polls.mark_failed(NOMINATIONS, HOME, [ONE], NOW, "reply_invalid")
+    assert await polls.confirm(NOMINATIONS, HOME, [again]) == set()
+    await take_in(records, again)
+    newer = an_answer(a_nomination(), minutes=6)
+    other = msgspec.structs.replace(newer, reading=msgspec.structs.replace(newer.reading, major=3))
+    assert await polls.confirm(NOMINATIONS, HOME, [other]) == set()
+    await take_in(records, an_answer(None, minutes=7))
+    assert await polls.confirm(NOMINATIONS, HOME, [an_answer(a_nomination(), minutes=8)]) == set()
+    moment = NOW + timedelta(minutes=5)
+    assert await last_confirmed(database) == {ONE: (moment, moment, 2 + 1)}
+
+
+async def test_confirmations_and_changes_beside_each_other_lose_nothing(
+    polls: PollTable, records: RecordTable, database: Database
+):
+    ids = [f"om-{number}" for number in range(20)]
+    for each in ids:
+        await take_in(records, an_answer(a_nomination(), omobility_id=each))
+    live = a_nomination(status=NominationStatus.LIVE)
+
+    async def confirms(minutes: int, order: list[str]) -> None:
+        answers = [an_answer(a_nomination(), omobility_id=i, minutes=minutes) for i in order]
+        await polls.confirm(NOMINATIONS, HOME, answers)
+
+    async def changes(name: str) -> None:
+        await take_in(records, an_answer(live, omobility_id=name, minutes=30))
+
+    await asyncio.gather(
+        *(confirms(minutes, ids[:: (-1) ** minutes]) for minutes in range(1, 9)),
+        *(changes(each) for each in ids[::3]),
+    )
+    statuses = await database.fetch(
+        "select omobility_id, record #>> '{nomination,value,status}' from mobility"
+    )
+    assert dict(map(tuple, statuses)) == {
+        each: "live" if each in ids[::3] else "nomination" for each in ids
+    }
+
+
+async def test_what_was_fetched_a_minute_ago_is_known_and_forgotten(polls: PollTable):
+    await polls.fetched(NOMINATIONS, HOME, [TWO, ONE], NOW)
+    await polls.fetched(NOMINATIONS, HOME, [TWO], NOW + timedelta(seconds=30))
+
+    before = NOW - timedelta(minutes=1)
+    assert await polls.recently(NOMINATIONS, HOME, [ONE, TWO, "om-3"], before) == {
+        ONE: NOW,
+        TWO: NOW + timedelta(seconds=30),
+    }
+    assert await polls.recently(NOMINATIONS, HOME, [ONE], NOW) == {}
+    assert await polls.recently(RECEPTIONS, HOME, [ONE], before) == {}
+    await polls.forget_fetches(NOW + timedelta(seconds=1))
+    assert set(await polls.recently(NOMINATIONS, HOME, [ONE, TWO], before)) == {TWO}
