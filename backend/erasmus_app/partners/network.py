@@ -128,7 +128,7 @@ class EwpPartners:
     ) -> list[OmobilityId] | None:
         """Ask for the ids that `hei` shows; of all the versions that it serves."""
         way, found = WAYS[api], dict[OmobilityId, None]()
-        entries = self._entries(tenant, hei, api)
+        entries = self._served(tenant, hei, api)
         if way.read_index is None or not all("index-url" in entry.urls for entry in entries):
             return None
         for entry in entries:
@@ -152,9 +152,7 @@ class EwpPartners:
         A partner in the middle of its move to the new family serves two versions: what the newer
         one leaves out is asked of the older one.
         """
-        way, entries = WAYS[api], self._entries(tenant, hei, api)
-        if not entries:
-            raise PartnerFailed("api_not_served", f"{hei} does not serve {api}", retry=True)
+        way, entries = WAYS[api], self._served(tenant, hei, api)
         answers: dict[OmobilityId, Answer] = {}
         for entry in entries:
             missing = [each for each in ids if each not in answers or not answers[each].document]
@@ -188,6 +186,13 @@ class EwpPartners:
                         document=document,
                     )
         return [answers[each] for each in ids]
+
+    def _served(self, tenant: HeiId, hei: HeiId, api: Api) -> list[ApiEntry]:
+        """Return the entries, of which there is one at least. Raises PartnerFailed."""
+        entries = self._entries(tenant, hei, api)
+        if not entries:
+            raise PartnerFailed(ApiNotServed.code, f"{hei} does not serve {api}", retry=True)
+        return entries
 
     def _entries(self, tenant: HeiId, hei: HeiId, api: Api) -> list[ApiEntry]:
         own = self.own_systems.of(hei) if tenant == hei else None

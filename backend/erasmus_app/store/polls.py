@@ -18,6 +18,13 @@ UNREAD = frozenset({"reply_invalid", "reply_not_trusted", "partner_refused"})
 """Errors after which an object may have changed without our having read it."""
 
 
+_MOBILITIES = """mobilities as materialized (
+    select omobility_id from mobility
+    where tenant = $1 and sending_hei_id = $4 and omobility_id = any($5)
+    order by omobility_id for update)"""
+"""Who changes many takes the records first, as who changes one does, and in one order for all."""
+
+
 class PollState(msgspec.Struct, frozen=True, kw_only=True):
     """Where the poller stands with one partner and API. Times are UTC."""
 
@@ -141,13 +148,15 @@ class PollTable:
     ) -> None:
         """Let students see why a source could not be read; one statement for all.
 
-        What it said last stays. A record that shows the same reason already is left as it is.
+        What it said last stays. A record that shows the same reason already is left as it is: an
+        outage is written down when it begins, and once an hour that it lasts.
         """
         await self.database.execute(
             """with documents as (
                    update source_document set last_attempt_at = $6, last_error = $7
                    where tenant = $1 and hei_id = $2 and api = $3 and sending_hei_id = $4
-                       and object_id = any($5))
+                       and object_id = any($5) and (last_error is distinct from $7
+                           or last_attempt_at < $6::timestamptz - interval '1 hour'))
                update mobility set version = version + 1, changed_at = now(),
                    record = jsonb_set(record, array[$8, 'source'], (record -> $8 -> 'source')
                        || jsonb_build_object('last_attempt_at', $9::text, 'last_error', $7::text))
@@ -168,18 +177,21 @@ class PollTable:
     ) -> None:
         """Take away what failed before `began`: an index has said that nothing changed since."""
         await self.database.execute(
-            """with documents as (
+            f"""with {_MOBILITIES},
+               documents as (
                    update source_document set last_attempt_at = null, last_error = null
+                   from mobilities
                    where tenant = $1 and hei_id = $2 and api = $3 and sending_hei_id = $4
-                       and object_id = any($5) and last_attempt_at < $6
+                       and object_id = any($5) and object_id = mobilities.omobility_id
+                       and last_attempt_at < $6
                    returning object_id)
                update mobility set version = version + 1, changed_at = now(),
                    record = jsonb_set(record, array[$7, 'source'], (record -> $7 -> 'source')
-                       || '{"last_attempt_at": null, "last_error": null}')
+                       || '{{"last_attempt_at": null, "last_error": null}}')
                from documents
                where tenant = $1 and sending_hei_id = $4 and omobility_id = any($5)
                    and omobility_id = object_id
-                   and record #>> array[$7, 'source', 'last_error'] is not null""",
+                   and record #>> array[$7, 'source', 'last_error'] is not null""",  # noqa: S608 - a constant
             *asked,
             sending,
             list(ids),
@@ -198,8 +210,10 @@ class PollTable:
         # `any($5)`, here and there: by the whole key, also before the server has statistics.
         there = [(each.reading, each.document) for each in answers if each.document is not None]
         rows = await self.database.fetch(
-            """with same as (
-                   select d.object_id, s.at from source_document d
+            f"""with {_MOBILITIES},
+               same as (
+                   select d.object_id, s.at from mobilities
+                   join source_document d on d.object_id = mobilities.omobility_id
                    join unnest($5::text[], $6::bytea[], $7::integer[], $8::timestamptz[])
                        as s (id, sha256, major, at)
                        on d.object_id = s.id and d.sha256 = s.sha256 and d.major = s.major
@@ -218,7 +232,7 @@ class PollTable:
                where tenant = $1 and sending_hei_id = $4 and omobility_id = any($5)
                    and omobility_id = same.object_id
                    and record #>> array[$9, 'source', 'hei_id'] = $2
-               returning omobility_id""",
+               returning omobility_id""",  # noqa: S608 - a constant
             *asked,
             sending,
             [reading.omobility_id for reading, _ in there],

@@ -96,9 +96,11 @@ class Poller:
         await self._enqueue(POLL, {each.dedupe_key: msgspec.to_builtins(each) for each in polls})
 
     async def poll(self, job: Job) -> None:
-        """Handle one `poll`, and come again whatever it brings."""
+        """Handle one `poll`, and come again whatever it brings, unless it is switched off."""
         poll = msgspec.convert(job.payload, Poll)
         asked = Asked(poll.tenant, poll.hei_id, poll.api)
+        if self._mode(asked) is ApiMode.OFF:
+            return  # switched off since, or no tenant any more
         settings, band = self.services.settings, self._band(asked)
         try:
             with self.services.source.turn(poll.tenant, poll.hei_id, poll.api):

@@ -132,7 +132,7 @@ async def test_a_failure_is_one_statement_for_all_and_a_new_version_once(
     for each in (ONE, TWO):
         await take_in(records, an_answer(a_nomination(), omobility_id=each))
     at = NOW + timedelta(hours=1)
-    for minutes in range(3):
+    for minutes in (0, 2, 61, 62):
         moment = at + timedelta(minutes=minutes)
         await polls.mark_failed(NOMINATIONS, HOME, [ONE, "om-3"], moment, "partner_unreachable")
 
@@ -143,7 +143,7 @@ async def test_a_failure_is_one_statement_for_all_and_a_new_version_once(
     [known, _] = await polls.known(NOMINATIONS, NOW)
     assert (known.last_error, known.last_attempt_at) == (
         "partner_unreachable",
-        at + timedelta(minutes=2),
+        at + timedelta(minutes=61),
     )
     async with records.change(HOME, HOME, ONE) as change:
         assert change.before is not None
