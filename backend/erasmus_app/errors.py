@@ -4,6 +4,7 @@ AppError
 ├── SettingsInvalid     a setting's name or value; the start stops with its message
 ├── EngineFailed        PostgreSQL or Valkey could not be started or reached
 ├── PartnerFailed       a partner's answer brought nothing; carries the toolkit's code
+├── PartnerBusy         enough calls to its host are under way; nothing was asked
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── NotSignedIn         no session, or one that is over: 401
 └── NotFound            unknown, or not the caller's: 404
@@ -66,6 +67,17 @@ class PartnerFailed(AppError):
         self.retry = retry
         self.after = after
         self.misfit = misfit
+
+
+class PartnerBusy(AppError):
+    """Enough calls to the partner's host are under way; come again in `after` seconds."""
+
+    code = "partner_busy"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, after: float) -> None:
+        super().__init__(f"come again in {after:.1f} s")
+        self.after = after
 
 
 class LoginFailed(AppError):

@@ -1,6 +1,7 @@
 """Partners' factsheets over the EWP network (factsheet 1, guide §4.7)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
@@ -11,7 +12,8 @@ from erasmus_app.institutions.models import (
     TermDays,
 )
 from erasmus_app.institutions.ports import FactsheetAnswer
-from erasmus_app.partners.network import EwpPartners, read_reply
+from erasmus_app.partners.network import EwpPartners, fitting
+from ewp.client import Reply
 from ewp.messages import factsheet
 
 API, MAJOR = "factsheet", 1
@@ -32,13 +34,17 @@ class EwpFactsheets:
         entry = self.partners.entry(tenant, hei, API, MAJOR)
         if entry is None:
             raise PartnerFailed("api_not_served", f"{hei} does not serve {API}", retry=True)
-        reply = await self.partners.call(tenant, hei, entry, "url", [("hei_id", hei)])
-        found = {each.hei_id: each for each in read_reply(reply, factsheet.read_response)}
-        return FactsheetAnswer(
-            value=translated(found[hei]) if hei in found else None,
-            xml=reply.body,
-            signed_by=reply.signed_by,
-        )
+        about = [("hei_id", hei)]
+        return await self.partners.asked(tenant, hei, entry, "url", about, partial(_answer, hei))
+
+
+def _answer(hei: HeiId, reply: Reply) -> FactsheetAnswer:
+    found = {each.hei_id: each for each in fitting(reply, factsheet.read_response)}
+    return FactsheetAnswer(
+        value=translated(found[hei]) if hei in found else None,
+        xml=reply.body,
+        signed_by=reply.signed_by,
+    )
 
 
 def translated(message: factsheet.Factsheet) -> Factsheet:

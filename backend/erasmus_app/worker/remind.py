@@ -46,7 +46,7 @@ class Reminder:
 
     async def start(self) -> None:
         """Make sure that the recurring job is there."""
-        await ensure(self.looks.database, REMIND, {}, REMIND)
+        await ensure(self.looks.database, REMIND, {REMIND: {}})
 
     async def __call__(self, _job: Job) -> None:
         """Look at everything that is due now, in pages, and come again."""
