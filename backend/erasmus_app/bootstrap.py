@@ -182,7 +182,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)
     keeper = FactsheetKeeper(services, app.factsheets, FactsheetTable(tables), records)
-    reminder = Reminder(services, records, LookTable(tables))
+    reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     queue = JobQueue(tables, services.clock)
     worker = Worker(
         queue=queue,

@@ -17,6 +17,7 @@ from ewp.client import Reply
 from ewp.messages import factsheet
 
 API, MAJOR = "factsheet", 1
+MOST_WEEKS = 104  # five are recommended; what is beyond two years is a slip of the pen
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ def translated(message: factsheet.Factsheet) -> Factsheet:
             )
             for each in message.additional_requirements
         ),
-        decision_weeks=message.decision_weeks_limit,
-        transcript_weeks=message.tor_weeks_limit,
+        decision_weeks=_weeks(message.decision_weeks_limit),
+        transcript_weeks=_weeks(message.tor_weeks_limit),
         application=_information(message.application_info),
         housing=_information(message.housing_info),
         visa=_information(message.visa_info),
@@ -73,6 +74,10 @@ def translated(message: factsheet.Factsheet) -> Factsheet:
 
 def _days(entry: factsheet.CalendarEntry) -> TermDays:
     return TermDays(autumn=entry.autumn_term, spring=entry.spring_term)
+
+
+def _weeks(limit: int | None) -> int | None:
+    return limit if limit is not None and limit <= MOST_WEEKS else None
 
 
 def _information(entry: factsheet.InformationEntry | None) -> Information | None:
