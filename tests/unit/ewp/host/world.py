@@ -15,6 +15,7 @@ from unit.ewp.stranger import NOW, Stranger, is_signed_answer
 from ewp.catalogue_xml import read_catalogue
 from ewp.errors import EditConflict, RequestRefused
 from ewp.host import EwpHost, HostedHei
+from ewp.host_filters import agreement_facts, nomination_facts
 from ewp.host_places import OunitsService
 from ewp.host_services import (
     CnrService,
@@ -175,16 +176,22 @@ class Kept(Issued, Units):
     heard: list = field(default_factory=list)
     asked: list = field(default_factory=list)
 
-    def there(self, objects, ids, since=None):
+    def there(self, objects, ids):
         self.asked.append(ids)
         if self.broken:
             raise ConnectionResetError("Jördis Łęcka")
-        recent = since is None or since <= CHANGED
-        return [each for id_, each in objects.items() if recent and (ids is None or id_ in ids)]
+        return [objects[id_] for id_ in ids if id_ in objects]
 
-    async def nominations(self, major, ids, modified_since):
-        found = self.there(NOMINATIONS, ids, modified_since)
+    def listed(self, objects, facts, wanted):
+        found = self.there(objects, list(objects))
+        return [each.omobility_id for each in found if wanted.takes(facts(each), CHANGED)]
+
+    async def nominations(self, major, ids):
+        found = self.there(NOMINATIONS, ids)
         return found if major >= 3 else [older(each) for each in found]
+
+    async def nominated(self, major, wanted):
+        return self.listed(NOMINATIONS, nomination_facts, wanted)
 
     async def decide(self, caller, request):
         known = NOMINATIONS.get(request.omobility_id)
@@ -195,8 +202,11 @@ class Kept(Issued, Units):
         self.heard.append(request)
         return [Text(value="Merci !", lang="fr")]
 
-    async def agreements(self, ids, modified_since):
-        return self.there(AGREEMENTS, ids, modified_since)
+    async def agreements(self, ids):
+        return self.there(AGREEMENTS, ids)
+
+    async def agreed(self, wanted):
+        return self.listed(AGREEMENTS, agreement_facts, wanted)
 
     async def sign_or_comment(self, caller, request):
         known = AGREEMENTS.get(request.operation.omobility_id)
