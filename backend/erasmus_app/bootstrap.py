@@ -18,7 +18,10 @@ from erasmus_app.identity.service import LoginService
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
+from erasmus_app.mobilities.own import ANNOUNCE
+from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.refreshes import REFRESH
+from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.provider import OpenIdProvider
@@ -26,6 +29,8 @@ from erasmus_app.oidc.tokens import SignedTokens, session_key
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
+from erasmus_app.partners.notices import EwpNotices
+from erasmus_app.partners.own_messages import EwpOwnMessages
 from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.push.credentials import AccessTokens
 from erasmus_app.push.fcm import FcmSender
@@ -34,12 +39,14 @@ from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable
+from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisLoginStates
 from erasmus_app.store.operations import OperationsView
+from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.loop import Worker
 from erasmus_app.worker.poll import PLAN, POLL, Poller
@@ -94,25 +101,38 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         own_systems = OwnSystems(http, heis, clock, settings.ewp_timeout_seconds)
         agreement, other = settings.absences
         login = await _login(settings, http, redis, tables, clock)
+        absences = AbsenceRules(agreement=agreement, other=other)
+        client = EwpClient(
+            http,
+            lambda: keeper.current,
+            now=clock,
+            silent_seconds=settings.ewp_timeout_seconds,
+        )
+        breakers = Breakers(clock)
         services = Services(
             settings=settings,
             clock=clock,
             heis=heis,
             names=names,
-            absences=AbsenceRules(agreement=agreement, other=other),
+            absences=absences,
             records=records,
             source=EwpPartners(
-                client=EwpClient(
-                    http,
-                    lambda: keeper.current,
-                    now=clock,
-                    silent_seconds=settings.ewp_timeout_seconds,
-                ),
+                client=client,
                 catalogue=lambda: keeper.current,
                 own_systems=own_systems,
                 keys=keys,
-                breakers=Breakers(clock),
+                breakers=breakers,
                 clock=clock,
+            ),
+            own=OwnDataService(
+                heis=heis,
+                messages=EwpOwnMessages(),
+                store=OwnObjectTable(tables),
+                take_in=TakingIn(absences=absences, tell=Teller(messages), clock=clock),
+                clock=clock,
+            ),
+            notices=EwpNotices(
+                client=client, catalogue=lambda: keeper.current, keys=keys, breakers=breakers
             ),
             messages=messages,
             inbox=InboxService(
@@ -130,7 +150,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             database=tables,
             records=records,
             ewp=EwpHost(
-                hosted_heis(settings, heis, keys, server_keys, JobQueue(tables, clock)).get,
+                hosted_heis(
+                    settings, heis, keys, server_keys, JobQueue(tables, clock), services.own
+                ).get,
                 lambda: keeper.current,
                 hosts=settings.public_hosts,
                 now=clock,
@@ -155,6 +177,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             POLL: poller.poll,
             PLAN: poller.plan,
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
+            ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
         concurrency=services.settings.worker_concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),

@@ -4,6 +4,8 @@ AppError
 ├── SettingsInvalid     a setting's name or value; the start stops with its message
 ├── EngineFailed        PostgreSQL or Valkey could not be started or reached
 ├── PartnerFailed       a partner's answer brought nothing; carries the toolkit's code
+├── FeedRefused         what an HEI's system gives us, and we do not take: 4xx; nothing is kept
+├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── NotSignedIn         no session, or one that is over: 401
 └── NotFound            unknown, or not the caller's: 404
@@ -66,6 +68,36 @@ class PartnerFailed(AppError):
         self.retry = retry
         self.after = after
         self.misfit = misfit
+
+
+class FeedRefused(AppError):
+    """What an HEI's own system gives us, and we do not take. Nothing of it is kept.
+
+    `code` names the rule; `item` counts the document's objects from 1, where one of them breaks it.
+    The message never repeats what the document says.
+    """
+
+    status: int = HTTPStatus.BAD_REQUEST
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        item: int | None = None,
+        status: int = HTTPStatus.BAD_REQUEST,
+    ) -> None:
+        super().__init__(message if item is None else f"object {item}: {message}")
+        self.code = code
+        self.item = item
+        self.status = status
+
+
+class ProposalNotCurrent(AppError):
+    """A decision about a proposal that is not the current one, or not to be decided any more."""
+
+    code = "proposal_not_current"
+    status = HTTPStatus.CONFLICT
 
 
 class LoginFailed(AppError):

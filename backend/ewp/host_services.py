@@ -135,7 +135,11 @@ class OmobilitiesProvider(Protocol):
         """Return the ids of those that are asked for; only what the filter's parties may see."""
 
     async def decide(
-        self, caller: frozenset[HeiId], request: omobilities.UpdateRequest
+        self,
+        caller: frozenset[HeiId],
+        request: omobilities.UpdateRequest,
+        *,
+        request_id: str | None,
     ) -> Sequence[Text]:
         """Take R's decision (3 only). Raises EditConflict, RequestRefused."""
 
@@ -200,7 +204,8 @@ class OmobilitiesService:
 
     async def _update(self, call: Call) -> bytes:
         request = document(omobilities.read_update_request, call.body)
-        return omobilities.write_update_response(await self.provider.decide(call.callers, request))
+        told = await self.provider.decide(call.callers, request, request_id=call.request_id)
+        return omobilities.write_update_response(told)
 
 
 class OmobilityLasProvider(Protocol):
@@ -215,7 +220,11 @@ class OmobilityLasProvider(Protocol):
         """Return the ids of those that are asked for; only what the filter's parties may see."""
 
     async def sign_or_comment(
-        self, caller: frozenset[HeiId], request: omobility_las.UpdateRequest
+        self,
+        caller: frozenset[HeiId],
+        request: omobility_las.UpdateRequest,
+        *,
+        request_id: str | None,
     ) -> Sequence[Text]:
         """Take R's signature or comment. Raises EditConflict, RequestRefused."""
 
@@ -278,9 +287,10 @@ class OmobilityLasService:
         request = document(omobility_las.read_update_request, call.body)
         if request.sending_hei_id != call.hei_id:
             raise RequestRefused("sending-hei-id: not an HEI of this endpoint")
-        return omobility_las.write_update_response(
-            await self.provider.sign_or_comment(call.callers, request)
+        told = await self.provider.sign_or_comment(
+            call.callers, request, request_id=call.request_id
         )
+        return omobility_las.write_update_response(told)
 
 
 def _heis(call: Call, name: str) -> frozenset[HeiId]:

@@ -1,5 +1,6 @@
 """One HEI of the sandbox: what it is master of, and the services that show it to the network."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,7 @@ class SandboxHei:
         self.university = university
         self.hei_id = university.hei_id
         self._path = folder / f"{university.hei_id}.json"
+        self.heard: deque[tuple[str, frozenset[HeiId], tuple[OmobilityId, ...]]] = deque(maxlen=100)
         self.kept = Kept()
         if self._path.is_file():
             self.kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)
@@ -79,9 +81,14 @@ class SandboxHei:
         return self.kept.new if major >= 3 else self.kept.old
 
     async def decide(
-        self, caller: frozenset[HeiId], request: omobilities.UpdateRequest
+        self,
+        caller: frozenset[HeiId],
+        request: omobilities.UpdateRequest,
+        *,
+        request_id: str | None,
     ) -> Sequence[Text]:
         """Store the receiving HEI's decision."""
+        del request_id
         known = self.kept.new.get(request.omobility_id)
         if known is None or known.nomination.receiving_hei.hei_id not in caller:
             raise RequestRefused("omobility-id: unknown, or not a mobility to the caller")
@@ -104,9 +111,14 @@ class SandboxHei:
         ]
 
     async def sign_or_comment(
-        self, caller: frozenset[HeiId], request: omobility_las.UpdateRequest
+        self,
+        caller: frozenset[HeiId],
+        request: omobility_las.UpdateRequest,
+        *,
+        request_id: str | None,
     ) -> Sequence[Text]:
         """Store the receiving HEI's signature, or take the proposal back for changes."""
+        del request_id
         operation = request.operation
         known = self.kept.agreements.get(operation.omobility_id)
         if known is None or known.receiving_hei.hei_id not in caller:

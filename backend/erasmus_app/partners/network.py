@@ -15,18 +15,12 @@ from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
-from erasmus_app.partners.breakers import Breakers, Resting, Silent
+from erasmus_app.partners.breakers import Breakers
+from erasmus_app.partners.calls import called
 from erasmus_app.partners.own_systems import OwnSystems
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
-from ewp.errors import (
-    ApiNotServed,
-    MessageInvalid,
-    PartnerError,
-    PartnerUnreachable,
-    ReplyInvalid,
-    XmlRefused,
-)
+from ewp.errors import MessageInvalid, ReplyInvalid, XmlRefused
 from ewp.keys import PrivateKey
 from ewp.messages import imobilities, imobility_tors, omobilities, omobility_las
 from ewp.xml import open_xml
@@ -187,27 +181,12 @@ class EwpPartners:
     ) -> Reply:
         own = self.own_systems.of(hei) if tenant == hei else None
         client = own.client if own else self.client
-        try:
-            async with self.breakers.call(hei, entry.api):
-                try:
-                    return await client.call(
-                        self.keys[tenant], hei, entry, endpoint, parameters=parameters
-                    )
-                except PartnerUnreachable as error:
-                    raise Silent from error
-        except Resting as rest:
-            raise PartnerFailed(
-                PartnerUnreachable.code,
-                f"{hei} did not answer a moment ago",
-                retry=True,
-                after=rest.wait.total_seconds(),
-            ) from rest
-        except Silent as silent:
-            why = silent.__cause__
-            raise PartnerFailed(PartnerUnreachable.code, str(why), retry=True) from why
-        except PartnerError as error:
-            retry = isinstance(error, ApiNotServed)
-            raise PartnerFailed(error.code, str(error), retry=retry) from error
+        return await called(
+            self.breakers,
+            hei,
+            entry.api,
+            lambda: client.call(self.keys[tenant], hei, entry, endpoint, parameters=parameters),
+        )
 
     def _objects(
         self, way: _Way, reply: Reply

@@ -1,6 +1,6 @@
 """Consolidated records, the documents behind them, and what happened, in PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +43,30 @@ def _stored(row: asyncpg.Record) -> StoredMobility:
     )
 
 
+async def lock_mobilities(
+    connection: asyncpg.Connection, tenant: HeiId, places: Iterable[tuple[HeiId, str]]
+) -> None:
+    """Let nobody else read or change the records of these mobilities until the transaction ends."""
+    await connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest($1::text[]) as name",
+        sorted({f"{tenant} {sending} {omobility_id}" for sending, omobility_id in places}),
+    )
+
+
+async def record_within(
+    connection: asyncpg.Connection, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId
+) -> "RecordChangeRow":
+    """Open one mobility, which is locked, within a transaction."""
+    row = await connection.fetchrow(
+        f"""select {_STORED} from mobility
+            where tenant = $1 and sending_hei_id = $2 and omobility_id = $3""",  # noqa: S608 - a constant
+        tenant,
+        sending,
+        omobility_id,
+    )
+    return RecordChangeRow(connection, _stored(row) if row else None)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordTable:
     """The records of all tenants over one database."""
@@ -65,18 +89,8 @@ class RecordTable:
     ) -> AsyncIterator["RecordChangeRow"]:
         """Open a transaction on one mobility; others who want the same one wait (guide §6.5)."""
         async with self.database.transaction() as connection:
-            await connection.execute(
-                "select pg_advisory_xact_lock(hashtextextended($1, 0))",
-                f"{tenant} {sending} {omobility_id}",
-            )
-            row = await connection.fetchrow(
-                f"""select {_STORED} from mobility
-                    where tenant = $1 and sending_hei_id = $2 and omobility_id = $3""",  # noqa: S608 - a constant
-                tenant,
-                sending,
-                omobility_id,
-            )
-            yield RecordChangeRow(connection, _stored(row) if row else None)
+            await lock_mobilities(connection, tenant, [(sending, omobility_id)])
+            yield await record_within(connection, tenant, sending, omobility_id)
 
     async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
         """Let the account see every person with one of the ESIs; return how many are new."""

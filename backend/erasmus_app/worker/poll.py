@@ -78,7 +78,8 @@ class Poller:
         wanted = {(api, tenant.id) for api in Api} | await self.records.partners(tenant.id)
         for api, hei in sorted(wanted):
             off = tenant.mode(CNR_OF[api]) is ApiMode.OFF
-            if not off and self.services.source.serves(hei, api, tenant.id):
+            ours = hei == tenant.id and tenant.serves(api.value)  # its system tells us itself
+            if not off and not ours and self.services.source.serves(hei, api, tenant.id):
                 poll = Poll(tenant=tenant.id, hei_id=hei, api=api)
                 await self._enqueue(POLL, msgspec.to_builtins(poll), poll.dedupe_key)
 

@@ -193,7 +193,7 @@ class Kept(Issued, Units):
     async def nominated(self, major, wanted):
         return self.listed(NOMINATIONS, nomination_facts, wanted)
 
-    async def decide(self, caller, request):
+    async def decide(self, caller, request, *, request_id):
         known = NOMINATIONS.get(request.omobility_id)
         if known is None or known.nomination.receiving_hei.hei_id not in caller:
             raise RequestRefused("omobility-id: unknown")
@@ -208,7 +208,7 @@ class Kept(Issued, Units):
     async def agreed(self, wanted):
         return self.listed(AGREEMENTS, agreement_facts, wanted)
 
-    async def sign_or_comment(self, caller, request):
+    async def sign_or_comment(self, caller, request, *, request_id):
         known = AGREEMENTS.get(request.operation.omobility_id)
         if known is None or known.receiving_hei.hei_id not in caller:
             raise RequestRefused("omobility-id: unknown")
