@@ -73,7 +73,7 @@ async def test_a_nomination_is_fed_read_approved_and_the_student_is_told(bed: Be
     assert await until_heard(bed, 2) == [("omobility-cnr", {OUTONO}, (OM,))] * 2
     approved = fed.nomination(status=omobilities.StatusV3.APPROVED)
     assert await got(bed, "omobilities", 3, omobilities.read_get_response) == (approved,)
-    assert await states(bed, phone) == [("ACCEPTED", None)]
+    assert await states(bed, phone) == [("ACCEPTED", "NOT_SHARED")]
 
     with pytest.raises(PartnerRefused) as refused:
         await call(bed, LINDENTAL, "omobilities", 3, "update", body=body)
@@ -128,10 +128,13 @@ async def test_what_the_office_removes_is_gone_at_once_for_everybody(bed: Bed):
     await script.given(fed.nominations(fed.nomination(), other))
 
     assert await script.given(fed.nominations(other), complete="true") == (1, 0, 1)
-    assert await bed.kinds(phone, 1) == ["nomination_vanished"]
+    inbox = (await bed.ask(phone, "{ me { inbox { kind } } }"))["me"]["inbox"]
+    assert inbox == [{"kind": "nomination_vanished"}]
     assert await until_heard(bed, 2) == [("omobility-cnr", {OUTONO}, (OM,))] * 2
     assert await got(bed, "omobilities", 3, omobilities.read_get_response) == ()
-    stored = await bed.app.database.fetchrow("select xml, student_key from own_object limit 1")
+    stored = await bed.app.database.fetchrow(
+        "select xml, student_key from own_object where object_id = $1", OM
+    )
     assert tuple(stored) == (None, None)
 
     taken = await script.take_back("omobilities", "out-8")
@@ -212,12 +215,12 @@ async def test_a_receiving_hei_feeds_arrivals_and_a_transcript(bed: Bed):
     """Of a student whom Clairval has nominated in the old family."""
     there, script, om = bed.world.network.heis[CLAIRVAL], Feed(bed), "CLV/1"
     office.nominate_old(there, INES, OUTONO, om)
+    phone = await bed.phone("ines")
     entry = bed.world.network.known().entry(OUTONO, "omobility-cnr", 1)
     await bed.world.network.client().send_cnr(
         bed.world.network.keys[CLAIRVAL], OUTONO, entry, [om], [("sending_hei_id", CLAIRVAL)]
     )
-    phone = await bed.phone("ines")
-    await bed.until_told(phone, "nomination_received")
+    await bed.until_told(phone, "nominated")
     read = imobilities.read_get_response
 
     accepted = imobilities.IncomingMobilityV1(
