@@ -156,7 +156,7 @@ async def one_hei(
         found += await served(tools, hei, expected)
         if catalogue is not None:
             found += listed(tools, hei, keys, expected, catalogue)
-        found += families(tools, hei, expected, catalogue)
+            found += families(tools, hei, expected, catalogue)
     if catalogue is not None:
         found += change_notices(tools, hei, catalogue)
     return found + await own_system(tools, hei)
@@ -284,14 +284,14 @@ FAMILIES = {  # of which the network wants all or nothing (guide §1.3)
 
 
 def families(
-    tools: Tools, hei: CoveredHei, expected: bytes, catalogue: Catalogue | None
+    tools: Tools, hei: CoveredHei, expected: bytes, catalogue: Catalogue
 ) -> Iterator[Finding]:
     """Name what the network wants beside what we declare, and no other host of the HEI has."""
     ours = {each.api for each in read_manifest(expected).hosts[0].entries}
-    here = _our_host(tools, hei.id, catalogue) if catalogue is not None else None
+    here = _our_host(tools, hei.id, catalogue)
 
     def elsewhere(api: str) -> bool:
-        entries = catalogue.entries(hei.id, api) if catalogue is not None else ()
+        entries = catalogue.entries(hei.id, api)
         return any(here is None or each.host != here[0] for each in entries)
 
     do = 'let that system declare them, or set them to "own" in the HEI file'

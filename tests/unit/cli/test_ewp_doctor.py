@@ -103,6 +103,7 @@ async def test_a_part_of_a_family_is_named_with_what_it_lacks(tmp_path: Path):
         client_auth=frozenset({ClientAuth.HTTPSIG}),
     )
     theirs = of_hosts([Host(hei_ids=(A,), admin_provider="SIS", entries=(cnr,))])
+    nobody = of_hosts([Host(hei_ids=(A,))])
     async with opened(Settings(public_url="https://app.example")) as tools:
 
         def said(hei: CoveredHei, catalogue) -> list[str]:
@@ -112,8 +113,8 @@ async def test_a_part_of_a_family_is_named_with_what_it_lacks(tmp_path: Path):
         whole = "the network wants nominations whole; nobody serves"
         institutions = "the network wants institutions of everybody"
         assert said(hei, theirs) == [f"{whole} omobility-stats of it", institutions]
-        assert said(hei, None) == [f"{whole} omobility-stats, imobility-cnr of it", institutions]
-        assert said(replace(hei, api={"omobility-cnr": ApiMode.OWN}), None) == [
+        assert said(hei, nobody) == [f"{whole} omobility-stats, imobility-cnr of it", institutions]
+        assert said(replace(hei, api={"omobility-cnr": ApiMode.OWN}), nobody) == [
             f"{whole} omobilities, imobilities, imobility-cnr of it"
         ]
         assert said(replace(hei, api={}), theirs) == []
