@@ -13,7 +13,8 @@ from testbed import Bed, bed_running
 
 from erasmus_app.app import create_app
 from erasmus_app.ids import HeiId
-from ewp.errors import PartnerRefused
+from ewp.errors import PartnerRefused, RequestRefused
+from ewp.host_services import CnrService
 from ewp.messages import imobilities, imobility_tors, omobilities, omobility_las
 from sandbox import office
 from sandbox.cast import INES
@@ -290,3 +291,64 @@ async def test_an_hei_with_a_system_may_feed_its_own_changes_and_is_served_by_no
     assert await bed.kinds(phone, 1) == ["nominated"]
     await bed.until_idle()
     assert list(bed.world.network.heis[LINDENTAL].heard) == []
+
+
+async def until_nothing_is_to_be_told(bed: Bed) -> None:
+    async def nothing() -> bool:
+        left = "select count(*) from own_object where announced_revision < revision"
+        return int(await bed.app.database.fetchval(left)) == 0
+
+    await until(nothing)
+
+
+class Refuses:
+    """A receiver that turns every notice down."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def changed(self, *_: object) -> None:
+        self.asked += 1
+        raise RequestRefused("not today")
+
+
+async def test_a_notice_that_is_refused_is_not_repeated(bed: Bed):
+    receiver = Refuses()
+    bed.world.network.instead[LINDENTAL] = (CnrService("omobility-cnr", 2, receiver),)
+    await Feed(bed).given(fed.nominations(fed.nomination()))
+
+    await until_nothing_is_to_be_told(bed)
+    await bed.until_idle()
+    assert receiver.asked == 1
+    assert await bed.number("erasmus_jobs", "announce dead") == 0
+
+
+async def test_a_partner_that_is_away_for_a_day_is_given_up(bed: Bed):
+    bed.world.network.down.add(LINDENTAL)
+    await Feed(bed).given(fed.nominations(fed.nomination()))
+    await bed.app.database.execute("update own_object set changed_at = now() - interval '25 h'")
+
+    await bed.app.database.execute("update job set due = now() where kind = 'announce'")
+    await until_nothing_is_to_be_told(bed)
+    await bed.until_idle()
+    assert await bed.number("erasmus_jobs", "announce waiting") == 0
+    assert list(bed.world.network.heis[LINDENTAL].heard) == []
+
+
+async def test_a_partner_without_a_receiver_is_not_waited_for(bed: Bed):
+    jezioro = HeiId("jezioro.example")
+    assert bed.world.network.known().entry(jezioro, "omobility-cnr", 2) is None
+    await Feed(bed).given(fed.nominations(fed.nomination(receiving=jezioro)))
+
+    await until_nothing_is_to_be_told(bed)
+    await bed.until_idle()
+    assert await bed.number("erasmus_jobs", "announce waiting") == 0
+
+
+async def test_many_changes_are_told_in_as_few_notices_as_the_partner_takes(bed: Bed):
+    script, ids = Feed(bed), [f"out-{n:02}" for n in range(45)]
+    await script.given(fed.nominations(*map(fed.nomination, ids)))
+
+    heard = await until_heard(bed, 3)
+    assert [len(told) for _, _, told in heard] == [20, 20, 5]
+    assert sorted(each for _, _, told in heard for each in told) == ids

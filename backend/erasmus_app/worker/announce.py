@@ -44,7 +44,8 @@ class Announcer:
                 )
             except PartnerFailed as error:
                 if error.retry:
-                    await self._again(of, waiting, error)
+                    await self._wait_or_give_up(of, waiting, error)
+                    continue
                 log.warning("announce.refused", code=error.code, **about)
             else:
                 if sent:
@@ -53,10 +54,10 @@ class Announcer:
                     log.info("announce.nobody_listens", **about)
             await self.objects.announced(of.tenant, waiting)
 
-    async def _again(
+    async def _wait_or_give_up(
         self, of: Announcement, waiting: Sequence[KeptObject], error: PartnerFailed
     ) -> None:
-        """Come again later, and later still the longer it lasts. Raises Again."""
+        """Give up what is a day old. Raises Again where anything is left to be told later."""
         now = self.services.clock()
         late = [each for each in waiting if now - each.changed_at >= GIVEN_UP_AFTER]
         if late:
@@ -69,7 +70,8 @@ class Announcer:
                 ids=len(late),
             )
             await self.objects.announced(of.tenant, late)
-        raise Again(max(error.after or 0.0, _wait(now, waiting[-1].changed_at)))
+        if len(late) < len(waiting):
+            raise Again(max(error.after or 0.0, _wait(now, waiting[-1].changed_at)))
 
 
 def _wait(now: datetime, changed_at: datetime) -> float:
