@@ -14,11 +14,14 @@ from ewp.messages import (
     ewpmobility,
     factsheet,
     imobilities,
+    imobility_tors,
     institutions,
     omobilities,
     organizational_units,
 )
 from ewp.messages.common import Phone, Text
+from sandbox import office
+from sandbox.cast import INES
 
 TABLES = ("own_object", "mobility", "person", "source_document", "event", "poll_state", "job")
 
@@ -166,6 +169,20 @@ async def test_an_incoming_mobility_finds_its_sender_or_says_which_object_does_n
     assert (several.status_code, several.json()["code"]) == (400, "sending_hei_not_known")
     one = await script.take_back("imobilities", "in-1", sending_hei_id="clairval.example")
     assert one.json()["removed"] == 1
+
+
+async def test_a_transcript_alone_is_a_record_that_its_student_can_read(bed: Bed):
+    phone, issuer = await bed.signed_in("ines"), bed.world.network.heis[RIBEIRA]
+    office.issue_transcript(issuer, INES, LINDENTAL, "in-9")
+    xml = imobility_tors.write_get_response([issuer.kept.transcripts["in-9"]], major=1)
+    ours = xml.replace(RIBEIRA.encode() + b"</", OUTONO.encode() + b"</")
+
+    assert await Feed(bed).given(ours, sending_hei_id=LINDENTAL) == (1, 1, 0)
+    answer = await bed.ask(phone, "{ me { mobilities { state transcript { isFinal } } } }")
+    [mobility] = answer["me"]["mobilities"]
+    assert mobility["transcript"] == {"isFinal": True}
+    kept = await bed.app.database.fetchval("select major from own_object")
+    assert kept == 2  # versions 1 and 2 carry the same
 
 
 async def test_complete_removes_what_is_left_out_of_one_api_version_and_sender(bed: Bed):

@@ -1,5 +1,6 @@
 """Outono has no EWP system: its office's script feeds us; partners read, decide and are told."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
@@ -94,6 +95,42 @@ async def test_a_nomination_is_fed_read_approved_and_the_student_is_told(bed: Be
     assert omobilities.read_update_request(decision["request"].encode()) == approve
     assert await script.decisions(since=decision["decided_at"]) == [decision]
     assert await script.decisions(since="2099-01-01T00:00:00Z") == []
+
+
+async def test_a_decision_and_a_document_at_the_same_moment_end_in_the_decision(bed: Bed):
+    phone, script = await bed.phone("ines"), Feed(bed)
+    document = fed.nominations(fed.nomination())
+    await script.given(document)
+    approve = omobilities.ApproveProposal(omobility_id=OM, proposal_id="out-1")
+    body = omobilities.write_update_request(approve)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(script.give(document))
+        group.create_task(call(bed, LINDENTAL, "omobilities", 3, "update", body=body))
+        group.create_task(script.give(document))
+
+    assert await bed.kinds(phone, 1) == ["nomination_accepted"]
+    [shown] = await got(bed, "omobilities", 3, omobilities.read_get_response)
+    assert shown.status is omobilities.StatusV3.APPROVED
+    await bed.until_idle()
+    assert await bed.kinds(phone, 1) == ["nomination_accepted"]
+
+
+async def test_nobody_asks_over_the_network_for_what_is_fed(bed: Bed):
+    await Feed(bed).given(fed.nominations(fed.nomination()))
+
+    async def partners_are_asked() -> bool:
+        rows = await bed.app.database.fetch(
+            """select payload->>'hei_id' as hei_id from job
+               where kind = 'poll' and payload->>'tenant' = $1""",
+            OUTONO,
+        )
+        found = {row["hei_id"] for row in rows}
+        assert OUTONO not in found
+        return LINDENTAL in found
+
+    await until(partners_are_asked)
 
 
 async def test_a_script_that_has_not_heard_of_a_decision_does_not_undo_it(bed: Bed):
@@ -262,10 +299,9 @@ async def test_a_partner_that_is_down_is_told_when_it_is_back(bed: Bed):
 
     await until(tried)
     assert list(network.heis[LINDENTAL].heard) == []
-    network.down.clear()
     await script.given(fed.nominations(fed.nomination("out-9")))
-    await until(lambda: len(network.heis[LINDENTAL].heard) > 0)
-    assert network.heis[LINDENTAL].heard[0] == ("omobility-cnr", {OUTONO}, (OM, "out-9"))
+    network.down.clear()
+    assert await until_heard(bed, 1) == [("omobility-cnr", {OUTONO}, (OM, "out-9"))]
 
 
 async def test_a_notice_outlives_a_restart(dsn: str, valkey: str, tmp_path: Path):

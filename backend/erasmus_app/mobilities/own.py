@@ -142,7 +142,9 @@ class OwnMessages(Protocol):
             FeedRefused: with the number of the object and the rule that it breaks.
         """
 
-    def decided(self, known: KeptObject, decision: Decision) -> OwnObject | None:
+    def decided(
+        self, hei: HeiId, api: str, major: int, xml: bytes, decision: Decision
+    ) -> OwnObject | None:
         """Return what a decision makes of an object; None: nothing is left to be shown.
 
         Raises:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -84,15 +84,12 @@ class OwnDataService:
             raise FeedRefused("too_many_objects", words, status=413)
         changed = removed = 0
         async with self.store.change(hei.id) as change:
-            told: set[tuple[HeiId, str, int]] = set()
+            feeding = _Feeding(self, hei, change, self.clock())
             for listing in listings:
-                if not listing.objects and not complete:
-                    continue
-                one = _Feeding(self, hei, change, self.clock(), told)
-                more = await one.listing(listing, sending, complete=complete)
-                changed, removed = changed + more.changed, removed + more.removed
-            for partner, api, major in sorted(told):
-                await change.announce(partner, api, major)
+                if listing.objects or complete:
+                    more = await feeding.listing(listing, sending, complete=complete)
+                    changed, removed = changed + more.changed, removed + more.removed
+            await feeding.tell_partners()
         return FeedResult(received=received, changed=changed, removed=removed)
 
     async def remove(
@@ -112,12 +109,10 @@ class OwnDataService:
             known = (await change.known(api, [(sending, object_id)])).get((sending, object_id))
             if known is None:
                 raise NotFound("The feed has never brought such an object.")
-            told: set[tuple[HeiId, str, int]] = set()
-            one = _Feeding(self, hei, change, self.clock(), told)
+            feeding = _Feeding(self, hei, change, self.clock())
             await change.lock([known.place])
-            gone = await one.gone(known, silent=False)
-            for partner, of, major in sorted(told):
-                await change.announce(partner, of, major)
+            gone = await feeding.gone(known, silent=False)
+            await feeding.tell_partners()
         return FeedResult(received=0, changed=0, removed=int(gone))
 
     async def decide(self, hei: HeiId, callers: frozenset[HeiId], decision: Decision) -> None:
@@ -134,17 +129,15 @@ class OwnDataService:
             theirs = known is not None and known.partner in callers
             if known is None or not theirs or known.xml is None or known.major != DECIDED_IN[api]:
                 raise NotFound("unknown, or not a mobility to the caller")
-            after = self.messages.decided(known, decision)
+            after = self.messages.decided(hei, api, known.major, known.xml, decision)
             await change.note_decision(msgspec.structs.replace(decision, partner=known.partner))
-            told: set[tuple[HeiId, str, int]] = set()
-            one = _Feeding(self, covered, change, self.clock(), told)
+            feeding = _Feeding(self, covered, change, self.clock())
             await change.lock([place])
             if after is None:
-                await one.gone(known, silent=False)
+                await feeding.gone(known, silent=False)
             else:
-                await one.given(after, known, silent=False)
-            for partner, of, major in sorted(told):
-                await change.announce(partner, of, major)
+                await feeding.given(after, known, silent=False)
+            await feeding.tell_partners()
 
     async def decisions(self, hei: CoveredHei, since: datetime | None) -> list[Decision]:
         """Return what partners decided about the HEI's proposals, this moment included."""
@@ -159,7 +152,7 @@ class _Feeding:
     hei: CoveredHei
     change: OwnChange
     now: datetime
-    told: set[tuple[HeiId, str, int]]  # whom to tell, once all is written
+    told: set[tuple[HeiId, str, int]] = field(default_factory=set)  # whom, of which API and version
 
     async def listing(
         self, listing: Listing, sending: HeiId | None, *, complete: bool
@@ -224,6 +217,11 @@ class _Feeding:
         await self._record(known.place, known.api, known.major, None, silent=silent)
         return True
 
+    async def tell_partners(self) -> None:
+        """Write the jobs that tell them, in one order for all."""
+        for partner, api, major in sorted(self.told):
+            await self.change.announce(partner, api, major)
+
     async def _record(
         self, place: Place, api: str, major: int, own: OwnObject | None, *, silent: bool
     ) -> None:
@@ -253,19 +251,10 @@ class _Feeding:
         """Return it with what was decided meanwhile about its proposal, which stays decided."""
         if decision is None:
             return own
-        known = KeptObject(
-            api=own.api,
-            major=own.major,
-            sending_hei_id=own.sending_hei_id,
-            object_id=own.object_id,
-            partner=own.partner,
-            xml=own.document.xml,
-            sha256=own.document.sha256,
-            revision=0,
-            changed_at=self.now,
-        )
         try:
-            return self.service.messages.decided(known, decision)
+            return self.service.messages.decided(
+                self.hei.id, own.api, own.major, own.document.xml, decision
+            )
         except ProposalNotCurrent:  # the HEI says itself what became of it, or has cancelled it
             return own
 

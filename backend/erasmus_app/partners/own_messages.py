@@ -8,7 +8,7 @@ from lxml import etree
 from erasmus_app.errors import FeedRefused, ProposalNotCurrent
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.models import Fact
-from erasmus_app.mobilities.own import Decision, KeptObject, Listing, OwnObject
+from erasmus_app.mobilities.own import Decision, Listing, OwnObject
 from erasmus_app.mobilities.ports import Document
 from erasmus_app.partners import translate
 from ewp.decisions import decide_agreement, decide_nomination
@@ -50,10 +50,11 @@ class EwpOwnMessages:
             raise FeedRefused("document_invalid", str(error), item=_broken(body)) from None
         return tuple(_listing(hei, each, sending) for each in found)
 
-    def decided(self, known: KeptObject, decision: Decision) -> OwnObject | None:
+    def decided(
+        self, hei: HeiId, api: str, major: int, xml: bytes, decision: Decision
+    ) -> OwnObject | None:
         """Return what a decision makes of an object; None: nothing is left to be shown."""
-        assert known.xml is not None  # who asks has looked
-        [value] = objects.read_objects(known.api, known.major, [known.xml])
+        [value] = objects.read_objects(api, major, [xml])
         try:
             if isinstance(value, omobilities.StudentMobilityV3):
                 request = omobilities.read_update_request(decision.request)
@@ -65,7 +66,7 @@ class EwpOwnMessages:
             raise ProposalNotCurrent(str(error)) from error
         if after is None:
             return None
-        return _object(known.sending_hei_id, known.api, known.major, after, None)
+        return _object(hei, api, major, after, None)
 
 
 def _listing(hei: HeiId, found: objects.Listing, sending: HeiId | None) -> Listing:

@@ -102,7 +102,7 @@ def _fed_by(request: Request[Any, Any, Any], hei_id: str) -> tuple[Services, Cov
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise FeedRefused("feed_token_missing", "Authorization: Bearer is wanted", status=401)
-    return services, services.own.fed_by(hei_id, token.strip())
+    return services, services.own.fed_by(hei_id.lower(), token.strip())
 
 
 async def _document(request: Request[Any, Any, Any]) -> bytes:
