@@ -213,8 +213,10 @@ class OwnStore(Protocol):
     ) -> list[OmobilityId]:
         """Return the ids of what is there and asked for, in their order."""
 
-    async def decisions_since(self, hei: HeiId, since: datetime | None) -> list[Decision]:
-        """Return what partners decided, in the order of their decisions."""
+    async def decisions_since(
+        self, hei: HeiId, since: datetime | None, limit: int
+    ) -> list[Decision]:
+        """Return what partners decided, the earliest first; no two have the same time."""
 
 
 class OwnData(Protocol):

@@ -33,6 +33,7 @@ from erasmus_app.mobilities.ports import Answer
 from erasmus_app.mobilities.taking import TakingIn
 
 MOST_OBJECTS = 2000  # of one document: each locks a row until all of them are written
+MOST_DECISIONS = 1000  # of one answer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +141,8 @@ class OwnDataService:
             await feeding.tell_partners()
 
     async def decisions(self, hei: CoveredHei, since: datetime | None) -> list[Decision]:
-        """Return what partners decided about the HEI's proposals, this moment included."""
-        return await self.store.decisions_since(hei.id, since)
+        """Return what partners decided since (UTC, this moment included), the earliest first."""
+        return await self.store.decisions_since(hei.id, since, MOST_DECISIONS)
 
 
 @dataclass(frozen=True, slots=True)

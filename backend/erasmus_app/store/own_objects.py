@@ -126,14 +126,17 @@ class OwnObjectTable:
         )
         return [OmobilityId(row["object_id"]) for row in rows]
 
-    async def decisions_since(self, hei: HeiId, since: datetime | None) -> list[Decision]:
+    async def decisions_since(
+        self, hei: HeiId, since: datetime | None, limit: int
+    ) -> list[Decision]:
         """Return what partners decided, in the order of their decisions."""
         rows = await self.database.fetch(
             f"""select {_DECISION} from own_decision
                 where tenant = $1 and ($2::timestamptz is null or decided_at >= $2)
-                order by decided_at, decision_id""",  # noqa: S608 - a constant
+                order by decided_at, decision_id limit $3""",  # noqa: S608 - a constant
             hei,
             since,
+            limit,
         )
         return [_decision(row) for row in rows]
 

@@ -207,6 +207,7 @@ async def test_decisions_are_read_from_a_moment_on_in_their_order(table: OwnObje
             found = await change.decisions(API, [proposed, an_object("om-2")])
             assert found == {(US, "om-1"): kept[-1]}
 
-    assert await table.decisions_since(US, None) == kept
-    assert await table.decisions_since(US, kept[1].decided_at) == kept[1:]
-    assert await table.decisions_since(THEM, None) == []
+    assert await table.decisions_since(US, None, 10) == kept
+    assert await table.decisions_since(US, None, 1) == kept[:1]
+    assert await table.decisions_since(US, kept[1].decided_at, 10) == kept[1:]
+    assert await table.decisions_since(THEM, None, 10) == []

@@ -1,5 +1,7 @@
 """What a covered HEI's own system gives us, and what partners decided about it (guide §6.2)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -96,6 +98,18 @@ def _given(description: str) -> QueryParameter:
     return QueryParameter(description=description)
 
 
+@contextmanager
+def _noted(request: Request[Any, Any, Any], hei_id: str) -> Iterator[None]:
+    """Log a refusal. A name that anybody can make up is left out."""
+    services: Services = request.app.state.services
+    try:
+        yield
+    except FeedRefused as error:
+        known = hei_id if hei_id in services.heis else None
+        log.warning("feed.refused", hei_id=known, code=error.code, item=error.item)
+        raise
+
+
 def _fed_by(request: Request[Any, Any, Any], hei_id: str) -> tuple[Services, CoveredHei]:
     """Return whose system it is. Raises FeedRefused."""
     services: Services = request.app.state.services
@@ -157,13 +171,10 @@ async def feed(
     The HEI must be the master of every object. The same content again changes nothing. What changed
     is in the students' records and, where we serve the API for the HEI, announced to partners.
     """
-    services, hei = _fed_by(request, hei_id)
-    sender, body = _sender(sending_hei_id), await _document(request)
-    try:
+    with _noted(request, hei_id):
+        services, hei = _fed_by(request, hei_id)
+        sender, body = _sender(sending_hei_id), await _document(request)
         result = await services.own.feed(hei, body, sending=sender, complete=complete)
-    except FeedRefused as error:
-        log.warning("feed.refused", hei_id=hei.id, code=error.code, item=error.item)
-        raise
     log.info("feed.taken", hei_id=hei.id, **msgspec.structs.asdict(result))
     return Response(result, headers=NO_STORE)
 
@@ -189,10 +200,11 @@ async def remove(
     ] = None,
 ) -> Response[FeedResult]:
     """Remove what the HEI does not hold any more; believed at once."""
-    services, hei = _fed_by(request, hei_id)
-    if api not in MOBILITY_APIS | PUBLIC_APIS:
-        raise FeedRefused("api_unknown", "there is no such API of an HEI's own data")
-    result = await services.own.remove(hei, api, object_id, sending=_sender(sending_hei_id))
+    with _noted(request, hei_id):
+        services, hei = _fed_by(request, hei_id)
+        if api not in MOBILITY_APIS | PUBLIC_APIS:
+            raise FeedRefused("api_unknown", "there is no such API of an HEI's own data")
+        result = await services.own.remove(hei, api, object_id, sending=_sender(sending_hei_id))
     log.info("feed.removed", hei_id=hei.id, api=api, removed=result.removed)
     return Response(result, headers=NO_STORE)
 
@@ -213,10 +225,14 @@ async def decisions(
         _given("ISO 8601 with a zone; `decided_at` of the last one known, which comes once more."),
     ] = None,
 ) -> Response[PartnerDecisions]:
-    """Return decisions about nominations and learning agreements, comments between offices too."""
-    services, hei = _fed_by(request, hei_id)
-    if since is not None and since.tzinfo is None:
-        raise FeedRefused("parameter_invalid", "since: wants a zone")
+    """Return decisions about nominations and learning agreements, comments between offices too.
+
+    At most 1000, the earliest first: ask again with the last `decided_at` until nothing new comes.
+    """
+    with _noted(request, hei_id):
+        services, hei = _fed_by(request, hei_id)
+        if since is not None and since.tzinfo is None:
+            raise FeedRefused("parameter_invalid", "since: wants a zone")
     found = await services.own.decisions(hei, since)
     body = PartnerDecisions(decisions=[_shown(each) for each in found])
     return Response(body, headers=NO_STORE)
