@@ -73,8 +73,8 @@ class PartnerFailed(AppError):
 class FeedRefused(AppError):
     """What an HEI's own system gives us, and we do not take. Nothing of it is kept.
 
-    `code` names the rule; `item` counts the document's objects from 1, where one of them breaks it.
-    The message never repeats what the document says.
+    `code` names the rule; `item` is the number of the object that breaks it, counted from 1 among
+    those of its kind. The message never repeats what the document says.
     """
 
     status: int = HTTPStatus.BAD_REQUEST

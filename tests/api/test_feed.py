@@ -7,6 +7,7 @@ from pathlib import Path
 import fed
 import pytest
 from fed import LINDENTAL, OM, OUTONO, RIBEIRA, Feed
+from msgspec.structs import replace
 from testbed import Bed, bed_running
 
 from erasmus_app.api.rest.feed import LARGEST
@@ -98,6 +99,14 @@ async def test_a_half_bad_document_leaves_nothing(bed: Bed):
 
     broken = fed.nominations(good, fed.nomination("out-2")).replace(b">pending<", b">maybe<", 2)
     assert await refused(bed, broken) == (400, "document_invalid", 1)
+    coming = [replace(COMES, omobility_id=f"in-{n}") for n in range(2)]
+    file = ewpmobility.MobilityFile(omobilities=(good,), imobilities=tuple(coming))
+    mixed = (
+        ewpmobility.write_file(file)
+        .replace(b"2026-11-20", b"soon")
+        .replace(b"soon", b"2026-11-20", 1)
+    )
+    assert await refused(bed, mixed) == (400, "document_invalid", 2)
     second = broken.replace(b">maybe<", b">pending<", 1)
     assert await refused(bed, second) == (400, "document_invalid", 2)
 
@@ -208,13 +217,17 @@ async def test_complete_removes_what_is_left_out_of_one_api_version_and_sender(b
         await script.given(fed.arrivals(COMES), sending_hei_id=sender)
 
     assert await script.given(GOOD, complete="true") == (1, 1, 2)
-    empty = fed.arrivals()
-    assert await script.given(empty, complete="true", sending_hei_id=LINDENTAL) == (0, 0, 1)
-    assert await script.given(empty, complete="true") == (0, 0, 1)
+    only = {"complete": "true", "sending_hei_id": LINDENTAL}
+    assert await script.given(fed.arrivals(replace(COMES, omobility_id="in-2")), **only) == (
+        1,
+        1,
+        1,
+    )
+    assert await refused(bed, fed.arrivals(), complete="true") == (400, "document_empty", None)
     left = await bed.app.database.fetch(
         "select object_id from own_object where removed_at is null order by 1"
     )
-    assert [row["object_id"] for row in left] == ["out-old", OM]
+    assert [row["object_id"] for row in left] == ["in-1", "in-2", "out-old", OM]
 
 
 async def test_an_exchange_file_brings_both_directions_and_is_never_complete(bed: Bed):
@@ -305,5 +318,7 @@ async def test_a_moment_without_a_zone_and_an_unheard_api_are_refused(bed: Bed):
         f"{script.url}/decisions", params={"since": "2026-11-20T12:00:00"}, headers=script.headers
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "parameter_invalid")
+    for strange in ("", "a b", "\x00", "x" * 65):
+        assert (await script.take_back("omobilities", strange)).status_code == 404
     answer = await script.take_back("iias", "x")
     assert (answer.status_code, answer.json()["code"]) == (400, "api_unknown")

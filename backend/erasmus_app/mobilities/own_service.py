@@ -70,7 +70,8 @@ class OwnDataService:
 
         The same content again changes nothing but the time of its confirmation. `complete`: what
         the document does not list of its API and version (of the one sending HEI, where `sending`
-        says one) is removed. The first that an HEI says in an API makes no messages.
+        says one) is removed; an empty one is refused. The first that an HEI says in an API makes no
+        messages.
 
         Raises:
             FeedRefused: with the object and the rule that it breaks.
@@ -80,6 +81,9 @@ class OwnDataService:
             words = "complete: a document of two kinds cannot be the whole of one"
             raise FeedRefused("complete_not_possible", words)
         received = sum(len(each.objects) for each in listings)
+        if complete and not received:
+            words = "complete: an empty document, as a broken export makes one, removes nothing"
+            raise FeedRefused("document_empty", words)
         if received > MOST_OBJECTS:
             words = f"{received} objects, limit is {MOST_OBJECTS}"
             raise FeedRefused("too_many_objects", words, status=413)
@@ -87,7 +91,7 @@ class OwnDataService:
         async with self.store.change(hei.id) as change:
             feeding = _Feeding(self, hei, change, self.clock())
             for listing in listings:
-                if listing.objects or complete:
+                if listing.objects:
                     more = await feeding.listing(listing, sending, complete=complete)
                     changed, removed = changed + more.changed, removed + more.removed
             await feeding.tell_partners()

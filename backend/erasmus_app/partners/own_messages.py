@@ -1,6 +1,7 @@
 """What a covered HEI's own system gives, as values of ours; and what partners decide about it."""
 
 import hashlib
+from collections import Counter
 from typing import Any
 
 from lxml import etree
@@ -85,17 +86,18 @@ def _listing(hei: HeiId, found: objects.Listing, sending: HeiId | None) -> Listi
 
 
 def _broken(body: bytes) -> int | None:
-    """Return which object of a document does not fit; None where it is the document itself."""
+    """Return which object of its kind does not fit; None where it is the document itself."""
     root = open_xml(body)
-    children = list(root)
-    for item, child in enumerate(children, 1):
+    before = Counter[str]()
+    for child in list(root):
+        before[child.tag] += 1
         for each in list(root):
             root.remove(each)
         root.append(child)
         try:
             objects.read_document(etree.tostring(root))
         except MessageInvalid:
-            return item
+            return before[child.tag]
         except XmlRefused:
             return None
     return None

@@ -1,5 +1,6 @@
 """What a covered HEI's own system gives us, and what partners decided about it (guide §6.2)."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import PathParameter, QueryParameter
 
-from erasmus_app.errors import FeedRefused
+from erasmus_app.errors import FeedRefused, NotFound
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.mobilities.own import MOBILITY_APIS, PUBLIC_APIS, Decision, FeedResult
@@ -21,6 +22,7 @@ from erasmus_app.services import Services
 
 LARGEST = 10_000_000  # bytes of one document
 XML = ("text/xml", "application/xml")
+ID = re.compile(r"[!-~]{1,64}")  # guide §1.1
 NO_STORE = {"Cache-Control": "no-store"}
 
 log = structlog.get_logger(__name__)
@@ -163,7 +165,8 @@ async def feed(
         _given("The sending HEI of incoming mobilities or transcripts, which do not name it."),
     ] = None,
     complete: Annotated[
-        bool, _given("What the document does not list of its API and version is removed.")
+        bool,
+        _given("What the document, which must not be empty, does not list of its API is removed."),
     ] = False,
 ) -> Response[FeedResult]:
     """Take a document in: all of it, or nothing.
@@ -204,6 +207,8 @@ async def remove(
         services, hei = _fed_by(request, hei_id)
         if api not in MOBILITY_APIS | PUBLIC_APIS:
             raise FeedRefused("api_unknown", "there is no such API of an HEI's own data")
+        if ID.fullmatch(object_id) is None:
+            raise NotFound("The feed has never brought such an object.")
         result = await services.own.remove(hei, api, object_id, sending=_sender(sending_hei_id))
     log.info("feed.removed", hei_id=hei.id, api=api, removed=result.removed)
     return Response(result, headers=NO_STORE)
