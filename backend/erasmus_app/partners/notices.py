@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.refreshes import CNR_OF
@@ -10,6 +11,7 @@ from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.calls import called
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient
+from ewp.errors import CatalogueUnavailable
 from ewp.keys import PrivateKey
 
 CNR_MAJORS: Mapping[tuple[str, int], tuple[int, ...]] = {
@@ -41,7 +43,10 @@ class EwpNotices:
         Raises:
             PartnerFailed: the partner did not take it; `retry` says whether it may later.
         """
-        entry = self._entry(partner, api, major)
+        try:
+            entry = self._entry(partner, api, major)
+        except CatalogueUnavailable as error:  # before the very first one: nobody can be found
+            raise PartnerFailed(error.code, "there is no catalogue yet", retry=True) from error
         if entry is None:
             return False
         master = "sending_hei_id" if api.startswith("omobilit") else "receiving_hei_id"
