@@ -6,9 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 ARGS ?=
+INPUTS ?= 10000
+SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports drift format export bench-ewp bench-cnr pins clean
+<<<<<<< HEAD
+.PHONY: help run test fuzz check lint types imports drift format export bench-ewp bench-cnr pins clean
+=======
+.PHONY: help run test check lint types imports drift format export bench-ewp bench-cnr bench-sync pins clean
+>>>>>>> bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +32,13 @@ run: $(READY) ## the sandbox network and the backend on this machine; ARGS="--st
 
 test: $(READY) ## all tests, against real engines; ARGS goes to pytest
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q $(ARGS)
+
+fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECONDS=60 for less
+	@FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest -q -p no:xdist tests/fuzz $(ARGS)
+	@if $(BIN)/python -c 'import atheris' 2>/dev/null; then \
+		$(BIN)/python tests/fuzz/coverage_guided.py xml -max_total_time=$(SECONDS) && \
+		$(BIN)/python tests/fuzz/coverage_guided.py signatures -max_total_time=$(SECONDS); \
+	else echo "atheris is not installed (requirements/fuzz.txt): nothing was guided by coverage"; fi
 
 check: lint types imports drift ## style, types, the import table, drift of the exported files
 
@@ -53,12 +66,16 @@ export: $(READY) ## write graphql/schema.graphql and openapi/openapi.json anew
 bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second and core
 	@$(BIN)/python bench/ewp.py
 
-bench-cnr: $(READY) ## a storm of change notifications; ARGS="--rate 1400 --seconds 60"
+bench-cnr: $(READY) ## a storm of change notifications; ARGS="--rate 1400 --seconds 20"
 	@$(BIN)/python bench/cnr.py $(ARGS)
+
+bench-sync: $(READY) ## a first synchronisation, a day of changes, and partners that hang
+	@$(BIN)/python bench/sync.py $(ARGS)
 
 pins: ## resolve the dependencies anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt $(ARGS)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:dev -c requirements/run.txt -o requirements/dev.txt $(ARGS)
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:fuzz -o requirements/fuzz.txt $(ARGS)
 
 clean: ## remove what make made here: the virtual environment and the sandbox's data
 	@rm -rf $(VENV) .erasmus-app .mypy_cache .pytest_cache .ruff_cache

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from ewp_iia import SPECIFICATIONS, an_agreement
 from lxml import etree
 from measuring import Timing, side_by_side
 
@@ -19,7 +20,17 @@ from ewp.ids import (
     OunitId,
     ProposalId,
 )
-from ewp.messages import cnr, common, echo, factsheet, imobilities, institutions, omobilities
+from ewp.messages import (
+    cnr,
+    common,
+    echo,
+    factsheet,
+    iia_hash,
+    iias,
+    imobilities,
+    institutions,
+    omobilities,
+)
 from ewp.messages import omobility_las as las
 
 COMPONENTS = 30  # three tables of ten: a first version with changes to come
@@ -131,6 +142,19 @@ def samples() -> Iterator[Sample]:
         (common.Text(value="The changes are approved.", lang="en"),),
         las.write_update_response,
         las.read_update_response,
+    )
+    agreement = iia_hash.sealed(an_agreement(SENDING, RECEIVING))
+    yield Sample(
+        f"iias 7 get, {SPECIFICATIONS} specifications",
+        (agreement,),
+        lambda value: iias.write_get_response(value, major=7),
+        iias.read_get_response,
+    )
+    yield Sample(
+        "the same, its hash made and checked",
+        (agreement,),
+        lambda value: iias.write_get_response(map(iia_hash.sealed, value), major=7),
+        lambda document: tuple(each.iia for each in iia_hash.read_checked(document) if each.fits),
     )
     yield Sample(
         "institutions, 1 HEI", (_an_hei(),), institutions.write_response, institutions.read_response

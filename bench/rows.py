@@ -82,5 +82,10 @@ def times(ratio: float) -> str:
     return f"{ratio:.1f} ×"
 
 
+def yes_or_no(met: bool) -> str:
+    """Say whether an aim is met."""
+    return "yes" if met else "no"
+
+
 def _three_figures(number: float) -> str:
     return f"{number:.3g}" if number < 999.5 else f"{number:.0f}"

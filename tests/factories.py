@@ -15,6 +15,7 @@ from erasmus_app.ids import (
     PersonId,
     ProposalId,
 )
+from erasmus_app.institutions.models import Factsheet, KnownFactsheet, TermDays
 from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import (
     OF_RECEIVING,
@@ -167,6 +168,20 @@ def a_result(
 def a_transcript(*courses: CourseResult, **given: Any) -> Transcript:
     known: dict[str, Any] = {"student": a_student(), "issued_at": AT}
     return Transcript(courses=courses or (a_result(),), **known | given)
+
+
+def a_factsheet(revision: int = 1, **given: Any) -> KnownFactsheet:
+    """The receiving HEI's, as it was read."""
+    known: dict[str, Any] = {
+        "hei_id": LINDENTAL,
+        "nominations": TermDays(autumn="--04-30", spring="--10-31"),
+        "applications": TermDays(autumn="--05-31", spring="--11-30"),
+        "decision_weeks": 4,
+        "transcript_weeks": 6,
+    }
+    return KnownFactsheet(
+        value=Factsheet(**known | given), fetched_at=AT, last_confirmed_at=AT, revision=revision
+    )
 
 
 def sourced(value: Fact | None, api: Api | None = None, **given: Any) -> Sourced[Any]:

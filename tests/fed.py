@@ -40,6 +40,7 @@ OWN = (
     "imobility-cnr",
     "imobility-tor-cnr",
 )
+GRADES = ("16", "14", "18", "12")
 OM = OmobilityId("out/2026-7")
 
 

@@ -35,8 +35,10 @@ IN_A_HURRY = {
     "ERASMUS_APP_CNR_DEBOUNCE_SECONDS": "0.05",
     "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "0.3",
     "ERASMUS_APP_ABSENCE_SECONDS": "1",
+    "ERASMUS_APP_FACTSHEET_SECONDS": "1",
 }
 KEYS = ("authority", "keys", "push")
+RECURRING = ["poll", "plan-polls", "factsheet", "plan-factsheets", "remind"]
 OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 
 
@@ -109,7 +111,8 @@ class Bed:
         async def idle() -> bool:
             left = await self.app.database.fetchval(
                 """select count(*) from job where dead_at is null
-                   and kind not in ('poll', 'plan-polls') and due <= now() + interval '2 s'"""
+                   and kind <> all($1) and due <= now() + interval '2 s'""",
+                RECURRING,
             )
             return int(left) == 0
 

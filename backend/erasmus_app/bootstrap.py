@@ -15,18 +15,21 @@ from redis.asyncio import Redis
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.service import LoginService
+from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.own import ANNOUNCE
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.refreshes import REFRESH
+from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.provider import OpenIdProvider
 from erasmus_app.oidc.tokens import SignedTokens, session_key
 from erasmus_app.partners.breakers import Breakers
+from erasmus_app.partners.factsheets import EwpFactsheets
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.notices import EwpNotices
@@ -41,16 +44,21 @@ from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
+from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisLoginStates
+from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.deliver import Deliverer
+from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
+from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
 from erasmus_app.worker.loop import Worker
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
+from erasmus_app.worker.remind import REMIND, Reminder
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -67,6 +75,7 @@ class Running:
     records: RecordTable
     ewp: EwpHost
     own_systems: OwnSystems
+    factsheets: FactsheetSource
 
 
 @asynccontextmanager
@@ -109,6 +118,14 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             silent_seconds=settings.ewp_timeout_seconds,
         )
         breakers = Breakers(clock)
+        partners = EwpPartners(
+            client=client,
+            catalogue=lambda: keeper.current,
+            own_systems=own_systems,
+            keys=keys,
+            breakers=breakers,
+            clock=clock,
+        )
         services = Services(
             settings=settings,
             clock=clock,
@@ -116,14 +133,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             names=names,
             absences=absences,
             records=records,
-            source=EwpPartners(
-                client=client,
-                catalogue=lambda: keeper.current,
-                own_systems=own_systems,
-                keys=keys,
-                breakers=breakers,
-                clock=clock,
-            ),
+            rules=load_rules(),
+            factsheets=FactsheetTable(tables),
+            source=partners,
             own=OwnDataService(
                 heis=heis,
                 messages=EwpOwnMessages(),
@@ -160,6 +172,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 on_refusal=records.count_refusal,
             ),
             own_systems=own_systems,
+            factsheets=EwpFactsheets(partners),
         )
 
 
@@ -169,6 +182,8 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     services, tables, records = app.services, app.database, app.records
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)
+    keeper = FactsheetKeeper(services, app.factsheets, FactsheetTable(tables), records)
+    reminder = Reminder(services, records, LookTable(tables))
     queue = JobQueue(tables, services.clock)
     worker = Worker(
         queue=queue,
@@ -176,6 +191,9 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             REFRESH: refresher,
             POLL: poller.poll,
             PLAN: poller.plan,
+            FACTSHEET: keeper.ask,
+            PLAN_FACTSHEETS: keeper.plan,
+            REMIND: reminder,
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
@@ -184,7 +202,8 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    await poller.start()
+    for recurring in (poller, keeper, reminder):
+        await recurring.start()
     async with _beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))
         try:

@@ -7,12 +7,13 @@ from typing import Protocol
 from erasmus_app.identity.service import LoginService
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
-from erasmus_app.institutions.ports import InstitutionNames
+from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.ports import MobilitySource, RecordStore
+from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.ports import PushSender
 from erasmus_app.notifications.service import InboxService
@@ -39,6 +40,8 @@ class Services:
     heis: Mapping[HeiId, CoveredHei]
     names: InstitutionNames
     absences: AbsenceRules
+    rules: Rules
+    factsheets: FactsheetStore
     records: RecordStore
     source: MobilitySource
     own: OwnDataService

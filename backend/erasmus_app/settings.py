@@ -53,9 +53,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ewp_registry_url: str | None = None
     ewp_heis: Path | None = None
     ewp_timeout_seconds: float = 10  # for a partner to connect, and between bytes
+    ewp_max_ids: int = 20  # what our manifests allow in one call to us
     poll_seconds: float = 1800
     poll_overlap_seconds: float = 1800
     sweep_seconds: float = 7 * 86400
+    factsheet_seconds: float = 7 * 86400
     cnr_debounce_seconds: float = 3
     agreement_absence_seconds: float = 300
     absence_seconds: float = 4 * 3600
@@ -184,12 +186,20 @@ def _check(settings: Settings) -> None:
             raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
     for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "SESSION_KEY"):
         path = getattr(settings, name.lower())
-        if path is not None and not path.is_file():
+        if path is not None and not _is_file(path):
             raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)
         if each.type in (float, int) and not (value > 0 and math.isfinite(value)):
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be a number above 0")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; a path that the system cannot even look up is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _check_url(name: str, value: str, *, loopback_http: bool) -> None:
@@ -259,7 +269,7 @@ def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
         client_key = path.parent / hei.client_key
         server_key = path.parent / (hei.server_key or hei.client_key)
         for key in (client_key, server_key):
-            if not key.is_file():
+            if not _is_file(key):
                 raise SettingsInvalid(f"{where}: {hei.id}: there is no key file {key}")
         heis[hei.id] = msgspec.structs.replace(
             hei, client_key=client_key.resolve(), server_key=server_key.resolve()

@@ -5,6 +5,7 @@ the document, `registry` fetches it.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
@@ -100,23 +101,20 @@ class Catalogue:
         self.hosts: tuple[Host, ...] = tuple(hosts)
         self._keys = _Keys(keys or {})
         self._listed = {each.hei_id: each for each in heis}
-        self._hosts_of: dict[HeiId, tuple[int, ...]] = {}
-        self._client_keys: dict[KeyId, frozenset[HeiId]] = {}
+        self._hosts_of: defaultdict[HeiId, list[int]] = defaultdict(list)
+        self._client_keys: defaultdict[KeyId, set[HeiId]] = defaultdict(set)
         for index, host in enumerate(self.hosts):
             for hei_id in dict.fromkeys(host.hei_ids):
-                self._hosts_of[hei_id] = (*self._hosts_of.get(hei_id, ()), index)
+                self._hosts_of[hei_id].append(index)
             for key_id in host.client_keys:
-                known = self._client_keys.get(key_id)
-                covered = frozenset(host.hei_ids)
-                self._client_keys[key_id] = covered if known is None else known | covered
+                self._client_keys[key_id].update(host.hei_ids)
         self.hei_ids: frozenset[HeiId] = frozenset(self._hosts_of)
         self._apis = [_by_api(host) for host in self.hosts]
         self._heis_with: dict[str, frozenset[HeiId]] = {}
-        self._by_other_id: dict[tuple[str, str], tuple[HeiId, ...]] = {}
+        self._by_other_id: defaultdict[tuple[str, str], list[HeiId]] = defaultdict(list)
         for each in self._listed.values():
             for type_, value in dict.fromkeys(each.other_ids):
-                other = (type_, _without_runs(value))
-                self._by_other_id[other] = (*self._by_other_id.get(other, ()), each.hei_id)
+                self._by_other_id[type_, _without_runs(value)].append(each.hei_id)
 
     def entries(self, hei_id: HeiId, api: str, major: int | None = None) -> tuple[ApiEntry, ...]:
         """Return the HEI's entries of an API over all its hosts, usable or not, highest first."""
@@ -162,7 +160,7 @@ class Catalogue:
 
     def heis_of_client_key(self, key_id: KeyId) -> frozenset[HeiId]:
         """Return the HEIs that a client key speaks for; a key of no HEI is legal."""
-        return self._client_keys.get(key_id, frozenset())
+        return frozenset(self._client_keys.get(key_id, ()))
 
     def client_key(self, key_id: KeyId) -> PublicKey | None:
         """Return a key that may sign requests; None for an unknown one or only a server key."""
@@ -199,7 +197,7 @@ class Catalogue:
 
         Runs of blanks count as one.
         """
-        return self._by_other_id.get((type_, _without_runs(value)), ())
+        return tuple(self._by_other_id.get((type_, _without_runs(value)), ()))
 
 
 def of_hosts(
@@ -236,10 +234,10 @@ def _rank(entry: ApiEntry) -> tuple[int, tuple[int, int, int]]:
     return entry.major, version_numbers(entry.version) or (0, 0, 0)
 
 
-def _by_api(host: Host) -> dict[str, tuple[ApiEntry, ...]]:
-    found: dict[str, tuple[ApiEntry, ...]] = {}
+def _by_api(host: Host) -> dict[str, list[ApiEntry]]:
+    found: dict[str, list[ApiEntry]] = {}
     for entry in host.entries:
-        found[entry.api] = (*found.get(entry.api, ()), entry)
+        found.setdefault(entry.api, []).append(entry)
     return found
 
 

@@ -21,6 +21,7 @@ from ewp.catalogue import (
 )
 from ewp.errors import MessageInvalid, XmlRefused
 from ewp.ids import HeiId, KeyId
+from ewp.messages.values import HEI_ID
 from ewp.xml import Element
 
 NAMESPACE = "https://github.com/erasmus-without-paper/ewp-specs-api-registry/tree/stable-v1"
@@ -78,9 +79,9 @@ _TLS = frozenset(
 def read_catalogue(chunks: Iterable[bytes], *, limits: CatalogueLimits = DEFAULT) -> Catalogue:
     """Read a catalogue's document from its bytes in pieces of any size.
 
-    Entries of unknown namespaces, certificates and keys without a fingerprint are skipped. Raises
-    XmlRefused for bytes that are not let in, MessageInvalid for a document that is no catalogue
-    or has no host.
+    Entries of unknown namespaces, certificates, keys without a fingerprint and HEI ids that are no
+    domain are skipped. Raises XmlRefused for bytes that are not let in, MessageInvalid for a
+    document that is no catalogue or has no host.
     """
     hosts: list[Host] = []
     heis: dict[HeiId, ListedHei] = {}
@@ -109,12 +110,12 @@ def read_api_entries(apis: Element, *, host: int = 0) -> tuple[ApiEntry, ...]:
 
 
 def read_listed_hei(hei: Element) -> ListedHei | None:
-    """Read an `hei` element, of a catalogue or a manifest; None when it has no id."""
-    hei_id = (hei.get("id") or "").strip().lower()
-    if not hei_id:
+    """Read an `hei` element, of a catalogue or a manifest; None when its id is none."""
+    hei_id = _hei_id(hei.get("id") or "")
+    if hei_id is None:
         return None
     return ListedHei(
-        hei_id=HeiId(hei_id),
+        hei_id=hei_id,
         names=tuple(
             (each.get(_LANG), text) for each in hei.iterfind(f"{_R}name") if (text := _text(each))
         ),
@@ -228,8 +229,8 @@ def _host(host: Element, index: int) -> Host:
         if tag == f"{_R}apis-implemented":
             entries += read_api_entries(child, host=index)
         elif tag == f"{_R}institutions-covered":
-            texts = (_text(each).lower() for each in child.iterfind(f"{_R}hei-id"))
-            covered += [HeiId(text) for text in texts if text]
+            found_ids = (_hei_id(_text(each)) for each in child.iterfind(f"{_R}hei-id"))
+            covered += [each for each in found_ids if each is not None]
         elif tag in (f"{_R}client-credentials-in-use", f"{_R}server-credentials-in-use"):
             found = (_fingerprint(each) for each in child.iterfind(_KEY))
             keys[tag] = keys.get(tag, frozenset()) | {each for each in found if each}
@@ -308,6 +309,15 @@ def _security(
         ):
             tls = tls and not _TLS.isdisjoint(tags)
     return client, server, tls
+
+
+def _hei_id(text: str) -> HeiId | None:
+    """Return it in lower case; None for what is no domain and would be no path or key of ours."""
+    assert HEI_ID.read is not None
+    try:
+        return HeiId(HEI_ID.read(text.strip()))
+    except ValueError:
+        return None
 
 
 def _fingerprint(element: Element) -> KeyId | None:

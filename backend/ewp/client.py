@@ -1,7 +1,6 @@
 """Calling partners: signed requests out, verified answers back (guide §2 and §3)."""
 
 import asyncio
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,6 +11,8 @@ from uuid import uuid4
 import httpx
 import msgspec
 
+from ewp.apis import in_parts, names_of, reading
+from ewp.bodies import ENCODING, BodyOverlong, BodyUnreadable, NoCookies, unpacked
 from ewp.catalogue import ApiEntry, Catalogue, ClientAuth
 from ewp.errors import (
     ApiNotServed,
@@ -23,18 +24,20 @@ from ewp.errors import (
     ReplyNotTrusted,
     XmlRefused,
 )
-from ewp.ids import HeiId, KeyId, OmobilityId
+from ewp.ids import HeiId, KeyId
 from ewp.keys import PrivateKey
-from ewp.messages import cnr, common, echo
+from ewp.messages import cnr, common, echo, file, monitoring
 from ewp.signing import ResponseRefused, request_target, sign_request, verify_response
 from ewp.signing_headers import ALGORITHM, read_parameters
 
 SILENT_SECONDS = 10.0  # to connect, and between bytes
 TOTAL_SECONDS = 60.0  # a slow-loris partner ends here too
-LARGEST_ANSWER = 20_000_000  # bytes, after decompression as well
+LARGEST_ANSWER = 10_000_000  # bytes of XML, unpacked as well
+LARGEST_FILE = 20_000_000  # bytes; a signed agreement as PDF
 AT_ONCE = 3  # calls to one partner's host (guide §6.6)
 FORM = "application/x-www-form-urlencoded"
 XML = "text/xml; charset=utf-8"
+ACCEPTED = "application/xml, text/xml"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})  # where plain http shows nobody anything
 
 Parameters = Sequence[tuple[str, str]]
@@ -48,6 +51,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     major: int
     body: bytes
     signed_by: KeyId | None  # None: the partner signs nothing, its TLS certificate is all
+    content_type: str | None = None  # as sent; hardly anybody signs it, so it is a hint only
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +63,8 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def encoding(self) -> str:
-        """How the body is encoded; empty where it is not."""
-        found = dict(self.headers).get("content-encoding", "").strip().lower()
-        return "" if found == "identity" else found
+        """How the body is encoded, as sent."""
+        return ", ".join(value for name, value in self.headers if name == "content-encoding")
 
 
 def _now() -> datetime:
@@ -80,7 +83,11 @@ class EwpClient:
         silent_seconds: float = SILENT_SECONDS,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
-        """Use `http` for all calls; redirects and its own retries must be off."""
+        """Use `http` for all calls; its own retries must be off. It keeps no cookies from now on.
+
+        `silent_seconds` are those to connect and between two pieces, `total_seconds` all together.
+        """
+        http.cookies = NoCookies()  # a cookie is not signed, and a jar fills up
         self._http = http
         self._catalogue = catalogue
         self._now = now
@@ -100,12 +107,14 @@ class EwpClient:
         parameters: Parameters = (),
         body: bytes | None = None,
         method: str | None = None,
+        accept: str = ACCEPTED,
+        largest: int = LARGEST_ANSWER,
     ) -> Reply:
         """Call one endpoint of an entry of the catalogue.
 
         `endpoint` is the entry's element: `url`, `get-url`, `index-url`, `update-url`. A `body`
         goes as XML, parameters go as a form, with GET in the query. `method` is POST unless said
-        otherwise, GET for `stats-url`.
+        otherwise, GET for `stats-url`. `largest` is how many bytes of an answer are read.
 
         Raises:
             ApiNotServed: the entry has no such endpoint, or no security that we can meet.
@@ -118,7 +127,7 @@ class EwpClient:
         entry = _listed(catalogue, hei_id, entry, endpoint)
         method = method or ("GET" if endpoint == "stats-url" else "POST")
         form = urlencode(list(parameters))
-        headers = {"Accept": "application/xml, text/xml", "Accept-Encoding": "gzip"}
+        headers = {"Accept": accept, "Accept-Encoding": ENCODING}
         if method == "GET":
             content = b""
         elif body is None:
@@ -131,7 +140,7 @@ class EwpClient:
         except (ValueError, httpx.InvalidURL) as error:
             raise ApiNotServed(hei_id, f"{entry.api} {entry.major}: {endpoint} is unfit") from error
         async with self._slots[url.netloc.decode("ascii")]:
-            answer = await self._exchange(hei_id, method, url, sent, content)
+            answer = await self._exchange(hei_id, method, url, sent, content, largest)
         if answer.status != HTTPStatus.OK:
             raise _failure(hei_id, answer)
         signed_by = None
@@ -142,8 +151,9 @@ class EwpClient:
             hei_id=hei_id,
             api=entry.api,
             major=entry.major,
-            body=_decoded(answer, hei_id),
+            body=_decoded(answer, hei_id, largest),
             signed_by=signed_by,
+            content_type=dict(answer.headers).get("content-type"),
         )
 
     def _headers(
@@ -163,7 +173,13 @@ class EwpClient:
         return headers | {"X-Request-Id": str(uuid4()), "Accept-Signature": ALGORITHM}
 
     async def _exchange(
-        self, hei_id: HeiId, method: str, url: httpx.URL, headers: dict[str, str], content: bytes
+        self,
+        hei_id: HeiId,
+        method: str,
+        url: httpx.URL,
+        headers: dict[str, str],
+        content: bytes,
+        largest: int,
     ) -> _Answer:
         """Send, and read at most so much in at most so long."""
         raw = bytearray()
@@ -177,19 +193,21 @@ class EwpClient:
             }
             async with asyncio.timeout(self._seconds):
                 answer = await self._http.send(request, stream=True, follow_redirects=False)
+                status = answer.status_code
                 try:
                     async for chunk in answer.aiter_raw():
                         raw += chunk
-                        if len(raw) > LARGEST_ANSWER:
-                            raise ReplyInvalid(hei_id, f"over {LARGEST_ANSWER} bytes")
+                        if len(raw) > largest:
+                            raise ReplyInvalid(hei_id, f"over {largest} bytes", status=status)
                 finally:
                     await answer.aclose()
         except TimeoutError as error:
             raise PartnerUnreachable(hei_id, f"no answer in {self._seconds:.0f} s") from error
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            # InvalidURL: httpx reads a `Location` even where it follows none.
             raise PartnerUnreachable(hei_id, type(error).__name__) from error
         return _Answer(
-            status=answer.status_code,
+            status=status,
             headers=tuple(
                 (name.decode("latin-1").lower(), value.decode("latin-1"))
                 for name, value in answer.headers.raw
@@ -236,10 +254,10 @@ class EwpClient:
         Raises:
             PartnerError: as from `call`.
         """
-        endpoint = "get-url" if "get-url" in entry.urls else "url"
+        endpoint = reading(entry.urls, "get")
         return [
             await self.call(key, hei_id, entry, endpoint, parameters=[*parameters, *some])
-            for some in _chunks(entry, name, ids)
+            for some in in_parts(entry.api, entry.major, entry.limits, name, ids)
         ]
 
     async def send_cnr(
@@ -247,16 +265,17 @@ class EwpClient:
         key: PrivateKey,
         hei_id: HeiId,
         entry: ApiEntry,
-        ids: Sequence[OmobilityId],
+        ids: Sequence[str],
         parameters: Parameters = (),
     ) -> None:
-        """Tell a partner to look again at these mobilities (guide §3.4).
+        """Tell a partner to look again at these mobilities, or agreements (guide §3.4).
 
         Raises:
             PartnerError: as from `call`.
             ReplyInvalid: what answers is no receiver of notifications.
         """
-        for some in _chunks(entry, "omobility_id", ids):
+        name = names_of(entry.api).objects or "omobility_id"
+        for some in in_parts(entry.api, entry.major, entry.limits, name, ids):
             reply = await self.call(key, hei_id, entry, parameters=[*parameters, *some])
             if (entry.api, entry.major) not in cnr.NAMESPACE:
                 continue
@@ -264,6 +283,60 @@ class EwpClient:
                 cnr.read_cnr_response(reply.body, entry.api, entry.major)
             except (XmlRefused, MessageInvalid) as error:
                 raise ReplyInvalid(hei_id, str(error)) from error
+
+    async def file(
+        self, key: PrivateKey, hei_id: HeiId, entry: ApiEntry, file_id: str
+    ) -> file.File:
+        """Get a file whose id another API of the partner has told (guide §4.10).
+
+        Raises:
+            PartnerError: as from `call`; PartnerRefused, mostly a 404, where there is no such file.
+            MessageInvalid: `file_id` is empty.
+        """
+        reply = await self.call(
+            key,
+            hei_id,
+            entry,
+            parameters=file.parameters(file_id),
+            method="GET",
+            accept="*/*",
+            largest=LARGEST_FILE,
+        )
+        try:
+            return file.read_response(reply.body, reply.content_type)
+        except MessageInvalid as error:
+            raise ReplyInvalid(hei_id, str(error), status=HTTPStatus.OK) from error
+
+    async def report_failure(
+        self, key: PrivateKey, entry: ApiEntry, endpoint: str, error: PartnerError
+    ) -> bool:
+        """Tell the statistics portal of a call that failed, as `call` raised it (guide §3.5).
+
+        Reports are published. They carry nothing of the request, and of the answer the partner's
+        `developer-message`, shortened and without what looks like an id, an address or a value.
+        The report is sent and forgotten: False where there was nothing to report or nobody to
+        report to, and where the portal did not take it; never a PartnerError.
+        """
+        portal = self._catalogue().entry(monitoring.PORTAL, "monitoring", 1)
+        not_called = isinstance(error, ApiNotServed)
+        if portal is None or not_called or entry.api in monitoring.UNREPORTED:
+            return False
+        answered = isinstance(error, ReplyInvalid | ReplyNotTrusted)
+        words = str(error).removeprefix(f"{error.hei_id}: ")
+        report = monitoring.Report(
+            server_hei_id=error.hei_id,
+            api_name=entry.api,
+            endpoint_name=monitoring.endpoint_name(endpoint),
+            http_code=error.status or (HTTPStatus.OK.value if answered else None),
+            server_message=error.developer_message,
+            client_message=error.code if error.developer_message else f"{error.code}: {words}",
+        )
+        try:
+            form = monitoring.write_report(report)
+            await self.call(key, monitoring.PORTAL, portal, parameters=form)
+        except (PartnerError, MessageInvalid):
+            return False
+        return True
 
     async def echo(
         self, key: PrivateKey, hei_id: HeiId, values: Sequence[str], *, method: str = "POST"
@@ -305,13 +378,6 @@ def _address(url: str, query: str) -> httpx.URL:
     return address
 
 
-def _chunks(entry: ApiEntry, name: str, ids: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """Return the ids as parameters, each id once, no more in a part than the partner takes."""
-    size = max(1, entry.limits.get(f"max-{name.replace('_', '-')}s", 1))
-    given = [(name, each) for each in dict.fromkeys(ids)]
-    return [given[start : start + size] for start in range(0, len(given), size)]
-
-
 def _signature(authorization: str) -> str:
     return read_parameters(authorization.removeprefix("Signature ")).signature
 
@@ -324,27 +390,20 @@ def _failure(hei_id: HeiId, answer: _Answer) -> PartnerError:
     if status < HTTPStatus.BAD_REQUEST:
         return PartnerUnreachable(hei_id, f"status {status}: a redirect", status=status)
     try:
-        body = _decoded(answer, hei_id)
-        message = common.read_error_response(body).developer_message[:1000]
+        body = _decoded(answer, hei_id, LARGEST_ANSWER)
+        told = common.read_error_response(body).developer_message[:1000]
     except (PartnerError, XmlRefused, MessageInvalid):  # proxies answer HTML, so anything goes
-        message = "(no error-response)"
+        told = None
     kind = PartnerRefused if status < HTTPStatus.INTERNAL_SERVER_ERROR else PartnerUnreachable
-    return kind(hei_id, f"status {status}: {message}", status=status)
+    words = f"status {status}: {told or '(no error-response)'}"
+    return kind(hei_id, words, status=status, developer_message=told)
 
 
-def _decoded(answer: _Answer, hei_id: HeiId) -> bytes:
-    """Undo gzip, and stop where a small body grows without bound."""
-    if not answer.encoding or not answer.raw:
-        return answer.raw
-    if answer.encoding != "gzip":
-        raise PartnerUnreachable(hei_id, "a content encoding that was not asked for")
-    expand = zlib.decompressobj(wbits=31)
+def _decoded(answer: _Answer, hei_id: HeiId, largest: int) -> bytes:
+    """Unpack the body. Raises PartnerUnreachable for what cannot be, ReplyInvalid for too much."""
     try:
-        body = expand.decompress(answer.raw, LARGEST_ANSWER)
-    except zlib.error as error:
-        raise PartnerUnreachable(hei_id, "a gzip body that cannot be read") from error
-    if expand.unconsumed_tail:
-        raise ReplyInvalid(hei_id, f"over {LARGEST_ANSWER} bytes")
-    if not expand.eof:
-        raise PartnerUnreachable(hei_id, "a gzip body without its end")
-    return body
+        return unpacked(answer.raw, answer.encoding, largest)
+    except BodyUnreadable as error:
+        raise PartnerUnreachable(hei_id, str(error)) from error
+    except BodyOverlong as error:
+        raise ReplyInvalid(hei_id, str(error), status=answer.status) from error

@@ -6,8 +6,10 @@ EwpError
 ├── RequestRefused           a caller's request that is answered with an error: status 400
 │   ├── CallerNotAuthenticated   no usable authentication: 401
 │   ├── CallerUnknown            no client key of the catalogue: 403
+│   ├── CallerNotAllowed         who it is, is known, and is not let in: 403
 │   ├── SignatureRefused         signature, digest, date or request id wrong: 400
 │   ├── MethodNotAllowed         405
+│   ├── BodyTooSlow              408
 │   ├── EditConflict             the proposal is no longer the current one: 409
 │   ├── BodyTooLarge             413
 │   └── MediaTypeNotSupported    415
@@ -65,6 +67,13 @@ class CallerUnknown(RequestRefused):
     status = 403
 
 
+class CallerNotAllowed(RequestRefused):
+    """A caller who is known, at an endpoint that is not open to its HEI at all (guide §3.2)."""
+
+    code = "caller_not_allowed"
+    status = 403
+
+
 class SignatureRefused(RequestRefused):
     """Signature, digest, date, request id or host is wrong (guide §2.3)."""
 
@@ -76,6 +85,13 @@ class MethodNotAllowed(RequestRefused):
 
     code = "method_not_allowed"
     status = 405
+
+
+class BodyTooSlow(RequestRefused):
+    """A request body that did not arrive in the time that it has."""
+
+    code = "body_too_slow"
+    status = 408
 
 
 class EditConflict(RequestRefused):
@@ -104,10 +120,19 @@ class PartnerError(EwpError):
 
     code = "partner_error"
 
-    def __init__(self, hei_id: HeiId, message: str, *, status: int | None = None) -> None:
+    def __init__(
+        self,
+        hei_id: HeiId,
+        message: str,
+        *,
+        status: int | None = None,
+        developer_message: str | None = None,
+    ) -> None:
+        """`developer_message` is what the partner's own `error-response` says, where it does."""
         super().__init__(f"{hei_id}: {message}")
         self.hei_id = hei_id
         self.status = status
+        self.developer_message = developer_message
 
 
 class ApiNotServed(PartnerError):

@@ -13,10 +13,12 @@ Proxies in front may write a `Date` of their own, as nginx does: the signature c
 `Host`, path and query on as they came.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ import structlog
 from ewp.catalogue import Catalogue
 from ewp.errors import (
     BodyTooLarge,
+    BodyTooSlow,
     CallerNotAuthenticated,
     CallerUnknown,
     CatalogueUnavailable,
@@ -36,14 +39,16 @@ from ewp.errors import (
     place_of,
 )
 from ewp.host_calls import Call, Endpoint, Service, UnknownEndpoint, as_xml_text, read_form
-from ewp.host_services import EchoService
+from ewp.host_echo import EchoService
 from ewp.ids import HeiId
 from ewp.keys import PrivateKey, PublicKey
 from ewp.manifest import Manifest, write_manifest
 from ewp.messages.common import ErrorResponse, write_error_response
+from ewp.messages.file import File
 from ewp.signing import (
     ORIGINAL_DATE_RESPONSE_STYLE,
     IncomingRequest,
+    SeenRequests,
     VerifiedRequest,
     sign_response,
     verify_request,
@@ -51,6 +56,7 @@ from ewp.signing import (
 from ewp.signing_headers import digest_of, joined, write_date
 
 LARGEST_BODY = 2_000_000  # bytes; an `update` of a learning agreement has some thousands
+BODY_SECONDS = 30.0  # for a body to arrive
 FORM = "application/x-www-form-urlencoded"
 XML = ("text/xml", "application/xml")
 
@@ -131,12 +137,15 @@ class EwpHost:
         now: Callable[[], datetime] = _now,
         refresh_for_unknown_key: Callable[[], Awaitable[object]] = _nothing,
         on_refusal: Callable[[HeiId, str, str], Awaitable[None]] = _nothing,
+        seen: SeenRequests | None = None,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
         """Serve the HEIs that `hosted` knows under the names in `hosts` (with and without port).
 
         `on_refusal(hei_id, api, code)` hears of every refused request, of what is not served with
         an empty `api`; `refresh_for_unknown_key` is asked once before a key counts as unknown, and
-        must limit itself.
+        must limit itself. `seen` remembers requests, so that a recorded one is not taken again; one
+        of its own where none is given. A body has `body_seconds` to arrive.
         """
         self._hosted = hosted
         self._catalogue = catalogue
@@ -144,6 +153,8 @@ class EwpHost:
         self._now = now
         self._refresh = refresh_for_unknown_key
         self._on_refusal = on_refusal
+        self._seen = SeenRequests() if seen is None else seen
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -159,9 +170,8 @@ class EwpHost:
         try:
             if hosted is None:
                 raise UnknownEndpoint("no such HEI here")
-            request = IncomingRequest(
-                method=scope["method"], target=target, headers=headers, body=await _body(receive)
-            )
+            body = await _body(receive, self._body_seconds)
+            request = msgspec.structs.replace(request, body=body)
             if api == "manifest.xml" and not rest:
                 answer = self._manifest(hosted, request.method)
             else:
@@ -217,8 +227,11 @@ class EwpHost:
 
     def _verify(self, request: IncomingRequest) -> VerifiedRequest:
         known, now = self._catalogue().client_key, self._now()
+        verified = partial(
+            verify_request, key_of=known, now=now, hosts=self._hosts, seen=self._seen
+        )
         try:
-            return verify_request(request, key_of=known, now=now, hosts=self._hosts)
+            return verified(request)
         except SignatureRefused:
             assert isinstance(request.target, str)  # made here
             if "?" in request.target:
@@ -226,7 +239,7 @@ class EwpHost:
             # ASGI does not tell `/get?` from `/get`, and some clients send and sign the former.
             asked = msgspec.structs.replace(request, target=f"{request.target}?")
             with contextlib.suppress(SignatureRefused):
-                return verify_request(asked, key_of=known, now=now, hosts=self._hosts)
+                return verified(asked)
             raise
 
     async def _call(
@@ -258,7 +271,10 @@ class EwpHost:
             body=request.body,
             request_id=joined(request.headers).get("x-request-id"),
         )
-        return _Answer(200, await endpoint.handle(call))
+        content = await endpoint.handle(call)
+        if isinstance(content, File):
+            return _Answer(200, content.content, (("Content-Type", content.media_type),))
+        return _Answer(200, content)
 
     async def _send(
         self,
@@ -333,6 +349,8 @@ def _refusal(error: RequestRefused) -> _Answer:
         headers = (("WWW-Authenticate", 'Signature realm="EWP"'), ("Want-Digest", "SHA-256"))
     elif isinstance(error, _TakesOnly):
         headers = (("Allow", error.allow),)
+    elif isinstance(error, BodyTooSlow):
+        headers = (("Connection", "close"),)  # nobody waits for the rest of it
     message = ErrorResponse(developer_message=as_xml_text(str(error)) or error.code)
     return _Answer(error.status, write_error_response(message), headers)
 
@@ -341,17 +359,21 @@ def _failure(status: int, words: str) -> _Answer:
     return _Answer(status, write_error_response(ErrorResponse(developer_message=words)))
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, seconds: float) -> bytes:
     body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestRefused("the connection ended within the body")
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
-            raise BodyTooLarge(f"a body has at most {LARGEST_BODY} bytes")
-        if not message.get("more_body", False):
-            return bytes(body)
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise RequestRefused("the connection ended within the body")
+                body += message.get("body", b"")
+                if len(body) > LARGEST_BODY:
+                    raise BodyTooLarge(f"a body has at most {LARGEST_BODY} bytes")
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise BodyTooSlow(f"a body has {seconds:.0f} seconds to arrive") from None
 
 
 def host_names(base_url: str) -> frozenset[str]:

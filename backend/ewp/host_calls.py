@@ -7,18 +7,24 @@ parameters → ignored (guide §3.1, §3.3).
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from ewp.errors import MessageInvalid, RequestRefused, XmlRefused
-from ewp.ids import HeiId, OmobilityId
+from ewp.ids import AcademicYearId, HeiId, OmobilityId
 from ewp.manifest import Offer
-from ewp.messages.values import DATE_TIME
+from ewp.messages.file import File
+from ewp.messages.values import DATE, DATE_TIME
 
 T = TypeVar("T")
+
+MOST_PARAMETERS = 10_000  # of one call; the largest limit on ids is far below
+GET = frozenset({"GET"})
+POST = frozenset({"POST"})
+GET_POST = GET | POST
 
 _YEAR = re.compile(r"[0-9]{4}/[0-9]{4}")
 _ID = re.compile(r"[!-~]{1,64}")
@@ -76,7 +82,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         error. No store has to be ready for it.
         """
         found = self.some("omobility_id", most)
-        return [OmobilityId(each) for each in found if _ID.fullmatch(each)]
+        return [OmobilityId(each) for each in found if is_id(each)]
 
     @property
     def senders(self) -> frozenset[HeiId] | None:
@@ -94,7 +100,7 @@ class Endpoint:
     """One URL of a service."""
 
     methods: frozenset[str]
-    handle: Callable[[Call], Awaitable[bytes]]
+    handle: Callable[[Call], Awaitable[bytes | File]]  # XML, or a file of another type
     takes_xml: bool = False
     anonymous: bool = False
 
@@ -119,11 +125,11 @@ class Service(Protocol):
 
 
 def read_form(data: bytes) -> tuple[tuple[str, str], ...]:
-    """Read a query or a form. Raises RequestRefused for what is no UTF-8."""
+    """Read a query or a form. Raises RequestRefused for what is no UTF-8, or too much."""
+    if data.count(b"&") >= MOST_PARAMETERS:
+        raise RequestRefused(f"parameters: more than {MOST_PARAMETERS}")
     try:
-        pairs = parse_qsl(
-            data.decode(), keep_blank_values=True, errors="strict", max_num_fields=10_000
-        )
+        pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict")
     except ValueError as error:
         raise RequestRefused("parameters: not a form in UTF-8") from error
     return tuple(pairs)
@@ -152,12 +158,54 @@ def academic_year(call: Call) -> str | None:
     return value
 
 
+def academic_years(call: Call) -> tuple[AcademicYearId, ...]:
+    """Read `receiving_academic_year_id` where several may be meant. Raises RequestRefused."""
+    found = call.all("receiving_academic_year_id")
+    if not all(map(_YEAR.fullmatch, found)):
+        raise RequestRefused("receiving_academic_year_id: must be YYYY/YYYY")
+    return tuple(map(AcademicYearId, found))
+
+
 def document(read: Callable[[bytes], T], body: bytes) -> T:
     """Read the XML of an `update`. Raises RequestRefused."""
     try:
         return read(body)
     except (XmlRefused, MessageInvalid) as error:
         raise RequestRefused(str(error)) from error
+
+
+def day(call: Call, name: str) -> date | None:
+    """Read an optional `xs:date`; a zone in it is dropped. Raises RequestRefused."""
+    value = call.one(name)
+    if value is None:
+        return None
+    assert DATE.read is not None
+    try:
+        read: date = DATE.read(value)
+    except (ValueError, OverflowError):
+        raise RequestRefused(f"{name}: must be a date, YYYY-MM-DD") from None
+    return read
+
+
+def ids_or_codes(
+    call: Call, id_name: str, code_name: str, most: int
+) -> tuple[list[str], list[str]]:
+    """Return the asked ids, or the asked codes, each once. Raises RequestRefused for both or none.
+
+    What has not the form of an id, or of any text, is left out: it can only be unknown, and no
+    store has to be ready for it.
+    """
+    by_id, by_code = bool(call.all(id_name)), bool(call.all(code_name))
+    if by_id == by_code:
+        raise RequestRefused(f"{id_name}, {code_name}: exactly one of the two is required")
+    if by_id:
+        return [each for each in call.some(id_name, most) if is_id(each)], []
+    return [], [each for each in call.some(code_name, most) if is_xml_text(each)]
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of an object's id (guide §1.1)."""
+    return _ID.fullmatch(text) is not None
 
 
 def is_xml_text(text: str) -> bool:

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ewp.errors import RequestRefused
-from ewp.host_calls import Call, Endpoint, is_xml_text
-from ewp.host_services import GET_POST
+from ewp.apis import limit_of
+from ewp.host_calls import GET_POST, Call, Endpoint, ids_or_codes
 from ewp.ids import OunitId
 from ewp.manifest import Offer
 from ewp.messages import organizational_units
-from ewp.messages.values import ID
 
 
 class OunitsProvider(Protocol):
@@ -49,34 +47,17 @@ class OunitsService:
         """Declare it."""
         children = (
             ("url", f"{base}/{self.api}/{self.major}"),
-            ("max-ounit-ids", str(self.most)),
-            ("max-ounit-codes", str(self.most)),
+            (limit_of("ounit_id"), str(self.most)),
+            (limit_of("ounit_code"), str(self.most)),
         )
         return Offer(api=self.api, version="2.1.1", major=2, children=children, anonymous=True)
 
     async def _get(self, call: Call) -> bytes:
         call.addressed("hei_id")
-        by_id, by_code = bool(call.all("ounit_id")), bool(call.all("ounit_code"))
-        if by_id == by_code:
-            raise RequestRefused("ounit_id, ounit_code: exactly one of the two is required")
+        ids, codes = ids_or_codes(call, "ounit_id", "ounit_code", self.most)
         found: Sequence[organizational_units.OrganizationalUnit] = ()
-        # What has not the form of an id, or of any text, can only be unknown: no store has to be
-        # ready for it.
-        if by_id:
-            ids = [OunitId(each) for each in call.some("ounit_id", self.most) if _is_id(each)]
-            if ids:
-                found = await self.provider.ounits_by_id(ids)
-        else:
-            codes = [each for each in call.some("ounit_code", self.most) if is_xml_text(each)]
-            if codes:
-                found = await self.provider.ounits_by_code(codes)
+        if ids:
+            found = await self.provider.ounits_by_id(list(map(OunitId, ids)))
+        elif codes:
+            found = await self.provider.ounits_by_code(codes)
         return organizational_units.write_response(found)
-
-
-def _is_id(text: str) -> bool:
-    assert ID.read is not None
-    try:
-        ID.read(text)
-    except ValueError:
-        return False
-    return True

@@ -8,8 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ewp.apis import hei_parameter, limit_of, names_of
 from ewp.errors import RequestRefused
-from ewp.host_calls import Call, Endpoint, academic_year, document, is_xml_text, moment
+from ewp.host_calls import (
+    GET,
+    GET_POST,
+    POST,
+    Call,
+    Endpoint,
+    academic_year,
+    document,
+    moment,
+)
 from ewp.host_calls import Service as Service  # noqa: PLC0414 - what all of these are
 from ewp.host_filters import (
     MOBILITY_TYPES,
@@ -19,36 +29,19 @@ from ewp.host_filters import (
     nomination_facts,
     student_key,
 )
+from ewp.host_stats import IncomingLaStatsProvider, OutgoingLaStatsProvider, let_in_readers
 from ewp.ids import HeiId, OmobilityId
 from ewp.manifest import Offer
-from ewp.messages import cnr, echo, factsheet, imobilities, institutions, omobilities, omobility_las
+from ewp.messages import (
+    cnr,
+    factsheet,
+    imobilities,
+    institutions,
+    omobilities,
+    omobility_las,
+    omobility_stats,
+)
 from ewp.messages.common import Text
-
-GET_POST = frozenset({"GET", "POST"})
-POST = frozenset({"POST"})
-
-
-class EchoService:
-    """Echo 2 (guide §1.4)."""
-
-    api, major = "echo", 2
-
-    @property
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        """One URL, GET and POST."""
-        return {"": Endpoint(GET_POST, self._echo)}
-
-    def offer(self, base: str) -> Offer:
-        """Declare it."""
-        children = (("url", f"{base}/echo"),)
-        return Offer(api="echo", version="2.0.1", major=2, children=children)
-
-    async def _echo(self, call: Call) -> bytes:
-        said = call.all("echo")
-        if not all(map(is_xml_text, said)):
-            raise RequestRefused("echo: has a character that XML cannot carry")
-        answer = echo.EchoResponse(hei_ids=tuple(sorted(call.callers)), echoes=said)
-        return echo.write_response(answer)
 
 
 class CnrReceiver(Protocol):
@@ -61,21 +54,13 @@ class CnrReceiver(Protocol):
 
 
 _CNR_VERSIONS = {
-    ("omobility-cnr", 1): ("1.0.0", True),
-    ("omobility-cnr", 2): ("2.0.0", False),
-    ("imobility-cnr", 1): ("1.0.0", True),
-    ("imobility-cnr", 2): ("2.0.0", False),
-    ("omobility-la-cnr", 1): ("1.1.0", True),
-    ("imobility-tor-cnr", 1): ("1.0.0", True),
-    ("imobility-tor-cnr", 2): ("2.0.0", False),
-}
-
-
-_MASTERS = {  # the parameter that names the HEI which masters the object
-    "omobility-cnr": "sending_hei_id",
-    "omobility-la-cnr": "sending_hei_id",
-    "imobility-cnr": "receiving_hei_id",
-    "imobility-tor-cnr": "receiving_hei_id",
+    ("omobility-cnr", 1): "1.0.0",
+    ("omobility-cnr", 2): "2.0.0",
+    ("imobility-cnr", 1): "1.0.0",
+    ("imobility-cnr", 2): "2.0.0",
+    ("omobility-la-cnr", 1): "1.1.0",
+    ("imobility-tor-cnr", 1): "1.0.0",
+    ("imobility-tor-cnr", 2): "2.0.0",
 }
 
 
@@ -92,31 +77,41 @@ class CnrService:
     receiver: CnrReceiver
     most: int = 20
     forwarded: bool = False
+    stats: IncomingLaStatsProvider | None = None  # has a place in omobility-la-cnr alone
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """One URL, POST only."""
-        return {"": Endpoint(POST, self._changed)}
+        """One URL, POST only; statistics where there are any."""
+        found = {"": Endpoint(POST, self._changed)}
+        if self._counts:
+            found["stats"] = Endpoint(GET, self._stats)
+        return found
 
     def offer(self, base: str) -> Offer:
         """Declare it."""
-        return Offer(
-            api=self.api,
-            version=_CNR_VERSIONS[self.api, self.major][0],
-            major=self.major,
-            children=(
-                ("url", f"{base}/{self.api}/{self.major}"),
-                ("max-omobility-ids", str(self.most)),
-            ),
-        )
+        own = f"{base}/{self.api}/{self.major}"
+        children = [("url", own)]
+        if self._counts:
+            children.append(("stats-url", f"{own}/stats"))
+        children.append((limit_of("omobility_id"), str(self.most)))
+        version = _CNR_VERSIONS[self.api, self.major]
+        return Offer(api=self.api, version=version, major=self.major, children=tuple(children))
+
+    @property
+    def _counts(self) -> bool:
+        return self.stats is not None and self.api == "omobility-la-cnr"
+
+    async def _stats(self, call: Call) -> bytes:
+        assert self.stats is not None
+        let_in_readers(call)
+        return omobility_stats.write_incoming_las(await self.stats.incoming_la_stats())
 
     async def _changed(self, call: Call) -> bytes:
-        _, needed = _CNR_VERSIONS[self.api, self.major]
-        callers = call.callers
-        if self.forwarded and call.hei_id in callers:
-            callers = frozenset({HeiId(call.needed(_MASTERS[self.api]).lower())})
-        elif needed:  # in the older APIs
-            callers &= {HeiId(call.needed(_MASTERS[self.api]).lower())}
+        callers, master = call.callers, names_of(self.api).hei
+        if master and self.forwarded and call.hei_id in callers:
+            callers = frozenset({HeiId(call.needed(master).lower())})
+        elif older := hei_parameter(self.api, self.major):
+            callers &= {HeiId(call.needed(older).lower())}
         ids = call.omobility_ids(self.most)
         if ids:
             await self.receiver.changed(self.api, call.hei_id, callers, ids)
@@ -237,15 +232,19 @@ class OmobilityLasService:
     most: int = 10
     api: str = "omobility-las"
     major: int = 1
+    stats: OutgoingLaStatsProvider | None = None
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """Get, index and update."""
-        return {
+        """Get, index and update; statistics where there are any."""
+        found = {
             "get": Endpoint(GET_POST, self._get),
             "index": Endpoint(GET_POST, self._index),
             "update": Endpoint(POST, self._update, takes_xml=True),
         }
+        if self.stats is not None:
+            found["stats"] = Endpoint(GET, self._stats)
+        return found
 
     def offer(self, base: str) -> Offer:
         """Declare it."""
@@ -254,6 +253,7 @@ class OmobilityLasService:
             ("get-url", f"{own}/get"),
             ("index-url", f"{own}/index"),
             ("update-url", f"{own}/update"),
+            *((("stats-url", f"{own}/stats"),) if self.stats is not None else ()),
             ("max-omobility-ids", str(self.most)),
         )
         return Offer(api=self.api, version="1.2.0", major=1, children=children)
@@ -292,6 +292,11 @@ class OmobilityLasService:
         )
         return omobility_las.write_update_response(told)
 
+    async def _stats(self, call: Call) -> bytes:
+        assert self.stats is not None
+        let_in_readers(call)
+        return omobility_stats.write_outgoing_las(await self.stats.outgoing_la_stats())
+
 
 def _heis(call: Call, name: str) -> frozenset[HeiId]:
     return frozenset(HeiId(each.lower()) for each in call.all(name))
@@ -323,13 +328,13 @@ class ImobilitiesService:
     def offer(self, base: str) -> Offer:
         """Declare it."""
         own = f"{base}/{self.api}/{self.major}"
-        children = (("get-url", f"{own}/get"), ("max-omobility-ids", str(self.most)))
+        children = (("get-url", f"{own}/get"), (limit_of("omobility_id"), str(self.most)))
         version = f"{self.major}.0.0"
         return Offer(api=self.api, version=version, major=self.major, children=children)
 
     async def _get(self, call: Call) -> bytes:
-        if self.major < 2:
-            call.addressed("receiving_hei_id")
+        if name := hei_parameter(self.api, self.major):
+            call.addressed(name)
         ids = call.omobility_ids(self.most)
         found = await self.provider.receptions(self.major, call.senders, ids)
         return imobilities.write_get_response(found, major=self.major)

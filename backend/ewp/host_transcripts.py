@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ewp.host_calls import Call, Endpoint, academic_year, moment
-from ewp.host_services import GET_POST
+from ewp.apis import hei_parameter, limit_of
+from ewp.host_calls import GET_POST, Call, Endpoint, academic_year, moment
 from ewp.ids import HeiId, OmobilityId
 from ewp.manifest import Offer
 from ewp.messages import imobility_tors
@@ -57,7 +57,7 @@ class ImobilityTorsService:
         children = (
             ("get-url", f"{own}/get"),
             ("index-url", f"{own}/index"),
-            ("max-omobility-ids", str(self.most)),
+            (limit_of("omobility_id"), str(self.most)),
         )
         version = f"{self.major}.0.0"
         return Offer(api=self.api, version=version, major=self.major, children=children)
@@ -84,4 +84,5 @@ class ImobilityTorsService:
         return imobility_tors.write_index_response(found, major=self.major)
 
     def _is_addressed(self, call: Call) -> bool:
-        return self.major >= 3 or call.needed("receiving_hei_id").lower() == call.hei_id
+        name = hei_parameter(self.api, self.major)
+        return name is None or call.needed(name).lower() == call.hei_id

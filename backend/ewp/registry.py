@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import structlog
 
-from ewp import registry_copy
+from ewp import bodies, registry_copy
 from ewp.catalogue import Catalogue
 from ewp.catalogue_xml import DEFAULT, read_catalogue
 from ewp.errors import CatalogueUnavailable, EwpError
@@ -159,7 +159,7 @@ class CatalogueKeeper:
         try:
             async with asyncio.timeout(WHOLE_TIMEOUT):
                 wait = await self._fetch()
-        except (httpx.HTTPError, EwpError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, EwpError, OSError) as error:
             code = _code(error)
         except Exception:
             # Whatever a document can provoke: the next one may be better.
@@ -185,22 +185,21 @@ class CatalogueKeeper:
             "If-None-Match": self._copy.etag,
             "If-Modified-Since": self._copy.last_modified,
         }
-        headers = {name: value for name, value in conditions.items() if value and self._current}
+        known = {name: value for name, value in conditions.items() if value and self._current}
+        headers = {"Accept-Encoding": bodies.ENCODING} | known
         async with self._http.stream(
             "GET", self._url, headers=headers, timeout=TIMEOUT, follow_redirects=False
         ) as answer:
             wait = _interval(answer.headers.get("cache-control", ""), self._shortest)
-            if answer.status_code == httpx.codes.NOT_MODIFIED and headers:
+            if answer.status_code == httpx.codes.NOT_MODIFIED and known:
                 await self._confirm_copy()
                 return wait
             if answer.status_code != httpx.codes.OK:
                 raise _Answered(answer.status_code)
-            pieces, length = [], 0
-            async for piece in answer.aiter_bytes():
-                pieces.append(piece)
-                length += len(piece)
-                if length > DEFAULT.bytes:
-                    raise CatalogueUnavailable(f"larger than {DEFAULT.bytes} bytes")
+            try:
+                pieces = await bodies.read(answer, DEFAULT.bytes)
+            except bodies.BodyOverlong as error:
+                raise CatalogueUnavailable(f"the catalogue: {error}") from error
         # In a thread, as it takes most of a second: requests go on being answered meanwhile.
         self._current = await asyncio.to_thread(read_catalogue, pieces)
         self._copy = Copy(
@@ -256,4 +255,6 @@ def _code(error: Exception) -> str:
         return error.code
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return "timeout"
-    return "unreachable" if isinstance(error, httpx.HTTPError) else type(error).__name__
+    if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
+        return "unreachable"
+    return type(error).__name__

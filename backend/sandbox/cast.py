@@ -35,8 +35,6 @@ class University(msgspec.Struct, frozen=True, kw_only=True):
     erasmus_code: str
     families: tuple[Family, ...]
     coordinator: Person
-    application_deadlines: tuple[str, str]  # autumn and spring, `--MM-DD`
-    nomination_deadlines: tuple[str, str]
     serves_factsheet: bool = True
 
     @property
@@ -73,8 +71,6 @@ RIBEIRA = University(
         position="Mobility coordinator",
         email="mobilidade@ribeira.example",
     ),
-    application_deadlines=("--06-15", "--11-15"),
-    nomination_deadlines=("--05-15", "--10-15"),
 )
 LINDENTAL = University(
     hei_id=HeiId("lindental.example"),
@@ -93,8 +89,6 @@ LINDENTAL = University(
         position="Head of the International Office",
         email="international@lindental.example",
     ),
-    application_deadlines=("--05-31", "--11-30"),
-    nomination_deadlines=("--04-30", "--10-31"),
 )
 CLAIRVAL = University(
     hei_id=HeiId("clairval.example"),
@@ -109,8 +103,6 @@ CLAIRVAL = University(
         position="Coordinateur Erasmus+",
         email="erasmus@clairval.example",
     ),
-    application_deadlines=("--06-01", "--11-10"),
-    nomination_deadlines=("--05-01", "--10-10"),
 )
 JEZIORO = University(
     hei_id=HeiId("jezioro.example"),
@@ -125,8 +117,6 @@ JEZIORO = University(
         position="Koordynator programu Erasmus+",
         email="bwm@jezioro.example",
     ),
-    application_deadlines=("--06-10", "--11-20"),
-    nomination_deadlines=("--05-20", "--10-20"),
     serves_factsheet=False,
 )
 UNIVERSITIES = {each.hei_id: each for each in (RIBEIRA, LINDENTAL, CLAIRVAL, JEZIORO)}

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from ewp.messages import (
 )
 from ewp.messages.common import Phone, Text
 from sandbox.cast import University
+from sandbox.units import ROOT, units_of
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -32,6 +33,7 @@ class Kept(msgspec.Struct, kw_only=True):
     receptions: dict[str, imobilities.IncomingMobilityV1] = {}
     transcripts: dict[str, imobility_tors.Tor] = {}
     senders: dict[str, HeiId] = {}  # of the receptions, by omobility id
+    published: factsheet.Factsheet | None = None  # None until somebody asks, or where it has none
     changed: dict[str, datetime] = {}
     told: int = 0  # numbers proposals
 
@@ -51,6 +53,9 @@ class SandboxHei:
     def save(self, omobility_id: str) -> None:
         """Note a change, and keep everything."""
         self.kept.changed[omobility_id] = datetime.now(UTC)
+        self._keep()
+
+    def _keep(self) -> None:
         building = self._path.with_suffix(".new")
         building.write_bytes(msgspec.json.encode(self.kept))
         building.replace(self._path)
@@ -184,35 +189,52 @@ class SandboxHei:
             other_ids=(institutions.OtherId(type="erasmus", value=own.erasmus_code),),
             names=tuple(Text(value=name, lang=lang) for lang, name in own.names.items()),
             website_urls=(Text(value=own.website, lang="en"),),
+            root_ounit_id=ROOT,
+            ounit_ids=tuple(each.ounit_id for each in units_of(own)),
         )
 
     async def factsheet(self) -> factsheet.Factsheet | None:
-        """Return its factsheet."""
+        """Return its factsheet, with days that lie ahead when it is first asked for."""
+        if self.kept.published is None and self.university.serves_factsheet:
+            today = datetime.now(UTC).date()
+            self.publish(
+                nominations=f"{today + timedelta(days=30):--%m-%d}",
+                applications=f"{today + timedelta(days=60):--%m-%d}",
+            )
+        return self.kept.published
+
+    def publish(
+        self, *, nominations: str, applications: str, requirements: Sequence[str] = ()
+    ) -> None:
+        """Publish a factsheet: the days `--MM-DD`, for both terms, and names of papers."""
         own = self.university
-        if not own.serves_factsheet:
-            return None
         info = factsheet.InformationEntry(
             email=own.coordinator.email,
             phone_number=Phone(e164="+999123456"),
             website_urls=(Text(value=f"{own.website}/exchange", lang="en"),),
         )
-        autumn, spring = own.nomination_deadlines
-        apply_autumn, apply_spring = own.application_deadlines
-        return factsheet.Factsheet(
+        self.kept.published = factsheet.Factsheet(
             hei_id=own.hei_id,
             calendar=factsheet.Calendar(
-                student_nominations=factsheet.CalendarEntry(autumn_term=autumn, spring_term=spring),
+                student_nominations=factsheet.CalendarEntry(
+                    autumn_term=nominations, spring_term=nominations
+                ),
                 student_applications=factsheet.CalendarEntry(
-                    autumn_term=apply_autumn, spring_term=apply_spring
+                    autumn_term=applications, spring_term=applications
                 ),
             ),
             application_info=info,
+            additional_requirements=tuple(
+                factsheet.AdditionalRequirement(name=each, details="As a PDF file.")
+                for each in requirements
+            ),
             decision_weeks_limit=4,
             tor_weeks_limit=5,
             housing_info=info,
             visa_info=info,
             insurance_info=info,
         )
+        self._keep()
 
     def _changed(self, name: str) -> datetime:
         return self.kept.changed[name]

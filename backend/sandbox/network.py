@@ -1,6 +1,6 @@
 """The sandbox's EWP network: keys, hosts, the registry, and the partners' own calls."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
@@ -13,6 +13,8 @@ from ewp.catalogue import Catalogue
 from ewp.catalogue_xml import read_catalogue
 from ewp.client import EwpClient
 from ewp.host import EwpHost, HostedHei, host_names
+from ewp.host_courses import CourseReplicationService, CoursesService
+from ewp.host_places import OunitsService
 from ewp.host_services import (
     CnrService,
     FactsheetService,
@@ -22,13 +24,16 @@ from ewp.host_services import (
     OmobilityLasService,
     Service,
 )
+from ewp.host_stats import ImobilityTorStatsService, OmobilityStatsService
 from ewp.host_transcripts import ImobilityTorsService
 from ewp.ids import HeiId, OmobilityId
 from ewp.keys import PrivateKey, PublicKey
 from ewp.manifest import MANIFEST, REGISTRY
 from ewp.xml import open_xml
 from sandbox.cast import COVERED, Family, University
+from sandbox.figures import Figures
 from sandbox.hei import SandboxHei
+from sandbox.shown import Shown
 
 PROVIDER = "Sandbox Software (Sandbox SIS)"
 Scope = dict[str, Any]
@@ -58,20 +63,26 @@ class _Ears:
         self.hei.heard.append((api, callers, tuple(ids)))
 
 
-def services_of(hei: SandboxHei) -> tuple[Service, ...]:
+def services_of(
+    hei: SandboxHei, partners: Callable[[], Iterable[SandboxHei]] = tuple
+) -> tuple[Service, ...]:
     """Return what an HEI serves, by what it speaks; the covered one's CNRs are not its own."""
     families, found = hei.university.families, list[Service]()
+    shown, figures = Shown(hei.university), Figures(hei, partners)
     if Family.NEW in families:
         found += [OmobilitiesService(3, hei), ImobilitiesService(2, hei)]
         found.append(ImobilityTorsService(3, hei))
     if Family.OLD in families:
         found += [OmobilitiesService(2, hei), ImobilitiesService(1, hei)]
         found.append(ImobilityTorsService(2, hei))
-    found += [OmobilityLasService(hei), InstitutionsService(hei)]
+    if families != (Family.NONE,):
+        found += [OmobilityStatsService(figures), ImobilityTorStatsService(figures)]
+    found += [OmobilityLasService(hei, stats=figures), InstitutionsService(hei)]
+    found += [OunitsService(shown), CoursesService(shown), CourseReplicationService(shown)]
     if hei.university.serves_factsheet:
         found.append(FactsheetService(hei))
     if hei.hei_id != COVERED.hei_id:
-        found.append(CnrService("omobility-la-cnr", 1, _Ears(hei)))
+        found.append(CnrService("omobility-la-cnr", 1, _Ears(hei), stats=figures))
         if Family.NEW in families:
             found.append(CnrService("omobility-cnr", 2, _Ears(hei)))
         if Family.OLD in families:
@@ -113,7 +124,7 @@ class Network:
             base_url=self.base_url,
             client_keys=(self.keys[hei_id].public,),
             server_key=self.keys[hei_id],
-            services=self.instead.get(hei_id) or services_of(hei),
+            services=self.instead.get(hei_id) or services_of(hei, self.heis.values),
         )
 
     def known(self) -> Catalogue:

@@ -1,5 +1,6 @@
 """What a university's staff do; the story calls these and then tells the other side."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,8 +11,13 @@ from ewp.messages import elmo, imobilities, imobility_tors, omobilities, omobili
 from ewp.messages.common import Text
 from sandbox.cast import UNIVERSITIES, Student, University
 from sandbox.hei import SandboxHei
+from sandbox.units import EXCHANGE, FACULTY
 
 STAY = timedelta(days=150)
+SOON, LATER = timedelta(days=5), timedelta(days=90)
+
+Term = tuple[AcademicYearId, int]
+"""An academic year, and 1 or 2 for its terms."""
 
 
 def academic_year(today: date) -> AcademicYearId:
@@ -25,10 +31,35 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
+def stay() -> tuple[date, date]:
+    """Return the planned days: a life takes a minute here, so its stay ends today."""
+    return today() - STAY, today()
+
+
+def this_term() -> Term:
+    """Return the first term of the year in which the stay began."""
+    return academic_year(stay()[0]), 1
+
+
+def term_before(deadline: date) -> Term:
+    """Return the term that a day in a factsheet is for: spring's come before March."""
+    if deadline.month in {10, 11, 12}:
+        return AcademicYearId(f"{deadline.year}/{deadline.year + 1}"), 2
+    if deadline.month in {1, 2}:
+        return AcademicYearId(f"{deadline.year - 1}/{deadline.year}"), 2
+    return AcademicYearId(f"{deadline.year}/{deadline.year + 1}"), 1
+
+
 def nominate_new(
-    hei: SandboxHei, student: Student, receiving: HeiId, omobility_id: OmobilityId
+    hei: SandboxHei,
+    student: Student,
+    receiving: HeiId,
+    omobility_id: OmobilityId,
+    *,
+    term: Term | None = None,
 ) -> None:
     """Nominate in the new family (omobilities 3)."""
+    year, number = term or this_term()
     hei.kept.new[omobility_id] = omobilities.StudentMobilityV3(
         omobility_id=omobility_id,
         student=omobilities.StudentV3(
@@ -44,8 +75,8 @@ def nominate_new(
             proposal_id=hei.next_proposal(),
             sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),
             receiving_hei=omobilities.MobilityHei(hei_id=receiving),
-            sending_academic_term_ewp_id=f"{academic_year(today())}-1/2",
-            receiving_academic_year_id=academic_year(today()),
+            sending_academic_term_ewp_id=f"{year}-{number}/2",
+            receiving_academic_year_id=year,
             activity_type="student-studies",
             activity_attributes="long-term",
             agreement_isced_f_code="0613",
@@ -62,12 +93,13 @@ def nominate_old(
     hei: SandboxHei, student: Student, receiving: HeiId, omobility_id: OmobilityId
 ) -> None:
     """Nominate in the old family (omobilities 2)."""
+    (arrival, departure), (year, number) = stay(), this_term()
     hei.kept.old[omobility_id] = omobilities.StudentMobilityV2(
         omobility_id=omobility_id,
         sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),
         receiving_hei=omobilities.MobilityHei(hei_id=receiving),
-        sending_academic_term_ewp_id=f"{academic_year(today())}-1/2",
-        receiving_academic_year_id=academic_year(today()),
+        sending_academic_term_ewp_id=f"{year}-{number}/2",
+        receiving_academic_year_id=year,
         student=omobilities.StudentV2(
             given_names=(Text(value=student.given_names),),
             family_names=(Text(value=student.family_name),),
@@ -80,8 +112,8 @@ def nominate_old(
         status=omobilities.StatusV2.NOMINATION,
         activity_type="student-studies",
         activity_attributes="long-term",
-        planned_arrival_date=today(),
-        planned_departure_date=today() + STAY,
+        planned_arrival_date=arrival,
+        planned_departure_date=departure,
         eqf_level_studied_at_departure=6,
         nominee_isced_f_code="0232",
     )
@@ -116,9 +148,15 @@ def confirm_departure(hei: SandboxHei, omobility_id: OmobilityId) -> None:
 
 
 def issue_transcript(
-    hei: SandboxHei, student: Student, sending: HeiId, omobility_id: OmobilityId
+    hei: SandboxHei,
+    student: Student,
+    sending: HeiId,
+    omobility_id: OmobilityId,
+    *,
+    grades: Sequence[str],
+    recognition: str | None = None,
 ) -> None:
-    """Issue a transcript of records for what was studied."""
+    """Issue a transcript of records for what was studied, or a new one in its place."""
     now = datetime.now(UTC).replace(microsecond=0)
     learner = elmo.Learner(
         identifiers=(elmo.Identifier(type="esi", value=student.esi),),
@@ -136,15 +174,15 @@ def issue_transcript(
     report = elmo.Report(
         issuer=issuer,
         courses=tuple(
-            _result(component, grade)
-            for component, grade in zip(TAKEN, ("16", "14", "18", "12"), strict=True)
+            _result(component, grade) for component, grade in zip(TAKEN, grades, strict=True)
         ),
+        recognitions=(elmo.ResultOfRecognition(status=recognition),) if recognition else (),
         issue_date=now,
         grading_schemes=(elmo.GradingScheme(local_id="points", descriptions=(meaning,)),),
     )
     hei.kept.transcripts[omobility_id] = imobility_tors.Tor(
         omobility_id=omobility_id,
-        receiving_academic_year_id=academic_year(now.date()),
+        receiving_academic_year_id=this_term()[0],
         elmo=elmo.Elmo(generated_date=now, learner=learner, reports=(report,)),
     )
     hei.kept.senders[omobility_id] = sending
@@ -166,7 +204,7 @@ def _result(
         instance=elmo.LearningOpportunityInstance(
             identifiers=(elmo.Identifier(type="ewp-loi-id", value=f"CRI/{code}/1"),),
             academic_term=elmo.AcademicTerm(
-                titles=(Text(value="Term 1", lang="en"),), start=today(), end=today() + STAY
+                titles=(Text(value="Term 1", lang="en"),), start=stay()[0], end=stay()[1]
             ),
             status=elmo.ResultStatus.PASSED,
             grading_scheme_local_id="points",
@@ -230,13 +268,16 @@ def send_agreement(
     omobility_id: OmobilityId,
     *,
     studied: tuple[omobility_las.Component, ...] = STUDIED,
+    term: Term | None = None,
+    begins: date | None = None,
 ) -> None:
     """Publish a learning agreement that the student and the sending HEI have signed."""
+    start = begins or stay()[0]
     hei.kept.agreements[omobility_id] = omobility_las.LearningAgreement(
         omobility_id=omobility_id,
-        sending_hei=_institution(hei.university, "Faculty of Sciences and Letters"),
-        receiving_hei=_institution(UNIVERSITIES[receiving], "Department of Exchange Studies"),
-        receiving_academic_year_id=academic_year(today()),
+        sending_hei=_institution(hei.university, FACULTY),
+        receiving_hei=_institution(UNIVERSITIES[receiving], EXCHANGE),
+        receiving_academic_year_id=(term or this_term())[0],
         student=omobility_las.Student(
             given_names=student.given_names,
             family_name=student.family_name,
@@ -246,8 +287,8 @@ def send_agreement(
             gender=student.gender,
             email=student.email,
         ),
-        start_date=today(),
-        end_date=today() + STAY,
+        start_date=start,
+        end_date=start + STAY,
         eqf_level_studied_at_departure=6,
         isced_f_code="0613",
         student_language_skill=omobility_las.LanguageSkill(language="en", cefr_level="B2"),

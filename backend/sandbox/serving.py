@@ -85,6 +85,7 @@ async def serving(
     listener: socket.socket | None = None,
     tls: Certificate | None = None,
     name: str | None = None,
+    http: type[asyncio.Protocol] | None = None,
 ) -> AsyncIterator[str]:
     """Serve an ASGI application until the block is left; yields its origin.
 
@@ -95,6 +96,7 @@ async def serving(
         listener: a port bound before (see `listen`); it is closed at the end. Wins over `port`.
         tls: the certificate to serve https with; None serves plain http.
         name: the host in the origin that is yielded (see `origin`).
+        http: how connections are spoken with; None leaves it to uvicorn.
 
     Raises:
         OSError: the port is taken.
@@ -103,6 +105,7 @@ async def serving(
     bound = listener or listen(port, host=host)
     config = uvicorn.Config(
         app,
+        http=http or "auto",
         access_log=False,
         log_config=None,
         proxy_headers=False,

@@ -1,16 +1,18 @@
-"""What happens in the sandbox, step by step: the lives of three mobilities, to the end.
+"""What happens in the sandbox, step by step: the lives of four mobilities.
 
-Each step is done by a university the way it would be: it changes what it is master of, calls the
-other side over the network where EWP has a call for it, and announces the change by CNR.
+Three are told to the end, the fourth as far as a deadline that moves. Each step is done by a
+university the way it would be: it changes what it is master of, calls the other side over the
+network where EWP has a call for it, and announces the change by CNR.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from ewp.apis import about_hei
 from ewp.errors import PartnerError
 from ewp.ids import HeiId, OmobilityId, ProposalId
 from ewp.messages import omobilities, omobility_las
@@ -20,14 +22,18 @@ from sandbox.cast import (
     CLAIRVAL,
     INES,
     JEZIORO,
+    JONAS,
     LINDENTAL,
     RIBEIRA,
     ZOFIA,
+    Family,
     Student,
     University,
 )
 from sandbox.hei import SandboxHei
 from sandbox.network import Network
+
+GRADES, CORRECTED = ("16", "14", "18", "12"), ("16", "15", "18", "12")
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +72,7 @@ class Story:
         new = Life(self.network, INES, RIBEIRA, LINDENTAL, OmobilityId("rib-2027-0417"), True)
         old = Life(self.network, CAMILLE, CLAIRVAL, RIBEIRA, OmobilityId("CLV/27/E77120"), False)
         only = Life(self.network, ZOFIA, JEZIORO, RIBEIRA, OmobilityId("uj-310442-1"), False)
+        next_year = Life(self.network, JONAS, LINDENTAL, RIBEIRA, OmobilityId("lin-5520913"), True)
         self.steps = [
             *new.nomination(),
             *old.nomination(),
@@ -74,6 +81,9 @@ class Story:
             *only.agreement_only(),
             *new.stay(),
             *old.stay(),
+            *only.reception(),
+            *only.stay(),
+            *next_year.deadline(),
         ]
 
     async def next(self) -> Done | None:
@@ -125,13 +135,28 @@ class Life:
             self._step("has the change agreed", "change_agreed", self._sign),
         ]
 
+    def reception(self) -> list[Step]:
+        """Accepted by the host's own word, where home nominates by other means."""
+        return [self._step("is accepted", "nomination_accepted", self._accept)]
+
     def stay(self) -> list[Step]:
-        """Arrived and departed; in the old family home also says: all ready, and recognised."""
+        """Arrived, departed, graded, recognised.
+
+        In the old family home says itself that all is ready, and that the results count.
+        """
         arrived = self._step("arrives", "arrival_confirmed", self._arrive)
         departed = self._step("has left", "departure_confirmed", self._depart)
         graded = self._step("gets the transcript", "transcript_issued", self._grade)
-        if self.is_new:
-            return [arrived, departed, graded]
+        if Family.OLD not in self.sending.families or self.is_new:  # home has no word for the end
+            again = partial(self._grade, grades=CORRECTED)
+            counted = partial(self._grade, grades=CORRECTED, recognition="Positive")
+            return [
+                arrived,
+                departed,
+                graded,
+                self._step("gets a corrected transcript", "transcript_corrected", again),
+                self._step("reads what was recognised", "recognition_reported", counted),
+            ]
         ready = partial(self._set_status, omobilities.StatusV2.LIVE, "all formalities are done")
         ended = partial(self._set_status, omobilities.StatusV2.RECOGNIZED, "the results count")
         return [
@@ -149,6 +174,14 @@ class Life:
             self._step("has a signed agreement", "agreement_signed", self._sign),
         ]
 
+    def deadline(self) -> list[Step]:
+        """Nominated, and an agreement is on its way, when the host wants applications sooner."""
+        return [
+            self._step("is nominated", "nominated", self._nominate_for_later),
+            self._step("sends the learning agreement", "agreement_sent", self._send_for_later),
+            self._step("has a deadline that moves", "deadline_moved", self._move_deadline),
+        ]
+
     def _step(self, what: str, expects: str, act: Callable[[], Awaitable[tuple[str, ...]]]) -> Step:
         return Step(f"{self.student.given_names} {what}", self.student, expects, act)
 
@@ -159,6 +192,39 @@ class Life:
         return (
             f"{_name(self.sending)} nominates in its own system (omobilities {version})",
             await self._announce("omobility-cnr", self.sending, self.receiving, (2, 1)),
+        )
+
+    async def _nominate_for_later(self) -> tuple[str, ...]:
+        office.nominate_new(
+            self._home, self.student, self.receiving.hei_id, self.omobility_id, term=_later()
+        )
+        return (
+            f"{_name(self.sending)} nominates in its own system (omobilities 3)",
+            await self._announce("omobility-cnr", self.sending, self.receiving, (2, 1)),
+        )
+
+    async def _send_for_later(self) -> tuple[str, ...]:
+        office.send_agreement(
+            self._home,
+            self.student,
+            self.receiving.hei_id,
+            self.omobility_id,
+            term=_later(),
+            begins=office.today() + office.LATER,
+        )
+        return (
+            f"{self.student.given_names} and {_name(self.sending)} sign (omobility-las 1.2)",
+            await self._announce("omobility-la-cnr", self.sending, self.receiving, (1,)),
+        )
+
+    async def _move_deadline(self) -> tuple[str, ...]:
+        day = office.today() + office.SOON
+        self.network.heis[self.receiving.hei_id].publish(
+            nominations=f"{office.today():--%m-%d}", applications=f"{day:--%m-%d}"
+        )
+        return (
+            f"{_name(self.receiving)} publishes another deadline in its factsheet: {day}",
+            "A factsheet is announced to nobody: who reads it again sees it",
         )
 
     async def _accept(self) -> tuple[str, ...]:
@@ -227,10 +293,19 @@ class Life:
         office.confirm_departure(self.network.heis[self.receiving.hei_id], self.omobility_id)
         return await self._stay_changed("records the departure")
 
-    async def _grade(self) -> tuple[str, ...]:
+    async def _grade(
+        self, grades: Sequence[str] = GRADES, recognition: str | None = None
+    ) -> tuple[str, ...]:
         there = self.network.heis[self.receiving.hei_id]
-        office.issue_transcript(there, self.student, self.sending.hei_id, self.omobility_id)
-        version = 3 if self.is_new else 2
+        office.issue_transcript(
+            there,
+            self.student,
+            self.sending.hei_id,
+            self.omobility_id,
+            grades=grades,
+            recognition=recognition,
+        )
+        version = 3 if Family.NEW in self.receiving.families else 2
         return (
             f"{_name(self.receiving)} issues a transcript of records (imobility-tors {version})",
             await self._announce("imobility-tor-cnr", self.receiving, self.sending, (2, 1)),
@@ -280,7 +355,6 @@ class Life:
         self, api: str, by: University, to: University, majors: tuple[int, ...]
     ) -> str:
         """Send a CNR to the other university, if it has a receiver."""
-        parameter = "receiving_hei_id" if api.startswith("imobility-") else "sending_hei_id"
         for major in majors:
             entry = self.network.known().entry(HeiId(to.hei_id), api, major)
             if entry is not None:
@@ -290,12 +364,16 @@ class Life:
                         to.hei_id,
                         entry,
                         [self.omobility_id],
-                        [(parameter, by.hei_id)] if major == 1 else [],
+                        about_hei(api, major, by.hei_id),
                     )
                 except PartnerError as error:
                     return f"{_name(by)} cannot reach {_name(to)} with {api}: {error.code}"
                 return f"{_name(by)} sends {api} {major} to {_name(to)}"
         return f"{_name(to)} has no {api}: nobody tells it"
+
+
+def _later() -> office.Term:
+    return office.term_before(office.today() + office.SOON)
 
 
 def _name(university: University) -> str:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 from testbed import Bed
+from unit.ewp.host.world import Kept
 
 from erasmus_app.api.ewp.hosted import PROVIDER
 from erasmus_app.cli import main
 from erasmus_app.institutions.models import CNR_APIS, ApiMode
 from ewp.catalogue import Host
+from ewp.host_agreements import IiasApprovalService, IiasService
+from ewp.host_calls import Call, Endpoint
 from ewp.keys import PrivateKey
 from sandbox.cast import UNIVERSITIES
 from sandbox.serving import listen, origin, serving
@@ -110,10 +113,10 @@ async def test_where_all_is_well_the_doctor_finds_nothing_amiss(desk: Desk, dsn:
         (OURS, f"our manifest is at {manifest}"),
         (OURS, f"listed with exactly our keys and {len(listed.entries)} endpoints"),
         *((OURS, f"{api}: {covered.mode(api)}") for api in sorted(CNR_APIS)),
-        (OURS, "its own system serves echo 2, factsheet 1"),
-        (PARTNER, "speaks echo 2, factsheet 1"),
+        (OURS, "its own system serves courses 1, echo 2, factsheet 1"),
+        (PARTNER, "speaks courses 1, echo 2, factsheet 1"),
         (PARTNER, f"echo works for {OURS}"),
-        (OTHER, "speaks echo 2, factsheet 1"),
+        (OTHER, "speaks courses 1, echo 2, factsheet 1"),
         (OTHER, f"echo works for {OURS}"),
     ]
 
@@ -277,3 +280,66 @@ async def test_a_clock_that_is_off_is_a_finding(desk: Desk):
             ((found, about, said),) = await desk.bad(ewp_registry_url=url)
             assert (found, about) == (level, "clock")
             assert words in said
+
+
+async def test_agreements_are_shown_and_their_hashes_checked(desk: Desk):
+    network, kept = desk.bed.world.network, Kept()
+    services = (
+        IiasService(6, kept),
+        IiasService(7, kept),
+        IiasApprovalService(1, kept),
+        IiasApprovalService(2, kept),
+    )
+    network.instead[PARTNER] = services
+    await network.read_manifests()
+
+    status, out, _ = await desk(f"index iias {PARTNER}")
+    assert (status, out.splitlines()[:3]) == (0, ["2 in the answer", "  L/1", "  L/3"])
+
+    status, out, _ = await desk(f"get iias {PARTNER} L/1 L/3 L/9")
+    assert status == 0
+    for row in (
+        f"studies {OURS} to {PARTNER}, 2026/2027 to 2028/2029, 3 a year, 15 months a year in all",
+        "ok hash: L/1: the hash fits",
+        "ok hash: L/3: the hash fits",
+    ):
+        assert unfolded(row) in unfolded(out)
+
+    status, out, _ = await desk(f"get iias {PARTNER} L/1 --major 6")
+    assert (status, unfolded("L/1: the hash fits") in unfolded(out), "pdf" in out) == (0, 1, 0)
+    status, out, error = await desk(f"get iias {PARTNER} L/1 --xml")
+    assert (status, out.count("<iia-hash>")) == (0, 1)
+    assert unfolded("ok hash: L/1: the hash fits") in unfolded(error)
+
+    for line in (f"get iias-approval {PARTNER} r-1", f"get iias-approval {PARTNER} r-1 --major 1"):
+        status, out, _ = await desk(line)
+        assert (status, out.splitlines()[0]) == (0, "1 in the answer")
+        assert "1" * 20 in out
+
+    network.instead[PARTNER] = (Altered(kept, b"L/1/theirs", b""), *services[2:])
+    status, out, _ = await desk(f"get iias {PARTNER} L/1")
+    assert status == 1
+    assert unfolded("problem hash: L/1: the hash does not fit; what came has") in unfolded(out)
+    network.instead[PARTNER] = (Altered(kept, b"7/endpoints", b"8/endpoints"), *services[2:])
+    status, _, error = await desk(f"get iias {PARTNER} L/1 --xml")
+    assert status == 1
+    assert unfolded("hash: cannot be checked: is no iias-get-response") in unfolded(error)
+
+
+class Altered(IiasService):
+    """A partner whose answers are not what it hashed."""
+
+    def __init__(self, kept: Kept, old: bytes, new: bytes) -> None:
+        super().__init__(7, kept)
+        object.__setattr__(self, "change", (old, new))
+
+    @property
+    def endpoints(self) -> dict[str, Endpoint]:
+        whole = super().endpoints["get"]
+
+        async def altered(call: Call) -> bytes:
+            answer = await whole.handle(call)
+            assert self.change[0] in answer
+            return answer.replace(*self.change)
+
+        return {**super().endpoints, "get": Endpoint(whole.methods, altered)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fed
 import pytest
-from fed import LINDENTAL, OM, OUTONO, RIBEIRA, Feed
+from fed import GRADES, LINDENTAL, OM, OUTONO, RIBEIRA, Feed
 from msgspec.structs import replace
 from testbed import Bed, bed_running
 
@@ -182,7 +182,7 @@ async def test_an_incoming_mobility_finds_its_sender_or_says_which_object_does_n
 
 async def test_a_transcript_alone_is_a_record_that_its_student_can_read(bed: Bed):
     phone, issuer = await bed.signed_in("ines"), bed.world.network.heis[RIBEIRA]
-    office.issue_transcript(issuer, INES, LINDENTAL, "in-9")
+    office.issue_transcript(issuer, INES, LINDENTAL, "in-9", grades=GRADES)
     xml = imobility_tors.write_get_response([issuer.kept.transcripts["in-9"]], major=1)
     ours = xml.replace(RIBEIRA.encode() + b"</", OUTONO.encode() + b"</")
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,21 @@ import msgspec
 import pytest
 import pytest_asyncio
 from lxml import etree
+from msgspec.structs import replace
+from partners import Partners, partners_running
 
 from ewp.catalogue import ApiEntry, Catalogue, Host, of_hosts
 from ewp.client import EwpClient
-from ewp.errors import PartnerRefused
+from ewp.errors import ApiNotServed, PartnerRefused
 from ewp.host import host_names
+from ewp.host_agreements import IiasService
 from ewp.ids import HeiId
 from ewp.manifest import read_manifest
+from ewp.messages import iia_conditions as conditions
+from ewp.messages import iias
 from sandbox.authority import Authority
-from sandbox.cast import LINDENTAL, RIBEIRA, UNIVERSITIES
-from sandbox.hei import SandboxHei
-from sandbox.network import Network, kept_key
+from sandbox.cast import LINDENTAL, RIBEIRA
+from sandbox.network import kept_key, services_of
 from sandbox.serving import listen, origin, serving
 from sandbox.story import Story
 
@@ -39,53 +42,23 @@ def example(name: str) -> dict[str, Any]:
     return defined
 
 
-@dataclass
-class Partners:
-    """The sandbox's universities over https, and the registry that lists them."""
-
-    network: Network
-    registry: str
-    keys: Path
-    authority: Authority
-
-    @property
-    def http(self) -> httpx.AsyncClient:
-        return self.network.http
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def partners(
     authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Partners]:
-    folder = tmp_path_factory.mktemp("partners")
-    door = listen()
-    address = origin(door, secure=True)
-    async with httpx.AsyncClient(verify=authority.client_context(), trust_env=False) as http:
-        network = Network(
-            heis={each: SandboxHei(of, folder) for each, of in UNIVERSITIES.items()},
-            keys={each: kept_key(folder / f"{each}.pem") for each in UNIVERSITIES},
-            base_url=address,
-            backend_manifest="",
-            http=http,
-        )
-        host = network.host()
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] == "http" and scope["path"] == "/catalogue-v1.xml":
-                await network.registry(scope, send)
-            else:
-                await host(scope, receive, send)
-
-        async with serving(app, listener=door, tls=authority.server):
-            await network.read_manifests(of_backend=False)
-            story = Story(network, folder / "story")
-            for _ in range(STEPS_TO_AN_AGREEMENT):
-                await story.next()
-            yield Partners(network, f"{address}/catalogue-v1.xml", folder, authority)
+    async with partners_running(tmp_path_factory.mktemp("partners"), authority) as partners:
+        network = partners.network
+        more = IiasService(7, Drawer())
+        network.instead[LINDENTAL.hei_id] = (*services_of(network.heis[LINDENTAL.hei_id]), more)
+        await network.read_manifests(of_backend=False)
+        story = Story(network, partners.keys / "story")
+        for _ in range(STEPS_TO_AN_AGREEMENT):
+            await story.next()
+        yield partners
 
 
 async def test_every_block_of_python_is_run_here():
-    assert sorted(BLOCKS) == ["agreement", "echo", "host", "verify"]
+    assert sorted(BLOCKS) == ["agreement", "destinations", "echo", "host", "verify"]
     assert len(BLOCKS) == PAGE.count("```python")
 
 
@@ -112,6 +85,55 @@ async def test_a_receiving_university_reads_the_agreements_that_it_is_to_sign(pa
         if each.receiving_hei.hei_id == LINDENTAL.hei_id
     ]
     assert len(found) == 1
+
+
+async def test_an_hei_learns_from_its_agreements_where_its_students_can_go(partners: Partners):
+    network, hei = partners.network, LINDENTAL.hei_id
+    ask = example("destinations")["destinations"]
+    client, known, key = network.client(), network.known(), network.keys[hei]
+
+    assert await ask(client, known, key, hei, "2026/2027") == {RIBEIRA.hei_id: 4}
+    assert await ask(client, known, key, hei, "2027/2028") == {RIBEIRA.hei_id: 4, "a.example": 1}
+    assert await ask(client, known, key, hei, "2030/2031") == {}
+    with pytest.raises(ApiNotServed):
+        await ask(client, known, key, RIBEIRA.hei_id, "2026/2027")
+
+
+class Drawer:
+    """Lindental's agreements: two in effect, and a draft."""
+
+    async def iia_copies(
+        self, _major: int, _partners: object, ids: list[str] | None, _since: object
+    ) -> list[iias.IiaV7]:
+        copies = [
+            agreement("l-1", RIBEIRA.hei_id, "2026/2027", 4),
+            agreement("l-2", "a.example", "2027/2028", 1),
+            replace(agreement("l-3", "b.example", "2026/2027", 9), in_effect=False),
+        ]
+        return [each for each in copies if ids is None or each.partners[0].iia_id in ids]
+
+
+def agreement(iia_id: str, receiving: str, first: str, seats: int) -> iias.IiaV7:
+    spec = conditions.StudentMobilitySpecV7(
+        sending_hei_id=LINDENTAL.hei_id,
+        receiving_hei_id=receiving,
+        receiving_first_academic_year_id=first,
+        receiving_last_academic_year_id="2028/2029",
+        mobilities_per_year=conditions.MobilitiesPerYear(value=seats),
+        recommended_language_skills=(conditions.RecommendedLanguageSkill(language="en"),),
+        blended=False,
+    )
+    there_and_back = replace(spec, sending_hei_id=receiving, receiving_hei_id=LINDENTAL.hei_id)
+    return iias.IiaV7(
+        partners=(
+            iias.Partner(hei_id=LINDENTAL.hei_id, iia_id=iia_id, iia_code=iia_id),
+            iias.Partner(hei_id=receiving),
+        ),
+        in_effect=True,
+        cooperation_conditions=conditions.CooperationConditionsV7(
+            student_studies_mobility_specs=(spec, there_and_back)
+        ),
+    )
 
 
 async def test_a_guarded_application_is_told_who_calls_and_strangers_are_told_why_not(

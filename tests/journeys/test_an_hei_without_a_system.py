@@ -8,7 +8,7 @@ from pathlib import Path
 import fed
 import pytest
 from databases import until
-from fed import CLAIRVAL, LINDENTAL, OM, OUTONO, RIBEIRA, Feed, call
+from fed import CLAIRVAL, GRADES, LINDENTAL, OM, OUTONO, RIBEIRA, Feed, call
 from msgspec.structs import replace
 from testbed import Bed, bed_running
 
@@ -275,7 +275,7 @@ async def test_a_receiving_hei_feeds_arrivals_and_a_transcript(bed: Bed):
     assert await got(bed, "imobilities", 1, read, LINDENTAL, om) == ()
 
     issuer = bed.world.network.heis[RIBEIRA]
-    office.issue_transcript(issuer, INES, CLAIRVAL, om)
+    office.issue_transcript(issuer, INES, CLAIRVAL, om, grades=GRADES)
     transcript = issuer.kept.transcripts[om]
     elsewhere = imobility_tors.write_get_response([transcript], major=2)
     assert (await script.give(elsewhere)).json()["code"] == "not_the_master"

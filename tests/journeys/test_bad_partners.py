@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from testbed import Bed, bed_running
 
 from ewp.catalogue import ApiEntry
-from ewp.client import EwpClient
+from ewp.client import LARGEST_ANSWER, EwpClient
 from ewp.host_services import Call, Endpoint, Service
 from ewp.ids import HeiId
 from ewp.keys import PrivateKey
@@ -23,6 +23,10 @@ RIBEIRA, CLAIRVAL, LINDENTAL = (
     HeiId("ribeira.example"),
     HeiId("clairval.example"),
     HeiId("lindental.example"),
+)
+OMOBILITIES = (
+    "https://github.com/erasmus-without-paper/ewp-specs-api-omobilities/blob/stable-v3/"
+    "endpoints/get-response.xsd"
 )
 SOURCES = "{ me { mobilities { state version sources { api lastError lastConfirmedAt } } } }"
 
@@ -95,8 +99,11 @@ async def jobs(bed: Bed) -> int:
         b"<omobility-las-get-response",
         b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
         b"<html><body>Please log in</body></html>",
+        b"",
+        f'<omobilities-get-response xmlns="{OMOBILITIES.replace("3", "9")}"/>'.encode(),
+        f'<omobilities-get-response xmlns="{OMOBILITIES}">{"<a>" * 100}'.encode(),
     ],
-    ids=["cut off", "with an entity", "another document"],
+    ids=["cut off", "with an entity", "another document", "empty", "another major", "deep"],
 )
 async def test_an_answer_that_does_not_fit_is_quarantined_and_the_last_good_copy_stays(
     bed: Bed, body: bytes
@@ -124,6 +131,52 @@ async def test_an_answer_that_does_not_fit_is_quarantined_and_the_last_good_copy
     assert not any(each in everything for each in ("Camille", "Renard", "esi:", "passwd"))
     row = await bed.app.database.fetchrow("select tenant, api, hei_id, size from quarantine")
     assert tuple(row or ()) == (RIBEIRA, "omobilities", CLAIRVAL, len(body))
+
+
+async def test_an_answer_that_is_too_large_changes_nothing_and_is_told_as_such(bed: Bed):
+    phone = await bed.phone("camille")
+    await bed.take(3)
+    await bed.until_told(phone, "nominated")
+    breaks(bed, CLAIRVAL, "omobilities", b" " * (LARGEST_ANSWER + 1))
+
+    async def noticed() -> bool:
+        [mobility] = (await bed.ask(phone, SOURCES))["me"]["mobilities"]
+        return "reply_invalid" in {each["lastError"] for each in mobility["sources"]}
+
+    await tell(bed, CLAIRVAL, "CLV/27/E77120")
+    await until(noticed)
+    await bed.until_idle()
+    [mobility] = (await bed.ask(phone, SOURCES))["me"]["mobilities"]
+    assert mobility["state"] == "NOMINATED"
+    assert await bed.kinds(phone, 1) == ["nominated"]
+
+
+async def test_an_answer_about_another_hei_s_student_makes_no_record(bed: Bed):
+    """Lindental's word on a mobility of Clairval's is nobody's."""
+    phone = await bed.phone("camille")
+    await bed.take(3)
+    await bed.until_told(phone, "nominated")
+
+    async def known() -> list[tuple[str, str]]:
+        rows = await bed.app.database.fetch(
+            "select sending_hei_id, omobility_id from mobility where omobility_id = $1",
+            "CLV/27/E77120",
+        )
+        return sorted(map(tuple, rows))
+
+    before = await known()
+    good = await bed.app.database.fetchval(
+        "select xml from source_document where api = 'omobilities' and hei_id = $1", CLAIRVAL
+    )
+    body = f'<omobilities-get-response xmlns="{OMOBILITIES}">'.encode() + good
+    breaks(bed, LINDENTAL, "omobilities", body + b"</omobilities-get-response>")
+    await tell(bed, LINDENTAL, "CLV/27/E77120")
+    with capture_logs() as logs:
+        await until(lambda: any(each["event"] == "refresh.nobodys" for each in logs))
+        await bed.until_idle()
+
+    assert await known() == before
+    assert await bed.kinds(phone, 1) == ["nominated"]
 
 
 async def test_a_partner_that_is_down_delays_only_its_own_data_and_is_caught_up_with(bed: Bed):

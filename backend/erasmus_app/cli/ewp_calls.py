@@ -11,17 +11,22 @@ from rich.console import Console
 from rich.text import Text
 
 from erasmus_app.cli import ewp_findings
+from erasmus_app.cli.ewp_agreements import hashes_of, rows_of_agreement
 from erasmus_app.cli.ewp_findings import Finding, console_of, rows_of
 from erasmus_app.cli.ewp_partners import explain
 from erasmus_app.cli.ewp_tools import CommandFailed, Tools, one_line, opened_with_heis, read_key
 from erasmus_app.ids import HeiId
+from ewp.apis import about_hei, names_of, reading
 from ewp.catalogue import ApiEntry, Catalogue
-from ewp.client import Reply
+from ewp.client import Parameters, Reply
+from ewp.client_agreements import about_approvals, about_get
 from ewp.errors import EwpError, MessageInvalid, XmlRefused
 from ewp.keys import PrivateKey
 from ewp.messages import (
     courses,
     factsheet,
+    iias,
+    iias_approval,
     imobilities,
     imobility_tors,
     institutions,
@@ -40,26 +45,27 @@ READERS: dict[tuple[str, str], Callable[[bytes], Sequence[Any]]] = {
     ("get", "organizational-units"): organizational_units.read_response,
     ("get", "courses"): courses.read_response,
     ("get", "imobility-tors"): imobility_tors.read_get_response,
+    ("get", "iias"): iias.read_get_response,
+    ("get", "iias-approval"): iias_approval.read_response,
     ("index", "omobilities"): omobilities.read_index_response,
     ("index", "omobility-las"): omobility_las.read_index_response,
     ("index", "imobility-tors"): imobility_tors.read_index_response,
+    ("index", "iias"): iias.read_index_response,
 }
 
-# The parameter that names objects, the one that names the asked HEI, and the last major version
-# that wants the latter (guide §4).
-_EVER = 9
-ASKING: dict[str, tuple[str, str, int]] = {
-    "omobilities": ("omobility_id", "sending_hei_id", 2),
-    "imobilities": ("omobility_id", "receiving_hei_id", 1),
-    "omobility-las": ("omobility_id", "sending_hei_id", _EVER),
-    "imobility-tors": ("omobility_id", "receiving_hei_id", 2),
-    "institutions": ("hei_id", "", 0),
-    "factsheet": ("hei_id", "", 0),
-    "organizational-units": ("ounit_id", "hei_id", _EVER),
-    "courses": ("los_id", "hei_id", _EVER),
-    "simple-course-replication": ("", "hei_id", _EVER),  # has an index alone
-    "iias": ("iia_id", "hei_id", 6),
-}
+# What can be got, each by the parameter that names its objects.
+GOT = (
+    "omobilities",
+    "imobilities",
+    "omobility-las",
+    "imobility-tors",
+    "institutions",
+    "factsheet",
+    "organizational-units",
+    "courses",
+    "iias",
+    "iias-approval",
+)
 
 
 async def echo(given: argparse.Namespace) -> int:
@@ -121,21 +127,29 @@ def _signer(reply: Reply) -> Finding:
 
 async def get(given: argparse.Namespace) -> int:
     """Ask a partner for objects by id."""
-    name, about, until = ASKING.get(given.api, ("", "", 0))
-    if not name:
-        known = ", ".join(api for api, (by, _, _) in ASKING.items() if by)
-        raise CommandFailed(f"{one_line(given.api)}: get is for {known}")
+    name = names_of(given.api).objects if given.api in GOT else None
+    if name is None:
+        raise CommandFailed(f"{one_line(given.api)}: get is for {', '.join(GOT)}")
 
     async def ask(tools: Tools, catalogue: Catalogue, key: PrivateKey) -> list[Reply]:
         partner, entry = _entry(catalogue, given)
         ids = given.ids or ([partner] if name == "hei_id" else [])
         if not ids:
             raise CommandFailed(f"{given.api}: give at least one {name}")
-        parameters = [(about, partner)] if entry.major <= until else []
+        about = _about(entry, partner, tools.covered(given.as_hei).id)
         client = tools.client(catalogue)
-        return await client.get_objects(key, partner, entry, ids, parameters, name=name)
+        return await client.get_objects(key, partner, entry, ids, about, name=name)
 
     return await _call(given, "get", ask)
+
+
+def _about(entry: ApiEntry, partner: HeiId, ours: HeiId) -> Parameters:
+    """Return what is said to a `get` beside the ids."""
+    if entry.api == "iias":
+        return about_get(entry, partner)
+    if entry.api == "iias-approval":
+        return about_approvals(entry, partner, ours)
+    return about_hei(entry.api, entry.major, partner)
 
 
 async def index(given: argparse.Namespace) -> int:
@@ -143,14 +157,13 @@ async def index(given: argparse.Namespace) -> int:
 
     async def ask(tools: Tools, catalogue: Catalogue, key: PrivateKey) -> list[Reply]:
         partner, entry = _entry(catalogue, given)
-        _, about, until = ASKING.get(given.api, ("", "", 0))
         named = [each.partition("=")[::2] for each in given.parameters]
-        parameters = [(about, partner)] if entry.major <= until else []
+        parameters = about_hei(given.api, entry.major, partner)
         parameters = [each for each in parameters if each[0] not in {name for name, _ in named}]
         parameters += named
         if given.since:
             parameters.append(("modified_since", given.since))
-        endpoint = "index-url" if "index-url" in entry.urls else "url"
+        endpoint = reading(entry.urls, "index")
         client = tools.client(catalogue)
         return [await client.call(key, partner, entry, endpoint, parameters=parameters)]
 
@@ -166,7 +179,7 @@ async def _call(
         ours = tools.covered(given.as_hei)
         key = read_key(ours.client_key)
         replies = await ask(tools, await tools.catalogue(), key)
-    console = console_of(errors=given.xml)
+    console, status = console_of(errors=given.xml), 0
     for reply in replies:
         read = READERS.get((verb, reply.api))
         if given.xml or read is None:
@@ -175,8 +188,12 @@ async def _call(
             sys.stdout.buffer.flush()
         else:
             _show_objects(console, read(reply.body))
-        ewp_findings.show(console, [_signer(reply)])
-    return 0
+        found = [_signer(reply)]
+        if (verb, reply.api) == ("get", "iias"):
+            found += hashes_of(reply)
+        ewp_findings.show(console, found)
+        status = max(status, ewp_findings.status_of(found))
+    return status
 
 
 def _show_objects(console: Console, found: Sequence[Any]) -> None:
@@ -185,8 +202,14 @@ def _show_objects(console: Console, found: Sequence[Any]) -> None:
         if isinstance(each, str):
             console.print(Text(f"  {one_line(each)}"))
         else:
-            rows_of(console, list(flat(msgspec.to_builtins(each))))
+            rows_of(console, list(_rows(each)))
             console.print()
+
+
+def _rows(found: Any) -> Iterable[tuple[str, str]]:
+    if isinstance(found, iias.Iia):
+        return ((name, value) for name, value in rows_of_agreement(found) if value)
+    return flat(msgspec.to_builtins(found, builtin_types=(bytes,)))
 
 
 def flat(value: Any, path: str = "") -> Iterable[tuple[str, str]]:
@@ -197,6 +220,8 @@ def flat(value: Any, path: str = "") -> Iterable[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for number, each in enumerate(value, 1):
             yield from flat(each, f"{path} {number}")
+    elif isinstance(value, bytes):
+        yield path, f"{len(value)} bytes"
     elif value not in (None, ""):
         yield path, str(value)
 

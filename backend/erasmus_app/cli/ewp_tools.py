@@ -21,6 +21,7 @@ from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.own import Decision, OwnStore
 from erasmus_app.settings import Settings, load_heis, load_settings
+from ewp import bodies
 from ewp.catalogue import Catalogue
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
@@ -131,23 +132,22 @@ class Tools:
         Raises:
             NotFetched: with the reason in words.
         """
-        body = bytearray()
+        headers = {"Accept-Encoding": bodies.ENCODING}
         try:
             async with self.http.stream(
-                "GET", url, timeout=SECONDS, follow_redirects=False
+                "GET", url, headers=headers, timeout=SECONDS, follow_redirects=False
             ) as answer:
                 if answer.status_code != HTTPStatus.OK:
                     raise NotFetched(f"the answer is {answer.status_code} in place of 200")
-                async for chunk in answer.aiter_bytes():
-                    body += chunk
-                    if len(body) > LARGEST_MANIFEST:
-                        raise TooLarge(f"it is over {LARGEST_MANIFEST} bytes")
+                body = b"".join(await bodies.read(answer, LARGEST_MANIFEST))
                 stream = answer.extensions.get("network_stream")
                 tls = stream.get_extra_info("ssl_object") if stream is not None else None
                 certificate = tls.getpeercert() if tls is not None else None
+        except bodies.BodyOverlong as error:
+            raise TooLarge(f"it is over {LARGEST_MANIFEST} bytes") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise NotFetched(_why(error)) from error
-        return bytes(body), certificate
+        return body, certificate
 
 
 class _Nothing:

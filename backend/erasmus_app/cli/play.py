@@ -34,6 +34,7 @@ IN_A_HURRY = {  # the sandbox's partners answer at once, so everything may be qu
     "ERASMUS_APP_CNR_DEBOUNCE_SECONDS": "0.2",
     "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "1",
     "ERASMUS_APP_ABSENCE_SECONDS": "5",
+    "ERASMUS_APP_FACTSHEET_SECONDS": "2",
 }
 
 

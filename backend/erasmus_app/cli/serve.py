@@ -19,6 +19,7 @@ import uvicorn
 
 from erasmus_app.app import create_app
 from erasmus_app.bootstrap import running, worker_of
+from erasmus_app.cli.bounded_http import BoundedHttp
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.settings import Settings
 from erasmus_app.store import database
@@ -91,6 +92,7 @@ async def api(settings: Settings) -> int:
         server = _Server(
             uvicorn.Config(
                 create_app(opened),
+                http=BoundedHttp,
                 log_config=None,
                 access_log=False,
                 # Signed EWP answers carry a Date of their own (guide §2.6).

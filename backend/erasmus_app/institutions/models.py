@@ -1,5 +1,6 @@
-"""The HEIs that this backend works for."""
+"""The HEIs that this backend works for, and what any HEI says to its incoming students."""
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -54,3 +55,62 @@ class CoveredHei(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def serves(self, api: str) -> bool:
         """Whether partners read `api` of this HEI from us."""
         return api in DATA_APIS and self.mode(api) is ApiMode.OWN
+
+
+class Term(StrEnum):
+    """The two terms that a factsheet has days for."""
+
+    AUTUMN = "autumn"
+    SPRING = "spring"
+
+
+class TermDays(msgspec.Struct, frozen=True, kw_only=True):
+    """The last day for each term, `--MM-DD` as published: without a year."""
+
+    autumn: str
+    spring: str
+
+    def of(self, term: Term) -> str:
+        """Return one term's day."""
+        return self.autumn if term is Term.AUTUMN else self.spring
+
+
+class Information(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to ask and where to read; there is no text of its own."""
+
+    email: str | None = None
+    phone: str | None = None
+    websites: tuple[str, ...] = ()
+
+
+class AdditionalRequirement(msgspec.Struct, frozen=True, kw_only=True):
+    """A paper that a receiving HEI wants of every incoming student."""
+
+    name: str
+    details: str | None = None
+    websites: tuple[str, ...] = ()
+
+
+class Factsheet(msgspec.Struct, frozen=True, kw_only=True):
+    """What a receiving HEI says to all its incoming students (factsheet 1, guide §4.7). Public."""
+
+    hei_id: HeiId
+    nominations: TermDays  # until when the sending HEI may nominate
+    applications: TermDays  # until when the student's application must arrive
+    requirements: tuple[AdditionalRequirement, ...] = ()
+    decision_weeks: int | None = None
+    transcript_weeks: int | None = None
+    application: Information | None = None
+    housing: Information | None = None
+    visa: Information | None = None
+    insurance: Information | None = None
+
+
+class KnownFactsheet(msgspec.Struct, frozen=True, kw_only=True):
+    """A factsheet as it is kept, with its age. Times are UTC."""
+
+    value: Factsheet | None  # None: never read, or the HEI publishes none
+    fetched_at: datetime | None = None  # when the present content was first read
+    last_confirmed_at: datetime | None = None
+    revision: int = 0  # grows with each change of content
+    last_error: str | None = None  # stable code of the last failed attempt; None after a success

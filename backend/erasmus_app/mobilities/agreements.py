@@ -12,6 +12,7 @@ from erasmus_app.mobilities.models import (
     ComponentList,
     LearningAgreement,
     Mobility,
+    Signature,
 )
 
 
@@ -23,6 +24,7 @@ class AgreementState(StrEnum):
     SIGNED = "signed"
     CHANGE_AWAITING_RECEIVING = "change-awaiting-receiving"
     CHANGED_SIGNED = "changed-signed"
+    CHANGE_RETURNED = "change-returned"  # what was in force before the proposal is again
     RETURNED_OR_WITHDRAWN = "returned-or-withdrawn"
 
 
@@ -54,6 +56,8 @@ def agreement_state(mobility: Mobility) -> AgreementState:
         if agreement.first_version is None:
             return AgreementState.AWAITING_RECEIVING
         return AgreementState.CHANGE_AWAITING_RECEIVING
+    if mobility.change_returned_at is not None:
+        return AgreementState.CHANGE_RETURNED
     if agreement.approved_changes is not None:
         return AgreementState.CHANGED_SIGNED
     return AgreementState.SIGNED if agreement.first_version else AgreementState.NOT_SHARED
@@ -62,6 +66,24 @@ def agreement_state(mobility: Mobility) -> AgreementState:
 def is_signed(agreement: LearningAgreement | None) -> bool:
     """Whether a version with all three signatures is in force."""
     return agreement is not None and agreement.first_version is not None
+
+
+def signed_by_receiving(version: AgreementVersion | None) -> Signature | None:
+    """Return the receiving HEI's signature, which comes last; None where there is none."""
+    return version.receiving_signature if version else None
+
+
+def is_same_change(was: LearningAgreement | None, now: LearningAgreement) -> bool:
+    """Whether the same change is in force, or none: the receiving HEI's signature tells."""
+    if was is None:
+        return False
+    before, after = (signed_by_receiving(each.approved_changes) for each in (was, now))
+    return (before and before.signed_at) == (after and after.signed_at)
+
+
+def is_change_open(mobility: Mobility) -> bool:
+    """Whether a change of an agreement in force waits (guide §5.2, the flag `LA_CHANGE_OPEN`)."""
+    return agreement_state(mobility) is AgreementState.CHANGE_AWAITING_RECEIVING
 
 
 def effective_components(agreement: LearningAgreement) -> tuple[Component, ...]:

@@ -1,11 +1,17 @@
 """Two states of one mobility → what the student should hear (guide §5.3)."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from decimal import Decimal
 
-from erasmus_app.mobilities.agreements import ABROAD, credits_of, effective_components
-from erasmus_app.mobilities.events import MobilityEvent, Row, event_id
+from erasmus_app.mobilities.agreements import (
+    ABROAD,
+    credits_of,
+    effective_components,
+    is_same_change,
+    signed_by_receiving,
+)
+from erasmus_app.mobilities.events import REASONS, MobilityEvent, Row, event_about, listed
 from erasmus_app.mobilities.models import (
     AgreementVersion,
     ComponentChange,
@@ -20,6 +26,7 @@ from erasmus_app.mobilities.models import (
     StudentData,
 )
 from erasmus_app.mobilities.state import decision, is_new_family
+from erasmus_app.mobilities.stays import first_day, is_early, last_day
 from erasmus_app.mobilities.transcripts import credits_gained, passed, results
 
 _DECIDED = {NominationStatus.APPROVED: Row.B4, NominationStatus.REJECTED: Row.B5}
@@ -43,11 +50,6 @@ def changes(before: Mobility | None, after: Mobility, today: date) -> Iterator[M
     yield from _transcript(before, after)
 
 
-def _event(after: Mobility, row: Row, discriminator: str, **detail: str) -> MobilityEvent:
-    made = event_id(after.sending_hei_id, after.omobility_id, row, discriminator)
-    return MobilityEvent(event_id=made, step=row, detail=detail)
-
-
 def _revision(source: Source) -> str:
     return f"{source.api} {source.revision}"
 
@@ -60,7 +62,7 @@ def _nomination(before: Mobility | None, after: Mobility) -> Iterator[MobilityEv
     by = _revision(after.nomination.source)
     if now is None:
         if was is not None and was.status not in _OVER:
-            yield _event(after, Row.B7, by)
+            yield event_about(after, Row.B7, by)
         return
     if was is None:
         yield from _first_seen(after, now, now.proposal_id or by)
@@ -74,12 +76,23 @@ def _nomination(before: Mobility | None, after: Mobility) -> Iterator[MobilityEv
         yield from _moved_to_other_family(before, after, was, now)
     else:
         yield from _progressed(after, was, now)
+        yield from _required(after, was, now, by)
     agreement = after.agreement.value if after.agreement else None
     if _corrected(was.student, now.student, agreement.student if agreement else None):
-        yield _event(after, Row.B8, by)
+        yield event_about(after, Row.B8, by)
     planned = _planned(now)
     if planned != _planned(was) and (agreement is None or planned != _agreed(agreement)):
         yield from _dates(after, planned, by)
+
+
+def _required(
+    after: Mobility, was: Nomination, now: Nomination, by: str
+) -> Iterator[MobilityEvent]:
+    """Tell of papers that are asked for now, and were not."""
+    known = {each.name for each in was.requirements}
+    new = [each.name for each in now.requirements if each.name not in known]
+    if new and now.status not in _OVER:
+        yield event_about(after, Row.B10, by, requirements=listed(dict.fromkeys(new)))
 
 
 def _first_seen(after: Mobility, now: Nomination, by: str) -> Iterator[MobilityEvent]:
@@ -90,7 +103,7 @@ def _first_seen(after: Mobility, now: Nomination, by: str) -> Iterator[MobilityE
         NominationStatus.RECOGNIZED: Row.A8,
         **_DECIDED,
     }.get(now.status, Row.B1)
-    yield _event(after, row, by)
+    yield event_about(after, row, by)
 
 
 def _progressed(after: Mobility, was: Nomination, now: Nomination) -> Iterator[MobilityEvent]:
@@ -100,16 +113,16 @@ def _progressed(after: Mobility, was: Nomination, now: Nomination) -> Iterator[M
     new_proposal = now.proposal_id != was.proposal_id
     if now.status in _DECIDED:  # also a proposal that was made and decided between two looks
         if new_proposal or now.status is not was.status:
-            yield _event(after, _DECIDED[now.status], now.proposal_id or by)
+            yield event_about(after, _DECIDED[now.status], now.proposal_id or by)
     elif now.status is NominationStatus.CANCELLED:
         if was.status is not NominationStatus.CANCELLED:
-            yield _event(after, Row.D12 if was.status in _RUNNING else Row.B6, by)
+            yield event_about(after, Row.D12 if was.status in _RUNNING else Row.B6, by)
     elif now.status is NominationStatus.LIVE and was.status is NominationStatus.NOMINATION:
-        yield _event(after, Row.B17, by)
+        yield event_about(after, Row.B17, by)
     elif now.status is NominationStatus.RECOGNIZED and was.status is not now.status:
-        yield _event(after, Row.A8, by)
+        yield event_about(after, Row.A8, by)
     elif new_proposal or (not is_new_family(now) and _content(was) != _content(now)):
-        yield _event(after, Row.B2, now.proposal_id or by)
+        yield event_about(after, Row.B2, now.proposal_id or by)
 
 
 def _moved_to_other_family(
@@ -121,12 +134,12 @@ def _moved_to_other_family(
     by = _revision(after.nomination.source)
     if now.status is NominationStatus.CANCELLED:
         if was.status is not NominationStatus.CANCELLED:
-            yield _event(after, Row.D12 if was.status in _RUNNING else Row.B6, by)
+            yield event_about(after, Row.D12 if was.status in _RUNNING else Row.B6, by)
     elif now.status in _DECIDED:
         if decision(before) is not decision(after):
-            yield _event(after, _DECIDED[now.status], now.proposal_id or by)
+            yield event_about(after, _DECIDED[now.status], now.proposal_id or by)
     elif now.status is NominationStatus.RECOGNIZED:
-        yield _event(after, Row.A8, by)
+        yield event_about(after, Row.A8, by)
 
 
 def _planned(nomination: Nomination) -> tuple[str, str] | None:
@@ -143,7 +156,7 @@ def _agreed(agreement: LearningAgreement) -> tuple[str, str] | None:
 
 def _dates(after: Mobility, dates: tuple[str, str] | None, by: str) -> Iterator[MobilityEvent]:
     if dates is not None:
-        yield _event(after, Row.B9, by, start=dates[0], end=dates[1])
+        yield event_about(after, Row.B9, by, start=dates[0], end=dates[1])
 
 
 def _content(nomination: Nomination) -> tuple[object, ...]:
@@ -181,7 +194,7 @@ def _reception(before: Mobility | None, after: Mobility, today: date) -> Iterato
     )
     takes_back = status is ReceptionStatus.PENDING and status_was is not None  # no row tells that
     if status is not None and status is not status_was and undecided and not takes_back:
-        yield _event(after, _RECEIVED[status], by)
+        yield event_about(after, _RECEIVED[status], by)
     for rows, day_was, day in (
         (
             (Row.D1, Row.D2, Row.D3),
@@ -199,11 +212,13 @@ def _reception(before: Mobility | None, after: Mobility, today: date) -> Iterato
             continue
         if day is None:
             if removed is not None and not (now is None and _had_left(was, today)):
-                yield _event(after, removed, by)
+                yield event_about(after, removed, by)
         elif day_was is None and day <= today:
-            yield _event(after, confirmed, by, date=day.isoformat())
+            agreement = after.agreement.value if after.agreement else None
+            early = confirmed is Row.A1 and is_early(day, agreement)
+            yield event_about(after, Row.A3 if early else confirmed, by, date=day.isoformat())
         else:
-            yield _event(after, recorded, by, date=day.isoformat())
+            yield event_about(after, recorded, by, date=day.isoformat())
 
 
 def _had_left(was: Reception | None, today: date) -> bool:
@@ -219,13 +234,25 @@ def _transcript(before: Mobility | None, after: Mobility) -> Iterator[MobilityEv
     by = _revision(after.transcript.source)
     if now is None:
         if was is not None:
-            yield _event(after, Row.A6, by)
+            yield event_about(after, Row.A6, by)
     elif was is None:
         ects = credits_gained(now).get("ects", Decimal(0))
         courses = str(len(passed(now)))
-        yield _event(after, Row.A4, by, courses=courses, ects=f"{ects.normalize():f}")
+        yield event_about(after, Row.A4, by, courses=courses, ects=f"{ects.normalize():f}")
     elif results(was) != results(now):
-        yield _event(after, Row.A5, by)
+        yield event_about(after, Row.A5, by)
+    if now is not None and now.recognition is not None:
+        said = was.recognition if was else None
+        if _outcome(now.recognition) != _outcome(said or ""):
+            yield event_about(after, Row.A9, by, outcome=_outcome(now.recognition))
+
+
+def _outcome(recognition: str) -> str:
+    """Return ELMO's word in the form of `OUTCOMES`; what is no word of ELMO's is `other`."""
+    words = {"positive": "positive", "partially positive": "partial", "negative": "negative"}
+    if not recognition.strip():
+        return ""
+    return words.get(" ".join(recognition.lower().split()), "other")
 
 
 def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEvent]:
@@ -236,7 +263,7 @@ def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEve
     by = _revision(after.agreement.source)
     if now is None:
         if was is not None and was.first_version is None and was.changes_proposal is not None:
-            yield _event(after, Row.B16, by)
+            yield event_about(after, Row.B16, by)
         return
     if was == now:
         return
@@ -246,54 +273,45 @@ def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEve
         return
     nomination = after.nomination.value if after.nomination else None
     if _corrected(was.student, now.student, nomination.student if nomination else None):
-        yield _event(after, Row.B8, by)
+        yield event_about(after, Row.B8, by)
     agreed = _agreed(now)
-    if agreed != _agreed(was) and (nomination is None or agreed != _planned(nomination)):
+    longer = _new_proposal(was, now) and _ends_later(was, now)  # which is told with the proposal
+    if (
+        agreed != _agreed(was)
+        and not longer
+        and (nomination is None or agreed != _planned(nomination))
+    ):
         yield from _dates(after, agreed, by)
     if (was.sending.contact, was.receiving.contact) != (
         now.sending.contact,
         now.receiving.contact,
     ):
-        yield _event(after, Row.D11, by)
+        yield event_about(after, Row.D11, by)
 
 
 def _signed(
     after: Mobility, was: LearningAgreement | None, now: LearningAgreement
 ) -> Iterator[MobilityEvent]:
-    signature = _by_receiving(now.first_version)
-    was_signed = was is not None and _by_receiving(was.first_version) is not None
+    signature = signed_by_receiving(now.first_version)
+    was_signed = was is not None and signed_by_receiving(was.first_version) is not None
     if signature is not None and not was_signed and now.approved_changes is None:
         in_force = effective_components(now)
         ects = credits_of(in_force, *ABROAD).get("ects")
-        yield _event(
+        yield event_about(
             after,
             Row.B15,
             _moment(signature),
             courses=str(sum(each.table in ABROAD for each in in_force)),
             ects=f"{ects.normalize():f}" if ects is not None else "0",
         )
-    changed = _by_receiving(now.approved_changes)
-    if changed is not None and not _same_change(was, now):
-        yield _event(after, Row.D6, _moment(changed))
-
-
-def _by_receiving(version: AgreementVersion | None) -> Signature | None:
-    return version.receiving_signature if version else None
+    changed = signed_by_receiving(now.approved_changes)
+    if changed is not None and not is_same_change(was, now):
+        yield event_about(after, Row.D6, _moment(changed))
 
 
 def _moment(signature: Signature) -> str:
     """Write a signature's time in UTC: its zone may be written in another way tomorrow."""
     return signature.signed_at.astimezone(UTC).isoformat()
-
-
-def _same_change(was: LearningAgreement | None, now: LearningAgreement) -> bool:
-    """Whether the same change is in force, or none: the receiving HEI's signature tells."""
-
-    def signed_at(agreement: LearningAgreement) -> datetime | None:
-        signature = _by_receiving(agreement.approved_changes)
-        return signature.signed_at if signature else None
-
-    return was is not None and signed_at(was) == signed_at(now)
 
 
 def _proposed(
@@ -304,22 +322,52 @@ def _proposed(
         if was is None or was_proposal is None:
             return
         if now.first_version is None:  # nothing of it is shown, as if it were not there
-            yield _event(after, Row.B16, by)
-        elif was.first_version is not None and _same_change(was, now):
-            yield _event(after, Row.D7, by)
+            yield event_about(after, Row.B16, by)
+        elif was.first_version is not None and is_same_change(was, now):
+            yield event_about(after, Row.D7, by)
         return
-    if was_proposal is not None and proposal.proposal_id == was_proposal.proposal_id:
+    if not _new_proposal(was, now):
         return
     name = proposal.proposal_id or by
-    if now.first_version is not None:
-        yield _event(after, Row.D5, name, **_counted(proposal))
-    else:
-        yield _event(after, Row.B13 if was_proposal is None else Row.B14, name)
+    if now.first_version is None:
+        yield event_about(after, Row.B13 if was_proposal is None else Row.B14, name)
+        return
+    if (was is not None and _ends_later(was, now)) or _extends(proposal):
+        yield event_about(after, Row.D9, name, end=now.planned_end, **_counted(proposal))
+    elif proposal.components or proposal.student_changes is None:
+        yield event_about(after, Row.D5, name, **_counted(proposal))
+    if proposal.student_changes is not None:
+        yield event_about(after, Row.D10, name)
+
+
+def _new_proposal(was: LearningAgreement | None, now: LearningAgreement) -> bool:
+    proposal, known = now.changes_proposal, was.changes_proposal if was else None
+    if proposal is None:
+        return False
+    return known is None or proposal.proposal_id != known.proposal_id
+
+
+def _ends_later(was: LearningAgreement, now: LearningAgreement) -> bool:
+    """Whether the end moved to a later one; a day within the month that was known is not later."""
+    known, end = last_day(was.planned_end), first_day(now.planned_end)
+    if known is None or end is None:
+        return False
+    return end > known
+
+
+def _extends(proposal: AgreementVersion) -> bool:
+    return any(each.reason_code == "extending-mobility" for each in proposal.components)
 
 
 def _counted(proposal: AgreementVersion) -> dict[str, str]:
-    moves = [each.change for each in proposal.components if each.table in ABROAD]
+    """Count what a proposal adds and removes, and name what cannot be taken, and why (row D8)."""
+    abroad = [each for each in proposal.components if each.table in ABROAD]
+    moves = [each.change for each in abroad]
+    gone = [each for each in abroad if each.change is ComponentChange.DELETED]
     return {
         "added": str(moves.count(ComponentChange.INSERTED)),
         "removed": str(moves.count(ComponentChange.DELETED)),
+        "cancelled": listed(
+            f"{each.reason_code} {each.title}" for each in gone if each.reason_code in REASONS
+        ),
     }

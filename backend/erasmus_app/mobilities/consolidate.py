@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.mobilities.agreements import is_same_change
 from erasmus_app.mobilities.models import (
     Api,
     Fact,
@@ -82,7 +83,24 @@ def merge(mobility: Mobility | None, reading: Reading, rules: AbsenceRules) -> M
         return mobility
     changed: dict[str, object] = {field: fact}
     merged = msgspec.structs.replace(mobility, **changed)
-    return msgspec.structs.replace(merged, receiving_hei_id=_receiving(merged))
+    return msgspec.structs.replace(
+        merged,
+        receiving_hei_id=_receiving(merged),
+        change_returned_at=_change_returned(mobility, merged),
+    )
+
+
+def _change_returned(before: Mobility, after: Mobility) -> datetime | None:
+    """Return since when the latest change proposal is known to have come back unsigned."""
+    was = before.agreement.value if before.agreement else None
+    now = after.agreement.value if after.agreement else None
+    if after.agreement is None or now is None or now.changes_proposal is not None:
+        return None
+    if was is None or not is_same_change(was, now):
+        return None
+    if was.changes_proposal is not None and was.first_version is not None:
+        return after.agreement.source.fetched_at
+    return before.change_returned_at
 
 
 def _receiving(mobility: Mobility) -> HeiId:

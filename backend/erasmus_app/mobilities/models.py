@@ -300,6 +300,9 @@ class Mobility(msgspec.Struct, frozen=True, kw_only=True):
     reception: Sourced[Reception] | None = None
     agreement: Sourced[LearningAgreement] | None = None
     transcript: Sourced[Transcript] | None = None
+    change_returned_at: datetime | None = None
+    """When a change proposal was seen to have gone unsigned; None once there is another, or a
+    signature. The agreement itself does not show it (guide §4.5.4)."""
 
     def sources(self) -> Iterator[Source]:
         """Yield the source of every fact there is or was."""

@@ -83,7 +83,9 @@ class RecordChange(Protocol):
     async def readers(self) -> list[Reader]:
         """Return the accounts that may see the mobility's person."""
 
-    async def save(self, after: Mobility, answer: Answer | None) -> StoredMobility:
+    async def save(
+        self, after: Mobility, answer: Answer | None, *, silent: bool = False
+    ) -> StoredMobility:
         """Write the consolidated record and the source document; version + 1 if it differs."""
 
     async def record_events(self, events: Sequence[MobilityEvent], *, silent: bool) -> None:

@@ -3,7 +3,9 @@
 import msgspec
 
 from erasmus_app.ids import HeiId, OmobilityId
-from erasmus_app.mobilities.models import Api
+from erasmus_app.institutions.models import ApiMode, CoveredHei
+from erasmus_app.mobilities.models import OF_RECEIVING, Api, Mobility
+from erasmus_app.mobilities.ports import MobilitySource
 
 REFRESH = "refresh"
 
@@ -30,3 +32,15 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(
             (REFRESH, self.tenant, self.hei_id, self.api, self.sending_hei_id, self.omobility_id)
         )
+
+
+def heard(mobility: Mobility, tenant: CoveredHei | None, source: MobilitySource) -> frozenset[Api]:
+    """Return the APIs in which the tenant asks the receiving HEI; of others nothing is missing."""
+    if tenant is None:  # an HEI that is no longer covered
+        return frozenset()
+    return frozenset(
+        api
+        for api in OF_RECEIVING
+        if tenant.mode(CNR_OF[api]) is not ApiMode.OFF
+        and source.serves(mobility.receiving_hei_id, api, tenant.id)
+    )

@@ -294,6 +294,10 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             step=StepCode.LA_SENT,
             since=source.missing_since if source else None,
         )
+    if stands is AgreementState.CHANGE_RETURNED:
+        return WhoseMove(
+            party=Party.STUDENT, step=StepCode.LA_CHANGED, since=mobility.change_returned_at
+        )
     if decided in {Decision.PENDING, Decision.NOT_CONFIRMED} and now in {
         MobilityState.NOMINATED,
         MobilityState.LA_SIGNED,  # the agreement does not stand for the decision

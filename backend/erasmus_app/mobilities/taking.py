@@ -47,7 +47,7 @@ class TakingIn:
             return None
         silent = silent and not is_known(before, reading.api)
         happened = tuple(changes(before, after, now.astimezone(UTC).date()))
-        stored = await change.save(after, answer)
+        stored = await change.save(after, answer, silent=silent)
         await change.record_events(happened, silent=silent)
         if happened and not silent:
             await self.tell(change, happened, stored, now)

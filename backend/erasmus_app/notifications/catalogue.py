@@ -11,7 +11,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
-from erasmus_app.mobilities.events import DETAILS, KINDS
+from erasmus_app.mobilities.events import DETAILS, KINDS, OUTCOMES, REASONS
 from erasmus_app.notifications.models import Kind, Text
 
 LONGEST = {"title": 60, "body": 320, "push_title": 50, "push_body": 140}
@@ -53,12 +53,36 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
         return self.date_format.format_map(parts | {"day": str(int(day))})
 
 
+class Phrases(msgspec.Struct, frozen=True, kw_only=True):
+    """How one language puts codes and lists that come inside a text."""
+
+    cancelled: str  # a sentence with {which}, a blank before it; left out where there are none
+    reasons: dict[str, str]  # by the XML's word: why a course cannot be taken
+    outcomes: dict[str, str]  # what was recognised
+
+    def of(self, key: str, value: str) -> str:
+        """Write a detail that is a code or has one name a line; anything else stays as it is."""
+        if key == "outcome":
+            return self.outcomes.get(value, value)
+        if key == "requirements":
+            return ", ".join(value.splitlines())
+        if key == "cancelled":
+            courses = "; ".join(self._course(each) for each in value.splitlines())
+            return self.cancelled.format_map({"which": courses}) if courses else ""
+        return value
+
+    def _course(self, line: str) -> str:
+        reason, _, title = line.partition(" ")
+        return f"{title} ({self.reasons.get(reason, reason)})" if title else line
+
+
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """Every kind, and its words in every language."""
 
     kinds: Mapping[str, Kind]
     words: Mapping[str, Mapping[str, Words]]  # language → kind → words
     calendars: Mapping[str, Calendar]  # language → how a date is written
+    phrases: Mapping[str, Phrases]  # language → how codes and lists are put
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -89,7 +113,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
             return name_of(value, language)
         if key in DATES:
             return self.calendars[language].written(value)
-        return value
+        return self.phrases[language].of(key, value)
 
 
 def catalogue_folder() -> Path:
@@ -113,17 +137,21 @@ def load_catalogue(folder: Path) -> Catalogue:
         raise SettingsInvalid(f"{folder / 'catalogue.toml'}: the program's kinds differ in: {odd}")
     words: dict[str, dict[str, Words]] = {}
     calendars: dict[str, Calendar] = {}
+    phrases: dict[str, Phrases] = {}
     for path in sorted((folder / "locales").glob("*.toml")):
         content = _table(path, dict[str, Any])
-        calendar = {
-            name: content.pop(name) for name in Calendar.__struct_fields__ if name in content
-        }
+        calendar, phrase = (
+            {name: content.pop(name) for name in kind.__struct_fields__ if name in content}
+            for kind in (Calendar, Phrases)
+        )
         try:
             calendars[path.stem] = msgspec.convert(calendar, Calendar)
+            phrases[path.stem] = msgspec.convert(phrase, Phrases)
             words[path.stem] = msgspec.convert(content, dict[str, Words])
         except msgspec.ValidationError as error:
             raise SettingsInvalid(f"{path}: {error}") from error
         _check_calendar(path, calendars[path.stem])
+        _check_phrases(path, phrases[path.stem])
         if words[path.stem].keys() != kinds.keys():
             odd = ", ".join(sorted(words[path.stem].keys() ^ kinds.keys()))
             raise SettingsInvalid(f"{path}: this file and the kinds differ in: {odd}")
@@ -134,7 +162,7 @@ def load_catalogue(folder: Path) -> Catalogue:
         for kind, text in texts.items():
             where = f"{folder / 'locales' / language}.toml: {kind}"
             _check(where, kind, text, words[SOURCE_LANGUAGE][kind])
-    return Catalogue(kinds=kinds, words=words, calendars=calendars)
+    return Catalogue(kinds=kinds, words=words, calendars=calendars, phrases=phrases)
 
 
 def _check_calendar(path: Path, calendar: Calendar) -> None:
@@ -147,6 +175,14 @@ def _check_calendar(path: Path, calendar: Calendar) -> None:
         if _placeholders(f"{path}: {name}", getattr(calendar, name)) != parts:
             wanted = ", ".join(f"{{{each}}}" for each in sorted(parts))
             raise SettingsInvalid(f"{path}: {name}: must have {wanted} and nothing else")
+
+
+def _check_phrases(path: Path, phrases: Phrases) -> None:
+    if _placeholders(f"{path}: cancelled", phrases.cancelled) != {"which"}:
+        raise SettingsInvalid(f"{path}: cancelled: must have {{which}} and nothing else")
+    for name, codes in (("reasons", REASONS), ("outcomes", OUTCOMES)):
+        if odd := getattr(phrases, name).keys() ^ set(codes):
+            raise SettingsInvalid(f"{path}: {name}: differ in: {', '.join(sorted(odd))}")
 
 
 def _check(where: str, kind: str, text: Words, source: Words) -> None:

@@ -1,7 +1,7 @@
 """The EWP network as the source of facts about mobilities."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,9 +18,10 @@ from erasmus_app.partners import translate
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.calls import called
 from erasmus_app.partners.own_systems import OwnSystems
+from ewp.apis import about_hei, most_of
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient, Reply
-from ewp.errors import MessageInvalid, ReplyInvalid, XmlRefused
+from ewp.errors import CatalogueUnavailable, MessageInvalid, ReplyInvalid, XmlRefused
 from ewp.keys import PrivateKey
 from ewp.messages import imobilities, imobility_tors, omobilities, omobility_las
 from ewp.xml import open_xml
@@ -31,8 +32,6 @@ class _Way:
     """How one API is asked and read, in the order of the versions that we prefer."""
 
     majors: tuple[int, ...]
-    responding: str | None  # name of the parameter that older majors want for the asked HEI
-    responding_until: int  # the last major that wants it
     items: frozenset[str]  # local names of one object in an answer
     read: Callable[[bytes], Sequence[Any]]
     translate: Callable[[Any], Fact]
@@ -42,8 +41,6 @@ class _Way:
 WAYS: Mapping[Api, _Way] = {
     Api.OMOBILITIES: _Way(
         majors=(3, 2, 1),
-        responding="sending_hei_id",
-        responding_until=2,
         items=frozenset({"student-mobility", "student-mobility-for-studies"}),
         read=omobilities.read_get_response,
         translate=translate.nomination,
@@ -51,8 +48,6 @@ WAYS: Mapping[Api, _Way] = {
     ),
     Api.IMOBILITIES: _Way(
         majors=(1, 2),  # 1 says what 2 says and the old family's decision
-        responding="receiving_hei_id",
-        responding_until=1,
         items=frozenset({"student-mobility", "student-mobility-for-studies"}),
         read=imobilities.read_get_response,
         translate=translate.reception,
@@ -60,8 +55,6 @@ WAYS: Mapping[Api, _Way] = {
     ),
     Api.OMOBILITY_LAS: _Way(
         majors=(1,),
-        responding="sending_hei_id",
-        responding_until=1,
         items=frozenset({"la"}),
         read=omobility_las.read_get_response,
         translate=translate.learning_agreement,
@@ -69,8 +62,6 @@ WAYS: Mapping[Api, _Way] = {
     ),
     Api.IMOBILITY_TORS: _Way(
         majors=(3, 2, 1),
-        responding="receiving_hei_id",
-        responding_until=2,
         items=frozenset({"tor"}),
         read=imobility_tors.read_get_response,
         translate=translate.transcript,
@@ -96,7 +87,7 @@ class EwpPartners:
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
         """Return whether `tenant` can ask `hei` for `api` by what is listed today."""
-        return tenant in self.keys and bool(self._entries(tenant, hei, api))
+        return bool(self._entries(tenant, hei, api))
 
     async def index(
         self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
@@ -106,13 +97,13 @@ class EwpPartners:
         if way.read_index is None:
             return []
         for entry in self._entries(tenant, hei, api):
-            parameters = self._responding(way, entry, hei)
+            parameters = about_hei(entry.api, entry.major, hei)
             if parameters and tenant != hei:
                 parameters.append(("receiving_hei_id", tenant))
             if modified_since is not None:
                 parameters.append(("modified_since", modified_since.isoformat(timespec="seconds")))
-            reply = await self._call(tenant, hei, entry, "index-url", parameters)
-            found |= dict.fromkeys(_reading(reply, way.read_index))
+            reply = await self.call(tenant, hei, entry, "index-url", parameters)
+            found |= dict.fromkeys(read_reply(reply, way.read_index))
         return list(found)
 
     async def ask(
@@ -129,14 +120,14 @@ class EwpPartners:
         answers: dict[OmobilityId, Answer] = {}
         for entry in entries:
             missing = [each for each in ids if each not in answers or not answers[each].document]
-            size = max(1, entry.limits.get("max-omobility-ids", 1))
+            size = most_of(entry.limits, "omobility_id")
             for start in range(0, len(missing), size):
                 chunk = missing[start : start + size]
                 began = self.clock()
-                parameters = self._responding(way, entry, hei)
+                parameters = about_hei(entry.api, entry.major, hei)
                 parameters += [("omobility_id", each) for each in chunk]
-                reply = await self._call(tenant, hei, entry, "get-url", parameters)
-                there = dict(self._objects(way, reply))
+                reply = await self.call(tenant, hei, entry, "get-url", parameters)
+                there = self._objects(way, reply)
                 for each in chunk:
                     document, fact = there.get(each, (None, None))
                     ends = translate.ends(fact) if fact else None
@@ -160,18 +151,20 @@ class EwpPartners:
         return [answers[each] for each in ids]
 
     def _entries(self, tenant: HeiId, hei: HeiId, api: Api) -> list[ApiEntry]:
-        own = self.own_systems.of(hei) if tenant == hei else None
-        catalogue = own.catalogue if own else self.catalogue()
-        found = (catalogue.entry(hei, api.value, major) for major in WAYS[api].majors)
+        found = (self.entry(tenant, hei, api.value, major) for major in WAYS[api].majors)
         return [entry for entry in found if entry is not None]
 
-    @staticmethod
-    def _responding(way: _Way, entry: ApiEntry, hei: HeiId) -> list[tuple[str, str]]:
-        if way.responding and entry.major <= way.responding_until:
-            return [(way.responding, hei)]
-        return []
+    def entry(self, tenant: HeiId, hei: HeiId, api: str, major: int) -> ApiEntry | None:
+        """Return where `tenant` asks `hei`; None where it cannot, or no catalogue was read yet."""
+        own = self.own_systems.of(hei) if tenant == hei else None
+        if tenant not in self.keys:
+            return None
+        try:
+            return (own.catalogue if own else self.catalogue()).entry(hei, api, major)
+        except CatalogueUnavailable:
+            return None
 
-    async def _call(
+    async def call(
         self,
         tenant: HeiId,
         hei: HeiId,
@@ -179,6 +172,7 @@ class EwpPartners:
         endpoint: str,
         parameters: list[tuple[str, str]],
     ) -> Reply:
+        """Call one endpoint of `hei` as `tenant`. Raises PartnerFailed."""
         own = self.own_systems.of(hei) if tenant == hei else None
         client = own.client if own else self.client
         return await called(
@@ -188,26 +182,34 @@ class EwpPartners:
             lambda: client.call(self.keys[tenant], hei, entry, endpoint, parameters=parameters),
         )
 
-    def _objects(
-        self, way: _Way, reply: Reply
-    ) -> Iterator[tuple[OmobilityId, tuple[Document, Fact]]]:
-        values = _reading(reply, way.read)
-        elements = [
-            each for each in open_xml(reply.body) if etree.QName(each).localname in way.items
-        ]
+    def _objects(self, way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]]:
+        """Read objects by id. Raises PartnerFailed, also where the answer contradicts itself."""
+        values = read_reply(reply, way.read)
+        root = open_xml(reply.body)
+        items = {f"{{{etree.QName(root).namespace}}}{each}" for each in way.items}
+        found: dict[OmobilityId, tuple[Document, Fact]] = {}
+        elements = (each for each in root if each.tag in items)
         for value, element in zip(values, elements, strict=True):
             xml = etree.tostring(element, method="c14n", exclusive=True)
             document = Document(
                 xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by
             )
-            yield value.omobility_id, (document, way.translate(value))
+            known = found.setdefault(value.omobility_id, (document, way.translate(value)))
+            if known[0].sha256 != document.sha256:
+                raise _misfit(reply, "one id is there twice, with different content")
+        return found
 
 
-def _reading(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
-    """Read an answer's body; what does not fit carries the fingerprint to be quarantined."""
+def read_reply(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
+    """Read an answer's body. Raises PartnerFailed, with the fingerprint to be quarantined."""
     try:
         return read(reply.body)
     except (XmlRefused, MessageInvalid) as error:
-        invalid = ReplyInvalid(reply.hei_id, str(error))
-        misfit = Misfit(hashlib.sha256(reply.body).digest(), len(reply.body), str(error))
-        raise PartnerFailed(invalid.code, str(invalid), retry=False, misfit=misfit) from error
+        raise _misfit(reply, str(error)) from error
+
+
+def _misfit(reply: Reply, why: str) -> PartnerFailed:
+    """Return the failure for what does not fit, with the fingerprint to be quarantined."""
+    misfit = Misfit(hashlib.sha256(reply.body).digest(), len(reply.body), why)
+    error = ReplyInvalid(reply.hei_id, why)
+    return PartnerFailed(error.code, str(error), retry=False, misfit=misfit)

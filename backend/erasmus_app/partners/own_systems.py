@@ -11,6 +11,7 @@ import structlog
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.kit.clock import Clock
+from ewp import bodies
 from ewp.catalogue import Catalogue
 from ewp.client import EwpClient
 from ewp.errors import MessageInvalid, XmlRefused
@@ -66,7 +67,14 @@ class OwnSystems:
     async def _one(self, hei: HeiId, url: str) -> None:
         try:
             found = read_manifest(await self._fetched(url))
-        except (httpx.HTTPError, TimeoutError, XmlRefused, MessageInvalid) as error:
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,  # of a redirect: it is read although none is followed
+            OSError,
+            TimeoutError,
+            XmlRefused,
+            MessageInvalid,
+        ) as error:
             log.warning("own_system.unreadable", hei_id=hei, error=type(error).__name__)
             return
         if not found.covers(hei):
@@ -76,15 +84,11 @@ class OwnSystems:
         self._found[hei] = OwnSystem(found, client)
 
     async def _fetched(self, url: str) -> bytes:
-        body = bytearray()
+        headers = {"Accept-Encoding": bodies.ENCODING}
         async with (
             asyncio.timeout(SECONDS),
-            self._http.stream("GET", url, follow_redirects=False) as answer,
+            self._http.stream("GET", url, headers=headers, follow_redirects=False) as answer,
         ):
             if answer.status_code != HTTPStatus.OK:
                 raise httpx.HTTPError(f"status {answer.status_code}")
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > LARGEST_MANIFEST:
-                    raise httpx.HTTPError(f"over {LARGEST_MANIFEST} bytes")
-        return bytes(body)
+            return b"".join(await bodies.read(answer, LARGEST_MANIFEST))

@@ -83,6 +83,16 @@ async def enqueue(
     await _put(connection, kind, [(dedupe_key, payload)], due)
 
 
+async def ensure(database: Database, kind: str, payload: Any, dedupe_key: str) -> None:
+    """Make a recurring job unless it is there: it brings itself back (`Again`)."""
+    async with database.transaction() as connection:
+        there = await connection.fetchval(
+            "select 1 from job where dedupe_key = $1 and dead_at is null", dedupe_key
+        )
+        if not there:
+            await enqueue(connection, kind, payload, dedupe_key=dedupe_key)
+
+
 async def _put(
     connection: asyncpg.Connection,
     kind: str,

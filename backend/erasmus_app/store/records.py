@@ -117,17 +117,19 @@ class RecordTable:
             found.setdefault(row["sending_hei_id"], []).append(row["omobility_id"])
         return found
 
-    async def partners(self, tenant: HeiId) -> set[tuple[Api, HeiId]]:
-        """Return whom to ask for what, from the mobilities that `tenant` has had."""
+    async def partners(self, tenant: HeiId) -> set[HeiId]:
+        """Return the other HEIs of the mobilities that `tenant` has had, in either direction.
+
+        Who has received students of the HEI sends it some as well, under the same agreement: each
+        of them is asked for all that it may know (guide §6.4).
+        """
         rows = await self.database.fetch(
-            "select distinct sending_hei_id, receiving_hei_id from mobility where tenant = $1",
+            """select distinct case when sending_hei_id = $1 then receiving_hei_id
+                                    else sending_hei_id end as hei_id
+               from mobility where tenant = $1""",
             tenant,
         )
-        found: set[tuple[Api, HeiId]] = set()
-        for row in rows:
-            found |= {(api, row["sending_hei_id"]) for api in set(Api) - OF_RECEIVING}
-            found |= {(api, row["receiving_hei_id"]) for api in OF_RECEIVING}
-        return found
+        return {row["hei_id"] for row in rows}
 
     async def quarantine(self, tenant: HeiId, api: Api, hei: HeiId, misfit: Misfit) -> None:
         """Keep the fingerprint of an answer that does not fit; the last good copy stays."""
@@ -181,8 +183,13 @@ class RecordChangeRow:
             for row in rows
         ]
 
-    async def save(self, after: Mobility, answer: Answer | None) -> StoredMobility:
-        """Write the record and the document; version + 1 where more than its age has changed."""
+    async def save(
+        self, after: Mobility, answer: Answer | None, *, silent: bool = False
+    ) -> StoredMobility:
+        """Write the record and the document; version + 1 where more than its age has changed.
+
+        With a new version, what is due is looked at again; `silent` makes that look a silent one.
+        """
         if answer is not None:
             await self._save_document(after, answer)
         record = _encode(after).decode()
@@ -190,21 +197,24 @@ class RecordChangeRow:
             person = await self._person(after)
             row = await self.connection.fetchrow(
                 f"""insert into mobility (tenant, person_id, sending_hei_id, omobility_id,
-                        receiving_hei_id, record)
-                    values ($1, $2, $3, $4, $5, $6::text::jsonb) returning {_STORED}""",  # noqa: S608 - a constant
+                        receiving_hei_id, record, look_silently)
+                    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7) returning {_STORED}""",  # noqa: S608 - a constant
                 after.tenant,
                 person,
                 after.sending_hei_id,
                 after.omobility_id,
                 after.receiving_hei_id,
                 record,
+                silent,
             )
         else:
             person = await self._still(after, self.before.person_id)
             row = await self.connection.fetchrow(
                 f"""update mobility set record = $4::text::jsonb, receiving_hei_id = $5,
                         version = version + $6, person_id = $7,
-                        changed_at = case $6 when 0 then changed_at else now() end
+                        changed_at = case $6 when 0 then changed_at else now() end,
+                        next_look_at = case $6 when 0 then next_look_at else '-infinity' end,
+                        look_silently = look_silently or $8
                     where tenant = $1 and person_id = $2 and mobility_id = $3
                     returning {_STORED}""",  # noqa: S608 - a constant
                 after.tenant,
@@ -214,6 +224,7 @@ class RecordChangeRow:
                 after.receiving_hei_id,
                 int(_content(after) != _content(self.before.mobility)),
                 person,
+                silent,
             )
             if person != self.before.person_id:
                 await self._leave(after.tenant, self.before.person_id, person)

@@ -19,7 +19,7 @@ from erasmus_app.mobilities.models import OF_RECEIVING, Api
 from erasmus_app.mobilities.refreshes import CNR_OF, Refresh
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
-from erasmus_app.store.jobs import Again, Job, Retry, enqueue
+from erasmus_app.store.jobs import Again, Job, Retry, ensure
 from erasmus_app.store.records import RecordTable
 from erasmus_app.worker.refresh import Refresher
 from ewp.errors import EwpError, place_of
@@ -63,7 +63,7 @@ class Poller:
 
     async def start(self) -> None:
         """Make sure that the recurring job is there."""
-        await self._enqueue(PLAN, {}, PLAN)
+        await ensure(self.database, PLAN, {}, PLAN)
 
     async def plan(self, _job: Job) -> None:
         """Handle `plan-polls`: see to it that everybody who may know something is asked."""
@@ -71,17 +71,18 @@ class Poller:
             for tenant in self.services.heis.values():
                 await self._plan(tenant)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
-            log.error("poll.not_planned", code=_code(error), where=place_of(error))  # noqa: TRY400
+            log.error("poll.not_planned", code=code_of(error), where=place_of(error))  # noqa: TRY400
         raise Again(min(60.0, self.services.settings.poll_seconds))
 
     async def _plan(self, tenant: CoveredHei) -> None:
-        wanted = {(api, tenant.id) for api in Api} | await self.records.partners(tenant.id)
+        heis = {tenant.id, *await self.records.partners(tenant.id)}
+        wanted = {(api, hei) for hei in heis for api in Api}
         for api, hei in sorted(wanted):
             off = tenant.mode(CNR_OF[api]) is ApiMode.OFF
             ours = hei == tenant.id and tenant.serves(api.value)  # its system tells us itself
             if not off and not ours and self.services.source.serves(hei, api, tenant.id):
                 poll = Poll(tenant=tenant.id, hei_id=hei, api=api)
-                await self._enqueue(POLL, msgspec.to_builtins(poll), poll.dedupe_key)
+                await ensure(self.database, POLL, msgspec.to_builtins(poll), poll.dedupe_key)
 
     async def poll(self, job: Job) -> None:
         """Handle one `poll`, and come again whatever it brings."""
@@ -92,7 +93,7 @@ class Poller:
             log.warning("poll.failed", hei_id=asked.hei_id, api=asked.api, code=error.code)
             await self._note(asked, error=error.code)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
-            about = {"hei_id": asked.hei_id, "api": asked.api, "code": _code(error)}
+            about = {"hei_id": asked.hei_id, "api": asked.api, "code": code_of(error)}
             log.error("poll.broken", where=place_of(error), **about)  # noqa: TRY400
         jitter = random.uniform(0.9, 1.1)  # noqa: S311 - no secret
         raise Again(self.services.settings.poll_seconds * jitter)
@@ -195,15 +196,7 @@ class Poller:
             error,
         )
 
-    async def _enqueue(self, kind: str, payload: object, key: str) -> None:
-        """Make a recurring job unless it is there: it brings itself back (`Again`)."""
-        async with self.database.transaction() as connection:
-            there = await connection.fetchval(
-                "select 1 from job where dedupe_key = $1 and dead_at is null", key
-            )
-            if not there:
-                await enqueue(connection, kind, payload, dedupe_key=key)
 
-
-def _code(error: Exception) -> str:
+def code_of(error: Exception) -> str:
+    """Return a stable code for a log: what an unexpected error says may be personal."""
     return error.code if isinstance(error, AppError | EwpError) else type(error).__name__

@@ -20,6 +20,10 @@ NAMESPACE = {
         ("omobility-la-cnr", 1),
         ("imobility-tor-cnr", 1),
         ("imobility-tor-cnr", 2),
+        ("iia-cnr", 2),
+        ("iia-cnr", 3),
+        ("iia-approval-cnr", 1),
+        ("iia-approval-cnr", 2),
     )
 }
 """By API, as its manifest element is called, and major version."""

@@ -33,6 +33,11 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     sent_as: str | None = None  # what the partner calls it, in lower case without parameters
 
 
+def is_media_type(text: str) -> bool:
+    """Whether it is a media type as a header may carry it: lower case, without parameters."""
+    return _media_type(text) is not None
+
+
 def parameters(file_id: str) -> tuple[tuple[str, str], ...]:
     """Return what to ask with. Raises MessageInvalid."""
     if not file_id:
@@ -49,5 +54,5 @@ def read_response(content: bytes, content_type: str | None = None) -> File:
     return File(
         content=content,
         media_type=next(known, UNKNOWN),
-        sent_as=sent_as if _media_type(sent_as) else None,
+        sent_as=sent_as if is_media_type(sent_as) else None,
     )

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
+from ewp.apis import about_hei
 from ewp.ids import HeiId, OmobilityId
 from ewp.messages import values
 from ewp.messages.documents import Items, Versions, listing
@@ -119,7 +120,7 @@ def get_parameters(
 ) -> Parameters:
     """Ask `get` for these transcripts; mind the API entry's `max-omobility-ids`."""
     ids = [("omobility_id", each) for each in omobility_ids]
-    return _addressed(receiving_hei_id, major) + ids
+    return about_hei("imobility-tors", major, receiving_hei_id) + ids
 
 
 def index_parameters(
@@ -131,7 +132,7 @@ def index_parameters(
     modified_since: datetime | None = None,
 ) -> Parameters:
     """Ask `index` for what there is; sending HEIs up to version 2, the year since version 3."""
-    found = _addressed(receiving_hei_id, major)
+    found = about_hei("imobility-tors", major, receiving_hei_id)
     if major < 3:
         found += [("sending_hei_id", each) for each in sending_hei_ids]
     elif receiving_academic_year_id is not None:
@@ -139,10 +140,6 @@ def index_parameters(
     if modified_since is not None:
         found.append(("modified_since", modified_since.isoformat(timespec="seconds")))
     return found
-
-
-def _addressed(receiving_hei_id: HeiId, major: int) -> Parameters:
-    return [("receiving_hei_id", receiving_hei_id)] if major < 3 else []
 
 
 def read_get_response(

@@ -1,8 +1,8 @@
 """Monitoring 0.2: a client tells the statistics portal of a call that failed (guide §3.5).
 
 The report is a form, its answer an empty document. Reports are published for all to read, so what
-looks personal is taken out of their messages; ids that only a partner can tell from other words
-are for the caller to leave out.
+looks personal is taken out of their messages, rather too much than too little. What looks like any
+other word, such as a name without quotes around it, is for the caller to leave out.
 """
 
 import re
@@ -28,6 +28,12 @@ _PERSONAL = re.compile(
     r"|(?<![^\s@,;:\"'<>()])[^\s@,;:\"'<>()]+@[^\s@,;\"'<>()]+",  # e-mail addresses
     re.IGNORECASE,
 )
+_QUOTED = re.compile(  # a value, more often than not
+    r"""(?<!\w)(["'`“”„«‘‚])(?![a-z]+(?:_[a-z]+)+["'`“”»’])[^"'`“”»’\n]{1,200}(["'`“”»’])(?!\w)"""
+)
+_WORD = re.compile(r"[^\s,;:=\"'<>()\[\]{}`“”„«»‘’‚]*[^\s,;:=\"'<>()\[\]{}`“”„«»‘’‚.!?]")
+_NUMBER = re.compile("[0-9]{1,3}")  # a count, a limit, a status
+_TERMS = frozenset({"sha-256", "rsa-sha256", "utf-8", "x.509", "http/1.1", "iso-8859-1"})
 _status = re.compile("[1-5][0-9]{2}").fullmatch
 
 
@@ -55,8 +61,17 @@ def endpoint_name(element: str) -> str:
 
 
 def without_personal_data(message: str) -> str:
-    """Return a message fit for publication: no student identifiers, no e-mail addresses."""
-    return _PERSONAL.sub("[...]", message)[:LONGEST_MESSAGE]
+    """Return a message fit for publication: no identifiers, addresses, dates or quoted values."""
+    known = _QUOTED.sub(r"\1[...]\2", _PERSONAL.sub("[...]", message))
+    return _WORD.sub(_unless_an_id, known)[:LONGEST_MESSAGE]
+
+
+def _unless_an_id(found: re.Match[str]) -> str:
+    """Return a word, masked where it has digits and is neither a small number nor a term."""
+    word = found[0]
+    if word.isalpha() or not any(map(str.isdigit, word)):
+        return word
+    return word if _NUMBER.fullmatch(word) or word.lower() in _TERMS else "[...]"
 
 
 def write_report(report: Report) -> tuple[tuple[str, str], ...]:

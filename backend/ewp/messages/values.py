@@ -5,6 +5,7 @@ computes with is taken as sent, or counts as absent. Writing is as strict as the
 A refusal says the rule and never the value.
 """
 
+import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -92,8 +93,19 @@ PHOTO_SIZE = _as_sent("[0-9]+x[0-9]+", "must be WIDTHxHEIGHT")
 E164 = _as_sent(r"\+[0-9]{1,15}", "must be + and up to 15 digits")
 LANGUAGE = _as_sent("[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*", "must be a BCP 47 language")
 CEFR_LEVEL = Value(rule="must be A1 to C2, or NS", read=str.upper, write=_checked("[ABC][12]|NS"))
+LEARNT_CEFR_LEVEL = Value(  # where nobody is asked to be a native speaker
+    rule="must be A1 to C2", read=str.upper, write=_checked("[ABC][12]")
+)
 COUNTRY = Value(rule="must be ISO 3166-1 alpha-2", read=str.upper, write=_checked("[A-Z][A-Z]"))
 ISCED_F = _as_sent("[0-9]{4}", "must be four digits")
+ISCED_F_V6 = _as_sent("[0-9]{1,3}", "must be one to three digits")
+SHA256_HEX = _as_sent("[0-9a-f]{64}", "must be 64 lower-case hexadecimal digits")
+BASE64 = Value(
+    rule="must be base64",
+    read=lambda text: base64.b64decode("".join(text.split()), validate=True),
+    write=lambda data: base64.b64encode(data).decode(),
+    lenient=True,
+)
 
 # -- Identifiers --
 
@@ -127,6 +139,12 @@ NATURAL = Value(
     read=lambda text: int(_natural(text)),
     write=lambda number: _natural(str(number)),
 )
+_positive = _checked("[1-9][0-9]{0,8}")
+POSITIVE = Value(
+    rule="must be an integer, 1 or more",
+    read=lambda text: int(_natural(text)),
+    write=lambda number: _positive(str(number)),
+)
 
 
 def _among(numbers: frozenset[int], rule: str) -> Value:
@@ -153,6 +171,13 @@ DECIMAL = Value(
     write=lambda number: _decimal_text(format(number, "f")),
 )
 LENIENT_DECIMAL = replace(DECIMAL, lenient=True)
+_total = _checked(r"(?=.*[1-9])[0-9]{1,18}(\.[0-9]{1,2})?")
+TOTAL = Value(
+    rule="must be over 0, with two decimals at most",
+    read=DECIMAL.read,
+    write=lambda number: _total(format(number, "f")),
+    lenient=True,
+)
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 BOOLEAN = Value(
@@ -181,7 +206,11 @@ def _read_date(text: str) -> date:
 
 
 def _read_datetime(text: str) -> datetime:
-    """An `xs:dateTime`; UTC when it has no zone (guide §8.2)."""
+    """An `xs:dateTime`; UTC when it has no zone (guide §8.2).
+
+    The first and last hours of the calendar that UTC cannot tell raise OverflowError: whoever
+    compares moments may rely on it.
+    """
     found = _datetime(text)
     if found is None:
         raise ValueError(text)
@@ -192,7 +221,9 @@ def _read_datetime(text: str) -> datetime:
         moment += timedelta(days=1)
     if fraction:
         moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
-    return moment.replace(tzinfo=_read_zone(zone))
+    moment = moment.replace(tzinfo=_read_zone(zone))
+    moment.astimezone(UTC)
+    return moment
 
 
 def _read_zone(zone: str | None) -> timezone:

@@ -195,11 +195,11 @@ def _case(name: str, writers: dict[type, Writer]) -> Writer:
 
 def _member(field: Field, write_one: Writer) -> Writer:
     name, xml, needed = field.name, field.xml, field.need is not Need.NEVER
-    absent = (None, False, ())
+    says_yes = field.kind is None  # a flag, whose absence is the other value
 
     def write(value: object, out: list[str]) -> None:
         member = getattr(value, name)
-        if member is None or (member in absent and isinstance(member, bool | tuple)):
+        if member is None or member == () or (says_yes and member is False):
             if needed:
                 raise Broken("is missing", xml)
             return
@@ -221,9 +221,9 @@ def _attribute(field: Field) -> Writer:
 
     def write(value: object, out: list[str]) -> None:
         member = getattr(value, name)
-        if member is None:
-            if needed:
-                raise Broken("is missing", f"@{xml}")
+        if needed and member is None:
+            raise Broken("is missing", f"@{xml}")
+        if member is None or (member is False and not needed):  # no is the schemas' default
             return
         try:
             out.append(f' {xml}="{convert(member)}"')

@@ -1,6 +1,7 @@
 """A registry on a real socket that answers as it is told, and a clock for those who ask it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,9 +23,19 @@ class Registry:
     headers: dict[str, str] = field(default_factory=lambda: {"Cache-Control": "max-age=300"})
     cut: bool = False  # hang up in the middle of the document
     hold: asyncio.Event | None = None  # wait for it before answering
+    endless: bytes = b""  # sent again and again behind the headers, as long as it is taken
     asked: list[dict[str, str]] = field(default_factory=list)
     asked_thrice: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
+
+    def does(self, **changes: object) -> None:
+        """Behave so from now on; `encoding` and `location` are headers."""
+        names = {"encoding": "Content-Encoding", "location": "Location"}
+        for name, value in changes.items():
+            if name in names:
+                self.headers[names[name]] = str(value)
+            else:
+                setattr(self, name, value)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[1:-2]
@@ -34,13 +45,17 @@ class Registry:
         if self.hold is not None:
             await self.hold.wait()
         headers = self.headers | {"Content-Length": str(len(self.document)), "Connection": "close"}
-        if self.status == 304:
+        if self.status == 304 or self.endless:
             del headers["Content-Length"]
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         writer.write(f"HTTP/1.1 {self.status} Here\r\n{head}\r\n".encode())
         if self.status != 304:
             writer.write(self.document[: len(self.document) // 2] if self.cut else self.document)
-        await writer.drain()
+        with contextlib.suppress(ConnectionError):  # whoever asked had enough
+            await writer.drain()
+            while self.endless:
+                writer.write(self.endless)
+                await writer.drain()
         writer.close()
 
 

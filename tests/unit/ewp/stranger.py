@@ -33,8 +33,8 @@ def lines(names, values):
 class Stranger:
     """One key pair, and what its owner does with it."""
 
-    def __init__(self):
-        self.private = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    def __init__(self, private=None):
+        self.private = private or rsa.generate_private_key(public_exponent=65_537, key_size=2048)
         der = self.private.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -46,16 +46,7 @@ class Stranger:
         return base64.b64encode(signature).decode()
 
     def has_signed(self, data, signature):
-        try:
-            self.private.public_key().verify(
-                base64.b64decode(signature, validate=True),
-                data,
-                padding.PKCS1v15(),
-                hashes.SHA256(),
-            )
-        except InvalidSignature:
-            return False
-        return True
+        return has_signed(self.private.public_key(), data, signature)
 
     def request(
         self,
@@ -107,6 +98,16 @@ class Stranger:
             f'signature="{signature}",algorithm="rsa-sha256"'
         )
         return changed(sent, after)
+
+
+def has_signed(public_key, data, signature):
+    try:
+        public_key.verify(
+            base64.b64decode(signature, validate=True), data, padding.PKCS1v15(), hashes.SHA256()
+        )
+    except InvalidSignature:
+        return False
+    return True
 
 
 def changed(headers, changes):

@@ -1,4 +1,4 @@
-"""The rows of guide §5.3 that omobilities, imobilities and omobility-las can tell."""
+"""The rows of guide §5.3 that a partner's answer tells; test_dues.py has the calendar's."""
 
 from datetime import date, timedelta
 
@@ -8,8 +8,6 @@ from factories import (
     LINDENTAL,
     RIBEIRA,
     TODAY,
-    a_contact,
-    a_course,
     a_mobility,
     a_nomination,
     a_proposal,
@@ -22,15 +20,23 @@ from factories import (
     later,
     sourced,
 )
+from unit.mobilities.agreements_told import (
+    AGREEMENTS,
+    APPROVED,
+    CHANGED,
+    FIRST,
+    LOGIC,
+    SENT,
+    SETS,
+    SIGNED,
+    told,
+)
 
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.changes import changes
 from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row
 from erasmus_app.mobilities.models import (
-    AgreementEnd,
     Api,
-    ComponentChange,
-    ComponentList,
     Fact,
     Reception,
     ReceptionStatus,
@@ -38,17 +44,7 @@ from erasmus_app.mobilities.models import (
     ResultStatus,
 )
 
-IN, OUT = ComponentChange.INSERTED, ComponentChange.DELETED
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
-LOGIC, SETS = a_course("Logic"), a_course("Sets", "7.5")
-FIRST = a_version(LOGIC, SETS)
-APPROVED = a_version(
-    a_course("Sets", "7.5", change=OUT), a_course("Models", change=IN), at=later(days=9)
-)
-APPROVED_AGAIN = a_version(a_course("Sets", "7.5", change=OUT), at=later(days=12))
-CHANGE = a_proposal("c-2", a_course("Models", change=IN))
-SIGNED, CHANGED = an_agreement(first=FIRST), an_agreement(first=FIRST, approved=APPROVED)
-MOVED_HOUSE = AgreementEnd(hei_id=LINDENTAL, contact=a_contact("Nora"))
 
 
 def received(status: str | None = None, arrival: date | None = None, departure: date | None = None):
@@ -72,11 +68,7 @@ def _api(fact: Fact | None) -> Api:
     return sourced(fact).source.api
 
 
-def told(*rows: str) -> list[tuple[str, dict[str, str]]]:
-    return [(row, {}) for row in rows]
-
-
-NEW, OLD = a_nomination, an_old_nomination
+NEW, OLD, CV = a_nomination, an_old_nomination, Requirement(name="CV")
 
 NOMINATIONS = {
     "new: appears": (None, NEW(), told("B1")),
@@ -101,7 +93,18 @@ NOMINATIONS = {
     ),
     "old: another term": (OLD(), OLD(sending_term="2026/2027-1/2"), told("B2")),
     "old: another field": (OLD(), OLD(isced_f_code="0541"), told("B2")),
-    "old: a paper more": (OLD(), OLD(requirements=(Requirement(name="CV"),)), []),
+    "old: a paper more": (
+        OLD(requirements=(CV,)),
+        OLD(requirements=(CV, Requirement(name="Portfolio"), Requirement(name="Portfolio"))),
+        [("B10", {"requirements": "Portfolio"})],
+    ),
+    "old: a paper less": (OLD(requirements=(CV,)), OLD(), []),
+    "old: nominated with papers": (None, OLD(requirements=(CV,)), told("B1")),
+    "old: cancelled with a paper more": (
+        OLD(),
+        OLD("cancelled", requirements=(CV,)),
+        told("B6"),
+    ),
     "new: accepted": (NEW(), NEW("approved"), told("B4")),
     "new: refused": (NEW(), NEW("rejected"), told("B5")),
     "new: cancelled before a decision": (NEW(), NEW("cancelled"), told("B6")),
@@ -129,7 +132,7 @@ NOMINATIONS = {
     "the partner moves to the new family": (OLD("live"), NEW("approved"), []),
     "the partner moves to the new family and decides": (OLD(), NEW("approved"), told("B4")),
     "the partner moves to the new family and cancels": (OLD("live"), NEW("cancelled"), told("D12")),
-    "the partner moves back": (NEW("approved"), OLD("live"), []),
+    "the partner moves back": (NEW("approved"), OLD("live", requirements=(CV,)), []),
 }
 
 
@@ -183,6 +186,30 @@ RECEPTIONS = {
         (),
         [("A1", {"date": "2026-11-02"})],
     ),
+    "departed well before the end that all have signed": (
+        received(arrival=YESTERDAY),
+        received(arrival=YESTERDAY, departure=TODAY),
+        (an_agreement(first=a_version(), planned_end="2026-11-16"),),
+        [("A3", {"date": "2026-11-02"})],
+    ),
+    "departed some days before the end": (
+        received(arrival=YESTERDAY),
+        received(arrival=YESTERDAY, departure=TODAY),
+        (an_agreement(first=a_version(), planned_end="2026-11-15"),),
+        [("A1", {"date": "2026-11-02"})],
+    ),
+    "departed in the month of the end": (
+        received(arrival=YESTERDAY),
+        received(arrival=YESTERDAY, departure=TODAY),
+        (an_agreement(first=a_version(), planned_end="2026-11"),),
+        [("A1", {"date": "2026-11-02"})],
+    ),
+    "departed before an end that is not agreed": (
+        received(arrival=YESTERDAY),
+        received(arrival=YESTERDAY, departure=TODAY),
+        (an_agreement(proposal=a_proposal()),),
+        [("A1", {"date": "2026-11-02"})],
+    ),
     "departure planned": (
         received(arrival=TODAY),
         received(arrival=TODAY, departure=TOMORROW),
@@ -229,87 +256,42 @@ TRANSCRIPTS = {
         [],
     ),
     "no longer shown": (ISSUED, None, told("A6")),
+    "recognised in the transcript": (
+        ISSUED,
+        a_transcript(PASSED, FAILED, recognition="Positive"),
+        [("A9", {"outcome": "positive"})],
+    ),
+    "recognised in part, corrected": (
+        a_transcript(PASSED, FAILED, recognition="Positive"),
+        a_transcript(PASSED, recognition="Partially  positive"),
+        [("A5", {}), ("A9", {"outcome": "partial"})],
+    ),
+    "issued with its recognition": (
+        None,
+        a_transcript(PASSED, recognition="Negative"),
+        [("A4", {"courses": "1", "ects": "6"}), ("A9", {"outcome": "negative"})],
+    ),
+    "recognised in a word of the HEI's own": (
+        ISSUED,
+        a_transcript(PASSED, FAILED, recognition="Anerkannt"),
+        [("A9", {"outcome": "other"})],
+    ),
+    "recognition taken back": (
+        a_transcript(PASSED, recognition="Positive"),
+        a_transcript(PASSED),
+        [],
+    ),
+    "recognition written in another case": (
+        a_transcript(PASSED, recognition="Positive"),
+        a_transcript(PASSED, recognition="positive"),
+        [],
+    ),
 }
 
 
 @pytest.mark.parametrize(("was", "now", "expected"), TRANSCRIPTS.values(), ids=TRANSCRIPTS)
 def test_what_a_transcript_tells(was, now, expected):
     assert happened(was, now) == expected
-
-
-BLENDED = a_version(
-    a_course("Week in Lindental", "3", ComponentList.BLENDED),
-    a_course("Online", "2", ComponentList.VIRTUAL),
-    a_course("At home", "5", ComponentList.RECOGNIZED),
-)
-SENT, SENT_AGAIN = an_agreement(proposal=a_proposal()), an_agreement(proposal=a_proposal("c-9"))
-PROPOSED = an_agreement(first=FIRST, proposal=CHANGE)
-
-AGREEMENTS = {
-    "sent": (None, SENT, told("B13")),
-    "replaced": (SENT, SENT_AGAIN, told("B14")),
-    "signed": (SENT, SIGNED, [("B15", {"courses": "2", "ects": "13.5"})]),
-    "signed, blended": (
-        None,
-        an_agreement(first=BLENDED),
-        [("B15", {"courses": "2", "ects": "5"})],
-    ),
-    "signed by all but one is not signed": (
-        None,
-        an_agreement(first=a_version(LOGIC, at=None)),
-        [],
-    ),
-    "sent back": (SENT, None, told("B16")),
-    "sent back, with an empty agreement left": (SENT, an_agreement(), told("B16")),
-    "signed, and no longer shown": (SIGNED, None, []),
-    "signed and being changed, and no longer shown": (PROPOSED, None, []),
-    "no longer shown before it was sent": (an_agreement(), None, []),
-    "change proposed": (SIGNED, PROPOSED, [("D5", {"added": "1", "removed": "0"})]),
-    "change replaced": (
-        PROPOSED,
-        an_agreement(first=FIRST, proposal=a_proposal("c-3", a_course("Sets", change=OUT))),
-        [("D5", {"added": "0", "removed": "1"})],
-    ),
-    "second change proposed": (
-        CHANGED,
-        an_agreement(first=FIRST, approved=APPROVED, proposal=a_proposal("c-3", LOGIC)),
-        [("D5", {"added": "0", "removed": "0"})],
-    ),
-    "change agreed": (PROPOSED, CHANGED, told("D6")),
-    "second change agreed": (
-        CHANGED,
-        an_agreement(first=FIRST, approved=APPROVED_AGAIN),
-        told("D6"),
-    ),
-    "seen first when it is changed": (None, CHANGED, told("D6")),
-    "change sent back": (PROPOSED, SIGNED, told("D7")),
-    "second change sent back": (
-        an_agreement(first=FIRST, approved=APPROVED, proposal=CHANGE),
-        CHANGED,
-        told("D7"),
-    ),
-    "signed, and a change proposed between two looks": (
-        SENT,
-        PROPOSED,
-        [("B15", {"courses": "2", "ects": "13.5"}), ("D5", {"added": "1", "removed": "0"})],
-    ),
-    "contact changed": (
-        SENT,
-        an_agreement(proposal=a_proposal(), receiving=MOVED_HOUSE),
-        told("D11"),
-    ),
-    "dates moved": (
-        SENT,
-        an_agreement(proposal=a_proposal(), planned_start="2027-03", planned_end="2027-08"),
-        [("B9", {"start": "2027-03", "end": "2027-08"})],
-    ),
-    "name corrected": (
-        SENT,
-        an_agreement(proposal=a_proposal(), student=a_student(family_name="Ferreira Lopes")),
-        told("B8"),
-    ),
-    "another language level": (SENT, an_agreement(proposal=a_proposal(), cefr_level="C1"), []),
-}
 
 
 @pytest.mark.parametrize(("was", "now", "expected"), AGREEMENTS.values(), ids=AGREEMENTS)
@@ -390,9 +372,13 @@ def test_an_event_carries_what_its_texts_may_show_and_nothing_else():
             assert event.detail.keys() == DETAILS.get(event.kind, frozenset())
 
 
-def test_every_row_is_told_by_some_change():
+OF_THE_CALENDAR = {"B11", "B12", "D4", "A7", "A10", "moved"}
+
+
+def test_every_row_is_told_by_some_change_or_by_the_calendar():
     tables = (NOMINATIONS, RECEPTIONS, AGREEMENTS, TRANSCRIPTS)
     expected = [each[-1] for table in tables for each in table.values()]
+    told_here = {row for events in expected for row, _ in events}
 
-    assert {row for events in expected for row, _ in events} == {each.value for each in Row}
+    assert told_here == {each.value for each in Row} - OF_THE_CALENDAR
     assert KINDS.keys() == set(Row)

@@ -19,6 +19,7 @@ from factories import (
 )
 
 from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.mobilities.agreements import AgreementState, agreement_state
 from erasmus_app.mobilities.consolidate import (
     AbsenceRules,
     Reading,
@@ -269,3 +270,62 @@ def test_a_record_written_as_json_is_the_same_when_it_is_read():
     )
 
     assert msgspec.json.decode(msgspec.json.encode(known), type=Mobility) == known
+
+
+FIRST, CHANGE = a_version(), a_proposal("c-2")
+VALID, PROPOSED = an_agreement(first=FIRST), an_agreement(first=FIRST, proposal=CHANGE)
+AGREED = an_agreement(first=FIRST, approved=a_version(at=later(days=1)))
+ANOTHER = an_agreement(first=FIRST, approved=AGREED.approved_changes, proposal=a_proposal("c-3"))
+HISTORIES = {
+    "sent back": ([VALID, PROPOSED, VALID], 2, AgreementState.CHANGE_RETURNED),
+    "sent back, and confirmed": (
+        [VALID, PROPOSED, VALID, VALID],
+        2,
+        AgreementState.CHANGE_RETURNED,
+    ),
+    "sent back, and a contact changed": (
+        [PROPOSED, VALID, an_agreement(first=FIRST, cefr_level="C1")],
+        1,
+        AgreementState.CHANGE_RETURNED,
+    ),
+    "sent back, and proposed again": (
+        [PROPOSED, VALID, PROPOSED],
+        None,
+        AgreementState.CHANGE_AWAITING_RECEIVING,
+    ),
+    "sent back, proposed again, and agreed": (
+        [PROPOSED, VALID, PROPOSED, AGREED],
+        None,
+        AgreementState.CHANGED_SIGNED,
+    ),
+    "sent back, and agreed between two looks": (
+        [PROPOSED, VALID, AGREED],
+        None,
+        AgreementState.CHANGED_SIGNED,
+    ),
+    "a second change sent back": (
+        [AGREED, ANOTHER, AGREED],
+        2,
+        AgreementState.CHANGE_RETURNED,
+    ),
+    "agreed": ([PROPOSED, AGREED], None, AgreementState.CHANGED_SIGNED),
+    "signed for the first time": (
+        [an_agreement(proposal=CHANGE), VALID],
+        None,
+        AgreementState.SIGNED,
+    ),
+    "never anything else": ([VALID, VALID], None, AgreementState.SIGNED),
+}
+
+
+@pytest.mark.parametrize(("versions", "day", "expected"), HISTORIES.values(), ids=HISTORIES)
+def test_a_change_that_came_back_is_remembered_until_something_is_signed_or_sent(
+    versions, day, expected
+):
+    known = None
+    for number, version in enumerate(versions):
+        known = merge(known, a_reading(version, at=later(days=number)), RULES)
+
+    assert known is not None
+    returned = None if day is None else later(days=day)
+    assert (known.change_returned_at, agreement_state(known)) == (returned, expected)

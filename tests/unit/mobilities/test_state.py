@@ -19,7 +19,9 @@ from factories import (
     later,
     sourced,
 )
+from msgspec.structs import replace
 
+from erasmus_app.mobilities.agreements import is_change_open
 from erasmus_app.mobilities.models import Api, Mobility, Reception, ReceptionStatus
 from erasmus_app.mobilities.state import Decision, MobilityState, decision, state
 from erasmus_app.mobilities.steps import (
@@ -152,6 +154,39 @@ def test_where_a_mobility_stands_and_whose_move_it_is(facts, expected, decided, 
 
     assert (state(known, TODAY), decision(known)) == (expected, decided)
     assert whose_move(known, TODAY) == move
+
+
+CHANGES = {
+    "waits": (CHANGING, None, True, TO_SIGN_A_CHANGE),
+    "first version waits": (AWAITING, None, False, TO_SIGN),
+    "agreed": (SIGNED, None, False, NOBODY),
+    "came back": (
+        SIGNED,
+        later(days=2),
+        False,
+        WhoseMove(party=Party.STUDENT, step=StepCode.LA_CHANGED, since=later(days=2)),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("agreement", "returned", "is_open", "move"), CHANGES.values(), ids=CHANGES
+)
+def test_a_change_that_waits_or_came_back_is_seen_beside_the_state(
+    agreement, returned, is_open, move
+):
+    known = replace(a_mobility(agreement, host(None, TODAY)), change_returned_at=returned)
+
+    assert state(known, TODAY) is S.ARRIVED
+    assert (is_change_open(known), whose_move(known, TODAY)) == (is_open, move)
+
+
+def test_a_change_that_came_back_is_nobody_s_move_once_the_stay_is_over():
+    known = replace(
+        a_mobility(SIGNED, host(None, YESTERDAY, TODAY)), change_returned_at=later(days=-9)
+    )
+
+    assert whose_move(known, TODAY).party is Party.RECEIVING_HEI
 
 
 DONE, CURRENT, UPCOMING = StepState.DONE, StepState.CURRENT, StepState.UPCOMING

@@ -29,6 +29,9 @@ DETAIL = {
     "ects": "7.5",
     "added": "1",
     "removed": "0",
+    "cancelled": "timetable-conflict Logic\nnot-available Sets",
+    "requirements": "CV\nPortfolio",
+    "outcome": "partial",
 }
 
 
@@ -71,6 +74,13 @@ STUDENTS_MOVE = {
     "arrival_confirmed",
     "arrival_removed",
     "change_sent_back",
+    "requirement_added",
+    "application_due",
+    "agreement_due",
+    "arrival_missing",
+    "departed_early",
+    "transcript_late",
+    "recognition_due",
 }
 YOUR_MOVE = {"en": "Your move", "de": "Du bist dran", "pt": "É a tua vez"}
 
@@ -104,6 +114,39 @@ def test_an_agreement_that_came_back_is_never_called_rejected_or_deleted(languag
         words = OURS.words[language][kind]
         text = " ".join((words.title, words.body, words.push_title, words.push_body))
         assert not re.search(wrong, text, re.IGNORECASE)
+
+
+CANCELLED = {
+    "en": "removed: 0. Cannot be taken: Logic (timetable conflict); Sets (not offered). Now",
+    "de": "gestrichen: 0. Nicht möglich: Logic (Überschneidung im Stundenplan); "
+    "Sets (wird nicht angeboten). Jetzt",
+    "pt": "retiradas: 0. Não é possível: Logic (horário incompatível); "
+    "Sets (não é oferecida). Agora",
+}
+
+
+@pytest.mark.parametrize("language", OURS.languages)
+def test_courses_that_cannot_be_taken_are_named_with_the_reason(language: str):
+    for kind in ("change_sent", "extension_sent"):
+        with_some, without = arguments(kind), arguments(kind) | {"cancelled": ""}
+
+        assert CANCELLED[language] in OURS.render(kind, language, with_some, name_of).body
+        none = OURS.render(kind, language, without, name_of).body
+        assert "Logic" not in none
+        assert "  " not in none
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "expected"),
+    [
+        ("requirement_added", {"requirements": "CV\nPortfolio"}, "asks for: CV, Portfolio. Your"),
+        ("recognition_reported", {"outcome": "partial"}, "Lindental: in part. If"),
+        ("recognition_reported", {"outcome": "other"}, "Lindental: see your transcript. If"),
+        ("change_sent", DETAIL | {"cancelled": "not-available Logic\n…"}, "(not offered); …. Now"),
+    ],
+)
+def test_a_list_and_a_code_are_put_into_words(kind: str, detail: dict[str, str], expected: str):
+    assert expected in OURS.render(kind, "en", ENDS | detail, name_of).body
 
 
 COUNTED = {
@@ -260,6 +303,24 @@ BROKEN = {
         "{courses}",
         "{courses",
         "en.toml: agreement_signed: ",
+    ),
+    "a reason without words": (
+        "locales/pt.toml",
+        "timetable-conflict =",
+        "timetable =",
+        "pt.toml: reasons: differ in: timetable, timetable-conflict",
+    ),
+    "an outcome without words": (
+        "locales/de.toml",
+        "negative =",
+        "bad =",
+        "de.toml: outcomes: differ in: bad, negative",
+    ),
+    "no place for the courses": (
+        "locales/en.toml",
+        "taken: {which}",
+        "taken: some",
+        r"en.toml: cancelled: must have \{which\} and nothing else",
     ),
     "no months": ("locales/de.toml", "months =", "#", "de.toml: .*months"),
     "eleven months": ("locales/de.toml", '"Januar", ', "", "de.toml: months: twelve names, not 11"),

@@ -73,6 +73,7 @@ def hosted_heis(
 ) -> dict[HeiId, HostedHei]:
     """Make every covered HEI's host: its own URLs, its own keys, what it lets us own and serve."""
     inbox = CnrInbox(jobs, timedelta(seconds=settings.cnr_debounce_seconds))
+    most = settings.ewp_max_ids
     return {
         hei.id: HostedHei(
             hei_id=hei.id,
@@ -82,16 +83,21 @@ def hosted_heis(
             base_url=settings.public_url.rstrip("/"),
             client_keys=(client_keys[hei.id].public,),
             server_key=server_keys[hei.id],
-            services=(*services_over(hei, own), *_receivers(hei, ApiMode.OWN, inbox)),
-            unlisted=_receivers(hei, ApiMode.FORWARDED, inbox),
+            services=(
+                *services_over(hei, own, most),
+                *_receivers(hei, ApiMode.OWN, inbox, most),
+            ),
+            unlisted=_receivers(hei, ApiMode.FORWARDED, inbox, most),
         )
         for hei in heis.values()
     }
 
 
-def _receivers(hei: CoveredHei, mode: ApiMode, inbox: CnrInbox) -> tuple[CnrService, ...]:
+def _receivers(
+    hei: CoveredHei, mode: ApiMode, inbox: CnrInbox, most: int
+) -> tuple[CnrService, ...]:
     return tuple(
-        CnrService(api, major, inbox, forwarded=mode is ApiMode.FORWARDED)
+        CnrService(api, major, inbox, most, forwarded=mode is ApiMode.FORWARDED)
         for api, majors in MAJORS.items()
         if hei.mode(api) is mode
         for major in majors

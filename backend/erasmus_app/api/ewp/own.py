@@ -38,26 +38,28 @@ from ewp.messages import (
 )
 from ewp.messages.common import Text
 
-MOST_IDS = 20
 STORED = (Text(value="Thank you, the decision is stored.", lang="en"),)
 
 
-def services_over(hei: CoveredHei, own: OwnData) -> tuple[Service, ...]:
-    """Return the services for what the HEI lets us serve, in every version that we can."""
+def services_over(hei: CoveredHei, own: OwnData, most: int) -> tuple[Service, ...]:
+    """Return the services for what the HEI lets us serve, in every version that we can.
+
+    `most` ids are taken in one call; fewer of transcripts, which have megabytes.
+    """
     kept = OwnProvider(hei.id, own, hei.name)
     found: dict[str, tuple[Service, ...]] = {
         "omobilities": (
-            OmobilitiesService(2, kept, MOST_IDS),
-            OmobilitiesService(3, kept, MOST_IDS),
+            OmobilitiesService(2, kept, most),
+            OmobilitiesService(3, kept, most),
         ),
-        "omobility-las": (OmobilityLasService(kept, MOST_IDS),),
+        "omobility-las": (OmobilityLasService(kept, most),),
         "imobilities": (
-            ImobilitiesService(1, kept, MOST_IDS),
-            ImobilitiesService(2, kept, MOST_IDS),
+            ImobilitiesService(1, kept, most),
+            ImobilitiesService(2, kept, most),
         ),
         "imobility-tors": (ImobilityTorsService(2, kept), ImobilityTorsService(3, kept)),
         "institutions": (InstitutionsService(kept),),
-        "organizational-units": (OunitsService(kept, MOST_IDS),),
+        "organizational-units": (OunitsService(kept, most),),
         "factsheet": (FactsheetService(kept),),
     }
     return tuple(each for api, services in found.items() if hei.serves(api) for each in services)

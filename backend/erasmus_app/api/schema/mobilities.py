@@ -7,12 +7,16 @@ import strawberry
 
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema.agreements import LearningAgreement, contact_of
+from erasmus_app.api.schema.deadlines import Deadline
 from erasmus_app.api.schema.institutions import Contact, Institution
 from erasmus_app.api.schema.transcripts import Transcript
-from erasmus_app.mobilities import models, steps
+from erasmus_app.mobilities import deadlines, models, steps
+from erasmus_app.mobilities.agreements import is_change_open
 from erasmus_app.mobilities.models import Api, NominationStatus
 from erasmus_app.mobilities.ports import StoredMobility
+from erasmus_app.mobilities.refreshes import heard
 from erasmus_app.mobilities.state import Decision, MobilityState, decision, is_new_family, state
+from erasmus_app.mobilities.stays import academic_year
 from erasmus_app.mobilities.steps import Party, Phase, StepCode, StepState
 
 strawberry.enum(
@@ -26,7 +30,6 @@ strawberry.enum(
     description="The receiving university's decision. NOT_CONFIRMED: it has not even confirmed "
     "receipt. NOT_SHARED: no nomination travels through EWP.",
 )
-strawberry.enum(Party, name="Party", description="Who has to act.")
 strawberry.enum(Phase, name="Phase", description="Before, during or after the stay.")
 strawberry.enum(StepCode, name="StepCode", description="The steps of a mobility.")
 strawberry.enum(
@@ -145,11 +148,7 @@ class Mobility:
     @strawberry.field(description="`YYYY/YYYY`, the year of the receiving university.")
     def academic_year(self) -> str | None:
         """Read it from the nomination, else from the agreement."""
-        known = self.stored.mobility
-        for fact in (known.nomination, known.agreement):
-            if fact is not None and fact.value is not None:
-                return fact.value.receiving_academic_year_id
-        return None
+        return academic_year(self.stored.mobility)
 
     @strawberry.field(description="Where it stands today.")
     def state(self) -> MobilityState:
@@ -181,6 +180,27 @@ class Mobility:
             since=found.since,
             contact=contact_of(found.contact),
         )
+
+    @strawberry.field(
+        description="What is still to be done and until when, the earliest first; days without a "
+        "year come last."
+    )
+    async def deadlines(self, info: Info) -> list[Deadline]:
+        """Compute them from the record, the host's factsheet and the programme's rules."""
+        services, known = info.context.services, self.stored.mobility
+        found = deadlines.deadlines(
+            known,
+            await services.factsheets.factsheet(known.receiving_hei_id),
+            services.rules,
+            heard(known, services.heis.get(known.tenant), services.source),
+            self.today,
+        )
+        return [Deadline.of(each) for each in found]
+
+    @strawberry.field(description="Whether a change of a signed learning agreement waits.")
+    def is_change_open(self) -> bool:
+        """Tell it."""
+        return is_change_open(self.stored.mobility)
 
     @strawberry.field(description="The nomination; null where none is visible.")
     def nomination(self) -> Nomination | None:

@@ -65,6 +65,8 @@ class Partner:
     status: int = 200
     heard: list = field(default_factory=list)
     raw: bytes | None = None  # sent as it is, in place of all that
+    pieces: object = None  # likewise: of the request, an asynchronous iterator of bytes
+    resets: bool = False  # hang up the hard way
     silent: asyncio.Event | None = None  # wait for it before answering
     under_way: int = 0
     most_under_way: int = 0
@@ -87,8 +89,15 @@ class Partner:
             self.heard.append(heard)
             if self.silent is not None:
                 await self.silent.wait()
-            writer.write(self.raw if self.raw is not None else self.written(heard))
-            await writer.drain()
+            if self.pieces is not None:
+                async for piece in self.pieces(heard):
+                    writer.write(piece)
+                    await writer.drain()
+            else:
+                writer.write(self.raw if self.raw is not None else self.written(heard))
+                await writer.drain()
+            if self.resets:
+                writer.transport.abort()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the caller had enough
         finally:

@@ -233,8 +233,8 @@ async def test_gzip_is_read_and_its_digest_is_of_what_came(calls):
         (b"no gzip", "gzip", PartnerUnreachable),
         (gzip.compress(b"<a>" * 1000)[:-20], "gzip", PartnerUnreachable),
         (b"<a/>", "br", PartnerUnreachable),
-        (gzip.compress(b"0" * 20_000_001), "gzip", ReplyInvalid),
-        (b"0" * 20_000_001, "identity", ReplyInvalid),
+        (gzip.compress(b"0" * 10_000_001), "gzip", ReplyInvalid),
+        (b"0" * 10_000_001, "identity", ReplyInvalid),
         (b"not XML", "identity", ReplyInvalid),
         (b"<a/>", "identity", ReplyInvalid),
         (b"<!DOCTYPE a><a/>", "identity", ReplyInvalid),
@@ -251,6 +251,21 @@ async def test_a_body_that_cannot_be_used_is_refused_however_well_signed(
     )
 
     await failure(calls, kind)
+
+
+@pytest.mark.parametrize(("encoding", "sent"), [("identity", bytes), ("gzip", gzip.compress)])
+async def test_ten_megabytes_are_an_answer_and_one_byte_more_is_none(calls, encoding, sent):
+    assert ewp_client.LARGEST_ANSWER == 10_000_000
+    entry = calls.know()
+    calls.partner.headers = lambda request, body: (
+        PARTNER.answer(request, body) | {"content-encoding": encoding}
+    )
+
+    calls.partner.body = sent(b"0" * 10_000_000)
+    assert len((await calls.client().call(KEY, HEI, entry)).body) == 10_000_000
+    calls.partner.body = sent(b"0" * 10_000_001)
+    with pytest.raises(ReplyInvalid, match="over 10000000 bytes"):
+        await calls.client().call(KEY, HEI, entry)
 
 
 # -- Silence --

@@ -1,8 +1,8 @@
-"""The smaller APIs are called like all others: a report is a signed form, a file is got."""
+"""The smaller APIs are called like all others: a report is a signed form."""
 
 from unit.ewp.client.partner import HEI, KEY
 
-from ewp.messages import courses, file, monitoring
+from ewp.messages import courses, monitoring
 
 
 def young(entry):
@@ -23,21 +23,6 @@ async def test_a_report_is_sent_and_its_answer_known(calls):
     assert (heard.method, monitoring.read_report(heard.parameters)) == ("POST", report)
     monitoring.read_response(reply.body)
     assert reply.major in monitoring.NAMESPACE
-
-
-async def test_a_file_is_got_as_it_is(calls):
-    entry = calls.know(calls.partner.entry("file", "1.0.0"))
-    calls.partner.body = b"%PDF-1.7\n\xff\x00"
-
-    reply = await calls.client().call(
-        KEY, HEI, entry, parameters=file.parameters("f-1/ä&b"), method="GET"
-    )
-
-    [heard] = calls.heard()
-    assert heard.parameters == [("file_id", "f-1/ä&b")]
-    assert file.read_response(reply.body) == file.File(
-        content=b"%PDF-1.7\n\xff\x00", media_type="application/pdf"
-    )
 
 
 async def test_courses_are_asked_for_in_parts_of_the_partners_limit(calls):

@@ -33,7 +33,7 @@ async def test_anybody_may_read_who_is_hosted_and_how(world):
         (
             "omobility-las",
             "1.2.0",
-            ["get-url", "index-url", "update-url"],
+            ["get-url", "index-url", "stats-url", "update-url"],
             {"max-omobility-ids": 3},
         ),
         ("imobilities", "1.0.0", ["get-url"], {"max-omobility-ids": 3}),
@@ -50,11 +50,30 @@ async def test_anybody_may_read_who_is_hosted_and_how(world):
         ("omobility-cnr", "2.0.0", ["url"], {"max-omobility-ids": 3}),
         ("imobility-cnr", "1.0.0", ["url"], {"max-omobility-ids": 3}),
         ("imobility-cnr", "2.0.0", ["url"], {"max-omobility-ids": 3}),
-        ("omobility-la-cnr", "1.1.0", ["url"], {"max-omobility-ids": 3}),
+        ("omobility-la-cnr", "1.1.0", ["stats-url", "url"], {"max-omobility-ids": 3}),
         ("imobility-tors", "2.0.0", ["get-url", "index-url"], {"max-omobility-ids": 3}),
         ("imobility-tors", "3.0.0", ["get-url", "index-url"], {"max-omobility-ids": 3}),
         ("imobility-tor-cnr", "1.0.0", ["url"], {"max-omobility-ids": 3}),
         ("imobility-tor-cnr", "2.0.0", ["url"], {"max-omobility-ids": 3}),
+        (
+            "iias",
+            "6.3.0",
+            ["get-url", "index-url", "stats-url"],
+            {"max-iia-ids": 3, "max-iia-codes": 3},
+        ),
+        ("iias", "7.0.0", ["get-url", "index-url", "stats-url"], {"max-iia-ids": 1}),
+        ("iias-approval", "1.1.1", ["url"], {"max-iia-ids": 3}),
+        ("iias-approval", "2.0.0", ["url"], {"max-iia-ids": 3}),
+        ("iia-cnr", "2.0.3", ["url"], {}),
+        ("iia-cnr", "3.0.0", ["url"], {}),
+        ("iia-approval-cnr", "1.1.0", ["url"], {}),
+        ("iia-approval-cnr", "2.0.0", ["url"], {}),
+        ("omobility-stats", "1.0.0", ["url"], {}),
+        ("imobility-tor-stats", "1.0.0", ["url"], {}),
+        ("courses", "0.7.1", ["url"], {"max-los-ids": 3, "max-los-codes": 3}),
+        ("simple-course-replication", "1.0.0", ["url"], {}),
+        ("file", "1.0.0", ["url"], {}),
+        ("monitoring", "0.2.0", ["url"], {}),
     ]
 
 
@@ -62,6 +81,7 @@ async def test_every_entry_says_how_it_is_secured(world):
     root = etree.fromstring(await manifest(world, LINDENTAL))
 
     public = {"institutions", "organizational-units", "factsheet"}
+    public |= {"courses", "simple-course-replication"}
     for entry in root.find(".//{*}apis-implemented"):
         name = etree.QName(entry).localname
         if name == "discovery":

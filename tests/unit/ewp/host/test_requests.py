@@ -116,7 +116,7 @@ async def test_who_calls_comes_before_how(world):
         "/ewp/lindental.example/omobilities/2/update",
         "/ewp/lindental.example/omobilities/3/get/more",
         "/ewp/lindental.example/imobilities/1/index",
-        "/ewp/lindental.example/iias/7/get",
+        "/ewp/lindental.example/iias/5/get",
         "/ewp/lindental.example/manifest.xml/more",
         "/ewp/nordfjord.example/omobilities/3/get",
     ],

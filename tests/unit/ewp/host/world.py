@@ -8,14 +8,21 @@ import httpx
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 from unit.ewp.catalogues import a_catalogue, a_host
+from unit.ewp.host.agreed import Agreed
+from unit.ewp.host.counted import Counted
 from unit.ewp.host.issued import Issued
+from unit.ewp.host.taught import Taught
 from unit.ewp.host.units import Units
 from unit.ewp.stranger import NOW, Stranger, is_signed_answer
 
 from ewp.catalogue_xml import read_catalogue
 from ewp.errors import EditConflict, RequestRefused
 from ewp.host import EwpHost, HostedHei
+from ewp.host_agreements import AgreementCnrService, IiasApprovalService, IiasService
+from ewp.host_courses import CourseReplicationService, CoursesService
+from ewp.host_files import FileService
 from ewp.host_filters import agreement_facts, nomination_facts
+from ewp.host_monitoring import MonitoringService
 from ewp.host_places import OunitsService
 from ewp.host_services import (
     CnrService,
@@ -25,26 +32,33 @@ from ewp.host_services import (
     OmobilitiesService,
     OmobilityLasService,
 )
+from ewp.host_stats import ImobilityTorStatsService, OmobilityStatsService
 from ewp.host_transcripts import ImobilityTorsService
 from ewp.keys import PrivateKey
 from ewp.messages import factsheet, imobilities, institutions, omobilities
 from ewp.messages import omobility_las as las
 from ewp.messages.common import Phone, Text
+from ewp.messages.monitoring import PORTAL
 from sandbox.serving import serving
 
 NAME = "ewp.lindental.example:8443"  # as strangers write it into Host
 LINDENTAL, NORDFJORD = "lindental.example", "nordfjord.example"  # hosted here
 RIBEIRA, MONTFORT = "ribeira.example", "montfort.example"  # strangers' own
 PARTNER, THIRD, OWN = Stranger(), Stranger(), Stranger()  # speak for Ribeira, Montfort, Lindental
-NOBODYS, UNKNOWN, SERVER = Stranger(), Stranger(), Stranger()
+NOBODYS, UNKNOWN, SERVER, COUNTER = Stranger(), Stranger(), Stranger(), Stranger()
 REGISTERED = a_catalogue(
     a_host(heis=[RIBEIRA], client_keys=[PARTNER.key_id], server_keys=[SERVER.key_id]),
     a_host(heis=[MONTFORT], client_keys=[THIRD.key_id]),
     a_host(heis=[LINDENTAL], client_keys=[OWN.key_id], server_keys=[SERVER.key_id]),
     a_host(client_keys=[NOBODYS.key_id]),
-    keys={each.key_id: each.base64_der for each in (PARTNER, THIRD, OWN, NOBODYS, UNKNOWN, SERVER)},
+    a_host(heis=[PORTAL], client_keys=[COUNTER.key_id]),
+    keys={
+        each.key_id: each.base64_der
+        for each in (PARTNER, THIRD, OWN, NOBODYS, UNKNOWN, SERVER, COUNTER)
+    },
 )
 SPECS = "https://github.com/erasmus-without-paper/ewp-specs-"
+XML = "application/xml; charset=utf-8"
 COMMON = f"{SPECS}architecture/blob/stable-v1/common-types.xsd"
 
 
@@ -169,21 +183,22 @@ TERMS = factsheet.CalendarEntry(autumn_term="--05-15", spring_term="--10-31")
 
 
 @dataclass
-class Kept(Issued, Units):
+class Kept(Issued, Units, Agreed, Taught, Counted):
     """The store behind the host: answers what it is asked, and notes what it was told."""
 
     broken: bool = False
     heard: list = field(default_factory=list)
     asked: list = field(default_factory=list)
 
-    def there(self, objects, ids):
+    def there(self, objects, ids, since=None):
         self.asked.append(ids)
         if self.broken:
             raise ConnectionResetError("Jördis Łęcka")
-        return [objects[id_] for id_ in ids if id_ in objects]
+        recent = since is None or since <= CHANGED
+        return [each for id_, each in objects.items() if recent and (ids is None or id_ in ids)]
 
     def listed(self, objects, facts, wanted):
-        found = self.there(objects, list(objects))
+        found = self.there(objects, None)
         return [each.omobility_id for each in found if wanted.takes(facts(each), CHANGED)]
 
     async def nominations(self, major, ids):
@@ -270,7 +285,7 @@ def hosted(kept):
         services=(
             OmobilitiesService(2, kept, most=3),
             OmobilitiesService(3, kept, most=3),
-            OmobilityLasService(kept, most=3),
+            OmobilityLasService(kept, most=3, stats=kept),
             ImobilitiesService(1, kept, most=3),
             ImobilitiesService(2, kept, most=3),
             InstitutionsService(kept),
@@ -280,11 +295,25 @@ def hosted(kept):
             CnrService("omobility-cnr", 2, kept, most=3),
             CnrService("imobility-cnr", 1, kept, most=3),
             CnrService("imobility-cnr", 2, kept, most=3),
-            CnrService("omobility-la-cnr", 1, kept, most=3),
+            CnrService("omobility-la-cnr", 1, kept, most=3, stats=kept),
             ImobilityTorsService(2, kept, most=3),
             ImobilityTorsService(3, kept, most=3),
             CnrService("imobility-tor-cnr", 1, kept, most=3),
             CnrService("imobility-tor-cnr", 2, kept, most=3),
+            IiasService(6, kept, most=3),
+            IiasService(7, kept),
+            IiasApprovalService(1, kept, most=3),
+            IiasApprovalService(2, kept, most=3),
+            AgreementCnrService("iia-cnr", 2, kept),
+            AgreementCnrService("iia-cnr", 3, kept),
+            AgreementCnrService("iia-approval-cnr", 1, kept),
+            AgreementCnrService("iia-approval-cnr", 2, kept),
+            OmobilityStatsService(kept),
+            ImobilityTorStatsService(kept),
+            CoursesService(kept, most=3),
+            CourseReplicationService(kept),
+            FileService(kept),
+            MonitoringService(kept),
         ),
     )
     nordfjord = {"hei_id": NORDFJORD, "client_keys": (NOBODYS_KEY.public,), "services": ()}
@@ -327,18 +356,20 @@ class World:
     async def _refused(self, *refusal):
         self.refusals.append(refusal)
 
-    async def ask(self, target, *, method="GET", body=b"", key=PARTNER, signed=None, **more):
+    async def ask(
+        self, target, *, method="GET", body=b"", key=PARTNER, signed=None, kind=XML, **more
+    ):
         """A signed call; the answer's own signature is always checked."""
         more = {"host": NAME} | more
         headers = key.request(method, signed or target, body=body, **more)
-        return await self.send(method, target, headers, body)
+        return await self.send(method, target, headers, body, kind=kind)
 
-    async def send(self, method, target, headers, body=b""):
+    async def send(self, method, target, headers, body=b"", *, kind=XML):
         answer = await self.http.request(
             method, self.origin + target, headers=headers, content=body
         )
         assert is_signed_answer(SERVER, answer, request=headers)
-        assert answer.headers["content-type"] == "application/xml; charset=utf-8"
+        assert answer.headers["content-type"] == kind
         return answer
 
     async def post(self, target, form, **more):

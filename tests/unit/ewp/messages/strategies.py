@@ -13,7 +13,7 @@ from functools import cache
 import msgspec
 from hypothesis import strategies as st
 
-from ewp.messages import common, courses, factsheet, institutions, omobilities
+from ewp.messages import common, courses, factsheet, iia_conditions, iias, institutions, omobilities
 from ewp.messages import omobility_las as las
 from ewp.messages import organizational_units as units
 
@@ -24,6 +24,7 @@ STRINGS = st.one_of(
     st.text(LETTERS, min_size=1, max_size=12).map(str.strip).filter(bool),
     st.sampled_from(["a & b", "<b>", "]]>", '"quoted"', "two\nlines", "a\r\nb", "a\tb", "Żółć"]),
 )
+SPACED = st.one_of(STRINGS, st.sampled_from(["", " ", " a  b\n"]))  # texts whose blanks count
 IDS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64)
 HEI_IDS = st.sampled_from(["ribeira.example", "lindental.example", "a-b.c.example", "x1.example"])
 URLS = st.sampled_from(
@@ -49,6 +50,8 @@ MOMENTS = st.datetimes(
     ),
 )
 NUMBERS = st.decimals(Decimal(0), Decimal(90), places=2)
+TOTALS = st.decimals(Decimal("0.01"), Decimal(90), places=2)
+HASHES = st.from_regex("[0-9a-f]{64}", fullmatch=True)
 
 BY_NAME = {
     "hei_id": HEI_IDS,
@@ -102,6 +105,22 @@ BY_NAME = {
     "total_terms": st.integers(1, 3),
     "decision_weeks_limit": st.integers(0, 20),
     "tor_weeks_limit": st.integers(0, 20),
+    "receiving_hei_id": HEI_IDS,
+    "sending_ounit_id": IDS,
+    "receiving_ounit_id": IDS,
+    "receiving_first_academic_year_id": st.just("2026/2026"),
+    "receiving_last_academic_year_id": YEARS,
+    "receiving_academic_year_ids": st.sampled_from(
+        [("2026/2027",), ("2026/2026", "2027/2027", "2028/2028")]
+    ),
+    "other_info_terms": SPACED,
+    "v6_value": st.sampled_from(["02", "031"]),
+    "eqf_levels": st.lists(st.integers(1, 8), max_size=3).map(tuple),
+    "total_months_per_year": TOTALS,
+    "total_days_per_year": TOTALS,
+    "conditions_hash": HASHES,
+    "iia_hash": HASHES,
+    "pdf": st.binary(min_size=1, max_size=80),
 }
 WEB_FIELDS = {
     "website_urls",
@@ -148,11 +167,22 @@ NEEDED = {
     courses.ResultDistribution: {"categories"},
     common.Address: {"locality"},  # an empty address is none
     las.Student: {"given_names"},  # likewise
+    iias.IiaV6: {"in_effect"},
+    iias.IiaV7: {"in_effect", "iia_hash"},
+    iia_conditions.StudentMobilitySpecV6: {"total_months_per_year", "blended"},
+    iia_conditions.StaffMobilitySpecV6: {"total_days_per_year"},
+    iia_conditions.StudentMobilitySpecV7: {
+        "mobilities_per_year",
+        "recommended_language_skills",
+        "blended",
+    },
+    iia_conditions.StaffMobilitySpecV7: {"mobilities_per_year", "recommended_language_skills"},
 }
 # Lists that may not be empty.
 FILLED = {"given_names", "family_names", "names", "contact_names", "titles", "labels"} | {
     "display_names",
     "categories",
+    "recommended_language_skills",
 }
 
 
@@ -184,6 +214,16 @@ def _values(struct: type, name: str, hint: object, needed: bool) -> st.SearchStr
         return st.sampled_from(["pic", "erasmus", "our <own>"])
     if struct is courses.Course and name == "type":
         return st.sampled_from(["Degree Programme", "Module", "Course", "Class"])
+    if struct is iia_conditions.RecommendedLanguageSkill and name == "cefr_level":
+        return st.sampled_from(["A1", "C2"])
+    if struct is iia_conditions.IscedFCode and name == "value":
+        return BY_NAME["agreement_isced_f_code"]
+    if struct is iia_conditions.MobilitiesPerYear and name == "value":
+        return st.integers(1, 999_999_999)
+    if struct is iia_conditions.SubjectArea and name == "isced_clarification":
+        return SPACED
+    if name == "partners":
+        return st.tuples(structs(iias.Partner), structs(iias.Partner))
     if name in BY_NAME and not (struct is common.Address and name == "unit"):
         return BY_NAME[name]
     if typing.get_origin(hint) is tuple:
@@ -244,8 +284,48 @@ def _possible(made: msgspec.Struct) -> msgspec.Struct:
                 post_office_box=None,
                 delivery_point_codes=(),
             )
+        case iias.IiaV6() | iias.IiaV7():
+            return _agreed(made)
         case _:
             return made
+
+
+def _agreed(iia: iias.Iia) -> iias.Iia:
+    """Let the first partner have its ids, the specifications be of the partners, 6 be 6."""
+    first, second = iia.partners
+    ids = {"iia_id": first.iia_id or "ours/1", "iia_code": first.iia_code or "No. 1"}
+
+    def between(spec: iia_conditions.MobilitySpec) -> iia_conditions.MobilitySpec:
+        ends = {"sending_hei_id": first.hei_id, "receiving_hei_id": second.hei_id}
+        return msgspec.structs.replace(spec, **ends)
+
+    conditions = iia.cooperation_conditions
+    specs = {
+        name: tuple(map(between, value))
+        for name, value in msgspec.structs.asdict(conditions).items()
+        if isinstance(value, tuple)
+    }
+    whole = msgspec.structs.replace(
+        iia,
+        partners=(msgspec.structs.replace(first, **ids), second),
+        cooperation_conditions=msgspec.structs.replace(conditions, **specs),
+    )
+    return _as_of_6(whole) if isinstance(iia, iias.IiaV6) else whole
+
+
+def _as_of_6(made: object) -> typing.Any:
+    """The same without what version 6 cannot say, at any depth."""
+    if isinstance(made, tuple):
+        return tuple(map(_as_of_6, made))
+    if not isinstance(made, msgspec.Struct):
+        return made
+    newer = {"not_yet_defined": False, "v6_value": None}
+    return type(made)(
+        **{
+            name: newer[name] if name in newer else _as_of_6(value)
+            for name, value in msgspec.structs.asdict(made).items()
+        }
+    )
 
 
 def lists_of(struct: type) -> st.SearchStrategy:

@@ -9,6 +9,8 @@ from ewp.errors import MessageInvalid, XmlRefused
 from ewp.messages import (
     courses,
     factsheet,
+    iias,
+    iias_approval,
     imobilities,
     omobilities,
     omobility_las,
@@ -183,6 +185,9 @@ def test_what_is_no_xml_is_refused_at_the_door():
         ("omobilities-1-get-response", omobilities.read_get_response),
         ("ounits-2-response", organizational_units.read_response),
         ("courses-1-response", courses.read_response),
+        ("iias-6-get-response", iias.read_get_response),
+        ("iias-7-get-response", iias.read_get_response),
+        ("iias-approval-1-response", iias_approval.read_response),
     ],
 )
 def test_no_refusal_repeats_a_value(name, read):

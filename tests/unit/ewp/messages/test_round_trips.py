@@ -8,6 +8,8 @@ from ewp.messages import (
     echo,
     ewpmobility,
     factsheet,
+    iias,
+    iias_approval,
     imobilities,
     institutions,
     omobilities,
@@ -84,11 +86,33 @@ def test_exchange_files_come_back_as_they_were(going, coming):
 
 
 @modest
+@given(made.lists_of(iias.IiaV6), made.lists_of(iias.IiaV7))
+def test_agreements_come_back_as_they_were(of_version_6, of_version_7):
+    older = iias.write_get_response(of_version_6, major=6)
+    newer = iias.write_get_response(of_version_7, major=7)
+
+    assert iias.read_get_response(older) == of_version_6
+    assert iias.read_get_response(newer) == of_version_7
+
+
+@modest
+@given(made.lists_of(iias_approval.ApprovalV1), made.lists_of(iias_approval.ApprovalV2))
+def test_approvals_come_back_as_they_were(of_version_1, of_version_2):
+    older = iias_approval.write_response(of_version_1, major=1)
+    newer = iias_approval.write_response(of_version_2, major=2)
+
+    assert iias_approval.read_response(older) == of_version_1
+    assert iias_approval.read_response(newer) == of_version_2
+
+
+@modest
 @given(made.INDEXES)
 def test_indexes_come_back_in_their_order(ids):
     assert omobilities.read_index_response(omobilities.write_index_response(ids, major=2)) == ids
     assert omobilities.read_index_response(omobilities.write_index_response(ids, major=3)) == ids
     assert omobility_las.read_index_response(omobility_las.write_index_response(ids)) == ids
+    assert iias.read_index_response(iias.write_index_response(ids, major=6)) == ids
+    assert iias.read_index_response(iias.write_index_response(ids, major=7)) == ids
 
 
 @modest

@@ -1,0 +1,61 @@
+"""HTTP as uvicorn speaks it, with limits on what comes before a body.
+
+uvicorn keeps every header that a caller sends, for as long as it goes on sending. A proxy in front
+has limits of its own; these hold where there is none, or where it lets much through.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_HEAD = 65_536  # bytes of a request line and its headers; a signed request has some 2,000
+HEAD_SECONDS = 10.0  # for all of them to arrive
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection; a caller with too long or too slow a head is turned away."""
+
+    head_seconds = HEAD_SECONDS
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for a first request."""
+        super().connection_made(transport)
+        self._head = 0
+        self._in_head = True
+        self._waiting: asyncio.TimerHandle | None = None
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._wait_no_longer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and count it as long as it belongs to a head."""
+        super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._head += len(data)
+            if self._head > LARGEST_HEAD:
+                self.send_400_response(f"A request's headers have at most {LARGEST_HEAD} bytes.")
+
+    def on_message_begin(self) -> None:
+        """Count from here."""
+        super().on_message_begin()
+        self._head, self._in_head = 0, True
+        self._wait()
+
+    def on_headers_complete(self) -> None:
+        """Leave what follows to whoever reads the body."""
+        self._in_head = False
+        self._wait_no_longer()
+        super().on_headers_complete()
+
+    def _wait(self) -> None:
+        self._wait_no_longer()
+        self._waiting = self.loop.call_later(self.head_seconds, self.transport.abort)
+
+    def _wait_no_longer(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None

@@ -1,0 +1,187 @@
+"""What the calendar tells: rows of guide §5.3 that no partner announces.
+
+Plain functions. Each event's id is made from the deadline and its date, so that looking twice, or
+after a week of downtime, tells nothing twice, and a date that moves is told anew.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from erasmus_app.institutions.models import KnownFactsheet
+from erasmus_app.mobilities.deadlines import (
+    Deadline,
+    deadlines,
+    is_to_apply,
+)
+from erasmus_app.mobilities.events import MobilityEvent, Row, event_about, listed
+from erasmus_app.mobilities.models import Api, Mobility
+from erasmus_app.mobilities.rules import DeadlineKind, Rules
+from erasmus_app.mobilities.state import MobilityState, state
+from erasmus_app.mobilities.stays import is_early, nomination_of
+from erasmus_app.mobilities.steps import Party
+
+_ROWS = {
+    DeadlineKind.APPLICATION: Row.B11,
+    DeadlineKind.AGREEMENT_SIGNED: Row.B12,
+    DeadlineKind.ARRIVAL_CONFIRMED: Row.D4,
+    DeadlineKind.TRANSCRIPT: Row.A7,
+    DeadlineKind.RECOGNITION: Row.A10,
+}
+_DATED = {Row.B11, Row.B12, Row.A7}
+_OFF = {MobilityState.CANCELLED, MobilityState.REJECTED}
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the latest look saw of the receiving HEI's factsheet; kept to tell what moves."""
+
+    application: date | None = None  # the deadline; None: not known, or nothing to apply for
+    requirements: tuple[str, ...] | None = None  # names; None: no factsheet was known
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look at a mobility found."""
+
+    events: tuple[MobilityEvent, ...]
+    covered: tuple[MobilityEvent, ...]  # what another of the events says already: not to be told
+    seen: Seen
+    next_day: date | None  # when there may be something to tell again, if nothing changes
+
+
+def look(
+    mobility: Mobility,
+    factsheet: KnownFactsheet | None,
+    rules: Rules,
+    heard: Collection[Api],
+    seen: Seen,
+    today: date,
+) -> Look:
+    """Look at a mobility on a day of its student; the same arguments give the same events.
+
+    Only the nearest rung of each deadline is told: after a month of downtime that is one reminder,
+    not four. `seen` is what the look before returned; factsheet and `heard` as in `deadlines`.
+    """
+    found = deadlines(mobility, factsheet, rules, heard, today)
+    to_apply = is_to_apply(mobility, today)
+    application = next(
+        (each.on for each in found if each.kind is DeadlineKind.APPLICATION and each.on), None
+    )
+    moved = seen.application is not None and application not in {None, seen.application}
+    reminders = list(_reminders(mobility, found, rules, today))
+    covered = [each for each in reminders if moved and each.step is Row.B11]
+    events = [*_reached(mobility, rules, today), *(e for e in reminders if e not in covered)]
+    if moved and application is not None and max(application, seen.application or today) >= today:
+        assert factsheet is not None
+        by = f"{application} {_revisions(mobility, factsheet)}"
+        events.append(event_about(mobility, Row.MOVED, by, date=application.isoformat()))
+    names = None
+    if factsheet is not None and factsheet.value is not None:
+        names = tuple(each.name for each in factsheet.value.requirements)
+        if to_apply and seen.requirements is not None:
+            events += _required(mobility, factsheet, seen.requirements, names)
+    return Look(
+        events=tuple(events),
+        covered=tuple(covered),
+        # What a partner's bad day hides is not forgotten, or its return would be no news.
+        seen=Seen(
+            application=application
+            if application is not None or not to_apply
+            else seen.application,
+            requirements=names if names is not None else seen.requirements,
+        ),
+        next_day=min(_days_to_come(mobility, found, rules, today), default=None),
+    )
+
+
+def day_of(now: datetime, zone: str, hour: int) -> date:
+    """Return the student's day by their own zone; it begins at `hour`, when people are awake."""
+    local = now.astimezone(ZoneInfo(zone))
+    return local.date() if local.hour >= hour else local.date() - timedelta(days=1)
+
+
+def moment_of(day: date, zone: str, hour: int) -> datetime:
+    """Return when a student's day begins, see `day_of`."""
+    return datetime.combine(day, time(hour), tzinfo=ZoneInfo(zone))
+
+
+def _revisions(mobility: Mobility, factsheet: KnownFactsheet) -> str:
+    """Tell a date that comes back from the same date before (guide §6.5)."""
+    facts = (mobility.nomination, mobility.agreement)
+    known = (each.source.revision if each else 0 for each in facts)
+    return " ".join(map(str, (factsheet.revision, *known)))
+
+
+def _required(
+    mobility: Mobility, factsheet: KnownFactsheet, before: Sequence[str], now: Sequence[str]
+) -> Iterator[MobilityEvent]:
+    """Tell of papers that the factsheet has not asked for before (row B10)."""
+    nomination = nomination_of(mobility)
+    asked = {*before, *(each.name for each in (nomination.requirements if nomination else ()))}
+    if new := [each for each in dict.fromkeys(now) if each not in asked]:
+        by = f"factsheet {factsheet.revision}"
+        yield event_about(mobility, Row.B10, by, requirements=listed(new))
+
+
+def _reached(mobility: Mobility, rules: Rules, today: date) -> Iterator[MobilityEvent]:
+    """Tell of a first or last day that was recorded beforehand and has come (D1, A1, A3)."""
+    if state(mobility, today) in _OFF:
+        return
+    for row, day in _recorded(mobility):
+        if day <= today <= day + timedelta(days=rules.ours.late_days):
+            agreement = mobility.agreement.value if mobility.agreement else None
+            early = row is Row.A1 and is_early(day, agreement)
+            yield event_about(mobility, Row.A3 if early else row, f"on {day}", date=day.isoformat())
+
+
+def _recorded(mobility: Mobility) -> Iterator[tuple[Row, date]]:
+    """Yield the days that lay ahead when they were read; others were told at once."""
+    if mobility.reception is None or mobility.reception.value is None:
+        return
+    read, reception = mobility.reception.source.fetched_at.date(), mobility.reception.value
+    for row, day in ((Row.D1, reception.actual_arrival), (Row.A1, reception.actual_departure)):
+        if day is not None and read < day:
+            yield row, day
+
+
+def _reminders(
+    mobility: Mobility, found: Sequence[Deadline], rules: Rules, today: date
+) -> Iterator[MobilityEvent]:
+    for each in found:
+        row = _ROWS.get(each.kind)
+        rung = _rung(each, rules, today)
+        if row is None or rung is None or not _is_told(each):
+            continue
+        detail = {"date": each.on.isoformat()} if row in _DATED and each.on else {}
+        yield event_about(mobility, row, f"{each.kind} {each.on} {rung}", **detail)
+
+
+def _is_told(deadline: Deadline) -> bool:
+    """Whether a reminder helps: an agreement that waits for the host is not the student's move."""
+    agreement = deadline.kind is DeadlineKind.AGREEMENT_SIGNED
+    return not agreement or deadline.owner is Party.STUDENT
+
+
+def _rung(deadline: Deadline, rules: Rules, today: date) -> int | None:
+    """Return how many days before its deadline the nearest reminder belongs that is due."""
+    if deadline.on is None:
+        return None
+    left = (deadline.on - today).days
+    passed = [each for each in rules.reminders.get(deadline.kind, ()) if left <= each]
+    if not passed:
+        return None
+    nearest = min(passed)
+    until = 0 if nearest > 0 else -rules.ours.late_days
+    return nearest if left >= until else None
+
+
+def _days_to_come(
+    mobility: Mobility, found: Sequence[Deadline], rules: Rules, today: date
+) -> Iterator[date]:
+    days = [day for _, day in _recorded(mobility)]
+    for each in found:
+        if each.on is not None and each.kind in _ROWS:
+            ladder = rules.reminders.get(each.kind, ())
+            days += [each.on - timedelta(days=before) for before in ladder]
+    yield from (day for day in days if day > today)

@@ -1,0 +1,80 @@
+"""Partners' factsheets over the EWP network (factsheet 1, guide §4.7)."""
+
+from dataclasses import dataclass
+
+from erasmus_app.errors import PartnerFailed
+from erasmus_app.ids import HeiId
+from erasmus_app.institutions.models import (
+    AdditionalRequirement,
+    Factsheet,
+    Information,
+    TermDays,
+)
+from erasmus_app.institutions.ports import FactsheetAnswer
+from erasmus_app.partners.network import EwpPartners, read_reply
+from ewp.messages import factsheet
+
+API, MAJOR = "factsheet", 1
+
+
+@dataclass(frozen=True, slots=True)
+class EwpFactsheets:
+    """Asks partners for their factsheets, as `EwpPartners` asks for the rest."""
+
+    partners: EwpPartners
+
+    def serves(self, hei: HeiId, tenant: HeiId) -> bool:
+        """Return whether `tenant` can ask `hei` by what is listed today."""
+        return self.partners.entry(tenant, hei, API, MAJOR) is not None
+
+    async def ask(self, tenant: HeiId, hei: HeiId) -> FactsheetAnswer:
+        """Ask `hei` as `tenant`; an answer without the HEI says that it publishes none."""
+        entry = self.partners.entry(tenant, hei, API, MAJOR)
+        if entry is None:
+            raise PartnerFailed("api_not_served", f"{hei} does not serve {API}", retry=True)
+        reply = await self.partners.call(tenant, hei, entry, "url", [("hei_id", hei)])
+        found = {each.hei_id: each for each in read_reply(reply, factsheet.read_response)}
+        return FactsheetAnswer(
+            value=translated(found[hei]) if hei in found else None,
+            xml=reply.body,
+            signed_by=reply.signed_by,
+        )
+
+
+def translated(message: factsheet.Factsheet) -> Factsheet:
+    """Make a factsheet of ours; what only staff need stays in the document."""
+    calendar = message.calendar
+    return Factsheet(
+        hei_id=message.hei_id,
+        nominations=_days(calendar.student_nominations),
+        applications=_days(calendar.student_applications),
+        requirements=tuple(
+            AdditionalRequirement(
+                name=each.name,
+                details=each.details,
+                websites=tuple(address.value for address in each.information_websites),
+            )
+            for each in message.additional_requirements
+        ),
+        decision_weeks=message.decision_weeks_limit,
+        transcript_weeks=message.tor_weeks_limit,
+        application=_information(message.application_info),
+        housing=_information(message.housing_info),
+        visa=_information(message.visa_info),
+        insurance=_information(message.insurance_info),
+    )
+
+
+def _days(entry: factsheet.CalendarEntry) -> TermDays:
+    return TermDays(autumn=entry.autumn_term, spring=entry.spring_term)
+
+
+def _information(entry: factsheet.InformationEntry | None) -> Information | None:
+    if entry is None:
+        return None
+    phone = entry.phone_number
+    return Information(
+        email=entry.email,
+        phone=(phone.e164 or phone.other_format) if phone else None,
+        websites=tuple(each.value for each in entry.website_urls),
+    )

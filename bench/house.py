@@ -1,0 +1,183 @@
+"""The backend's own processes over engines of their own, before a network of many partners.
+
+For `sync.py` and `cnr.py`: `erasmus-app api` and `worker` run as in production, and
+`sync_network.py` answers them from a process of its own.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+
+from erasmus_app.store.database import upgrade
+from erasmus_app.store.embedded import Engines
+from ewp.keys import PrivateKey
+from sandbox.authority import Authority
+from sandbox.cast import COVERED
+from sandbox.serving import listen
+
+HERE = Path(__file__).parent
+APIS_OF_A_PARTNER = 4
+LONGEST = 1800.0  # seconds that one phase may take
+
+
+class House:
+    """The backend's processes over engines of their own, and the network that they ask."""
+
+    def __init__(self, folder: Path, own: Engines, partners: int) -> None:
+        self.folder, self.own, self.partners = folder, own, partners
+        listener = listen()
+        self.port = listener.getsockname()[1]
+        listener.close()
+        self.home = ""
+
+    @property
+    def backend(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def network(self, mobilities: int) -> Iterator[None]:
+        """Run the partners' process."""
+        (self.folder / "backend.pem").write_bytes(PrivateKey.generate().to_pem())
+        arguments = [str(self.folder), self.backend, str(self.partners), str(mobilities)]
+        process = subprocess.Popen(
+            [sys.executable, str(HERE / "sync_network.py"), *arguments], stdout=subprocess.PIPE
+        )
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != b"up\n":
+                raise RuntimeError("the network did not start")
+            self.home = (self.folder / "home").read_text()
+            (self.folder / "heis.toml").write_text(
+                f'[[hei]]\nid = "{COVERED.hei_id}"\nname = {{ en = "Covered" }}\n'
+                'client_key = "backend.pem"\nadmin_emails = ["ewp@backend.example"]\n'
+                f'own_system = "{self.home}/ewp/{COVERED.hei_id}/manifest.xml"\n[hei.api]\n'
+                'omobility-cnr = "own"\nomobility-la-cnr = "own"\nimobility-cnr = "own"\n'
+                'imobility-tor-cnr = "own"\n'
+            )
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+    @contextmanager
+    def process(self, name: str, database: str) -> Iterator[int]:
+        """Run `erasmus-app api` or `worker`, as in production; yields its process id."""
+        environment = os.environ | {
+            "ERASMUS_APP_LISTEN": f"127.0.0.1:{self.port}",
+            "ERASMUS_APP_PUBLIC_URL": "https://backend.example",
+            "ERASMUS_APP_TLS_CA_FILE": str(Authority.open(self.folder / "authority").ca_file),
+            "ERASMUS_APP_EWP_REGISTRY_URL": f"{self.home}/catalogue-v1.xml",
+            "ERASMUS_APP_EWP_HEIS": str(self.folder / "heis.toml"),
+            "ERASMUS_APP_DATABASE_URL": database,
+            "ERASMUS_APP_REDIS_URL": self.own.redis_url,
+            "ERASMUS_APP_DATA_DIR": str(self.folder / f"data-{name}-{database.rpartition('/')[2]}"),
+        }
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "erasmus_app.cli", name],
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+            try:
+                yield process.pid
+            finally:
+                process.terminate()
+                process.wait()
+
+    async def until_ready(self) -> None:
+        """Wait for the API."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+
+            async def ready() -> bool:
+                try:
+                    return (await http.get(f"{self.backend}/readyz")).status_code == 200
+                except httpx.HTTPError:
+                    return False
+
+            await until(ready, "the API does not start")
+
+    async def ask(self, verb: str, **given: Any) -> dict[str, Any]:
+        """Ask something of the network."""
+        context = Authority.open(self.folder / "authority").client_context()
+        async with httpx.AsyncClient(verify=context, trust_env=False, timeout=600) as http:
+            answer = await http.post(f"{self.home}/control/{verb}", json=given)
+            found: dict[str, Any] = answer.raise_for_status().json()
+            return found
+
+
+async def fresh_database(own: Engines, name: str) -> str:
+    """Make an empty database with all tables; return its address."""
+    connection = await asyncpg.connect(own.database_url)
+    await connection.execute(f'create database "{name}"')
+    await connection.close()
+    address = own.database_url.rpartition("/")[0] + f"/{name}"
+    await upgrade(address)
+    return address
+
+
+async def first_sync(
+    house: House, database: str, *, without: frozenset[str] = frozenset()
+) -> tuple[float, float]:
+    """Run a worker until all partners but those are synchronised; seconds, and its CPU time."""
+    wanted = (house.partners - len(without)) * APIS_OF_A_PARTNER
+    connection = await asyncpg.connect(database)
+    with house.process("worker", database) as pid:
+        await until(lambda: polls(connection), "the worker does not start")
+        began, cpu = time.perf_counter(), cpu_seconds(pid)
+
+        async def done() -> bool:
+            # Who is new is looked for once a minute; nobody wants to wait for that here.
+            await connection.execute(
+                "update job set due = now() where kind = 'plan-polls' and lease_until is null"
+            )
+            found = await connection.fetchval(
+                """select count(*) from poll_state where first_sync_done_at is not null
+                   and hei_id <> $1 and not hei_id = any($2::text[])""",
+                COVERED.hei_id,
+                list(without),
+            )
+            return int(found) >= wanted and await idle(connection)
+
+        await until(done, "the first synchronisation does not end")
+        took = time.perf_counter() - began, cpu_seconds(pid) - cpu
+    await connection.close()
+    return took
+
+
+async def polls(connection: asyncpg.Connection) -> bool:
+    """Whether the worker has begun."""
+    found = await connection.fetchval("select count(*) from job where kind = 'poll'")
+    return int(found) > 0
+
+
+async def idle(connection: asyncpg.Connection) -> bool:
+    """Whether nothing is left to fetch."""
+    left = await connection.fetchval(
+        "select count(*) from job where kind = 'refresh' and dead_at is null"
+    )
+    return int(left) == 0
+
+
+async def until(condition: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    """Wait for something. Raises TimeoutError with `otherwise`."""
+    deadline = time.monotonic() + LONGEST
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(otherwise)
+        await asyncio.sleep(0.2)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,189 @@
+"""Every row of the table of steps (guide §5.3), from a university's endpoints to a phone.
+
+All rows live at the same time on one bed: each on a mobility of its own, first in the state before
+(that is synchronised), then after what the row tells of. What a row brought is read by its test.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from databases import DatabaseServer, fresh_database, until
+from journeys.every_row import AFTER, ASKED, BEFORE, DURING, MOVED, OTHER_DAY, ROWS, Row
+from journeys.scenes import GO, Scene
+from testbed import Bed, bed_running
+
+from erasmus_app.mobilities.events import KINDS
+from ewp.ids import OmobilityId
+from sandbox.cast import LINDENTAL
+
+RECORD = """query($id: ID!) { me {
+    mobility(id: $id) { state whoseMove { party } }
+    inbox(first: 100) { kind mobilityId body }
+} }"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a row brought: events, what the inbox and the phone got, and where it stands."""
+
+    events: list[tuple[str, dict[str, str]]]
+    inbox: list[str]
+    pushes: list[str]
+    state: str
+    party: str
+
+
+async def settle(bed: Bed) -> None:
+    """Wait until everybody was asked again, and nothing is left to do."""
+
+    async def looked() -> bool:
+        left = await bed.app.database.fetchval(
+            "select count(*) from mobility where next_look_at <= now()"
+        )
+        return int(left) == 0
+
+    await bed.until_polled()
+    await bed.until_idle()  # also what must be absent a second time
+    await until(looked)
+    await bed.until_idle()
+
+
+async def together(scenes: list[Scene]) -> None:
+    """Announce what changed, and let it come through."""
+    await asyncio.gather(*(each.announce() for each in scenes))
+    await settle(scenes[0].bed)
+
+
+@dataclass
+class Ledger:
+    """Tells what is new about each mobility since the last time."""
+
+    bed: Bed
+    seen: set[str]
+
+    async def new(self, scene: Scene) -> Outcome:
+        mobility = await self.bed.app.database.fetchval(
+            "select mobility_id from mobility where omobility_id = $1", scene.omobility_id
+        )
+        rows = await self.bed.app.database.fetch(
+            """select event_id, step, kind, detail from event
+               where mobility_id = $1 and not silent order by happened_at, step""",
+            mobility,
+        )
+        fresh = [each for each in rows if str(each["event_id"]) not in self.seen]
+        me = (await self.bed.ask(scene.phone, RECORD, id=str(mobility)))["me"]
+        entries = [e for e in me["inbox"] if e["mobilityId"] == str(mobility)]
+        assert not any("{" in each["body"] for each in entries)
+        known = {each["kind"] for each in fresh}
+        pushes = await self.bed.pushes(scene.phone, 0)
+        return Outcome(
+            events=[(each["step"], each["detail"]) for each in fresh],
+            inbox=[each["kind"] for each in entries if each["kind"] in known][: len(fresh)],
+            pushes=[
+                each.data["kind"]
+                for each in pushes
+                if each.data["mobility"] == str(mobility) and each.data["kind"] in known
+            ][-len(fresh) :],
+            state=me["mobility"]["state"],
+            party=me["mobility"]["whoseMove"]["party"],
+        )
+
+    async def close(self) -> None:
+        """Take all there is as known."""
+        rows = await self.bed.app.database.fetch("select event_id from event")
+        self.seen = {str(each["event_id"]) for each in rows}
+
+
+async def play(bed: Bed) -> dict[str, Outcome]:
+    """Live through every row."""
+    phones = {key: await bed.phone(key) for key in GO}
+    # The first synchronisation with each partner is silent: one mobility each goes before.
+    first = [Scene(bed, phones[key], key, OmobilityId(f"first-{key}")) for key in GO]
+    for scene in first:
+        await scene.nominated()
+    await together(first)
+
+    scenes = {
+        each.name: Scene(bed, phones[each.key], each.key, OmobilityId(f"row-{number}"))
+        for number, each in enumerate(ROWS)
+    }
+    for each in ROWS:
+        for act in each.before:
+            await act(scenes[each.name])
+    await together(list(scenes.values()))
+
+    ledger, found = Ledger(bed, set()), dict[str, Outcome]()
+    await ledger.close()
+    for each in ROWS:
+        for act in each.act:
+            await act(scenes[each.name])
+    await together(list(scenes.values()))
+    for each in ROWS:
+        if each.act:
+            found[each.name] = await ledger.new(scenes[each.name])
+
+    lindental, day = bed.world.network.heis[LINDENTAL.hei_id], f"{OTHER_DAY:--%m-%d}"
+    for each, papers in ((MOVED, ()), (ASKED, ("Language certificate",))):
+        await ledger.close()
+        lindental.publish(nominations=day, applications=day, requirements=papers)
+        await until_read(bed, day, papers)
+        await settle(bed)
+        found[each.name] = await ledger.new(scenes[each.name])
+    return found
+
+
+async def until_read(bed: Bed, applications: str, papers: tuple[str, ...]) -> None:
+    """Wait until the backend has read the factsheet that is published now."""
+
+    async def read() -> bool:
+        known = await bed.app.services.factsheets.factsheet(LINDENTAL.hei_id)
+        assert known is not None
+        assert known.value is not None
+        names = tuple(each.name for each in known.value.requirements)
+        return (known.value.applications.autumn, names) == (applications, papers)
+
+    await until(read)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def played(
+    database_server: DatabaseServer, valkey: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, Outcome]]:
+    folder: Path = tmp_path_factory.mktemp("rows")
+    async with (
+        fresh_database(database_server) as dsn,
+        bed_running(dsn, valkey, folder) as bed,
+    ):
+        yield await play(bed)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("expected", ROWS, ids=[each.name for each in ROWS])
+async def test_a_row_reaches_the_record_the_inbox_and_the_phone(
+    played: dict[str, Outcome], expected: Row
+):
+    step = {"D8": "D5"}.get(expected.step, expected.step)  # D8 is what D5 says of a course
+    kind = {each.value: name for each, name in KINDS.items()}[step]
+
+    assert played[expected.name] == Outcome(
+        events=[(step, expected.detail)],
+        inbox=[kind],
+        pushes=[] if step in {"B7", "D11"} else [kind],
+        state=expected.state,
+        party=expected.party,
+    )
+
+
+def test_every_row_of_the_guide_is_here():
+    rows = [
+        f"{phase}{n}"
+        for phase, last in (("B", 17), ("D", 12), ("A", 10))
+        for n in range(1, last + 1)
+    ]
+
+    assert len({each.name for each in ROWS}) == len(ROWS)
+    assert list(dict.fromkeys(each.step for each in [*BEFORE, *DURING, *AFTER])) == rows

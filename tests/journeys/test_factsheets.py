@@ -1,0 +1,164 @@
+"""Factsheets of partners: kept with their age, through good and bad days."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+from databases import until
+from journeys.looking import WEEK, Hand, working_by_hand
+from journeys.scenes import APPLY, Scene
+
+from erasmus_app.mobilities.models import Api
+from ewp.host_services import GET_POST, Call, Endpoint
+from ewp.manifest import Offer
+from ewp.messages import factsheet
+from sandbox.cast import LINDENTAL, RIBEIRA
+
+DEADLINES = """{ me { mobilities { deadlines {
+    kind on monthDay term whoMustAct confidence
+    source { origin institution { heiId name(language: "en") } lastConfirmedAt name }
+} } } }"""
+
+
+@pytest.fixture
+async def hand(dsn, valkey, tmp_path) -> AsyncIterator[Hand]:
+    async with working_by_hand(dsn, valkey, tmp_path) as hand:
+        yield hand
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """A factsheet's endpoint that answers this."""
+
+    body: bytes
+    api: str = "factsheet"
+    major: int = 1
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        async def get(_: Call) -> bytes:
+            return self.body
+
+        return {"": Endpoint(GET_POST, get, anonymous=True)}
+
+    def offer(self, base: str) -> Offer:
+        children = (("url", f"{base}/factsheet/1"), ("max-hei-ids", "1"))
+        return Offer(api=self.api, version="1.2.0", major=1, children=children, anonymous=True)
+
+
+async def outgoing(hand: Hand) -> Scene:
+    scene = await hand.scene("ines")
+    await scene.nominated(before=APPLY)
+    await hand.fetch(scene, Api.OMOBILITIES)
+    return scene
+
+
+async def known(hand: Hand):
+    found = await hand.bed.app.services.factsheets.factsheet(LINDENTAL.hei_id)
+    assert found is not None
+    return found
+
+
+async def test_a_student_sees_each_deadline_with_its_owner_and_its_source(hand: Hand):
+    scene = await outgoing(hand)
+    hand.bed.world.network.heis[LINDENTAL.hei_id].publish(
+        nominations="--02-29", applications=f"{APPLY:--%m-%d}"
+    )
+    await hand.read_factsheet(LINDENTAL.hei_id)
+    read = (await known(hand)).last_confirmed_at
+
+    answer = await hand.bed.ask(scene.phone, DEADLINES)
+    [found] = [
+        each for each in answer["me"]["mobilities"][0]["deadlines"] if each["kind"] == "APPLICATION"
+    ]
+    assert found == {
+        "kind": "APPLICATION",
+        "on": APPLY.isoformat(),
+        "monthDay": None,
+        "term": None,
+        "whoMustAct": "STUDENT",
+        "confidence": "EXACT",
+        "source": {
+            "origin": "FACTSHEET",
+            "institution": {
+                "heiId": "lindental.example",
+                "name": "Lindental University of Technology",
+            },
+            "lastConfirmedAt": read.isoformat(),
+            "name": None,
+        },
+    }
+
+
+async def test_the_same_content_read_again_moves_only_its_age(hand: Hand):
+    assert await hand.read_factsheet(LINDENTAL.hei_id) == WEEK
+    first = await known(hand)
+    await hand.read_factsheet(LINDENTAL.hei_id)
+    second = await known(hand)
+
+    assert (first.revision, second.revision, second.value) == (1, 1, first.value)
+    assert second.fetched_at == first.fetched_at
+    assert second.last_confirmed_at > first.last_confirmed_at
+
+
+async def test_a_partner_that_is_down_is_asked_again_ever_later_and_what_it_said_stays(
+    hand: Hand,
+):
+    await hand.read_factsheet(LINDENTAL.hei_id)
+    before = await known(hand)
+    hand.bed.world.network.down.add(LINDENTAL.hei_id)
+    waits = [await hand.read_factsheet(LINDENTAL.hei_id) for _ in range(3)]
+    failures = await hand.bed.app.database.fetchval("select failures from factsheet")
+
+    after = await known(hand)
+    assert (failures, after.last_error) == (3, "partner_unreachable")
+    assert all(30 <= wait <= 60 * 2**n for n, wait in enumerate(waits))  # with chance in it
+    assert (after.value, after.last_confirmed_at) == (before.value, before.last_confirmed_at)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<factsheet-response", b"<html/>", factsheet.write_response([]).replace(b"1", b"9")],
+    ids=["cut off", "another document", "another namespace"],
+)
+async def test_an_answer_that_does_not_fit_leaves_the_last_good_one(hand: Hand, body: bytes):
+    await hand.read_factsheet(LINDENTAL.hei_id)
+    before = await known(hand)
+    hand.bed.world.network.instead[LINDENTAL.hei_id] = (Publishing(body),)
+    await hand.read_factsheet(LINDENTAL.hei_id)
+
+    after = await known(hand)
+    assert (after.value, after.last_error) == (before.value, "reply_invalid")
+
+
+async def test_a_host_that_publishes_none_says_so(hand: Hand):
+    hand.bed.world.network.instead[LINDENTAL.hei_id] = (Publishing(factsheet.write_response([])),)
+    await hand.read_factsheet(LINDENTAL.hei_id)
+
+    found = await known(hand)
+    assert (found.value, found.last_error, found.revision) == (None, None, 1)
+
+
+async def test_a_partner_s_factsheet_is_not_another_s(hand: Hand):
+    ribeira = hand.bed.world.network.heis[RIBEIRA.hei_id]
+    ribeira.publish(nominations="--05-01", applications="--05-02")
+    assert ribeira.kept.published is not None
+    strange = factsheet.write_response([ribeira.kept.published])
+    hand.bed.world.network.instead[LINDENTAL.hei_id] = (Publishing(strange),)
+    await hand.read_factsheet(LINDENTAL.hei_id)
+
+    assert (await known(hand)).value is None
+    assert await hand.bed.app.services.factsheets.factsheet(RIBEIRA.hei_id) is None
+
+
+async def test_only_hosts_of_known_mobilities_are_asked(hand: Hand):
+    await outgoing(hand)
+    async with hand.bed.working():
+
+        async def asked() -> int:
+            return int(await hand.bed.app.database.fetchval("select count(*) from factsheet") or 0)
+
+        await until(asked)
+    rows = await hand.bed.app.database.fetch("select dedupe_key from job where kind = 'factsheet'")
+
+    assert [row["dedupe_key"] for row in rows] == ["factsheet lindental.example"]

@@ -1,0 +1,146 @@
+"""What the calendar makes due is told once, at a good hour, and after whatever went wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from journeys.looking import Hand, working_by_hand
+from journeys.scenes import APPLY, BEGINS, DAY, TODAY, Scene
+
+from erasmus_app.mobilities.models import Api
+from sandbox.cast import RIBEIRA
+
+SOON = TODAY + 5 * DAY
+
+
+@pytest.fixture
+async def hand(dsn, valkey, tmp_path) -> AsyncIterator[Hand]:
+    async with working_by_hand(dsn, valkey, tmp_path) as hand:
+        yield hand
+
+
+async def nominated(hand: Hand, *, silent: bool = False, before=APPLY, name="om-1") -> Scene:
+    """Camille's nomination, for the term of a deadline, as the backend has read it."""
+    scene = await hand.scene("camille", name)
+    await scene.nominated(before=before)
+    await hand.fetch(scene, Api.OMOBILITIES, silent=silent)
+    return scene
+
+
+async def test_after_downtime_a_deadline_is_told_once_by_its_nearest_reminder(hand: Hand):
+    scene = await nominated(hand)
+    await hand.look()
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    await hand.look()
+    assert await hand.inbox(scene) == ["nominated"]
+
+    for day in (APPLY - DAY, APPLY - DAY, APPLY, APPLY + DAY):  # 30, 14 and 7 days before: down
+        await hand.look(day)
+
+    assert await hand.inbox(scene) == ["nominated", "application_due"]
+
+
+async def test_each_reminder_is_told_on_its_day(hand: Hand):
+    scene = await nominated(hand)
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    for days in range(40, -3, -1):
+        await hand.look(APPLY - days * DAY)
+
+    assert await hand.inbox(scene) == ["nominated", *["application_due"] * 4]
+    assert await hand.next_look(scene) is None
+
+
+async def test_two_looks_at_the_same_time_tell_once(hand: Hand):
+    scene = await nominated(hand)
+    await hand.read_factsheet(RIBEIRA.hei_id)
+
+    await asyncio.gather(*(hand.look(APPLY - 7 * DAY) for _ in range(4)))
+
+    assert await hand.inbox(scene) == ["nominated", "application_due"]
+
+
+async def test_what_the_first_synchronisation_finds_is_due_in_silence(hand: Hand):
+    hand.bed.world.network.heis[RIBEIRA.hei_id].publish(
+        nominations=f"{SOON:--%m-%d}", applications=f"{SOON:--%m-%d}"
+    )
+    scene = await nominated(hand, silent=True, before=SOON)
+    await hand.look()  # the factsheet is not known yet: its deadlines are still to be found
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    await hand.look()
+    assert await hand.inbox(scene) == []
+
+    await hand.look(SOON - DAY)  # what comes near from now on is told
+    assert await hand.inbox(scene) == ["application_due"]
+
+
+async def test_what_is_learned_later_is_told_at_once(hand: Hand):
+    hand.bed.world.network.heis[RIBEIRA.hei_id].publish(
+        nominations=f"{SOON:--%m-%d}", applications=f"{SOON:--%m-%d}"
+    )
+    scene = await nominated(hand, before=SOON)
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    await hand.look()
+
+    assert await hand.inbox(scene) == ["nominated", "application_due"]
+
+
+async def test_a_step_that_is_done_is_not_reminded_of(hand: Hand):
+    scene = await nominated(hand)
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    await hand.look()
+    await scene.becomes("cancelled")
+    await hand.fetch(scene, Api.OMOBILITIES)
+
+    for day in (APPLY - 7 * DAY, BEGINS - DAY, BEGINS + 20 * DAY):
+        await hand.look(day)
+
+    assert await hand.inbox(scene) == ["nominated", "mobility_cancelled"]
+    assert await hand.next_look(scene) is None
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
+async def test_a_day_begins_in_the_morning_of_the_student_s_own_zone(hand: Hand, zone: str):
+    scene = await nominated(hand)
+    await hand.bed.app.database.execute("update account set zone = $1", zone)
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    morning = datetime.combine(APPLY - 30 * DAY, time(9), tzinfo=ZoneInfo(zone))
+
+    await hand.look()
+    assert await hand.next_look(scene) == morning
+    await hand.look(morning - timedelta(minutes=1))
+    assert await hand.inbox(scene) == ["nominated"]
+    await hand.look(morning)
+    assert await hand.inbox(scene) == ["nominated", "application_due"]
+
+
+async def test_a_look_that_fails_holds_up_no_other_and_is_taken_again(hand: Hand):
+    broken, well = await nominated(hand), await nominated(hand, name="om-2")
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    await hand.bed.app.database.execute(
+        "update mobility set seen = '[]' where omobility_id = $1", broken.omobility_id
+    )
+    await hand.look(APPLY - 7 * DAY)
+    assert (await hand.inbox(broken), await hand.inbox(well)) == (
+        ["nominated"],
+        ["nominated", "application_due"],
+    )
+
+    await hand.bed.app.database.execute("update mobility set seen = null")
+    await hand.look(APPLY - 6 * DAY)
+    assert await hand.inbox(broken) == ["nominated", "application_due"]
+
+
+async def test_an_idle_mobility_is_not_looked_at(hand: Hand):
+    await nominated(hand)
+    await hand.look()
+    database = hand.bed.app.database
+    async with database.transaction() as connection:
+        await connection.execute("set local enable_seqscan = off")
+        plan = await connection.fetch(
+            """explain select tenant from mobility
+               where next_look_at <= now() order by next_look_at limit 200"""
+        )
+
+    assert "mobility_by_look" in str(plan)

@@ -1,0 +1,61 @@
+"""The backend's own EWP host passes every step, through the proxy in front of it and over https."""
+
+import pytest
+import pytest_asyncio
+from databases import fresh_database
+from testbed import bed_running
+from validator import entries
+from validator.results import Grade
+from validator.sandboxed import stranger
+from validator.site import Caller, Keys, Known
+from validator.steps import plan, site_of
+
+from erasmus_app.api.ewp.hosted import MAJORS
+from ewp.host_echo import EchoService
+from ewp.host_services import CnrService
+from sandbox.cast import CLAIRVAL, LINDENTAL
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+# Everybody here signs calls and answers with one key: there is none for answers alone.
+NOT_LOOKED_AT = {f"echo-2/url/{method}/key-of-a-server" for method in ("GET", "POST")}
+
+
+def declared():
+    """What the backend will declare, before it runs."""
+    yield entries.Entry("discovery", 6, urls={"url": ""})
+    received = (CnrService(api, major, None) for api, majors in MAJORS.items() for major in majors)
+    for each in (EchoService(), *received):
+        yield entries.Entry(each.api, each.major, urls={"url": ""})
+
+
+STEPS = plan(declared())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(database_server, valkey, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("backend")
+    async with (
+        fresh_database(database_server) as dsn,
+        bed_running(dsn, valkey, folder, worker=False) as bed,
+    ):
+        network = bed.world.network
+        partner, other = [
+            Caller(each.hei_id, stranger(network.keys[each.hei_id]))
+            for each in (LINDENTAL, CLAIRVAL)
+        ]
+        yield await site_of(network.backend_manifest, Keys(partner, other), Known(), network.http)
+
+
+@pytest.mark.parametrize("step", [pytest.param(each, id=each.id) for each in STEPS])
+async def test_every_step_is_a_success(site, step):
+    result = await step.run(site)
+
+    expected = Grade.NOTICE if step.id in NOT_LOOKED_AT else Grade.SUCCESS
+    assert result.grade is expected, str(result)
+
+
+async def test_no_step_is_missing(site):
+    found = [each.id for each in plan(site.manifest.entries)]
+
+    assert sorted(found) == sorted(each.id for each in STEPS)
