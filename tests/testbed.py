@@ -9,7 +9,7 @@ async def bed(dsn, valkey, tmp_path) -> AsyncIterator[Bed]:
 import atexit
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -165,12 +165,14 @@ async def bed_running(
     before: int = 0,
     worker: bool = True,
     modes: Mapping[str, str] | None = None,
+    prepare: Callable[[World], None] | None = None,
     **settings: str,
 ) -> AsyncIterator[Bed]:
     """Run all of it.
 
     `before` steps of the story are taken before the backend first starts; `modes` says how changes
-    of an API reach it, which is by its own endpoints unless told otherwise.
+    of an API reach it, which is by its own endpoints unless told otherwise; `prepare` may change
+    more before the backend starts.
     """
     async with AsyncExitStack() as stack:
         listener = listen()
@@ -183,6 +185,8 @@ async def bed_running(
         for api, mode in (modes or {}).items():
             text = heis.read_text(encoding="utf-8")
             heis.write_text(text.replace(f'{api} = "own"', f'{api} = "{mode}"'), encoding="utf-8")
+        if prepare is not None:
+            prepare(around)
         for _ in range(before):
             await around.story.next()
         more = {f"ERASMUS_APP_{name.upper()}": value for name, value in settings.items()}

@@ -19,8 +19,11 @@ from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
+from erasmus_app.mobilities.own import ANNOUNCE
+from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.refreshes import REFRESH
 from erasmus_app.mobilities.rules import load_rules
+from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.provider import OpenIdProvider
@@ -30,6 +33,8 @@ from erasmus_app.partners.factsheets import EwpFactsheets
 from erasmus_app.partners.monitoring import REPORT, Monitoring
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
+from erasmus_app.partners.notices import EwpNotices
+from erasmus_app.partners.own_messages import EwpOwnMessages
 from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.push.credentials import AccessTokens
 from erasmus_app.push.fcm import FcmSender
@@ -38,15 +43,17 @@ from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable
+from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisLoginStates
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
+from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.worker import report
+from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
 from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
@@ -127,6 +134,14 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             clock=clock,
         )
         login = await _login(settings, http, redis, tables, clock)
+        absences = AbsenceRules(agreement=agreement, other=other)
+        client = EwpClient(
+            http,
+            lambda: keeper.current,
+            now=clock,
+            silent_seconds=settings.ewp_timeout_seconds,
+        )
+        breakers = Breakers(clock)
         partners = EwpPartners(
             client=client,
             catalogue=lambda: keeper.current,
@@ -141,11 +156,21 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             clock=clock,
             heis=heis,
             names=names,
-            absences=AbsenceRules(agreement=agreement, other=other),
+            absences=absences,
             records=records,
             rules=load_rules(),
             factsheets=FactsheetTable(tables),
             source=partners,
+            own=OwnDataService(
+                heis=heis,
+                messages=EwpOwnMessages(),
+                store=OwnObjectTable(tables),
+                take_in=TakingIn(absences=absences, tell=Teller(messages), clock=clock),
+                clock=clock,
+            ),
+            notices=EwpNotices(
+                client=client, catalogue=lambda: keeper.current, keys=keys, breakers=breakers
+            ),
             messages=messages,
             inbox=InboxService(
                 store=InboxTable(tables), catalogue=messages, names=names, clock=clock
@@ -162,7 +187,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             database=tables,
             records=records,
             ewp=EwpHost(
-                hosted_heis(settings, heis, keys, server_keys, JobQueue(tables, clock)).get,
+                hosted_heis(
+                    settings, heis, keys, server_keys, JobQueue(tables, clock), services.own
+                ).get,
                 lambda: keeper.current,
                 hosts=settings.public_hosts,
                 now=clock,
@@ -195,6 +222,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             REMIND: reminder,
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),
+            ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
         limits={REPORT: report.AT_ONCE},
         concurrency=services.settings.worker_concurrency,

@@ -5,6 +5,8 @@ AppError
 ├── EngineFailed        PostgreSQL or Valkey could not be started or reached
 ├── PartnerFailed       a partner's answer brought nothing; carries the toolkit's code
 ├── PartnerBusy         enough calls to its host are under way; nothing was asked
+├── FeedRefused         what an HEI's system gives us, and we do not take: 4xx; nothing is kept
+├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── NotSignedIn         no session, or one that is over: 401
 └── NotFound            unknown, or not the caller's: 404
@@ -78,6 +80,36 @@ class PartnerBusy(AppError):
     def __init__(self, after: float) -> None:
         super().__init__(f"come again in {after:.1f} s")
         self.after = after
+
+
+class FeedRefused(AppError):
+    """What an HEI's own system gives us, and we do not take. Nothing of it is kept.
+
+    `code` names the rule; `item` is the number of the object that breaks it, counted from 1 among
+    those of its kind. The message never repeats what the document says.
+    """
+
+    status: int = HTTPStatus.BAD_REQUEST
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        item: int | None = None,
+        status: int = HTTPStatus.BAD_REQUEST,
+    ) -> None:
+        super().__init__(message if item is None else f"object {item}: {message}")
+        self.code = code
+        self.item = item
+        self.status = status
+
+
+class ProposalNotCurrent(AppError):
+    """A decision about a proposal that is not the current one, or not to be decided any more."""
+
+    code = "proposal_not_current"
+    status = HTTPStatus.CONFLICT
 
 
 class LoginFailed(AppError):

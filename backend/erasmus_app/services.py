@@ -10,6 +10,8 @@ from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import AbsenceRules
+from erasmus_app.mobilities.own import ChangeNotices
+from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.ports import MobilitySource, RecordStore
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
@@ -42,6 +44,8 @@ class Services:
     factsheets: FactsheetStore
     records: RecordStore
     source: MobilitySource
+    own: OwnDataService
+    notices: ChangeNotices
     messages: Catalogue
     inbox: InboxService
     devices: DeviceStore

@@ -20,7 +20,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.ids import HeiId
-from erasmus_app.institutions.models import CNR_APIS, CoveredHei
+from erasmus_app.institutions.models import CNR_APIS, DATA_APIS, ApiMode, CoveredHei
 
 PREFIX = "ERASMUS_APP_"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
@@ -223,7 +223,20 @@ class _HeisFile(msgspec.Struct, forbid_unknown_fields=True):
     hei: tuple[dict[str, Any], ...]
 
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]")
+
+
+def _check_apis(hei: CoveredHei, where: str) -> None:
+    if strange := sorted(hei.api.keys() - CNR_APIS - DATA_APIS):
+        names = ", ".join(sorted(CNR_APIS | DATA_APIS))
+        raise SettingsInvalid(f"{where}: {strange[0]!r} is not one of {names}")
+    for api in sorted(hei.api.keys() & DATA_APIS):
+        if hei.api[api] not in {ApiMode.OWN, ApiMode.OFF}:
+            raise SettingsInvalid(f"{where}: {api}: data are served (own) or not (off)")
+    if not all(_SHA256.fullmatch(each) for each in hei.feed_token_sha256):
+        words = "feed_token_sha256: wants what `erasmus-app ewp feed-token` prints, 64 hex digits"
+        raise SettingsInvalid(f"{where}: {words}")
 
 
 def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
@@ -253,9 +266,7 @@ def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
             raise SettingsInvalid(f"{where}: {hei.id!r} is not a lower-case domain")
         if hei.id in heis:
             raise SettingsInvalid(f"{where}: {hei.id} stands there twice")
-        if strange := sorted(hei.api.keys() - CNR_APIS):
-            names = ", ".join(sorted(CNR_APIS))
-            raise SettingsInvalid(f"{where}: {hei.id}: {strange[0]!r} is not one of {names}")
+        _check_apis(hei, f"{where}: {hei.id}")
         if not hei.admin_emails:
             raise SettingsInvalid(f"{where}: {hei.id}: admin_emails: a manifest names at least one")
         client_key = path.parent / hei.client_key

@@ -264,7 +264,13 @@ class EwpHost:
             if not endpoint.takes_xml:
                 parameters = read_form(request.body)
         callers = self._catalogue().heis_of_client_key(verified.key_id) if verified else frozenset()
-        call = Call(hei_id=hosted.hei_id, callers=callers, parameters=parameters, body=request.body)
+        call = Call(
+            hei_id=hosted.hei_id,
+            callers=callers,
+            parameters=parameters,
+            body=request.body,
+            request_id=joined(request.headers).get("x-request-id"),
+        )
         content = await endpoint.handle(call)
         if isinstance(content, File):
             return _Answer(200, content.content, (("Content-Type", content.media_type),))

@@ -46,6 +46,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     callers: frozenset[HeiId]  # empty: anonymous, or a key that covers nothing
     parameters: tuple[tuple[str, str], ...]
     body: bytes
+    request_id: str | None = None  # the signed `X-Request-Id`
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of a repeatable parameter."""

@@ -6,7 +6,6 @@ A provider returns what is there; who may see it is decided here, by the rules o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from ewp.apis import hei_parameter, limit_of, names_of
@@ -22,6 +21,14 @@ from ewp.host_calls import (
     moment,
 )
 from ewp.host_calls import Service as Service  # noqa: PLC0414 - what all of these are
+from ewp.host_filters import (
+    MOBILITY_TYPES,
+    Facts,
+    IndexFilter,
+    agreement_facts,
+    nomination_facts,
+    student_key,
+)
 from ewp.host_stats import IncomingLaStatsProvider, OutgoingLaStatsProvider, let_in_readers
 from ewp.ids import HeiId, OmobilityId
 from ewp.manifest import Offer
@@ -115,30 +122,25 @@ class OmobilitiesProvider(Protocol):
     """The nominations that an HEI sends."""
 
     async def nominations(
-        self, major: int, ids: Sequence[OmobilityId] | None, modified_since: datetime | None
+        self, major: int, ids: Sequence[OmobilityId]
     ) -> Sequence[omobilities.StudentMobility]:
-        """Return those with these ids, or all; changed since, where that is said."""
+        """Return those with these ids."""
+
+    async def nominated(self, major: int, wanted: IndexFilter) -> Sequence[OmobilityId]:
+        """Return the ids of those that are asked for; only what the filter's parties may see."""
 
     async def decide(
-        self, caller: frozenset[HeiId], request: omobilities.UpdateRequest
+        self,
+        caller: frozenset[HeiId],
+        request: omobilities.UpdateRequest,
+        *,
+        request_id: str | None,
     ) -> Sequence[Text]:
         """Take R's decision (3 only). Raises EditConflict, RequestRefused."""
 
 
-def _facts(mobility: omobilities.StudentMobility) -> tuple[HeiId, HeiId, str, str | None]:
-    """Return sender, receiver, year and kind, which stand elsewhere in each version."""
-    of = mobility.nomination if isinstance(mobility, omobilities.StudentMobilityV3) else mobility
-    return (
-        of.sending_hei.hei_id,
-        of.receiving_hei.hei_id,
-        of.receiving_academic_year_id,
-        of.activity_attributes,
-    )
-
-
-def _is_of(esi: str | None, student: str | None) -> bool:
-    """Whether a filter for one student, if there is one, lets this student's data through."""
-    return esi is None or esi.strip().lower() == (student or "").strip().lower()
+def _may(call: Call, facts: Facts) -> bool:
+    return bool({facts.sending_hei_id, facts.receiving_hei_id} & call.callers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,47 +174,52 @@ class OmobilitiesService:
         if self.major < 3:
             call.addressed("sending_hei_id")
         ids = call.omobility_ids(self.most)
-        found = await self.provider.nominations(self.major, ids, None)
-        seen = [each for each in found if set(_facts(each)[:2]) & call.callers]
+        found = await self.provider.nominations(self.major, ids)
+        seen = [each for each in found if _may(call, nomination_facts(each))]
         return omobilities.write_get_response(seen, major=self.major)
 
     async def _index(self, call: Call) -> bytes:
-        receiving: set[str] = set()
+        receiving: frozenset[HeiId] = frozenset()
         esi = activity = None
         if self.major < 3:
             call.addressed("sending_hei_id")
-            receiving = {each.lower() for each in call.all("receiving_hei_id")}
+            receiving = _heis(call, "receiving_hei_id")
         else:
             esi, activity = call.one("global_id"), call.one("activity_attributes")
-        year, since = academic_year(call), moment(call, "modified_since")
-        found = await self.provider.nominations(self.major, None, since)
-        ids = [
-            each.omobility_id
-            for each in found
-            for sender, receiver, receiving_year, attributes in [_facts(each)]
-            if {sender, receiver} & call.callers
-            and (not receiving or receiver in receiving)
-            and (year is None or receiving_year == year)
-            and (activity is None or attributes == activity)
-            and _is_of(esi, each.student.global_id)
-        ]
+        wanted = IndexFilter(
+            parties=call.callers,
+            receiving_hei_ids=receiving,
+            receiving_academic_year_id=academic_year(call),
+            student_key=None if esi is None else student_key(esi),
+            kind=activity,
+            modified_since=moment(call, "modified_since"),
+        )
+        ids = await self.provider.nominated(self.major, wanted) if call.callers else ()
         return omobilities.write_index_response(ids, major=self.major)
 
     async def _update(self, call: Call) -> bytes:
         request = document(omobilities.read_update_request, call.body)
-        return omobilities.write_update_response(await self.provider.decide(call.callers, request))
+        told = await self.provider.decide(call.callers, request, request_id=call.request_id)
+        return omobilities.write_update_response(told)
 
 
 class OmobilityLasProvider(Protocol):
     """The learning agreements that an HEI is master of."""
 
     async def agreements(
-        self, ids: Sequence[OmobilityId] | None, modified_since: datetime | None
+        self, ids: Sequence[OmobilityId]
     ) -> Sequence[omobility_las.LearningAgreement]:
-        """Return the visible ones with these ids, or all."""
+        """Return the visible ones with these ids."""
+
+    async def agreed(self, wanted: IndexFilter) -> Sequence[OmobilityId]:
+        """Return the ids of those that are asked for; only what the filter's parties may see."""
 
     async def sign_or_comment(
-        self, caller: frozenset[HeiId], request: omobility_las.UpdateRequest
+        self,
+        caller: frozenset[HeiId],
+        request: omobility_las.UpdateRequest,
+        *,
+        request_id: str | None,
     ) -> Sequence[Text]:
         """Take R's signature or comment. Raises EditConflict, RequestRefused."""
 
@@ -254,36 +261,36 @@ class OmobilityLasService:
     async def _get(self, call: Call) -> bytes:
         call.addressed("sending_hei_id")
         ids = call.omobility_ids(self.most)
-        found = await self.provider.agreements(ids, None)
-        return omobility_las.write_get_response([each for each in found if _may(call, each)])
+        found = await self.provider.agreements(ids)
+        seen = [each for each in found if _may(call, agreement_facts(each))]
+        return omobility_las.write_get_response(seen)
 
     async def _index(self, call: Call) -> bytes:
         call.addressed("sending_hei_id")
-        receiving = {each.lower() for each in call.all("receiving_hei_id")}
-        year, since = academic_year(call), moment(call, "modified_since")
         esi, kind = call.one("global_id"), call.one("mobility_type")
-        if kind is not None and kind not in _KINDS:
-            raise RequestRefused(f"mobility_type: must be one of {', '.join(sorted(_KINDS))}")
-        found = await self.provider.agreements(None, since)
-        return omobility_las.write_index_response(
-            [
-                each.omobility_id
-                for each in found
-                if _may(call, each)
-                and (not receiving or each.receiving_hei.hei_id in receiving)
-                and (year is None or each.receiving_academic_year_id == year)
-                and (kind is None or _kind(each) == kind)
-                and _is_of(esi, each.student.global_id)
-            ]
+        if kind is not None and kind not in MOBILITY_TYPES:
+            raise RequestRefused(
+                f"mobility_type: must be one of {', '.join(sorted(MOBILITY_TYPES))}"
+            )
+        wanted = IndexFilter(
+            parties=call.callers,
+            receiving_hei_ids=_heis(call, "receiving_hei_id"),
+            receiving_academic_year_id=academic_year(call),
+            student_key=None if esi is None else student_key(esi),
+            kind=kind,
+            modified_since=moment(call, "modified_since"),
         )
+        ids = await self.provider.agreed(wanted) if call.callers else ()
+        return omobility_las.write_index_response(ids)
 
     async def _update(self, call: Call) -> bytes:
         request = document(omobility_las.read_update_request, call.body)
         if request.sending_hei_id != call.hei_id:
             raise RequestRefused("sending-hei-id: not an HEI of this endpoint")
-        return omobility_las.write_update_response(
-            await self.provider.sign_or_comment(call.callers, request)
+        told = await self.provider.sign_or_comment(
+            call.callers, request, request_id=call.request_id
         )
+        return omobility_las.write_update_response(told)
 
     async def _stats(self, call: Call) -> bytes:
         assert self.stats is not None
@@ -291,22 +298,8 @@ class OmobilityLasService:
         return omobility_stats.write_outgoing_las(await self.stats.outgoing_la_stats())
 
 
-def _may(call: Call, agreement: omobility_las.LearningAgreement) -> bool:
-    return bool({agreement.sending_hei.hei_id, agreement.receiving_hei.hei_id} & call.callers)
-
-
-_KINDS = frozenset({"blended", "doctoral", "semester"})
-
-
-def _kind(agreement: omobility_las.LearningAgreement) -> str:
-    """Tell the type of mobility: its components say it, no element does (guide §4.5.2)."""
-    versions = [agreement.first_version, agreement.approved_changes, agreement.changes_proposal]
-    there = [each for each in versions if each is not None]
-    if any(each.short_term_doctoral_components for each in there):
-        return "doctoral"
-    if any(each.blended_mobility_components for each in there):
-        return "blended"
-    return "semester"
+def _heis(call: Call, name: str) -> frozenset[HeiId]:
+    return frozenset(HeiId(each.lower()) for each in call.all(name))
 
 
 class ImobilitiesProvider(Protocol):

@@ -1,12 +1,15 @@
 """One HEI of the sandbox: what it is master of, and the services that show it to the network."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
-from ewp.errors import EditConflict, RequestRefused
+from ewp.decisions import decide_agreement, decide_nomination
+from ewp.errors import RequestRefused
+from ewp.host_filters import IndexFilter, agreement_facts, nomination_facts
 from ewp.ids import HeiId, OmobilityId, ProposalId
 from ewp.messages import (
     factsheet,
@@ -42,6 +45,7 @@ class SandboxHei:
         self.university = university
         self.hei_id = university.hei_id
         self._path = folder / f"{university.hei_id}.json"
+        self.heard: deque[tuple[str, frozenset[HeiId], tuple[OmobilityId, ...]]] = deque(maxlen=100)
         self.kept = Kept()
         if self._path.is_file():
             self.kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)
@@ -64,71 +68,71 @@ class SandboxHei:
     # What the network asks (ewp.host_services)
 
     async def nominations(
-        self, major: int, ids: Sequence[OmobilityId] | None, modified_since: datetime | None
+        self, major: int, ids: Sequence[OmobilityId]
     ) -> Sequence[omobilities.StudentMobility]:
         """Return nominations of one version."""
-        found = self.kept.new if major >= 3 else self.kept.old
+        found = self._nominations(major)
+        return [found[each] for each in ids if each in found]
+
+    async def nominated(self, major: int, wanted: IndexFilter) -> Sequence[OmobilityId]:
+        """Return whose nominations of one version there are."""
         return [
-            each
-            for name, each in found.items()
-            if (ids is None or name in ids) and self._is_newer(name, modified_since)
+            each.omobility_id
+            for name, each in self._nominations(major).items()
+            if wanted.takes(nomination_facts(each), self._changed(name))
         ]
 
+    def _nominations(self, major: int) -> Mapping[str, omobilities.StudentMobility]:
+        return self.kept.new if major >= 3 else self.kept.old
+
     async def decide(
-        self, caller: frozenset[HeiId], request: omobilities.UpdateRequest
+        self,
+        caller: frozenset[HeiId],
+        request: omobilities.UpdateRequest,
+        *,
+        request_id: str | None,
     ) -> Sequence[Text]:
         """Store the receiving HEI's decision."""
+        del request_id
         known = self.kept.new.get(request.omobility_id)
         if known is None or known.nomination.receiving_hei.hei_id not in caller:
             raise RequestRefused("omobility-id: unknown, or not a mobility to the caller")
-        current = known.nomination.proposal_id == request.proposal_id
-        if not current or known.status is not omobilities.StatusV3.PENDING:
-            raise EditConflict("proposal-id: not the current proposal any more")
-        approved = isinstance(request, omobilities.ApproveProposal)
-        status = omobilities.StatusV3.APPROVED if approved else omobilities.StatusV3.REJECTED
-        self.kept.new[request.omobility_id] = msgspec.structs.replace(known, status=status)
+        self.kept.new[request.omobility_id] = decide_nomination(known, request)
         self.save(request.omobility_id)
         return [Text(value="Thank you, the decision is stored.", lang="en")]
 
     async def agreements(
-        self, ids: Sequence[OmobilityId] | None, modified_since: datetime | None
+        self, ids: Sequence[OmobilityId]
     ) -> Sequence[omobility_las.LearningAgreement]:
         """Return the visible learning agreements."""
+        return [self.kept.agreements[each] for each in ids if each in self.kept.agreements]
+
+    async def agreed(self, wanted: IndexFilter) -> Sequence[OmobilityId]:
+        """Return whose learning agreements there are."""
         return [
-            each
+            each.omobility_id
             for name, each in self.kept.agreements.items()
-            if (ids is None or name in ids) and self._is_newer(name, modified_since)
+            if wanted.takes(agreement_facts(each), self._changed(name))
         ]
 
     async def sign_or_comment(
-        self, caller: frozenset[HeiId], request: omobility_las.UpdateRequest
+        self,
+        caller: frozenset[HeiId],
+        request: omobility_las.UpdateRequest,
+        *,
+        request_id: str | None,
     ) -> Sequence[Text]:
         """Store the receiving HEI's signature, or take the proposal back for changes."""
+        del request_id
         operation = request.operation
         known = self.kept.agreements.get(operation.omobility_id)
         if known is None or known.receiving_hei.hei_id not in caller:
             raise RequestRefused("omobility-id: unknown, or not a mobility to the caller")
-        proposal = known.changes_proposal
-        if proposal is None or proposal.id != operation.changes_proposal_id:
-            raise EditConflict("changes-proposal-id: not the current proposal any more")
-        if isinstance(operation, omobility_las.ApproveProposal):
-            fields = {
-                field.name: getattr(proposal, field.name)
-                for field in msgspec.structs.fields(omobility_las.ListOfComponents)
-            }
-            fields["receiving_hei_signature"] = operation.signature
-            signed = omobility_las.ListOfComponents(**fields)
-            first = {"first_version": signed}
-            place = first if known.first_version is None else {"approved_changes": signed}
-            self.kept.agreements[operation.omobility_id] = msgspec.structs.replace(
-                known, changes_proposal=None, **place
-            )
-        elif known.first_version is None:
+        after = decide_agreement(known, operation)
+        if after is None:
             del self.kept.agreements[operation.omobility_id]
         else:
-            self.kept.agreements[operation.omobility_id] = msgspec.structs.replace(
-                known, changes_proposal=None
-            )
+            self.kept.agreements[operation.omobility_id] = after
         self.save(operation.omobility_id)
         return [Text(value="Thank you, it is stored.", lang="en")]
 
@@ -174,7 +178,7 @@ class SandboxHei:
             for name, each in self.kept.transcripts.items()
             if (senders is None or self.kept.senders[name] in senders)
             and receiving_academic_year_id in {None, each.receiving_academic_year_id}
-            and self._is_newer(name, modified_since)
+            and (modified_since is None or self._changed(name) >= modified_since)
         ]
 
     async def institution(self) -> institutions.Hei:
@@ -232,5 +236,5 @@ class SandboxHei:
         )
         self._keep()
 
-    def _is_newer(self, name: str, moment: datetime | None) -> bool:
-        return moment is None or self.kept.changed.get(name, moment) >= moment
+    def _changed(self, name: str) -> datetime:
+        return self.kept.changed[name]

@@ -49,13 +49,18 @@ def kept_key(path: Path) -> PrivateKey:
     return PrivateKey.from_pem(path.read_bytes())
 
 
+@dataclass(frozen=True, slots=True)
 class _Ears:
     """A partner's receiver of CNRs: it takes note, as the story needs no more."""
+
+    hei: SandboxHei
 
     async def changed(
         self, api: str, hei_id: HeiId, callers: frozenset[HeiId], ids: Sequence[OmobilityId]
     ) -> None:
         """Take note."""
+        del hei_id
+        self.hei.heard.append((api, callers, tuple(ids)))
 
 
 def services_of(
@@ -77,14 +82,14 @@ def services_of(
     if hei.university.serves_factsheet:
         found.append(FactsheetService(hei))
     if hei.hei_id != COVERED.hei_id:
-        found.append(CnrService("omobility-la-cnr", 1, _Ears(), stats=figures))
+        found.append(CnrService("omobility-la-cnr", 1, _Ears(hei), stats=figures))
         if Family.NEW in families:
-            found.append(CnrService("omobility-cnr", 2, _Ears()))
+            found.append(CnrService("omobility-cnr", 2, _Ears(hei)))
         if Family.OLD in families:
             found += [
-                CnrService("omobility-cnr", 1, _Ears()),
-                CnrService("imobility-cnr", 1, _Ears()),
-                CnrService("imobility-tor-cnr", 1, _Ears()),
+                CnrService("omobility-cnr", 1, _Ears(hei)),
+                CnrService("imobility-cnr", 1, _Ears(hei)),
+                CnrService("imobility-tor-cnr", 1, _Ears(hei)),
             ]
     return tuple(found)
 
@@ -98,6 +103,7 @@ class Network:
     base_url: str  # where the sandbox's own hosts are
     backend_manifest: str  # where the backend's manifest of the covered HEI is
     http: httpx.AsyncClient
+    more_manifests: list[str] = field(default_factory=list)  # of other HEIs that the backend covers
     down: set[HeiId] = field(default_factory=set)  # whose hosts answer nothing but 503
     hanging: set[HeiId] = field(default_factory=set)  # whose hosts take requests and never answer
     instead: dict[HeiId, tuple[Service, ...]] = field(default_factory=dict)  # of what it serves
@@ -139,8 +145,9 @@ class Network:
         complete = True
         try:
             if of_backend:
-                answer = await self.http.get(self.backend_manifest)
-                manifests.append(answer.raise_for_status().content)
+                for url in (self.backend_manifest, *self.more_manifests):
+                    answer = await self.http.get(url)
+                    manifests.append(answer.raise_for_status().content)
         except httpx.HTTPError:
             complete = False
         xml = catalogue_of(manifests)

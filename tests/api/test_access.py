@@ -12,6 +12,9 @@ RULES = {
     ("GET", "/auth/callback"): "public",
     ("POST", "/auth/token"): "public",
     ("POST", "/auth/logout"): "signed_in",
+    ("POST", "/feed/{hei_id:str}"): "feed",
+    ("DELETE", "/feed/{hei_id:str}/{api:str}"): "feed",
+    ("GET", "/feed/{hei_id:str}/decisions"): "feed",
     ("GET", "/livez"): "public",
     ("GET", "/readyz"): "public",
     ("GET", "/metrics"): "public",
@@ -56,6 +59,15 @@ async def test_a_route_for_the_signed_in_answers_401_without_a_session(bed: Bed)
             json={"query": "{ me { id } }"},
         )
         assert answer.status_code == 401, path
+
+
+async def test_a_route_for_feeds_answers_401_without_a_token(bed: Bed):
+    closed = {where for where, rule in RULES.items() if rule == "feed"}
+    for method, path in closed:
+        url = f"{bed.address}{path.replace(':str', '').format(hei_id='r.example', api='iias')}"
+        for headers in ({}, {"authorization": "Bearer unknown"}, {"authorization": "Basic eA=="}):
+            answer = await bed.http.request(method, url, params={"object_id": "x"}, headers=headers)
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), path
 
 
 def test_every_root_field_says_whose_data_it_reads():

@@ -19,6 +19,7 @@ from ewp.messages import (
     cnr,
     common,
     echo,
+    ewpmobility,
     factsheet,
     imobilities,
     institutions,
@@ -169,6 +170,13 @@ def test_any_decisions_are_valid_when_written(on_nomination, on_agreement):
 def test_any_incoming_mobilities_are_valid_when_written(of_version_1, of_version_2):
     assert valid(imobilities.write_get_response(of_version_1, major=1))
     assert valid(imobilities.write_get_response(of_version_2, major=2))
+
+
+@modest
+@given(made.lists_of(omobilities.StudentMobilityV3), made.lists_of(imobilities.IncomingMobilityV2))
+def test_any_exchange_file_is_valid_when_written(going, coming):
+    file = ewpmobility.MobilityFile(omobilities=going, imobilities=coming)
+    assert valid(ewpmobility.write_file(file))
 
 
 @modest

@@ -241,7 +241,7 @@ class Scene:
         self, operation: omobility_las.ApproveProposal | omobility_las.CommentProposal
     ) -> None:
         request = omobility_las.UpdateRequest(sending_hei_id=self.home.hei_id, operation=operation)
-        await self.home.sign_or_comment(frozenset({self.host.hei_id}), request)
+        await self.home.sign_or_comment(frozenset({self.host.hei_id}), request, request_id=None)
         self._tell("omobility-la-cnr")
 
     # The calendar

@@ -230,7 +230,15 @@ WRONG_HEIS = {
     "nobody to write to": (HEI.replace('["ewp@ribeira.example"]', "[]"), "admin_emails"),
     "an unknown API": (
         API + 'omobilities-cnr = "own"\n',
-        "'omobilities-cnr' is not one of imobility-cnr, imobility-tor-cnr, omobility-cnr, ",
+        "'omobilities-cnr' is not one of factsheet, imobilities, imobility-cnr, ",
+    ),
+    "data that are polled": (
+        API + 'omobilities = "poll"\n',
+        "ribeira.example: omobilities: data are served (own) or not (off)",
+    ),
+    "a token in place of its hash": (
+        HEI + 'feed_token_sha256 = ["secret"]\n',
+        "ribeira.example: feed_token_sha256: wants what `erasmus-app ewp feed-token` prints",
     ),
     "an unknown mode": (API + 'omobility-cnr = "push"\n', "Invalid enum value 'push'"),
 }

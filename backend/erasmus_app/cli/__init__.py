@@ -103,6 +103,10 @@ def _ewp(parser: argparse.ArgumentParser) -> None:
     show = keys.add_parser("show", help="the fingerprint, and the base64 for a manifest")
     show.add_argument("file", type=Path, metavar="FILE")
 
+    commands.add_parser(
+        "feed-token", help="make a token for an HEI's own system, and its hash for the HEI file"
+    )
+
     doctor = commands.add_parser("doctor", help="is everything in place? status 1 if not")
     doctor.add_argument("hei", nargs="?", metavar="HEI", help="one covered HEI; all if left out")
     doctor.add_argument("--partner", action="append", default=[], metavar="HEI")

@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import hashlib
 import os
+import secrets
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -35,6 +37,8 @@ def run(given: argparse.Namespace) -> int:
     """Run one command of `ewp`. Raises AppError, with a message of one line."""
     if given.ewp == "keys":
         return new_key(given.file, given.bits) if given.what == "new" else show_key(given.file)
+    if given.ewp == "feed-token":
+        return new_feed_token()
     commands: dict[str, Callable[[argparse.Namespace], Awaitable[int]]] = {
         "hei": hei,
         "echo": ewp_calls.echo,
@@ -176,6 +180,14 @@ def new_key(path: Path, bits: int) -> int:
         file.flush()
         os.fsync(file.fileno())
     print(made.key_id)
+    return 0
+
+
+def new_feed_token() -> int:
+    """Make a token for an HEI's own system; nothing of it is kept here."""
+    token = secrets.token_urlsafe(32)
+    print(f"token   {token}")
+    print(f"sha256  {hashlib.sha256(token.encode()).hexdigest()}")
     return 0
 
 

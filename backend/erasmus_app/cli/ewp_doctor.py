@@ -20,7 +20,7 @@ from erasmus_app.cli.ewp_tools import (
 )
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.ids import HeiId
-from erasmus_app.institutions.models import CNR_APIS, ApiMode, CoveredHei
+from erasmus_app.institutions.models import CNR_APIS, DATA_APIS, ApiMode, CoveredHei
 from erasmus_app.settings import load_heis, load_settings
 from ewp.catalogue import Catalogue, Host
 from ewp.errors import (
@@ -156,6 +156,7 @@ async def one_hei(
         found += await served(tools, hei, expected)
         if catalogue is not None:
             found += listed(tools, hei, keys, expected, catalogue)
+            found += families(tools, hei, expected, catalogue)
     if catalogue is not None:
         found += change_notices(tools, hei, catalogue)
     return found + await own_system(tools, hei)
@@ -269,10 +270,49 @@ def change_notices(tools: Tools, hei: CoveredHei, catalogue: Catalogue) -> Itera
             yield Finding.ok(hei.id, f"{api}: {mode.value}{holder}")
 
 
+FAMILIES = {  # of which the network wants all or nothing (guide §1.3)
+    "nominations": (
+        "omobilities",
+        "omobility-cnr",
+        "omobility-stats",
+        "imobilities",
+        "imobility-cnr",
+    ),
+    "learning agreements": ("omobility-las", "omobility-la-cnr"),
+    "transcripts": ("imobility-tors", "imobility-tor-cnr", "imobility-tor-stats"),
+}
+
+
+def families(
+    tools: Tools, hei: CoveredHei, expected: bytes, catalogue: Catalogue
+) -> Iterator[Finding]:
+    """Name what the network wants beside what we declare, and no other host of the HEI has."""
+    ours = {each.api for each in read_manifest(expected).hosts[0].entries}
+    here = _our_host(tools, hei.id, catalogue)
+
+    def elsewhere(api: str) -> bool:
+        entries = catalogue.entries(hei.id, api)
+        return any(here is None or each.host != here[0] for each in entries)
+
+    do = 'let that system declare them, or set them to "own" in the HEI file'
+    for name, apis in FAMILIES.items():
+        wanted = set(apis)
+        if not any(map(hei.serves, apis)):  # statistics are of whoever serves the data
+            wanted = {each for each in apis if not each.endswith("-stats")}
+        missing = [e for e in apis if e in wanted and e not in ours and not elsewhere(e)]
+        if missing and not ours.isdisjoint(apis):
+            words = f"the network wants {name} whole; nobody serves {', '.join(missing)} of it"
+            yield Finding.warning(hei.id, words, do)
+    if not ours.isdisjoint(DATA_APIS) and not ("institutions" in ours or elsewhere("institutions")):
+        yield Finding.warning(hei.id, "the network wants institutions of everybody", do)
+
+
 async def own_system(tools: Tools, hei: CoveredHei) -> list[Finding]:
     """Read the manifest of the HEI's own host: nobody else tells us of what it changes."""
+    if hei.own_system is None and hei.feed_token_sha256:
+        return [Finding.ok(hei.id, "no own_system; its system feeds us")]
     if hei.own_system is None:
-        do = "set own_system to its manifest's address, if it has one"
+        do = "set own_system to its manifest's address, or let its system feed us"
         words = "no own_system: what it changes for its own students is not heard of"
         return [Finding.warning(hei.id, words, do)]
     try:

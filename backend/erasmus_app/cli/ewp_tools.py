@@ -19,6 +19,7 @@ from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
+from erasmus_app.mobilities.own import Decision, OwnStore
 from erasmus_app.settings import Settings, load_heis, load_settings
 from ewp import bodies
 from ewp.catalogue import Catalogue
@@ -119,9 +120,11 @@ class Tools:
     def hosted(self, hei: CoveredHei, client: PrivateKey, server: PrivateKey) -> HostedHei:
         """Return what we serve for a covered HEI, as the API does."""
         only = {hei.id: hei}
-        return hosted_heis(self.settings, only, {hei.id: client}, {hei.id: server}, _NoJobs())[
-            hei.id
-        ]
+        nothing = _Nothing()
+        made = hosted_heis(
+            self.settings, only, {hei.id: client}, {hei.id: server}, nothing, nothing
+        )
+        return made[hei.id]
 
     async def fetch(self, url: str) -> tuple[bytes, dict[str, Any] | None]:
         """Get a document as the registry would, and the certificate that it came under.
@@ -147,8 +150,16 @@ class Tools:
         return body, certificate
 
 
-class _NoJobs:
-    """Takes the place of the queue where nothing is received."""
+class _Nothing:
+    """Takes the place of queue and data where nothing is received or read."""
+
+    @property
+    def store(self) -> OwnStore:
+        """Never asked for."""
+        raise NotImplementedError
+
+    async def decide(self, hei: HeiId, callers: frozenset[HeiId], decision: Decision) -> None:
+        """Do nothing."""
 
     async def write(self, kind: str, jobs: Mapping[str, Any], *, after: timedelta) -> None:
         """Do nothing."""

@@ -31,6 +31,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     omobility_id: OmobilityId
     at: datetime  # when the call began
     value: Fact | None  # None: asked for, and left out of a successful answer
+    own: bool = False  # the covered HEI itself has told us: believed at once, absences too
 
 
 class AbsenceRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +129,10 @@ def _taken_in(
         )
         return Sourced(value=reading.value, source=source)
     was = known.source
-    if reading.at < max(was.last_confirmed_at, was.missing_since or was.last_confirmed_at):
+    latest = max(was.last_confirmed_at, was.missing_since or was.last_confirmed_at)
+    if reading.own:  # what the HEI tells comes in its order, whatever clocks say
+        reading = msgspec.structs.replace(reading, at=max(reading.at, latest))
+    elif reading.at < latest:
         return known
     confirmed = msgspec.structs.replace(
         was,
@@ -139,7 +143,7 @@ def _taken_in(
         last_error=None,
     )
     if reading.value is None:
-        return _absent(known, confirmed, reading.at, rules.of(reading.api))
+        return _absent(known, confirmed, reading, rules.of(reading.api))
     if reading.value == known.value:
         there = msgspec.structs.replace(confirmed, missing_since=None)
         return Sourced(value=known.value, source=there)
@@ -150,20 +154,23 @@ def _taken_in(
 
 
 def _absent(
-    known: Sourced[Fact], confirmed: Source, at: datetime, wait: timedelta
+    known: Sourced[Fact], confirmed: Source, reading: Reading, wait: timedelta
 ) -> Sourced[Fact]:
     if known.value is None:
         return Sourced(value=None, source=confirmed)
-    since = known.source.missing_since or at
-    if known.source.missing_since is None or at - since < wait or not _can_go(known.value):
+    at, since = reading.at, known.source.missing_since
+    sure = since is not None and at - since >= wait and _can_go(known.value)
+    if not (sure or reading.own):
         doubted = msgspec.structs.replace(
             confirmed,
-            missing_since=since,
+            missing_since=since or at,
             last_confirmed_at=known.source.last_confirmed_at,  # it did not say the same
             last_attempt_at=at,
         )
         return Sourced(value=known.value, source=doubted)
-    gone = msgspec.structs.replace(confirmed, fetched_at=at, revision=confirmed.revision + 1)
+    gone = msgspec.structs.replace(
+        confirmed, missing_since=since or at, fetched_at=at, revision=confirmed.revision + 1
+    )
     return Sourced(value=None, source=gone)
 
 

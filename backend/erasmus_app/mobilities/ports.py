@@ -91,6 +91,7 @@ class RecordChange(Protocol):
     """One transaction on one mobility; its row is locked until the change is saved or left."""
 
     before: StoredMobility | None
+    connection: Any  # of the transaction, for adapters that write in it
 
     async def readers(self) -> list[Reader]:
         """Return the accounts that may see the mobility's person."""
@@ -107,6 +108,19 @@ class RecordChange(Protocol):
         self, kind: str, payload: Any, *, dedupe_key: str, due: datetime | None = None
     ) -> None:
         """Write a job in the same transaction."""
+
+
+class Teller(Protocol):
+    """Tells the readers of a mobility what happened to it."""
+
+    async def __call__(
+        self,
+        change: RecordChange,
+        happened: Sequence[MobilityEvent],
+        stored: StoredMobility,
+        now: datetime,
+    ) -> None:
+        """Put it into their inboxes and on its way to their devices, within the change."""
 
 
 class RecordStore(Protocol):

@@ -14,10 +14,12 @@ from uuid import uuid4
 import msgspec
 import structlog
 
+from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.ports import JobWriter
-from erasmus_app.partners.breakers import Breakers, Resting, Silent, host_of
+from erasmus_app.partners.breakers import Breakers
+from erasmus_app.partners.calls import called
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient
 from ewp.errors import PartnerError, PartnerUnreachable
@@ -86,21 +88,17 @@ class Monitoring:
         entry = self._portal()
         if entry is None or call.tenant not in self.keys:
             return
+        key, form = self.keys[call.tenant], monitoring.write_report(call.report)
         try:
-            async with self.breakers.call(host_of(entry.urls["url"]), PORTAL, entry.api):
-                try:
-                    await self.client.call(
-                        self.keys[call.tenant],
-                        PORTAL,
-                        entry,
-                        parameters=monitoring.write_report(call.report),
-                    )
-                except PartnerUnreachable as error:
-                    raise Silent from error
-        except (Resting, Silent, PartnerError) as error:
-            why = error.__cause__ if isinstance(error, Silent) else error
-            code = why.code if isinstance(why, PartnerError) else "resting"
-            log.info("report.not_taken", hei_id=call.report.server_hei_id, code=code)
+            await called(
+                self.breakers,
+                PORTAL,
+                entry,
+                "url",
+                lambda: self.client.call(key, PORTAL, entry, parameters=form),
+            )
+        except PartnerFailed as error:
+            log.info("report.not_taken", hei_id=call.report.server_hei_id, code=error.code)
 
     def _portal(self) -> ApiEntry | None:
         entry = self.catalogue().entry(PORTAL, "monitoring", 1)

@@ -17,7 +17,8 @@ from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
-from erasmus_app.partners.breakers import Breakers, Busy, Resting, Silent, host_of
+from erasmus_app.partners.breakers import Breakers, Busy, host_of
+from erasmus_app.partners.calls import called
 from erasmus_app.partners.monitoring import Monitoring
 from erasmus_app.partners.own_systems import OwnSystems
 from ewp.apis import about_hei, most_of
@@ -27,8 +28,6 @@ from ewp.errors import (
     ApiNotServed,
     CatalogueUnavailable,
     MessageInvalid,
-    PartnerError,
-    PartnerUnreachable,
     ReplyInvalid,
     XmlRefused,
 )
@@ -235,28 +234,13 @@ class EwpPartners:
         """Call one endpoint of `hei` as `tenant`. Raises PartnerFailed."""
         own = self.own_systems.of(hei) if tenant == hei else None
         client = own.client if own else self.client
-        try:
-            host = host_of(entry.urls.get(endpoint, ""))
-            async with self.breakers.call(host, hei, entry.api):
-                try:
-                    return await client.call(
-                        self.keys[tenant], hei, entry, endpoint, parameters=parameters
-                    )
-                except PartnerUnreachable as error:
-                    raise Silent from error
-        except Resting as rest:
-            raise PartnerFailed(
-                PartnerUnreachable.code,
-                f"{hei} did not answer a moment ago",
-                retry=True,
-                after=rest.wait.total_seconds(),
-            ) from rest
-        except Silent as silent:
-            why = silent.__cause__
-            raise PartnerFailed(PartnerUnreachable.code, str(why), retry=True) from why
-        except PartnerError as error:
-            retry = isinstance(error, ApiNotServed)
-            raise PartnerFailed(error.code, str(error), retry=retry) from error
+        return await called(
+            self.breakers,
+            hei,
+            entry,
+            endpoint,
+            lambda: client.call(self.keys[tenant], hei, entry, endpoint, parameters=parameters),
+        )
 
 
 def _objects(way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]]:

@@ -36,6 +36,12 @@ AWAY = (
 log = structlog.get_logger(__name__)
 
 
+def lock_key(name: str) -> int:
+    """Return the key of the advisory lock for a name."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """A pool of connections. Each method takes one and gives it back.
@@ -79,8 +85,7 @@ class Database:
         With `at_leisure` it need not be on disk at once: a crash of the server may lose it, but
         not without whatever was committed later.
         """
-        digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-        key = int.from_bytes(digest, "big", signed=True)
+        key = lock_key(name)
         later = "set local synchronous_commit = off;" if at_leisure else ""
         async with self.pool.acquire() as connection:
             try:

@@ -8,8 +8,11 @@ import asyncpg
 import msgspec
 
 from erasmus_app.ids import AccountId, DeliveryId, DeviceId, InboxEntryId, MobilityId
+from erasmus_app.mobilities.events import MobilityEvent
+from erasmus_app.mobilities.ports import RecordChange, StoredMobility
+from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.models import InboxEntry, Message, PendingDelivery
-from erasmus_app.notifications.policy import delivery_id
+from erasmus_app.notifications.policy import delivery_id, plan
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
 
@@ -60,6 +63,25 @@ async def tell(connection: asyncpg.Connection, message: Message, now: datetime) 
             dedupe_key=f"{DELIVER} {delivery}",
         )
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Tells the readers of a mobility what happened to it, see `mobilities.ports.Teller`."""
+
+    messages: Catalogue
+
+    async def __call__(
+        self,
+        change: RecordChange,
+        happened: Sequence[MobilityEvent],
+        stored: StoredMobility,
+        now: datetime,
+    ) -> None:
+        """Tell each of them of each event."""
+        for reader in await change.readers():
+            for event in happened:
+                await tell(change.connection, plan(event, reader, stored, self.messages), now)
 
 
 @dataclass(frozen=True, slots=True)

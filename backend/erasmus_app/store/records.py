@@ -1,6 +1,6 @@
 """Consolidated records, the documents behind them, and what happened, in PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ from erasmus_app.mobilities.models import Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
 from erasmus_app.store import jobs
 from erasmus_app.store.accounts import lock_esis
-from erasmus_app.store.database import Database
+from erasmus_app.store.database import Database, lock_key
 from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
 
 _encode = msgspec.json.Encoder().encode
@@ -50,6 +50,36 @@ def _as_of_indexes(row: asyncpg.Record) -> StoredMobility:
     stored = _stored(row)
     mobility = confirmed_by_index(stored.mobility, as_of_indexes(row))
     return msgspec.structs.replace(stored, mobility=mobility)
+
+
+async def lock_mobilities(
+    connection: asyncpg.Connection, tenant: HeiId, places: Iterable[tuple[HeiId, str]]
+) -> None:
+    """Let nobody else read or change the records of these mobilities until the transaction ends."""
+    names = (_lock_of(tenant, sending, omobility_id) for sending, omobility_id in places)
+    await connection.execute(
+        "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key",
+        sorted(set(map(lock_key, names))),  # in one order for all, so that nobody waits in a circle
+    )
+
+
+def _lock_of(tenant: HeiId, sending: HeiId, omobility_id: str) -> str:
+    """Return the name under which those wait who want the same mobility."""
+    return f"{tenant} {sending} {omobility_id}"
+
+
+async def record_within(
+    connection: asyncpg.Connection, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId
+) -> "RecordChangeRow":
+    """Open one mobility, which is locked, within a transaction."""
+    row = await connection.fetchrow(
+        f"""select {_STORED} from mobility
+            where tenant = $1 and sending_hei_id = $2 and omobility_id = $3""",  # noqa: S608 - a constant
+        tenant,
+        sending,
+        omobility_id,
+    )
+    return RecordChangeRow(connection, _stored(row) if row else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +108,9 @@ class RecordTable:
         written after them, and on disk only with them: they are made once more.
         """
         async with self.database.locked(
-            f"{tenant} {sending} {omobility_id}", at_leisure=silent
+            _lock_of(tenant, sending, omobility_id), at_leisure=silent
         ) as connection:
-            row = await connection.fetchrow(
-                f"""select {_STORED} from mobility
-                    where tenant = $1 and sending_hei_id = $2 and omobility_id = $3""",  # noqa: S608 - a constant
-                tenant,
-                sending,
-                omobility_id,
-            )
-            yield RecordChangeRow(connection, _stored(row) if row else None)
+            yield await record_within(connection, tenant, sending, omobility_id)
 
     async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
         """Let the account see every person with one of the ESIs; return how many are new."""

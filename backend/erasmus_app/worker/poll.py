@@ -92,6 +92,7 @@ class Poller:
             for hei in sorted(heis)
             for api in sorted(Api)
             if tenant.mode(CNR_OF[api]) is not ApiMode.OFF
+            and not (hei == tenant.id and tenant.serves(api.value))  # its system tells us itself
             and self.services.source.serves(hei, api, tenant.id)
         ]
         new = {each.dedupe_key: msgspec.to_builtins(each) for each in polls}

@@ -1,13 +1,12 @@
 """What a CNR or a poll leads to: fetch, merge, diff, and one transaction for what follows.
 
-fetch ─► for each mobility, in one transaction:
-         record (version + 1) + source document + events + inbox entries + jobs for delivery
+fetch ─► for each mobility, in one transaction: `mobilities.taking`
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from functools import partial
 
 import msgspec
@@ -15,14 +14,12 @@ import structlog
 
 from erasmus_app.errors import PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
-from erasmus_app.mobilities.changes import changes
-from erasmus_app.mobilities.consolidate import is_known, merge, needs_confirmation
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.ports import Answer
-from erasmus_app.mobilities.refreshes import REFRESH, Refresh
-from erasmus_app.notifications.policy import plan
+from erasmus_app.mobilities.refreshes import Refresh
+from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.services import Services
-from erasmus_app.store.deliveries import tell
+from erasmus_app.store.deliveries import Teller
 from erasmus_app.store.jobs import Job, Later, Retry
 from erasmus_app.store.polls import Asked, PollTable
 from erasmus_app.store.records import RecordTable
@@ -44,6 +41,14 @@ class Refresher:
     def polls(self) -> PollTable:
         """What polls know, over the same database."""
         return PollTable(self.records.database)
+
+    @property
+    def take_in(self) -> TakingIn:
+        """What takes each answer into its record."""
+        services = self.services
+        return TakingIn(
+            absences=services.absences, tell=Teller(services.messages), clock=services.clock
+        )
 
     async def __call__(self, job: Job) -> None:
         """Handle jobs of kind `refresh`: those of one batch with one question to the partner.
@@ -123,59 +128,30 @@ class Refresher:
 
     async def _apply(self, answer: Answer, *, silent: bool) -> bool:
         """Take one answer in; return whether the mobility is another one now."""
-        reading, services = answer.reading, self.services
-        now = services.clock()
-        today = now.astimezone(UTC).date()
+        reading = answer.reading
         async with self.records.change(
             reading.tenant, reading.sending_hei_id, reading.omobility_id, silent=silent
         ) as change:
-            before = change.before.mobility if change.before else None
-            if before is None and not _is_ours(answer):
+            if change.before is None and not _is_ours(answer):
                 log.info("refresh.nobodys", api=reading.api, hei_id=reading.hei_id)
                 return False
-            after = merge(before, reading, services.absences)
-            if after is None or after == before:
-                return False
             version = change.before.version if change.before else 0
-            # A first synchronisation is silent about what it finds, not about what changed since a
-            # notification of the partner's brought it here.
-            silent = silent and not is_known(before, reading.api)
-            happened = list(changes(before, after, today))
-            stored = await change.save(after, answer, silent=silent)
-            await change.record_events(happened, silent=silent)
-            if happened and not silent:
-                for reader in await change.readers():
-                    for event in happened:
-                        message = plan(event, reader, stored, services.messages)
-                        await tell(change.connection, message, now)
-            if (
-                look_again := needs_confirmation(after, reading.api, services.absences)
-            ) is not None:
-                again = Refresh(
-                    tenant=reading.tenant,
-                    api=reading.api,
-                    hei_id=reading.hei_id,
-                    sending_hei_id=reading.sending_hei_id,
-                    omobility_id=reading.omobility_id,
-                )
-                await change.enqueue(
-                    REFRESH,
-                    msgspec.to_builtins(again),
-                    dedupe_key=f"{again.dedupe_key} confirm",
-                    due=max(look_again, now),
-                )
-        if not happened:
-            return stored.version > version
+            taken = await self.take_in(change, answer, silent=silent)
+        if taken is None:
+            return False
+        changed = taken.stored.version > version
+        if not taken.happened:
+            return changed
         log.info(
             "mobility.changed",
             tenant=reading.tenant,
             sending_hei_id=reading.sending_hei_id,
             omobility_id=reading.omobility_id,
-            version=stored.version,
-            steps=[event.step.value for event in happened],
-            silent=silent,
+            version=taken.stored.version,
+            steps=[event.step.value for event in taken.happened],
+            silent=taken.silent,
         )
-        return stored.version > version
+        return changed
 
     async def note_failure(
         self,

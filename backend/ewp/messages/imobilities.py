@@ -49,7 +49,7 @@ IncomingMobility = IncomingMobilityV1 | IncomingMobilityV2
 
 _ARRIVAL = maybe("actual-arrival-date", DATE)
 _DEPARTURE = maybe("actual-departure-date", DATE)
-_V1 = shape(
+_MOBILITY_V1 = shape(
     IncomingMobilityV1,
     one("omobility-id", ID),
     one("status", word(NominationStatus)),
@@ -57,11 +57,14 @@ _V1 = shape(
     _ARRIVAL,
     _DEPARTURE,
 )
-_V2 = shape(IncomingMobilityV2, one("omobility-id", ID), _ARRIVAL, _DEPARTURE)
+MOBILITY_V2 = shape(IncomingMobilityV2, one("omobility-id", ID), _ARRIVAL, _DEPARTURE)
 _GET: Versions[Items[IncomingMobility]] = Versions(
     "imobilities-get-response",
     GET_NAMESPACE,
-    {1: listing("student-mobility-for-studies", _V1), 2: listing("student-mobility", _V2)},
+    {
+        1: listing("student-mobility-for-studies", _MOBILITY_V1),
+        2: listing("student-mobility", MOBILITY_V2),
+    },
 )
 
 

@@ -280,7 +280,7 @@ _MOBILITY_V2 = shape(
     ),
     check_write=_check_term,
 )
-_MOBILITY_V3 = shape(
+MOBILITY_V3 = shape(
     StudentMobilityV3,
     one("omobility-id", values.ID),
     one(
@@ -323,7 +323,7 @@ _GET: Versions[Items[StudentMobility]] = Versions(
     {
         1: listing(ITEM, version_1_of(_MOBILITY_V2)),
         2: listing("student-mobility", _MOBILITY_V2),
-        3: listing("student-mobility", _MOBILITY_V3),
+        3: listing("student-mobility", MOBILITY_V3),
     },
 )
 _INDEX: Versions[Items[OmobilityId]] = Versions(

@@ -15,11 +15,14 @@ PHONE = f"{_SPECS}types-phonenumber/tree/stable-v1"
 TERM_V1 = f"{_SPECS}types-academic-term/tree/stable-v1"
 TERM_V2 = f"{_SPECS}types-academic-term/tree/stable-v2"
 LA_GET = f"{_SPECS}api-omobility-las/blob/stable-v1/endpoints/get-response.xsd"
+OMOBILITIES_3 = f"{_SPECS}api-omobilities/blob/stable-v3/endpoints/get-response.xsd"
+IMOBILITIES_2 = f"{_SPECS}api-imobilities/blob/stable-v2/endpoints/get-response.xsd"
 ELMO_1 = "https://github.com/emrex-eu/elmo-schemas/tree/v1"
 ELMO_2 = "https://github.com/emrex-eu/elmo-schemas/tree/v2"
 
 _PREFIXES = {COMMON: "ewp", ADDRESS: "a", CONTACT: "c", PHONE: "p", TERM_V2: "trm", LA_GET: "la"}
 _PREFIXES |= {ELMO_1: "elmo", ELMO_2: "elmo", TERM_V1: "trm"}
+_PREFIXES |= {OMOBILITIES_3: "om", IMOBILITIES_2: "im"}
 
 Writer = Callable[[Any, list[str]], None]
 """Appends the XML of a value. Raises Broken."""

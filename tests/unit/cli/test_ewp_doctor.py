@@ -4,13 +4,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from erasmus_app.cli.ewp_doctor import change_notices, own_system, read_keys
+from erasmus_app.cli.ewp_doctor import change_notices, families, own_system, read_keys
 from erasmus_app.cli.ewp_findings import Level
 from erasmus_app.cli.ewp_tools import one_line, opened
 from erasmus_app.institutions.models import ApiMode, CoveredHei
 from erasmus_app.settings import Settings
 from ewp.catalogue import ApiEntry, ClientAuth, Host, of_hosts
 from ewp.keys import PrivateKey
+from ewp.manifest import write_manifest
 
 A, B = "a.example", "b.example"
 
@@ -88,3 +89,32 @@ async def test_without_an_own_system_half_of_it_is_not_heard_of(tmp_path: Path):
 
 def test_foreign_text_cannot_steer_a_terminal():
     assert one_line("red\x1b[31m\r\n\x9bevil\u202e") == "red\ufffd[31m \ufffdevil\ufffd"
+
+
+async def test_a_part_of_a_family_is_named_with_what_it_lacks(tmp_path: Path):
+    key = PrivateKey.generate()
+    api = {"omobilities": ApiMode.OWN, "imobilities": ApiMode.OWN, "omobility-cnr": ApiMode.OWN}
+    hei = a_hei(A, tmp_path / "key.pem", api=api)
+    cnr = ApiEntry(
+        api="imobility-cnr",
+        version="2.0.0",
+        major=2,
+        urls={"url": "https://sis.example/cnr"},
+        client_auth=frozenset({ClientAuth.HTTPSIG}),
+    )
+    theirs = of_hosts([Host(hei_ids=(A,), admin_provider="SIS", entries=(cnr,))])
+    nobody = of_hosts([Host(hei_ids=(A,))])
+    async with opened(Settings(public_url="https://app.example")) as tools:
+
+        def said(hei: CoveredHei, catalogue) -> list[str]:
+            expected = write_manifest(tools.hosted(hei, key, key).manifest())
+            return [each.words for each in families(tools, hei, expected, catalogue)]
+
+        whole = "the network wants nominations whole; nobody serves"
+        institutions = "the network wants institutions of everybody"
+        assert said(hei, theirs) == [f"{whole} omobility-stats of it", institutions]
+        assert said(hei, nobody) == [f"{whole} omobility-stats, imobility-cnr of it", institutions]
+        assert said(replace(hei, api={"omobility-cnr": ApiMode.OWN}), nobody) == [
+            f"{whole} omobilities, imobilities, imobility-cnr of it"
+        ]
+        assert said(replace(hei, api={}), theirs) == []

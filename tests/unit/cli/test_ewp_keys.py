@@ -1,5 +1,6 @@
-"""`erasmus-app ewp keys`: made for one reader, never over another."""
+"""`erasmus-app ewp keys` and `feed-token`: made for one reader, never over another."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,16 @@ def test_what_cannot_be_meant_is_refused_by_the_parser(
 
     assert ended.value.code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_token_is_another_each_time_and_comes_with_the_hash_for_the_file(
+    capsys: pytest.CaptureFixture[str],
+):
+    tokens = set()
+    for _ in range(2):
+        assert main(["ewp", "feed-token"]) == 0
+        (_, token), (_, hashed) = map(str.split, capsys.readouterr().out.splitlines())
+        assert hashed == hashlib.sha256(token.encode()).hexdigest()
+        tokens.add(token)
+    assert len(tokens) == 2
+    assert all(len(each) >= 43 for each in tokens)  # 256 bits

@@ -191,6 +191,30 @@ def test_an_agreement_that_all_have_signed_stays_however_long_it_is_not_shown():
     assert needs_confirmation(known, Api.OMOBILITY_LAS, RULES) is None
 
 
+@pytest.mark.parametrize(
+    "fact", [a_nomination(), ARRIVED, WAITING, IN_FORCE], ids=["B1", "D1", "waiting", "in force"]
+)
+def test_what_the_hei_itself_takes_back_is_gone_at_once(fact):
+    known, at = a_mobility(fact), later(minutes=1)
+    (source,) = sources(known)
+
+    gone = merge(known, a_reading(None, source.api, at=at, own=True), RULES)
+    moved = {"fetched_at": at, "last_confirmed_at": at, "missing_since": at, "revision": 2}
+    assert sources(gone) == [msgspec.structs.replace(source, **moved)]
+    assert needs_confirmation(gone, source.api, RULES) is None
+
+
+def test_what_the_hei_itself_says_counts_whatever_its_clock_says():
+    known = after(a_reading(a_nomination(), at=later(minutes=5)))
+    assert known is not None
+
+    at = later(minutes=5)
+    corrected = a_nomination(proposal="p-2")
+    assert merge(known, a_reading(corrected, at=later(minutes=4), own=True), RULES) == a_mobility(
+        sourced(corrected, fetched_at=at, last_confirmed_at=at, revision=2)
+    )
+
+
 def test_an_answer_takes_an_earlier_failure_away():
     failed = a_mobility(
         sourced(a_nomination(), last_attempt_at=later(hours=1), last_error="partner_unreachable")

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import structlog
 
+from erasmus_app.api.ewp.own import services_over
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.institutions.models import ApiMode, CoveredHei
 from erasmus_app.mobilities.models import OF_RECEIVING
+from erasmus_app.mobilities.own import OwnData
 from erasmus_app.mobilities.ports import JobWriter
 from erasmus_app.mobilities.refreshes import CNR_OF, REFRESH, Refresh
 from erasmus_app.settings import Settings
@@ -67,8 +69,9 @@ def hosted_heis(
     client_keys: Mapping[HeiId, PrivateKey],
     server_keys: Mapping[HeiId, PrivateKey],
     jobs: JobWriter,
+    own: OwnData,
 ) -> dict[HeiId, HostedHei]:
-    """Make every covered HEI's host: its own URLs, its own keys, the CNRs that it lets us own."""
+    """Make every covered HEI's host: its own URLs, its own keys, what it lets us own and serve."""
     inbox = CnrInbox(jobs, timedelta(seconds=settings.cnr_debounce_seconds))
     most = settings.ewp_max_ids
     return {
@@ -80,7 +83,10 @@ def hosted_heis(
             base_url=settings.public_url.rstrip("/"),
             client_keys=(client_keys[hei.id].public,),
             server_key=server_keys[hei.id],
-            services=_receivers(hei, ApiMode.OWN, inbox, most),
+            services=(
+                *services_over(hei, own, most),
+                *_receivers(hei, ApiMode.OWN, inbox, most),
+            ),
             unlisted=_receivers(hei, ApiMode.FORWARDED, inbox, most),
         )
         for hei in heis.values()

@@ -1,17 +1,21 @@
-"""The REST surface: login, and what operators need."""
+"""The REST surface: login, the feed of the covered HEIs' systems, and what operators need."""
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.login import callback, login, logout, token
 
-ROUTES = [login, callback, token, logout, livez, readyz, metrics]
+ROUTES = [login, callback, token, logout, feed, remove, decisions, livez, readyz, metrics]
 OPENAPI = OpenAPIConfig(
     title="Erasmus+ App backend",
     version="1",
-    description="Login and operations. What a student reads is GraphQL, at `/graphql`.",
+    description=(
+        "Login, the feed of universities' own systems, and operations. "
+        "What a student reads is GraphQL, at `/graphql`."
+    ),
     path="/openapi",
     render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],  # a page would ask a CDN
     use_handler_docstrings=True,

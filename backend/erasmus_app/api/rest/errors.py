@@ -7,7 +7,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from erasmus_app.errors import AppError
+from erasmus_app.errors import AppError, FeedRefused
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +24,14 @@ def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict
         log.error("request.failed", error=type(error).__name__, exc_info=error)
         status, code, detail = 500, "internal_error", "an error of ours"
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    body |= {"detail": detail, "code": code}
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, FeedRefused):
+        body |= {} if error.item is None else {"item": error.item}
+        headers |= {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
     return Response(
-        body | {"detail": detail, "code": code},
+        body,
         status_code=status,
         media_type="application/problem+json",
-        headers={"Cache-Control": "no-store"},
+        headers=headers,
     )

@@ -21,6 +21,7 @@ from ewp.host import EwpHost, HostedHei
 from ewp.host_agreements import AgreementCnrService, IiasApprovalService, IiasService
 from ewp.host_courses import CourseReplicationService, CoursesService
 from ewp.host_files import FileService
+from ewp.host_filters import agreement_facts, nomination_facts
 from ewp.host_monitoring import MonitoringService
 from ewp.host_places import OunitsService
 from ewp.host_services import (
@@ -196,11 +197,18 @@ class Kept(Issued, Units, Agreed, Taught, Counted):
         recent = since is None or since <= CHANGED
         return [each for id_, each in objects.items() if recent and (ids is None or id_ in ids)]
 
-    async def nominations(self, major, ids, modified_since):
-        found = self.there(NOMINATIONS, ids, modified_since)
+    def listed(self, objects, facts, wanted):
+        found = self.there(objects, None)
+        return [each.omobility_id for each in found if wanted.takes(facts(each), CHANGED)]
+
+    async def nominations(self, major, ids):
+        found = self.there(NOMINATIONS, ids)
         return found if major >= 3 else [older(each) for each in found]
 
-    async def decide(self, caller, request):
+    async def nominated(self, major, wanted):
+        return self.listed(NOMINATIONS, nomination_facts, wanted)
+
+    async def decide(self, caller, request, *, request_id):
         known = NOMINATIONS.get(request.omobility_id)
         if known is None or known.nomination.receiving_hei.hei_id not in caller:
             raise RequestRefused("omobility-id: unknown")
@@ -209,10 +217,13 @@ class Kept(Issued, Units, Agreed, Taught, Counted):
         self.heard.append(request)
         return [Text(value="Merci !", lang="fr")]
 
-    async def agreements(self, ids, modified_since):
-        return self.there(AGREEMENTS, ids, modified_since)
+    async def agreements(self, ids):
+        return self.there(AGREEMENTS, ids)
 
-    async def sign_or_comment(self, caller, request):
+    async def agreed(self, wanted):
+        return self.listed(AGREEMENTS, agreement_facts, wanted)
+
+    async def sign_or_comment(self, caller, request, *, request_id):
         known = AGREEMENTS.get(request.operation.omobility_id)
         if known is None or known.receiving_hei.hei_id not in caller:
             raise RequestRefused("omobility-id: unknown")

@@ -6,6 +6,7 @@ from unit.ewp.messages import strategies as made
 from ewp.messages import (
     common,
     echo,
+    ewpmobility,
     factsheet,
     iias,
     iias_approval,
@@ -74,6 +75,14 @@ def test_incoming_mobilities_of_version_2_come_back_as_they_were(mobilities):
     xml = imobilities.write_get_response(mobilities, major=2)
 
     assert imobilities.read_get_response(xml) == mobilities
+
+
+@modest
+@given(made.lists_of(omobilities.StudentMobilityV3), made.lists_of(imobilities.IncomingMobilityV2))
+def test_exchange_files_come_back_as_they_were(going, coming):
+    file = ewpmobility.MobilityFile(omobilities=going, imobilities=coming)
+
+    assert ewpmobility.read_file(ewpmobility.write_file(file)) == file
 
 
 @modest

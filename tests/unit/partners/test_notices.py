@@ -1,0 +1,45 @@
+"""Which notice a partner gets of which change, and what comes of none."""
+
+import httpx
+import pytest
+from unit.ewp.catalogues import a_catalogue, a_host
+
+from erasmus_app.errors import PartnerFailed
+from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.kit.clock import utc_now
+from erasmus_app.partners.breakers import Breakers
+from erasmus_app.partners.notices import EwpNotices
+from ewp.catalogue_xml import read_catalogue
+from ewp.client import EwpClient
+from ewp.errors import CatalogueUnavailable
+from ewp.keys import PrivateKey
+
+US, THEM = HeiId("outono.example"), HeiId("lindental.example")
+KEY = PrivateKey.generate()
+
+
+def notices(http: httpx.AsyncClient, catalogue) -> EwpNotices:
+    client = EwpClient(http, catalogue)
+    return EwpNotices(
+        client=client, catalogue=catalogue, keys={US: KEY}, breakers=Breakers(utc_now)
+    )
+
+
+async def send(notices: EwpNotices, api: str, major: int) -> bool:
+    return await notices.send(US, THEM, api, major, [OmobilityId("om-1")])
+
+
+async def test_a_partner_without_a_receiver_is_told_nothing():
+    known = read_catalogue([a_catalogue(a_host(heis=[THEM]))])
+    async with httpx.AsyncClient() as http:
+        assert not await send(notices(http, lambda: known), "omobilities", 3)
+
+
+async def test_without_a_catalogue_it_is_tried_later():
+    def none():
+        raise CatalogueUnavailable("none yet")
+
+    async with httpx.AsyncClient() as http:
+        with pytest.raises(PartnerFailed) as failed:
+            await send(notices(http, none), "omobilities", 3)
+    assert (failed.value.code, failed.value.retry) == ("catalogue_unavailable", True)
