@@ -31,6 +31,8 @@ from sandbox.world import APP_LINK, World, world
 
 IN_A_HURRY = {
     "ERASMUS_APP_POLL_SECONDS": "0.2",
+    "ERASMUS_APP_SAFETY_POLL_SECONDS": "0.2",
+    "ERASMUS_APP_REFETCH_SECONDS": "0.1",
     "ERASMUS_APP_POLL_OVERLAP_SECONDS": "5",
     "ERASMUS_APP_CNR_DEBOUNCE_SECONDS": "0.05",
     "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "0.3",
@@ -105,7 +107,7 @@ class Bed:
 
         await until(planned)
 
-    async def until_idle(self) -> None:
+    async def until_idle(self, seconds: float = 20) -> None:
         """Wait until no job but the recurring ones is left."""
 
         async def idle() -> bool:
@@ -116,9 +118,9 @@ class Bed:
             )
             return int(left) == 0
 
-        await until(idle)
+        await until(idle, seconds)
 
-    async def until_polled(self, times: int = 2) -> None:
+    async def until_polled(self, times: int = 2, seconds: float = 20) -> None:
         """Wait until every partner has been polled again, this often."""
         for _ in range(times):
             now = await self.app.database.fetchval("select now()")
@@ -129,7 +131,7 @@ class Bed:
                 )
                 return int(left) == 0
 
-            await until(again)
+            await until(again, seconds)
 
 
 @cache

@@ -30,6 +30,7 @@ from erasmus_app.oidc.provider import OpenIdProvider
 from erasmus_app.oidc.tokens import SignedTokens, session_key
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.factsheets import EwpFactsheets
+from erasmus_app.partners.monitoring import REPORT, Monitoring
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.notices import EwpNotices
@@ -51,6 +52,7 @@ from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
@@ -59,11 +61,15 @@ from erasmus_app.worker.loop import Worker
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
+from erasmus_app.worker.report import Reporter
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
 from ewp.keys import PrivateKey
 from ewp.registry import PRODUCTION, CatalogueKeeper
+
+# Those under way are bounded by host (`Breakers`): silent hosts must not take the others' places.
+CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +82,7 @@ class Running:
     ewp: EwpHost
     own_systems: OwnSystems
     factsheets: FactsheetSource
+    monitoring: Monitoring
 
 
 @asynccontextmanager
@@ -98,7 +105,12 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     }
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(
-            httpx.AsyncClient(verify=trusting(settings.tls_ca_file), timeout=10, trust_env=False)
+            httpx.AsyncClient(
+                verify=trusting(settings.tls_ca_file),
+                timeout=10,
+                trust_env=False,
+                limits=CONNECTIONS,
+            )
         )
         tables = await stack.enter_async_context(open_database(settings.database_url))
         redis = Redis.from_url(settings.redis_url)
@@ -109,15 +121,20 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         names = CatalogueNames(lambda: keeper.current, heis)
         own_systems = OwnSystems(http, heis, clock, settings.ewp_timeout_seconds)
         agreement, other = settings.absences
-        login = await _login(settings, http, redis, tables, clock)
-        absences = AbsenceRules(agreement=agreement, other=other)
         client = EwpClient(
-            http,
-            lambda: keeper.current,
-            now=clock,
-            silent_seconds=settings.ewp_timeout_seconds,
+            http, lambda: keeper.current, now=clock, silent_seconds=settings.ewp_timeout_seconds
         )
         breakers = Breakers(clock)
+        monitoring = Monitoring(
+            client=client,
+            catalogue=lambda: keeper.current,
+            keys=keys,
+            breakers=breakers,
+            jobs=JobQueue(tables, clock),
+            clock=clock,
+        )
+        login = await _login(settings, http, redis, tables, clock)
+        absences = AbsenceRules(agreement=agreement, other=other)
         partners = EwpPartners(
             client=client,
             catalogue=lambda: keeper.current,
@@ -125,6 +142,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             keys=keys,
             breakers=breakers,
             clock=clock,
+            monitoring=monitoring if settings.ewp_monitoring else None,
         )
         services = Services(
             settings=settings,
@@ -173,6 +191,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),
+            monitoring=monitoring,
         )
 
 
@@ -183,7 +202,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)
     keeper = FactsheetKeeper(services, app.factsheets, FactsheetTable(tables), records)
-    reminder = Reminder(services, records, LookTable(tables))
+    reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     queue = JobQueue(tables, services.clock)
     worker = Worker(
         queue=queue,
@@ -196,7 +215,9 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             REMIND: reminder,
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
+            REPORT: Reporter(app.monitoring),
         },
+        limits={REPORT: report.AT_ONCE},
         concurrency=services.settings.worker_concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),
     )

@@ -4,6 +4,7 @@ AppError
 ├── SettingsInvalid     a setting's name or value; the start stops with its message
 ├── EngineFailed        PostgreSQL or Valkey could not be started or reached
 ├── PartnerFailed       a partner's answer brought nothing; carries the toolkit's code
+├── PartnerBusy         enough calls to its host are under way; nothing was asked
 ├── FeedRefused         what an HEI's system gives us, and we do not take: 4xx; nothing is kept
 ├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
@@ -68,6 +69,17 @@ class PartnerFailed(AppError):
         self.retry = retry
         self.after = after
         self.misfit = misfit
+
+
+class PartnerBusy(AppError):
+    """Enough calls to the partner's host are under way; come again in `after` seconds."""
+
+    code = "partner_busy"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, after: float) -> None:
+        super().__init__(f"come again in {after:.1f} s")
+        self.after = after
 
 
 class FeedRefused(AppError):

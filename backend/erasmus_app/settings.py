@@ -52,13 +52,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # The network
     ewp_registry_url: str | None = None
     ewp_heis: Path | None = None
+    ewp_monitoring: bool = True  # tell the network's statistics portal of calls that failed
     ewp_timeout_seconds: float = 10  # for a partner to connect, and between bytes
     ewp_max_ids: int = 20  # what our manifests allow in one call to us
-    poll_seconds: float = 1800
+    poll_seconds: float = 900  # the shortest interval: own systems, partners who tell us nothing
+    safety_poll_seconds: float = 6 * 3600  # partners who notify us
     poll_overlap_seconds: float = 1800
     sweep_seconds: float = 7 * 86400
     factsheet_seconds: float = 7 * 86400
     cnr_debounce_seconds: float = 3
+    refetch_seconds: float = 60
     agreement_absence_seconds: float = 300
     absence_seconds: float = 4 * 3600
 

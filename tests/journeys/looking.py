@@ -61,7 +61,9 @@ class Hand:
             at = datetime.combine(at, time(12), tzinfo=UTC)
         services = replace(app.services, clock=(lambda: at)) if at else app.services
         with pytest.raises(Again):
-            await Reminder(services, app.records, LookTable(app.database))(a_job("remind", {}))
+            await Reminder(services, app.records, LookTable(app.database), app.factsheets)(
+                a_job("remind", {})
+            )
 
     async def inbox(self, scene: Scene) -> list[str]:
         """The kinds of all messages about a mobility, the oldest first."""

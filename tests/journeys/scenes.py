@@ -249,8 +249,9 @@ class Scene:
     async def looked_at(self, day: date) -> None:
         """Take the worker's daily look, on another day: the clock is handed in."""
         noon = datetime.combine(day, time(12), tzinfo=UTC)
-        services = replace(self.bed.app.services, clock=lambda: noon)
-        reminder = Reminder(services, self.bed.app.records, LookTable(self.bed.app.database))
+        app = self.bed.app
+        services = replace(app.services, clock=lambda: noon)
+        reminder = Reminder(services, app.records, LookTable(app.database), app.factsheets)
         await reminder.look_at((RIBEIRA.hei_id, self.home.hei_id, self.omobility_id))
 
     def _tell(self, api: str, *, by_host: bool = False) -> None:

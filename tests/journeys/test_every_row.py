@@ -25,6 +25,8 @@ RECORD = """query($id: ID!) { me {
     inbox(first: 100) { kind mobilityId body }
 } }"""
 
+PATIENCE = 90.0  # seconds: some seventy mobilities move at once
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -46,10 +48,10 @@ async def settle(bed: Bed) -> None:
         )
         return int(left) == 0
 
-    await bed.until_polled()
-    await bed.until_idle()  # also what must be absent a second time
-    await until(looked)
-    await bed.until_idle()
+    await bed.until_polled(seconds=PATIENCE)
+    await bed.until_idle(PATIENCE)  # also what must be absent a second time
+    await until(looked, PATIENCE)
+    await bed.until_idle(PATIENCE)
 
 
 async def together(scenes: list[Scene]) -> None:
@@ -146,7 +148,7 @@ async def until_read(bed: Bed, applications: str, papers: tuple[str, ...]) -> No
         names = tuple(each.name for each in known.value.requirements)
         return (known.value.applications.autumn, names) == (applications, papers)
 
-    await until(read)
+    await until(read, PATIENCE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -156,7 +158,7 @@ async def played(
     folder: Path = tmp_path_factory.mktemp("rows")
     async with (
         fresh_database(database_server) as dsn,
-        bed_running(dsn, valkey, folder) as bed,
+        bed_running(dsn, valkey, folder, poll_seconds="1") as bed,
     ):
         yield await play(bed)
 

@@ -10,7 +10,8 @@ from journeys.looking import Hand, working_by_hand
 from journeys.scenes import APPLY, BEGINS, DAY, TODAY, Scene
 
 from erasmus_app.mobilities.models import Api
-from sandbox.cast import RIBEIRA
+from sandbox import office
+from sandbox.cast import INES, JEZIORO, RIBEIRA
 
 SOON = TODAY + 5 * DAY
 
@@ -73,6 +74,20 @@ async def test_what_the_first_synchronisation_finds_is_due_in_silence(hand: Hand
 
     await hand.look(SOON - DAY)  # what comes near from now on is told
     assert await hand.inbox(scene) == ["application_due"]
+
+
+async def test_a_host_that_publishes_nothing_silences_nothing_for_ever(hand: Hand):
+    scene = await hand.scene("ines")
+    office.nominate_new(
+        scene.home, INES, JEZIORO.hei_id, scene.omobility_id, term=office.term_before(APPLY)
+    )
+    await scene.becomes("approved")
+    await hand.fetch(scene, Api.OMOBILITIES, silent=True)
+    await hand.look()
+    assert await hand.inbox(scene) == []
+
+    await hand.look(await hand.next_look(scene))  # a month before the term begins
+    assert await hand.inbox(scene) == ["agreement_due"]
 
 
 async def test_what_is_learned_later_is_told_at_once(hand: Hand):

@@ -42,6 +42,7 @@ async def test_an_outgoing_student_sees_where_the_mobility_stands_and_who_signs_
     phone = await bed.phone("ines")
     await bed.take(5)  # nominated and accepted, Camille too; then Inês sends the agreement
     await bed.until_told(phone, "agreement_sent")
+    await bed.until_polled(1)  # the nomination comes by a poll of its own
 
     assert await bed.ask(phone, RECORD) == {
         "me": {

@@ -30,6 +30,8 @@ PAUSE = 2.5  # seconds between steps, at speed 1
 IN_A_HURRY = {  # the sandbox's partners answer at once, so everything may be quick
     "ERASMUS_APP_EXPLORER": "true",
     "ERASMUS_APP_POLL_SECONDS": "1",
+    "ERASMUS_APP_SAFETY_POLL_SECONDS": "1",
+    "ERASMUS_APP_REFETCH_SECONDS": "1",
     "ERASMUS_APP_POLL_OVERLAP_SECONDS": "5",
     "ERASMUS_APP_CNR_DEBOUNCE_SECONDS": "0.2",
     "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "1",

@@ -275,12 +275,8 @@ def _agreement(before: Mobility | None, after: Mobility) -> Iterator[MobilityEve
     if _corrected(was.student, now.student, nomination.student if nomination else None):
         yield event_about(after, Row.B8, by)
     agreed = _agreed(now)
-    longer = _new_proposal(was, now) and _ends_later(was, now)  # which is told with the proposal
-    if (
-        agreed != _agreed(was)
-        and not longer
-        and (nomination is None or agreed != _planned(nomination))
-    ):
+    told = _is_longer(was, now) or (nomination is not None and agreed == _planned(nomination))
+    if agreed != _agreed(was) and not told:
         yield from _dates(after, agreed, by)
     if (was.sending.contact, was.receiving.contact) != (
         now.sending.contact,
@@ -345,6 +341,12 @@ def _new_proposal(was: LearningAgreement | None, now: LearningAgreement) -> bool
     if proposal is None:
         return False
     return known is None or proposal.proposal_id != known.proposal_id
+
+
+def _is_longer(was: LearningAgreement, now: LearningAgreement) -> bool:
+    """Whether a proposed extension says already how the dates moved."""
+    proposed = now.first_version is not None and _new_proposal(was, now)
+    return proposed and was.planned_start == now.planned_start and _ends_later(was, now)
 
 
 def _ends_later(was: LearningAgreement, now: LearningAgreement) -> bool:

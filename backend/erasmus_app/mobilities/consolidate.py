@@ -1,5 +1,6 @@
 """Many partners' answers → one `Mobility`. Plain functions; times are handed in, in UTC."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.mobilities.agreements import is_same_change
 from erasmus_app.mobilities.models import (
+    OF_RECEIVING,
     Api,
     Fact,
     LearningAgreement,
@@ -43,7 +45,7 @@ class AbsenceRules(msgspec.Struct, frozen=True, kw_only=True):
         return self.agreement if api is Api.OMOBILITY_LAS else self.other
 
 
-_FIELD = {
+FIELD = {  # of a mobility, where the facts of each API are
     Api.OMOBILITIES: "nomination",
     Api.IMOBILITIES: "reception",
     Api.OMOBILITY_LAS: "agreement",
@@ -76,7 +78,7 @@ def merge(mobility: Mobility | None, reading: Reading, rules: AbsenceRules) -> M
         mobility.omobility_id,
     ):
         raise ValueError("an answer for one tenant's mobility does not go into another's record")
-    field = _FIELD[reading.api]
+    field = FIELD[reading.api]
     known: Sourced[Fact] | None = getattr(mobility, field)
     fact = _taken_in(known, reading, rules)
     if fact is known:
@@ -183,7 +185,7 @@ def _can_go(value: Fact) -> bool:
 
 def needs_confirmation(mobility: Mobility, api: Api, rules: AbsenceRules) -> datetime | None:
     """Return when to look again whether something is really gone; None: nothing is in doubt."""
-    fact: Sourced[Fact] | None = getattr(mobility, _FIELD[api])
+    fact: Sourced[Fact] | None = getattr(mobility, FIELD[api])
     if fact is None or fact.value is None or fact.source.missing_since is None:
         return None
     if not _can_go(fact.value):
@@ -193,14 +195,22 @@ def needs_confirmation(mobility: Mobility, api: Api, rules: AbsenceRules) -> dat
 
 def is_known(mobility: Mobility | None, api: Api) -> bool:
     """Whether a source has ever said anything about the mobility."""
-    return mobility is not None and getattr(mobility, _FIELD[api]) is not None
+    return mobility is not None and getattr(mobility, FIELD[api]) is not None
 
 
-def failed_attempt(mobility: Mobility, api: Api, at: datetime, code: str) -> Mobility:
-    """Note that a source could not be read; what it said last stays."""
-    field = _FIELD[api]
-    fact: Sourced[Fact] | None = getattr(mobility, field)
-    if fact is None:
-        return mobility
-    source = msgspec.structs.replace(fact.source, last_attempt_at=at, last_error=code)
-    return msgspec.structs.replace(mobility, **{field: Sourced(value=fact.value, source=source)})
+def confirmed_by_index(mobility: Mobility, as_of: Mapping[Api, datetime]) -> Mobility:
+    """Fold in that an index named what had changed: a fact that it left out was confirmed by it.
+
+    `as_of` says per API when the latest good poll by an index of the fact's source began. What is
+    missing, or could not be read, is not confirmed by silence.
+    """
+    changed: dict[str, object] = {}
+    for api, at in as_of.items():
+        fact: Sourced[Fact] | None = getattr(mobility, FIELD[api])
+        if fact is None or fact.source.missing_since or fact.source.last_error:
+            continue
+        master = mobility.receiving_hei_id if api in OF_RECEIVING else mobility.sending_hei_id
+        if fact.source.hei_id == master and fact.source.last_confirmed_at < at:
+            source = msgspec.structs.replace(fact.source, last_confirmed_at=at)
+            changed[FIELD[api]] = Sourced(value=fact.value, source=source)
+    return msgspec.structs.replace(mobility, **changed) if changed else mobility

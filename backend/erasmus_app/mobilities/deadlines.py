@@ -22,7 +22,9 @@ from erasmus_app.mobilities.stays import (
     agreement_of,
     planned_end,
     planned_start,
+    plausible,
     term,
+    two_years,
 )
 from erasmus_app.mobilities.steps import Party
 
@@ -78,10 +80,10 @@ def resolve(month_day: str, year: str, of: Term) -> date | None:
     before 1 March of its second; 29 February falls on the 28th where there is none. None for a
     year within one calendar year (`YYYY/YYYY` alike, in the southern hemisphere).
     """
-    first, _, second = year.partition("/")
-    if not (first.isdigit() and second.isdigit()) or int(second) != int(first) + 1:
+    years = two_years(year)
+    if years is None:
         return None
-    end = date(int(first), 10, 1) if of is Term.AUTUMN else date(int(second), 3, 1)
+    end = date(years[0], 10, 1) if of is Term.AUTUMN else date(years[1], 3, 1)
     for candidate in (end.year, end.year - 1):
         if (found := _day(candidate, month_day)) is not None and found < end:
             return found
@@ -211,14 +213,11 @@ def _before(
 
 
 def _term_start(mobility: Mobility, rules: Rules) -> date | None:
-    known, year = term(mobility), academic_year(mobility)
-    if known is None or year is None:
+    known, years = term(mobility), two_years(academic_year(mobility))
+    start = rules.ours.term_starts.get(known[0]) if known else None
+    if known is None or years is None or start is None:
         return None
-    first, _, second = year.partition("/")
-    if int(second) != int(first) + 1:
-        return None
-    start = rules.ours.term_starts.get(known[0])
-    return _day(int(first if known[0] is Term.AUTUMN else second), start) if start else None
+    return _day(years[0] if known[0] is Term.AUTUMN else years[1], start)
 
 
 def _arrival(
@@ -249,17 +248,19 @@ def _during(
     proposal = agreement.changes_proposal if agreement else None
     reception = mobility.reception.value if mobility.reception else None
     start, end = planned_start(mobility), planned_end(mobility)
-    began = (reception.actual_arrival if reception else None) or (start[0] if start else None)
+    arrived = plausible(reception.actual_arrival) if reception else None
+    began = arrived or (start[0] if start else None)
     source = _ruled(programme)
     if proposal is not None:
-        asked = max(proposal.student_signature.signed_at, proposal.sending_signature.signed_at)
-        yield Deadline(
-            kind=DeadlineKind.CHANGE_AGREED,
-            owner=Party.RECEIVING_HEI,
-            confidence=Confidence.EXACT,
-            source=source,
-            on=asked.date() + timedelta(weeks=programme.change_agreed_weeks),
-        )
+        signatures = (proposal.student_signature, proposal.sending_signature)
+        if (asked := plausible(max(each.signed_at for each in signatures).date())) is not None:
+            yield Deadline(
+                kind=DeadlineKind.CHANGE_AGREED,
+                owner=Party.RECEIVING_HEI,
+                confidence=Confidence.EXACT,
+                source=source,
+                on=asked + timedelta(weeks=programme.change_agreed_weeks),
+            )
     elif began is not None:
         yield Deadline(
             kind=DeadlineKind.CHANGE_REQUEST,
@@ -309,7 +310,7 @@ def _after(
         (mobility.reception.value if mobility.reception else None),
         planned_end(mobility),
     )
-    departed = reception.actual_departure if reception else None
+    departed = plausible(reception.actual_departure) if reception else None
     known = [day for day in (departed, end[0] if end else None) if day is not None]
     weeks = factsheet.value.transcript_weeks if factsheet and factsheet.value else None
     source = _published(factsheet) if factsheet and weeks is not None else None

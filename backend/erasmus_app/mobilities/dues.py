@@ -20,7 +20,7 @@ from erasmus_app.mobilities.events import MobilityEvent, Row, event_about, liste
 from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.rules import DeadlineKind, Rules
 from erasmus_app.mobilities.state import MobilityState, state
-from erasmus_app.mobilities.stays import is_early, nomination_of
+from erasmus_app.mobilities.stays import is_early, nomination_of, plausible
 from erasmus_app.mobilities.steps import Party
 
 _ROWS = {
@@ -141,8 +141,8 @@ def _recorded(mobility: Mobility) -> Iterator[tuple[Row, date]]:
         return
     read, reception = mobility.reception.source.fetched_at.date(), mobility.reception.value
     for row, day in ((Row.D1, reception.actual_arrival), (Row.A1, reception.actual_departure)):
-        if day is not None and read < day:
-            yield row, day
+        if (known := plausible(day)) is not None and read < known:
+            yield row, known
 
 
 def _reminders(

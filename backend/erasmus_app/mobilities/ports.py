@@ -1,7 +1,7 @@
 """What the domain of mobilities wishes for."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -60,8 +60,21 @@ class MobilitySource(Protocol):
 
     async def index(
         self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
-    ) -> list[OmobilityId]:
-        """Return the ids that `hei` shows to `tenant`. Raises PartnerFailed."""
+    ) -> list[OmobilityId] | None:
+        """Return the ids that `hei` shows to `tenant`; None where it has no index of them.
+
+        Raises:
+            PartnerFailed: the partner brought nothing we may use.
+        """
+
+    def turn(
+        self, tenant: HeiId, hei: HeiId, api: Api, *, urgent: bool = False
+    ) -> AbstractContextManager[None]:
+        """Have a place at the partner's host while asking, one call after the other.
+
+        Raises:
+            PartnerBusy: enough calls to that host are under way; more may be for what is urgent.
+        """
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
         """Return whether `tenant` can ask `hei` for `api` today."""
@@ -117,9 +130,13 @@ class RecordStore(Protocol):
         """Return everything that the account may see, newest change first."""
 
     def change(
-        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId
+        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId, *, silent: bool = False
     ) -> AbstractAsyncContextManager[RecordChange]:
-        """Open a transaction with the mobility's row locked. Commits on leaving without error."""
+        """Open a transaction on one mobility; others who want the same one wait.
+
+        It commits on leaving without error. A `silent` one tells nobody anything, so that it need
+        not be on disk before what is written after it.
+        """
 
     async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
         """Let the account see every person with one of the ESIs; return how many are new."""

@@ -8,17 +8,24 @@ from erasmus_app.mobilities.models import LearningAgreement, Mobility, Nominatio
 
 EARLY = timedelta(days=14)  # our own margin: packing a week before the last day is no early end
 
+YEARS = range(1990, 2101)  # a date outside is a slip of somebody's pen, and no date to count from
+
+
+def plausible(day: date | None) -> date | None:
+    """Return a day that a stay can have; None for the year 1 or 9999, which partners do send."""
+    return day if day is not None and day.year in YEARS else None
+
 
 def first_day(text: str) -> date | None:
-    """Read `YYYY-MM-DD`, or `YYYY-MM` as its first day; None for anything else."""
+    """Read `YYYY-MM-DD`, or `YYYY-MM` as its first day; None for what is no plausible day."""
     try:
-        return date.fromisoformat(text if len(text) > len("YYYY-MM") else f"{text}-01")
+        return plausible(date.fromisoformat(text if len(text) > len("YYYY-MM") else f"{text}-01"))
     except ValueError:
         return None
 
 
 def last_day(text: str) -> date | None:
-    """Read `YYYY-MM-DD`, or `YYYY-MM` as its last day; None for anything else."""
+    """Read `YYYY-MM-DD`, or `YYYY-MM` as its last day; None for what is no plausible day."""
     day = first_day(text)
     if day is None or len(text) > len("YYYY-MM"):
         return day
@@ -35,9 +42,8 @@ def planned_start(mobility: Mobility) -> tuple[date, bool] | None:
     agreement, nomination = agreement_of(mobility), nomination_of(mobility)
     if agreement is not None and (day := first_day(agreement.planned_start)) is not None:
         return day, is_day(agreement.planned_start)
-    if nomination is not None and nomination.planned_arrival is not None:
-        return nomination.planned_arrival, True
-    return None
+    arrival = plausible(nomination.planned_arrival) if nomination else None
+    return (arrival, True) if arrival else None
 
 
 def planned_end(mobility: Mobility) -> tuple[date, bool] | None:
@@ -45,9 +51,8 @@ def planned_end(mobility: Mobility) -> tuple[date, bool] | None:
     agreement, nomination = agreement_of(mobility), nomination_of(mobility)
     if agreement is not None and (day := last_day(agreement.planned_end)) is not None:
         return day, is_day(agreement.planned_end)
-    if nomination is not None and nomination.planned_departure is not None:
-        return nomination.planned_departure, True
-    return None
+    departure = plausible(nomination.planned_departure) if nomination else None
+    return (departure, True) if departure else None
 
 
 def academic_year(mobility: Mobility) -> str | None:
@@ -56,6 +61,14 @@ def academic_year(mobility: Mobility) -> str | None:
         if fact is not None:
             return fact.receiving_academic_year_id
     return None
+
+
+def two_years(academic_year: str | None) -> tuple[int, int] | None:
+    """Read `YYYY/YYYY` over two calendar years; None for a year within one, and for slips."""
+    first, _, second = (academic_year or "").partition("/")
+    if not (first.isdecimal() and second.isdecimal()) or int(first) not in YEARS:
+        return None
+    return (int(first), int(second)) if int(second) == int(first) + 1 else None
 
 
 def term(mobility: Mobility) -> tuple[Term, bool] | None:

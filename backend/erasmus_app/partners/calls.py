@@ -11,14 +11,16 @@ from ewp.errors import ApiNotServed, PartnerError, PartnerUnreachable
 T = TypeVar("T")
 
 
-async def called(breakers: Breakers, hei: HeiId, api: str, call: Callable[[], Awaitable[T]]) -> T:
-    """Return what a call of `hei`'s `api` brings.
+async def called(
+    breakers: Breakers, host: str, hei: HeiId, api: str, call: Callable[[], Awaitable[T]]
+) -> T:
+    """Return what a call of `hei`'s `api` at `host` brings.
 
     Raises:
         PartnerFailed: with the toolkit's code; `retry` says whether it may go well later.
     """
     try:
-        async with breakers.call(hei, api):
+        async with breakers.call(host, hei, api):
             try:
                 return await call()
             except PartnerUnreachable as error:

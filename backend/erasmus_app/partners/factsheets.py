@@ -1,6 +1,7 @@
 """Partners' factsheets over the EWP network (factsheet 1, guide §4.7)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
@@ -11,10 +12,12 @@ from erasmus_app.institutions.models import (
     TermDays,
 )
 from erasmus_app.institutions.ports import FactsheetAnswer
-from erasmus_app.partners.network import EwpPartners, read_reply
+from erasmus_app.partners.network import EwpPartners, fitting
+from ewp.client import Reply
 from ewp.messages import factsheet
 
 API, MAJOR = "factsheet", 1
+MOST_WEEKS = 104  # five are recommended; what is beyond two years is a slip of the pen
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,17 @@ class EwpFactsheets:
         entry = self.partners.entry(tenant, hei, API, MAJOR)
         if entry is None:
             raise PartnerFailed("api_not_served", f"{hei} does not serve {API}", retry=True)
-        reply = await self.partners.call(tenant, hei, entry, "url", [("hei_id", hei)])
-        found = {each.hei_id: each for each in read_reply(reply, factsheet.read_response)}
-        return FactsheetAnswer(
-            value=translated(found[hei]) if hei in found else None,
-            xml=reply.body,
-            signed_by=reply.signed_by,
-        )
+        about = [("hei_id", hei)]
+        return await self.partners.asked(tenant, hei, entry, "url", about, partial(_answer, hei))
+
+
+def _answer(hei: HeiId, reply: Reply) -> FactsheetAnswer:
+    found = {each.hei_id: each for each in fitting(reply, factsheet.read_response)}
+    return FactsheetAnswer(
+        value=translated(found[hei]) if hei in found else None,
+        xml=reply.body,
+        signed_by=reply.signed_by,
+    )
 
 
 def translated(message: factsheet.Factsheet) -> Factsheet:
@@ -56,8 +63,8 @@ def translated(message: factsheet.Factsheet) -> Factsheet:
             )
             for each in message.additional_requirements
         ),
-        decision_weeks=message.decision_weeks_limit,
-        transcript_weeks=message.tor_weeks_limit,
+        decision_weeks=_weeks(message.decision_weeks_limit),
+        transcript_weeks=_weeks(message.tor_weeks_limit),
         application=_information(message.application_info),
         housing=_information(message.housing_info),
         visa=_information(message.visa_info),
@@ -67,6 +74,10 @@ def translated(message: factsheet.Factsheet) -> Factsheet:
 
 def _days(entry: factsheet.CalendarEntry) -> TermDays:
     return TermDays(autumn=entry.autumn_term, spring=entry.spring_term)
+
+
+def _weeks(limit: int | None) -> int | None:
+    return limit if limit is not None and limit <= MOST_WEEKS else None
 
 
 def _information(entry: factsheet.InformationEntry | None) -> Information | None:

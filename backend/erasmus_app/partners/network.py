@@ -1,30 +1,42 @@
 """The EWP network as the source of facts about mobilities."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from lxml import etree
 
-from erasmus_app.errors import Misfit, PartnerFailed
+from erasmus_app.errors import Misfit, PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import Reading
-from erasmus_app.mobilities.models import Api, Fact
+from erasmus_app.mobilities.models import OF_RECEIVING, Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
-from erasmus_app.partners.breakers import Breakers
+from erasmus_app.partners.breakers import Breakers, Busy, host_of
 from erasmus_app.partners.calls import called
+from erasmus_app.partners.monitoring import Monitoring
 from erasmus_app.partners.own_systems import OwnSystems
 from ewp.apis import about_hei, most_of
 from ewp.catalogue import ApiEntry, Catalogue
-from ewp.client import EwpClient, Reply
-from ewp.errors import CatalogueUnavailable, MessageInvalid, ReplyInvalid, XmlRefused
+from ewp.client import EwpClient, Parameters, Reply
+from ewp.errors import (
+    ApiNotServed,
+    CatalogueUnavailable,
+    MessageInvalid,
+    ReplyInvalid,
+    XmlRefused,
+)
 from ewp.keys import PrivateKey
 from ewp.messages import imobilities, imobility_tors, omobilities, omobility_las
+from ewp.messages.documents import Xml
 from ewp.xml import open_xml
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,7 @@ class _Way:
 
     majors: tuple[int, ...]
     items: frozenset[str]  # local names of one object in an answer
-    read: Callable[[bytes], Sequence[Any]]
+    read: Callable[[Xml], Sequence[Any]]
     translate: Callable[[Any], Fact]
     read_index: Callable[[bytes], Sequence[OmobilityId]] | None
 
@@ -65,7 +77,7 @@ WAYS: Mapping[Api, _Way] = {
         items=frozenset({"tor"}),
         read=imobility_tors.read_get_response,
         translate=translate.transcript,
-        read_index=None,  # those of the mobilities that we know, as with imobilities
+        read_index=imobility_tors.read_index_response,
     ),
 }
 
@@ -84,26 +96,43 @@ class EwpPartners:
     keys: Mapping[HeiId, PrivateKey]
     breakers: Breakers
     clock: Clock
+    monitoring: Monitoring | None = None  # who hears of calls that failed
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
         """Return whether `tenant` can ask `hei` for `api` by what is listed today."""
         return bool(self._entries(tenant, hei, api))
 
+    @contextmanager
+    def turn(self, tenant: HeiId, hei: HeiId, api: Api, *, urgent: bool = False) -> Iterator[None]:
+        """Have a place at each host that serves the API for the HEI."""
+        entries = self._entries(tenant, hei, api)
+        hosts = {host_of(url) for entry in entries for url in entry.urls.values()}
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.breakers.turn(hosts, urgent=urgent))
+            except Busy as busy:
+                raise PartnerBusy(busy.after) from busy
+            yield
+
     async def index(
         self, tenant: HeiId, hei: HeiId, api: Api, *, modified_since: datetime | None
-    ) -> list[OmobilityId]:
+    ) -> list[OmobilityId] | None:
         """Ask for the ids that `hei` shows; of all the versions that it serves."""
         way, found = WAYS[api], dict[OmobilityId, None]()
-        if way.read_index is None:
-            return []
-        for entry in self._entries(tenant, hei, api):
+        entries = self._served(tenant, hei, api)
+        if way.read_index is None or not all("index-url" in entry.urls for entry in entries):
+            return None
+        for entry in entries:
             parameters = about_hei(entry.api, entry.major, hei)
             if parameters and tenant != hei:
-                parameters.append(("receiving_hei_id", tenant))
+                end = "sending_hei_id" if api in OF_RECEIVING else "receiving_hei_id"
+                parameters.append((end, tenant))
             if modified_since is not None:
                 parameters.append(("modified_since", modified_since.isoformat(timespec="seconds")))
-            reply = await self.call(tenant, hei, entry, "index-url", parameters)
-            found |= dict.fromkeys(read_reply(reply, way.read_index))
+            listed = await self.asked(
+                tenant, hei, entry, "index-url", parameters, partial(fitting, read=way.read_index)
+            )
+            found |= dict.fromkeys(listed)
         return list(found)
 
     async def ask(
@@ -114,9 +143,7 @@ class EwpPartners:
         A partner in the middle of its move to the new family serves two versions: what the newer
         one leaves out is asked of the older one.
         """
-        way, entries = WAYS[api], self._entries(tenant, hei, api)
-        if not entries:
-            raise PartnerFailed("api_not_served", f"{hei} does not serve {api}", retry=True)
+        way, entries = WAYS[api], self._served(tenant, hei, api)
         answers: dict[OmobilityId, Answer] = {}
         for entry in entries:
             missing = [each for each in ids if each not in answers or not answers[each].document]
@@ -126,8 +153,9 @@ class EwpPartners:
                 began = self.clock()
                 parameters = about_hei(entry.api, entry.major, hei)
                 parameters += [("omobility_id", each) for each in chunk]
-                reply = await self.call(tenant, hei, entry, "get-url", parameters)
-                there = self._objects(way, reply)
+                there = await self.asked(
+                    tenant, hei, entry, "get-url", parameters, partial(_objects, way)
+                )
                 for each in chunk:
                     document, fact = there.get(each, (None, None))
                     ends = translate.ends(fact) if fact else None
@@ -150,6 +178,13 @@ class EwpPartners:
                     )
         return [answers[each] for each in ids]
 
+    def _served(self, tenant: HeiId, hei: HeiId, api: Api) -> list[ApiEntry]:
+        """Return the entries, of which there is one at least. Raises PartnerFailed."""
+        entries = self._entries(tenant, hei, api)
+        if not entries:
+            raise PartnerFailed(ApiNotServed.code, f"{hei} does not serve {api}", retry=True)
+        return entries
+
     def _entries(self, tenant: HeiId, hei: HeiId, api: Api) -> list[ApiEntry]:
         found = (self.entry(tenant, hei, api.value, major) for major in WAYS[api].majors)
         return [entry for entry in found if entry is not None]
@@ -164,43 +199,71 @@ class EwpPartners:
         except CatalogueUnavailable:
             return None
 
-    async def call(
+    async def asked(
         self,
         tenant: HeiId,
         hei: HeiId,
         entry: ApiEntry,
         endpoint: str,
-        parameters: list[tuple[str, str]],
+        parameters: Parameters,
+        read: Callable[[Reply], T],
+    ) -> T:
+        """Call one endpoint of `hei` as `tenant`, and read; a call that failed is reported.
+
+        Raises:
+            PartnerFailed: the partner brought nothing we may use.
+        """
+        try:
+            return read(await self._call(tenant, hei, entry, endpoint, parameters))
+        except PartnerFailed as error:
+            was_made = error.after is None and error.code != ApiNotServed.code
+            if was_made and self.monitoring is not None:
+                await self.monitoring.failed(
+                    tenant, hei, entry, endpoint, error.code, error.__cause__
+                )
+            raise
+
+    async def _call(
+        self,
+        tenant: HeiId,
+        hei: HeiId,
+        entry: ApiEntry,
+        endpoint: str,
+        parameters: Parameters,
     ) -> Reply:
         """Call one endpoint of `hei` as `tenant`. Raises PartnerFailed."""
         own = self.own_systems.of(hei) if tenant == hei else None
         client = own.client if own else self.client
         return await called(
             self.breakers,
+            host_of(entry.urls.get(endpoint, "")),
             hei,
             entry.api,
             lambda: client.call(self.keys[tenant], hei, entry, endpoint, parameters=parameters),
         )
 
-    def _objects(self, way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]]:
-        """Read objects by id. Raises PartnerFailed, also where the answer contradicts itself."""
-        values = read_reply(reply, way.read)
-        root = open_xml(reply.body)
-        items = {f"{{{etree.QName(root).namespace}}}{each}" for each in way.items}
-        found: dict[OmobilityId, tuple[Document, Fact]] = {}
-        elements = (each for each in root if each.tag in items)
-        for value, element in zip(values, elements, strict=True):
-            xml = etree.tostring(element, method="c14n", exclusive=True)
-            document = Document(
-                xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by
-            )
-            known = found.setdefault(value.omobility_id, (document, way.translate(value)))
-            if known[0].sha256 != document.sha256:
-                raise _misfit(reply, "one id is there twice, with different content")
-        return found
+
+def _objects(way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]]:
+    """Read what a `get` brought, parsed once: the values, and each object's own document.
+
+    Raises:
+        PartnerFailed: it does not fit, or contradicts itself.
+    """
+    root = fitting(reply, open_xml)
+    values = fitting(reply, lambda _: way.read(root))
+    items = {f"{{{etree.QName(root).namespace}}}{each}" for each in way.items}
+    found: dict[OmobilityId, tuple[Document, Fact]] = {}
+    elements = (each for each in root if each.tag in items)
+    for value, element in zip(values, elements, strict=True):
+        xml = etree.tostring(element, method="c14n", exclusive=True)
+        document = Document(xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by)
+        known = found.setdefault(value.omobility_id, (document, way.translate(value)))
+        if known[0].sha256 != document.sha256:
+            raise _misfit(reply, "one id is there twice, with different content")
+    return found
 
 
-def read_reply(reply: Reply, read: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
+def fitting(reply: Reply, read: Callable[[bytes], T]) -> T:
     """Read an answer's body. Raises PartnerFailed, with the fingerprint to be quarantined."""
     try:
         return read(reply.body)

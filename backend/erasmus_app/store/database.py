@@ -1,6 +1,7 @@
 """PostgreSQL through asyncpg: a pool, transactions, and ears for its notifications."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +34,12 @@ AWAY = (
 """What a server that is gone, restarting or unreachable makes asyncpg raise."""
 
 log = structlog.get_logger(__name__)
+
+
+def lock_key(name: str) -> int:
+    """Return the number under which PostgreSQL knows a lock of that name."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,27 @@ class Database:
         """Commit on leaving, roll back on an error."""
         async with self.pool.acquire() as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def locked(
+        self, name: str, *, at_leisure: bool = False
+    ) -> AsyncIterator[asyncpg.Connection]:
+        """A transaction for which others with the same name wait; begun and locked in one go.
+
+        With `at_leisure` it need not be on disk at once: a crash of the server may lose it, but
+        not without whatever was committed later.
+        """
+        key = lock_key(name)
+        later = "set local synchronous_commit = off;" if at_leisure else ""
+        async with self.pool.acquire() as connection:
+            try:
+                await connection.execute(f"begin; {later} select pg_advisory_xact_lock({key})")
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("rollback")
+                raise
+            await connection.execute("commit")
 
     @asynccontextmanager
     async def listening(self, channel: str) -> AsyncIterator[asyncio.Event]:

@@ -23,7 +23,10 @@ from erasmus_app.store.database import Database
 CHANNEL = "erasmus_job"
 MOST_ATTEMPTS = 12
 _SOON = "due <= now() + interval '1 second'"
-_MINE = "job_id = $1 and leased_by = $2 and attempts = $3"  # this claim, not a later one
+BATCH = 100  # jobs that are handed over together at most
+BATCHED_ATTEMPTS = 3  # one that has failed more often stands alone: it may be why the others did
+_MINE = """leased_by = $2 and (job_id, attempts) in (
+    select * from unnest($1::bigint[], $3::integer[]))"""  # this claim, not a later one
 _LET_GO = "again = false, lease_until = null, leased_by = null"
 
 
@@ -36,6 +39,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int  # this one included
     requested_at: datetime
     leased_by: UUID
+    with_it: tuple["Job", ...] = ()  # others of its batch, to be done together and to end alike
+
+    @property
+    def all(self) -> tuple["Job", ...]:
+        """The job and those with it."""
+        return (self, *self.with_it)
+
+
+def together(jobs: Sequence[Job]) -> Job:
+    """Return some jobs as one, the first with the others."""
+    alone = [msgspec.structs.replace(each, with_it=()) for each in jobs]
+    return msgspec.structs.replace(alone[0], with_it=tuple(alone[1:]))
 
 
 class Retry(Exception):
@@ -45,6 +60,19 @@ class Retry(Exception):
         super().__init__(code)
         self.code = code
         self.after = after
+
+
+class Later(Exception):
+    """Raised by a handler: not in the next `after` seconds, through no fault of the job.
+
+    Unlike `Retry` this is no attempt: the partner is busy or left alone, and the job gives its
+    place to others. `jobs` are those of a batch that come again where the others are done.
+    """
+
+    def __init__(self, after: float, jobs: Sequence[Job] | None = None) -> None:
+        super().__init__(after)
+        self.after = after
+        self.jobs = jobs
 
 
 class Bury(Exception):
@@ -83,14 +111,19 @@ async def enqueue(
     await _put(connection, kind, [(dedupe_key, payload)], due)
 
 
-async def ensure(database: Database, kind: str, payload: Any, dedupe_key: str) -> None:
-    """Make a recurring job unless it is there: it brings itself back (`Again`)."""
-    async with database.transaction() as connection:
-        there = await connection.fetchval(
-            "select 1 from job where dedupe_key = $1 and dead_at is null", dedupe_key
-        )
-        if not there:
-            await enqueue(connection, kind, payload, dedupe_key=dedupe_key)
+async def alive(database: Database, dedupe_keys: Sequence[str]) -> set[str]:
+    """Return those of the keys that a living job has."""
+    rows = await database.fetch(
+        "select dedupe_key from job where dedupe_key = any($1) and dead_at is null", dedupe_keys
+    )
+    return {row["dedupe_key"] for row in rows}
+
+
+async def ensure(database: Database, kind: str, jobs: Mapping[str, Any]) -> None:
+    """Make recurring jobs, by dedupe key, unless they are there: they bring themselves back."""
+    for key in sorted(jobs.keys() - await alive(database, list(jobs))):
+        async with database.transaction() as connection:
+            await enqueue(connection, kind, jobs[key], dedupe_key=key)
 
 
 async def _put(
@@ -140,33 +173,51 @@ class JobQueue:
         worker: UUID,
         kinds: Collection[str] | None = None,
     ) -> list[Job]:
-        """Take up to `limit` due jobs that nobody holds, the longest due first."""
+        """Take up to `limit` due jobs that nobody holds, the longest due first.
+
+        With a job come those of its batch that are due as well, or within a second, whatever the
+        limit.
+        """
         rows = await self.database.fetch(
-            """with picked as materialized (
-                   select job_id from job
+            f"""with picked as materialized (
+                   select job_id, batch from job
                    where dead_at is null and leased_by is null and due <= now()
                        and ($4::text[] is null or kind = any($4))
-                   order by due limit $1 for update skip locked)
+                   order by due limit $1 for update skip locked),
+               more as materialized (
+                   select job_id from job
+                   where batch = any(array(select batch from picked where batch is not null))
+                       and dead_at is null and leased_by is null and {_SOON}
+                       and attempts < $6 and job_id <> all(array(select job_id from picked))
+                   order by due limit $5 for update skip locked)
                update job set lease_until = now() + $2, leased_by = $3, attempts = attempts + 1
-               from picked where job.job_id = picked.job_id
-               returning job.job_id, kind, payload::text as payload, attempts, requested_at, due""",
+               from (table more union all select job_id from picked) as taken
+               where job.job_id = taken.job_id
+               returning job.job_id, kind, payload::text as payload, attempts, requested_at, due,
+                   batch""",  # noqa: S608 - a constant
             limit,
             lease,
             worker,
             None if kinds is None else list(kinds),
+            BATCH,
+            BATCHED_ATTEMPTS,
         )
         rows.sort(key=lambda row: row["due"])
-        return [
-            Job(
-                job_id=JobId(row["job_id"]),
-                kind=row["kind"],
-                payload=msgspec.json.decode(row["payload"]),
-                attempts=row["attempts"],
-                requested_at=row["requested_at"],
-                leased_by=worker,
+        batches: dict[object, list[Job]] = {}
+        for row in rows:
+            is_one_of_many = row["batch"] is not None and row["attempts"] <= BATCHED_ATTEMPTS
+            batch = row["batch"] if is_one_of_many else row["job_id"]
+            batches.setdefault(batch, []).append(
+                Job(
+                    job_id=JobId(row["job_id"]),
+                    kind=row["kind"],
+                    payload=msgspec.json.decode(row["payload"]),
+                    attempts=row["attempts"],
+                    requested_at=row["requested_at"],
+                    leased_by=worker,
+                )
             )
-            for row in rows
-        ]
+        return [together(jobs) for jobs in batches.values()]
 
     async def heartbeat(self, jobs: Collection[JobId], lease: timedelta, worker: UUID) -> None:
         """Say that the worker is still at it. One that is being completed is not waited for."""
@@ -207,39 +258,34 @@ class JobQueue:
                    due = case when again then least(due, now() + $4) else now() + $4 end,
                    attempts = case when $5::text is null then 0 else attempts end
                where {_MINE}""",  # noqa: S608 - constants
-            job.job_id,
-            job.leased_by,
-            job.attempts,
+            *_mine(job),
             after,
             code,
         )
 
-    async def release(self, job: Job) -> None:
+    async def release(self, job: Job, after: timedelta = timedelta(0)) -> None:
         """Give a job back that was not done, as if it had not been claimed."""
         await self.database.execute(
-            f"""update job set due = now(), attempts = attempts - 1, {_LET_GO}
+            f"""update job set due = now() + $4, attempts = attempts - 1, {_LET_GO}
                where {_MINE}""",  # noqa: S608 - constants
-            job.job_id,
-            job.leased_by,
-            job.attempts,
+            *_mine(job),
+            after,
         )
 
     async def fail(self, job: Job, code: str, after: float | None = None) -> None:
         """Try again later, or give up after the last attempt."""
-        if job.attempts >= MOST_ATTEMPTS:
-            await self.bury(job, code)
-        else:
+        if last := [each for each in job.all if each.attempts >= MOST_ATTEMPTS]:
+            await self.bury(together(last), code)
+        if more := [each for each in job.all if each.attempts < MOST_ATTEMPTS]:
             wait = backoff(job.attempts) if after is None else timedelta(seconds=after)
-            await self.postpone(job, wait, code)
+            await self.postpone(together(more), wait, code)
 
     async def bury(self, job: Job, code: str) -> None:
         """Put a job aside for an operator; `code` is stable and holds nothing personal."""
         await self.database.execute(
             f"""update job set dead_at = now(), last_error = $4, {_LET_GO}
                where {_MINE}""",  # noqa: S608 - constants
-            job.job_id,
-            job.leased_by,
-            job.attempts,
+            *_mine(job),
             code,
         )
 
@@ -279,19 +325,23 @@ async def complete(connection: asyncpg.Connection, job: Job) -> None:
         raise LeaseLost(f"job {job.job_id}")
 
 
+def _mine(job: Job) -> tuple[list[int], UUID, list[int]]:
+    """Return the arguments of `_MINE`."""
+    return [each.job_id for each in job.all], job.leased_by, [each.attempts for each in job.all]
+
+
 async def _end(connection: asyncpg.Connection, job: Job) -> bool:
-    mine = (job.job_id, job.leased_by, job.attempts)
-    deleted = await connection.fetchval(
+    deleted = await connection.fetch(
         f"delete from job where {_MINE} and not again returning 1",  # noqa: S608 - constants
-        *mine,
+        *_mine(job),
     )
-    if deleted is not None:
+    if len(deleted) == len(job.all):
         return True
-    waits = await connection.fetchrow(
+    waits = await connection.fetch(
         f"""with back as (
                update job set attempts = 0, last_error = null, {_LET_GO}
                where {_MINE} and again returning due)
            select due, case when {_SOON} then pg_notify('{CHANNEL}', '') end from back""",  # noqa: S608 - constants
-        *mine,
+        *_mine(job),
     )
-    return waits is not None
+    return bool(deleted or waits)

@@ -20,12 +20,15 @@ from erasmus_app.ids import (
     OmobilityId,
     PersonId,
 )
+from erasmus_app.mobilities.awaited import awaited
+from erasmus_app.mobilities.consolidate import confirmed_by_index
 from erasmus_app.mobilities.events import MobilityEvent
-from erasmus_app.mobilities.models import OF_RECEIVING, Api, Mobility, Source
+from erasmus_app.mobilities.models import Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
 from erasmus_app.store import jobs
 from erasmus_app.store.accounts import lock_esis
-from erasmus_app.store.database import Database
+from erasmus_app.store.database import Database, lock_key
+from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Mobility).decode
@@ -46,11 +49,16 @@ def _stored(row: asyncpg.Record) -> StoredMobility:
 async def lock_mobilities(
     connection: asyncpg.Connection, tenant: HeiId, places: Iterable[tuple[HeiId, str]]
 ) -> None:
-    """Let nobody else read or change the records of these mobilities until the transaction ends."""
+    """Let nobody else change the records of these mobilities until the transaction ends."""
+    names = {_lock(tenant, sending, omobility_id) for sending, omobility_id in places}
     await connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest($1::text[]) as name",
-        sorted({f"{tenant} {sending} {omobility_id}" for sending, omobility_id in places}),
+        "select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key",
+        sorted(map(lock_key, names)),
     )
+
+
+def _lock(tenant: HeiId, sending: HeiId, omobility_id: str) -> str:
+    return f"{tenant} {sending} {omobility_id}"
 
 
 async def record_within(
@@ -67,6 +75,12 @@ async def record_within(
     return RecordChangeRow(connection, _stored(row) if row else None)
 
 
+def _as_of_indexes(row: asyncpg.Record) -> StoredMobility:
+    stored = _stored(row)
+    mobility = confirmed_by_index(stored.mobility, as_of_indexes(row))
+    return msgspec.structs.replace(stored, mobility=mobility)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordTable:
     """The records of all tenants over one database."""
@@ -76,20 +90,24 @@ class RecordTable:
     async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
         """Return everything that the account may see, newest change first. One indexed read."""
         rows = await self.database.fetch(
-            f"""select {_STORED} from account_person
+            f"""select {_STORED}, {CONFIRMED_BY_INDEX} from account_person
                 join mobility using (tenant, person_id)
-                where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - a constant
+                where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - constants
             account,
         )
-        return [_stored(row) for row in rows]
+        return [_as_of_indexes(row) for row in rows]
 
     @asynccontextmanager
     async def change(
-        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId
+        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId, *, silent: bool = False
     ) -> AsyncIterator["RecordChangeRow"]:
-        """Open a transaction on one mobility; others who want the same one wait (guide §6.5)."""
-        async with self.database.transaction() as connection:
-            await lock_mobilities(connection, tenant, [(sending, omobility_id)])
+        """Open a transaction on one mobility; others who want the same one wait (guide §6.5).
+
+        A crash of the server may lose the last of the silent ones. What says that they are done is
+        written after them, and on disk only with them: they are made once more.
+        """
+        name = _lock(tenant, sending, omobility_id)
+        async with self.database.locked(name, at_leisure=silent) as connection:
             yield await record_within(connection, tenant, sending, omobility_id)
 
     async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
@@ -102,20 +120,6 @@ class RecordTable:
             [esi_key(each) for each in esis if is_esi(each)],
         )
         return len(linked)
-
-    async def ids_at(self, tenant: HeiId, api: Api, hei: HeiId) -> dict[HeiId, list[OmobilityId]]:
-        """Return the ids of `tenant`'s mobilities that `hei` can say something about, by sender."""
-        end = "receiving_hei_id" if api in OF_RECEIVING else "sending_hei_id"
-        rows = await self.database.fetch(
-            f"""select sending_hei_id, omobility_id from mobility
-                where tenant = $1 and {end} = $2 order by omobility_id""",  # noqa: S608 - two constants
-            tenant,
-            hei,
-        )
-        found: dict[HeiId, list[OmobilityId]] = {}
-        for row in rows:
-            found.setdefault(row["sending_hei_id"], []).append(row["omobility_id"])
-        return found
 
     async def partners(self, tenant: HeiId) -> set[HeiId]:
         """Return the other HEIs of the mobilities that `tenant` has had, in either direction.
@@ -130,6 +134,13 @@ class RecordTable:
             tenant,
         )
         return {row["hei_id"] for row in rows}
+
+    async def hosts(self, tenant: HeiId) -> set[HeiId]:
+        """Return the receiving HEIs of the mobilities that `tenant` has had."""
+        rows = await self.database.fetch(
+            "select distinct receiving_hei_id from mobility where tenant = $1", tenant
+        )
+        return {row["receiving_hei_id"] for row in rows}
 
     async def quarantine(self, tenant: HeiId, api: Api, hei: HeiId, misfit: Misfit) -> None:
         """Keep the fingerprint of an answer that does not fit; the last good copy stays."""
@@ -190,45 +201,61 @@ class RecordChangeRow:
 
         With a new version, what is due is looked at again; `silent` makes that look a silent one.
         """
-        if answer is not None:
-            await self._save_document(after, answer)
-        record = _encode(after).decode()
+        document, given = _DOCUMENT if answer else "", _document(after, answer) if answer else ()
+        record, news = _encode(after).decode(), _encode(awaited(after)).decode()
+        n = len(given)  # of the parameters, the document's come first
         if self.before is None:
-            person = await self._person(after)
             row = await self.connection.fetchrow(
-                f"""insert into mobility (tenant, person_id, sending_hei_id, omobility_id,
-                        receiving_hei_id, record, look_silently)
-                    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7) returning {_STORED}""",  # noqa: S608 - a constant
+                f"""{document} insert into mobility (tenant, person_id, sending_hei_id,
+                        omobility_id, receiving_hei_id, record, awaited, look_silently)
+                    values (${n + 1}, ${n + 2}, ${n + 3}, ${n + 4}, ${n + 5},
+                        ${n + 6}::text::jsonb, ${n + 7}::text::jsonb, ${n + 8})
+                    returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
+                *given,
                 after.tenant,
-                person,
+                await self._person(after),
                 after.sending_hei_id,
                 after.omobility_id,
                 after.receiving_hei_id,
                 record,
+                news,
                 silent,
             )
         else:
-            person = await self._still(after, self.before.person_id)
+            before = self.before
+            person = before.person_id
+            if _esis(after) != _esis(before.mobility):
+                person = PersonId(await self._still(after, person))
             row = await self.connection.fetchrow(
-                f"""update mobility set record = $4::text::jsonb, receiving_hei_id = $5,
-                        version = version + $6, person_id = $7,
-                        changed_at = case $6 when 0 then changed_at else now() end,
-                        next_look_at = case $6 when 0 then next_look_at else '-infinity' end,
-                        look_silently = look_silently or $8
-                    where tenant = $1 and person_id = $2 and mobility_id = $3
-                    returning {_STORED}""",  # noqa: S608 - a constant
+                f"""{document} update mobility set record = ${n + 4}::text::jsonb,
+                        receiving_hei_id = ${n + 5}, version = version + ${n + 6},
+                        person_id = ${n + 7}, awaited = ${n + 8}::text::jsonb,
+                        changed_at = case ${n + 6} when 0 then changed_at else now() end,
+                        next_look_at =
+                            case ${n + 6} when 0 then next_look_at else '-infinity' end,
+                        look_silently = look_silently or ${n + 9}
+                    where tenant = ${n + 1} and person_id = ${n + 2} and mobility_id = ${n + 3}
+                    returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
+                *given,
                 after.tenant,
-                self.before.person_id,
-                self.before.mobility_id,
+                before.person_id,
+                before.mobility_id,
                 record,
                 after.receiving_hei_id,
-                int(_content(after) != _content(self.before.mobility)),
+                int(_content(after) != _content(before.mobility)),
                 person,
+                news,
                 silent,
             )
-            if person != self.before.person_id:
-                await self._leave(after.tenant, self.before.person_id, person)
-        self.before = _stored(row)
+            if person != before.person_id:
+                await self._leave(after.tenant, before.person_id, person)
+        self.before = StoredMobility(
+            mobility_id=MobilityId(row["mobility_id"]),
+            person_id=PersonId(row["person_id"]),
+            version=row["version"],
+            changed_at=row["changed_at"],
+            mobility=after,
+        )
         return self.before
 
     async def record_events(self, events: Sequence[MobilityEvent], *, silent: bool) -> None:
@@ -259,38 +286,6 @@ class RecordChangeRow:
     ) -> None:
         """Write a job in the same transaction."""
         await jobs.enqueue(self.connection, kind, payload, dedupe_key=dedupe_key, due=due)
-
-    async def _save_document(self, after: Mobility, answer: Answer) -> None:
-        reading, document = answer.reading, answer.document
-        source = _source(after, reading.api)
-        await self.connection.execute(
-            """insert into source_document (tenant, api, hei_id, sending_hei_id, object_id, major,
-                   xml, sha256, signed_by, fetched_at, last_confirmed_at, missing_since, revision)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-               on conflict (tenant, api, hei_id, sending_hei_id, object_id) do update set
-                   major = excluded.major,
-                   xml = coalesce(excluded.xml, source_document.xml),
-                   sha256 = coalesce(excluded.sha256, source_document.sha256),
-                   signed_by = coalesce(excluded.signed_by, source_document.signed_by),
-                   fetched_at = excluded.fetched_at,
-                   last_confirmed_at = excluded.last_confirmed_at,
-                   missing_since = excluded.missing_since,
-                   revision = excluded.revision,
-                   last_error = null""",
-            after.tenant,
-            reading.api.value,
-            reading.hei_id,
-            reading.sending_hei_id,
-            reading.omobility_id,
-            reading.major,
-            document.xml if document else None,
-            document.sha256 if document else None,
-            document.signed_by if document else None,
-            source.fetched_at if source else reading.at,
-            source.last_confirmed_at if source else reading.at,
-            source.missing_since if source else None,
-            source.revision if source else 1,
-        )
 
     async def _person(self, after: Mobility) -> UUID:
         """Find the student by ESI, else make one, and let the accounts with that ESI see it."""
@@ -346,24 +341,29 @@ class RecordChangeRow:
         )
 
     async def _see_esis(self, after: Mobility, person: UUID) -> None:
-        """Note the ESIs. One that is another person's already stays with that person."""
-        for esi in _esis(after):
-            await self.connection.execute(
-                """insert into person_esi (tenant, esi_key, person_id, esi)
-                   values ($1, $2, $3, $4)
-                   on conflict (tenant, esi_key) do update set last_seen_at = now()""",
-                after.tenant,
-                esi_key(esi),
-                person,
-                esi,
-            )
+        """Note the ESIs, and let the accounts that have one see the person.
+
+        One that is another person's already stays with that person.
+        """
+        esis = _esis(after)
         await self.connection.execute(
-            """insert into account_person (account_id, tenant, person_id)
-               select account_id, tenant, person_id from person_esi join account_esi using (esi_key)
-               where tenant = $1 and person_id = $2
+            """with seen as (
+                   insert into person_esi (tenant, esi_key, person_id, esi)
+                   select $1, esi_key, $2, esi
+                   from unnest($3::text[], $4::text[]) as new (esi_key, esi)
+                   on conflict (tenant, esi_key) do update set last_seen_at = now()
+                   returning esi_key, person_id)
+               insert into account_person (account_id, tenant, person_id)
+               select account_id, $1, $2 from (
+                   select esi_key, person_id from seen
+                   union select esi_key, person_id from person_esi
+                       where tenant = $1 and person_id = $2) as known
+               join account_esi using (esi_key) where person_id = $2
                on conflict do nothing""",
             after.tenant,
             person,
+            list({esi_key(each): each for each in esis}),
+            list({esi_key(each): each for each in esis}.values()),
         )
 
 
@@ -385,6 +385,45 @@ def _content(mobility: Mobility) -> tuple[object, ...]:
     return (
         mobility.receiving_hei_id,
         *((fact.value, fact.source.revision, fact.source.last_error) for fact in facts if fact),
+    )
+
+
+_DOCUMENT = """with document as (
+    insert into source_document (tenant, api, hei_id, sending_hei_id, object_id, major,
+        xml, sha256, signed_by, fetched_at, last_confirmed_at, missing_since, revision)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    on conflict (tenant, api, hei_id, sending_hei_id, object_id) do update set
+        major = excluded.major,
+        xml = coalesce(excluded.xml, source_document.xml),
+        sha256 = coalesce(excluded.sha256, source_document.sha256),
+        signed_by = coalesce(excluded.signed_by, source_document.signed_by),
+        fetched_at = excluded.fetched_at,
+        last_confirmed_at = excluded.last_confirmed_at,
+        missing_since = excluded.missing_since,
+        revision = excluded.revision,
+        last_attempt_at = null,
+        last_error = null)"""
+"""Written with the record in one statement."""
+
+
+def _document(after: Mobility, answer: Answer) -> tuple[object, ...]:
+    """Return the parameters of `_DOCUMENT`."""
+    reading, document = answer.reading, answer.document
+    source = _source(after, reading.api)
+    return (
+        after.tenant,
+        reading.api.value,
+        reading.hei_id,
+        reading.sending_hei_id,
+        reading.omobility_id,
+        reading.major,
+        document.xml if document else None,
+        document.sha256 if document else None,
+        document.signed_by if document else None,
+        source.fetched_at if source else reading.at,
+        source.last_confirmed_at if source else reading.at,
+        source.missing_since if source else None,
+        source.revision if source else 1,
     )
 
 

@@ -52,19 +52,19 @@ class FactsheetKeeper:
 
     async def start(self) -> None:
         """Make sure that the recurring job is there."""
-        await ensure(self.table.database, PLAN, {}, PLAN)
+        await ensure(self.table.database, PLAN, {PLAN: {}})
 
     async def plan(self, _job: Job) -> None:
-        """Handle `plan-factsheets`: see to it that each HEI of a mobility is asked."""
+        """Handle `plan-factsheets`: see to it that each receiving HEI of a mobility is asked."""
         try:
             for tenant in self.services.heis:
-                # The own one too: it is the host's of those who come.
-                for hei in sorted({tenant, *await self.records.partners(tenant)}):
-                    if self.source.serves(hei, tenant):
-                        ask = Ask(tenant=tenant, hei_id=hei)
-                        await ensure(
-                            self.table.database, FACTSHEET, msgspec.to_builtins(ask), ask.dedupe_key
-                        )
+                asks = [
+                    Ask(tenant=tenant, hei_id=hei)
+                    for hei in sorted(await self.records.hosts(tenant))
+                    if self.source.serves(hei, tenant)
+                ]
+                new = {each.dedupe_key: msgspec.to_builtins(each) for each in asks}
+                await ensure(self.table.database, FACTSHEET, new)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
             log.error("factsheet.not_planned", code=code_of(error), where=place_of(error))  # noqa: TRY400
         raise Again(min(LONGEST_PLAN, self.services.settings.poll_seconds))

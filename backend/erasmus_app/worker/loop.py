@@ -3,7 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -19,25 +20,58 @@ from erasmus_app.store.jobs import (
     Bury,
     Job,
     JobQueue,
+    Later,
     LeaseLost,
     Retry,
+    together,
 )
 from ewp.errors import place_of
 
 Handler = Callable[[Job], Awaitable[None]]
-"""Does one job. May raise Retry, Bury or Again; anything else is a failed attempt."""
+"""Does one job. May raise Retry, Later, Bury or Again; anything else is a failed attempt."""
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
 GIVE_BACK_SECONDS = 2.0
+PATIENCE = 0.5  # seconds that a job may wait for somebody outside before its place is lent
+MOST_WAITING = 8  # jobs under way at most, in `concurrency`: what they hold has to fit in memory
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """A job under way, and since when (the loop's clock) it waits for somebody outside."""
+
+    job: Job
+    waits_since: float | None = None
+
+
+_place: ContextVar[_Place | None] = ContextVar("_place", default=None)
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Say that the job waits for somebody outside: its place is lent to others where that lasts.
+
+    So a partner that takes requests and never answers does not keep the worker from the others.
+    """
+    place = _place.get()
+    if place is None:  # no worker's job
+        yield
+        return
+    place.waits_since = asyncio.get_running_loop().time()
+    try:
+        yield
+    finally:
+        place.waits_since = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Worker:
     """Claims jobs in batches and runs them side by side; each touches only itself.
 
-    It claims only the kinds that it has a handler for. `limits` says how many of a kind may run at
+    `concurrency` counts those at work: who waits for a partner (`waiting`) lends his place. It
+    claims only the kinds that it has a handler for. `limits` says how many of a kind may run at
     the same time; a kind that is not named may fill all places.
     """
 
@@ -47,7 +81,7 @@ class Worker:
     lease: timedelta = timedelta(seconds=30)
     limits: Mapping[str, int] = field(default_factory=dict)
     name: UUID = field(default_factory=uuid4)
-    _running: dict[asyncio.Task[None], Job] = field(default_factory=dict)
+    _running: dict[asyncio.Task[None], _Place] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event, *, drain: float = 10.0) -> None:
         """Work until `stop` is set; then give what is under way `drain` seconds to end.
@@ -78,9 +112,11 @@ class Worker:
                 claimed = await self.queue.claim(room, self.lease, self.name, kinds)
                 for job in claimed:
                     self._begin(job, wake)
-                full = full or len(claimed) == room
+                full = full or sum(len(job.all) for job in claimed) >= room
             open_kinds = [kind for kinds, _ in self._rooms() for kind in kinds]
-            if open_kinds:
+            if not open_kinds:
+                sleep = min(sleep, PATIENCE)  # a place may be lent by then
+            else:
                 if full:
                     return  # there may be more
                 due = await self.queue.until_next(open_kinds)
@@ -94,19 +130,32 @@ class Worker:
 
     def _rooms(self) -> Iterator[tuple[list[str], int]]:
         """Yield kinds and how many more of them may start now."""
-        running = Counter(job.kind for job in self._running.values())
+        running = Counter(place.job.kind for place in self._running.values())
         for kind, limit in self.limits.items():
-            room = min(limit - running[kind], self.concurrency - len(self._running))
+            room = min(limit - running[kind], self._room())
             if room > 0 and kind in self.handlers:
                 yield [kind], room
         kinds = [kind for kind in self.handlers if kind not in self.limits]
-        room = self.concurrency - len(self._running)
+        room = self._room()
         if room > 0 and kinds:
             yield kinds, room
 
+    def _room(self) -> int:
+        """Return how many places are free, those included that are lent."""
+        now = asyncio.get_running_loop().time()
+        lent = sum(
+            place.waits_since is not None and now - place.waits_since >= PATIENCE
+            for place in self._running.values()
+        )
+        most = self.concurrency * MOST_WAITING
+        return min(self.concurrency + lent, most) - len(self._running)
+
     def _begin(self, job: Job, wake: asyncio.Event) -> None:
-        task = asyncio.create_task(self._do(job))
-        self._running[task] = job
+        place = _Place(job)
+        context = copy_context()
+        context.run(_place.set, place)
+        task = asyncio.create_task(self._do(job), context=context)
+        self._running[task] = place
 
         def ended(_: asyncio.Task[None]) -> None:
             del self._running[task]
@@ -138,9 +187,11 @@ class Worker:
         except Again as again:
             after = timedelta(seconds=again.after)
             return lambda: self.queue.postpone(job, after, None)
-        except Retry as later:
-            log.info("job.later", code=later.code, **about)
-            code, seconds = later.code, later.after
+        except Later as later:
+            return self._partly(job, later)
+        except Retry as failed:
+            log.info("job.later", code=failed.code, **about)
+            code, seconds = failed.code, failed.after
             return lambda: self.queue.fail(job, code, seconds)
         except Bury as never:
             log.warning("job.buried", code=never.code, **about)
@@ -155,6 +206,18 @@ class Worker:
             log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
             return lambda: self.queue.fail(job, code)
         return lambda: self.queue.finish(job)
+
+    def _partly(self, job: Job, later: Later) -> Callable[[], Awaitable[object]]:
+        """Return what gives some of a batch back and ends the others."""
+        back = list(job.all if later.jobs is None else later.jobs)
+        done = [each for each in job.all if each not in back]
+
+        async def write() -> None:
+            await self.queue.release(together(back), timedelta(seconds=later.after))
+            if done:
+                await self.queue.finish(together(done))
+
+        return write
 
     async def _write(self, ending: Callable[[], Awaitable[object]]) -> None:
         """Write how a job ended, if need be after the database is back; the lease is the limit."""
@@ -176,7 +239,7 @@ class Worker:
         while True:
             try:
                 if self._running:
-                    ids = [job.job_id for job in self._running.values()]
+                    ids = [job.job_id for place in self._running.values() for job in place.job.all]
                     await self.queue.heartbeat(ids, self.lease, self.name)
                 if found := await self.queue.take_over():
                     log.warning("worker.took_over", jobs=found)

@@ -4,24 +4,26 @@ fetch ─► for each mobility, in one transaction: `mobilities.taking`
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
+from functools import partial
 
 import msgspec
 import structlog
 
-from erasmus_app.errors import PartnerFailed
+from erasmus_app.errors import PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
-from erasmus_app.mobilities.consolidate import failed_attempt
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.ports import Answer
 from erasmus_app.mobilities.refreshes import Refresh
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.services import Services
 from erasmus_app.store.deliveries import Teller
-from erasmus_app.store.jobs import Job, Retry
+from erasmus_app.store.jobs import Job, Later, Retry
+from erasmus_app.store.polls import Asked, PollTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.worker.loop import waiting
 
 AT_ONCE = 4  # transactions of one answer beside each other
 
@@ -43,12 +45,36 @@ class Refresher:
             absences=services.absences, tell=Teller(services.messages), clock=services.clock
         )
 
+    @property
+    def polls(self) -> PollTable:
+        """What polls know, over the same database."""
+        return PollTable(self.records.database)
+
     async def __call__(self, job: Job) -> None:
-        """Handle one job of kind `refresh`."""
-        asked = msgspec.convert(job.payload, Refresh)
-        await self.refresh(
-            asked.tenant, asked.hei_id, asked.api, asked.sending_hei_id, [asked.omobility_id]
-        )
+        """Handle jobs of kind `refresh`: those of one batch with one question to the partner.
+
+        An object is fetched at once when a partner first tells of it, and then once a minute
+        (`refetch_seconds`) however often it does: the rest of the batch waits.
+        """
+        wanted = [msgspec.convert(each.payload, Refresh) for each in job.all]
+        of = wanted[0]
+        asked, sending = Asked(of.tenant, of.hei_id, of.api), of.sending_hei_id
+        minute = timedelta(seconds=self.services.settings.refetch_seconds)
+        now = self.services.clock()
+        ids = [each.omobility_id for each in wanted]
+        recent = await self.polls.recently(asked, sending, ids, now - minute)
+        fresh = list(dict.fromkeys(each for each in ids if each not in recent))
+        if fresh:
+            try:
+                with self.services.source.turn(*asked, urgent=True):
+                    await self.refresh(*asked, sending, fresh)
+            except PartnerBusy as busy:
+                raise Later(busy.after) from busy
+            await self.polls.fetched(asked, sending, fresh, now)
+        if recent:
+            wait = max(recent.values()) + minute - self.services.clock()
+            late = [each for each, id in zip(job.all, ids, strict=True) if id in recent]
+            raise Later(max(wait.total_seconds(), 0.0), late)
 
     async def refresh(
         self,
@@ -59,47 +85,62 @@ class Refresher:
         ids: Sequence[OmobilityId],
         *,
         silent: bool = False,
-    ) -> None:
-        """Ask and bring the records up to date.
+        thorough: bool = False,
+    ) -> int:
+        """Ask and bring the records up to date; return how many mobilities changed.
+
+        What is byte for byte as before is not looked at again unless `thorough`: only then does a
+        newer reader of ours find in it what an older one had left out.
 
         Raises:
+            Later: the partner is left alone for a while.
             Retry: the partner did not answer; the job comes again later.
         """
+        asked = Asked(tenant, hei, api)
         try:
-            answers = await self.services.source.ask(tenant, hei, api, sending, ids)
+            with waiting():
+                answers = await self.services.source.ask(tenant, hei, api, sending, ids)
         except PartnerFailed as error:
             if error.misfit is not None and len(ids) > 1:  # find the one that does not fit
-                for each in ids:
-                    await self.refresh(tenant, hei, api, sending, [each], silent=silent)
-                return
-            await self.note_failure(tenant, hei, api, sending, ids, error)
+                alone = partial(self.refresh, *asked, sending, silent=silent, thorough=thorough)
+                return sum([await alone([each]) for each in ids])
+            await self.note_failure(asked, {sending: ids}, error)
+            if error.after is not None:
+                raise Later(error.after) from error
             if error.retry:
                 raise Retry(error.code, error.after) from error
-            return
+            return 0
+        if not thorough:
+            same = await self.polls.confirm(asked, sending, answers)
+            answers = [each for each in answers if each.reading.omobility_id not in same]
         at_once = asyncio.Semaphore(AT_ONCE)
 
-        async def apply(answer: Answer) -> None:
+        async def apply(answer: Answer) -> bool:
             async with at_once:
-                await self._apply(answer, silent=silent)
+                return await self._apply(answer, silent=silent)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for answer in answers:
-                    group.create_task(apply(answer))
+                applied = [group.create_task(apply(answer)) for answer in answers]
         except ExceptionGroup as several:
             raise several.exceptions[0] from None  # one says it; the job comes again for all
+        return sum(each.result() for each in applied)
 
-    async def _apply(self, answer: Answer, *, silent: bool) -> None:
+    async def _apply(self, answer: Answer, *, silent: bool) -> bool:
+        """Take one answer in; return whether the mobility is another one now."""
         reading = answer.reading
         async with self.records.change(
-            reading.tenant, reading.sending_hei_id, reading.omobility_id
+            reading.tenant, reading.sending_hei_id, reading.omobility_id, silent=silent
         ) as change:
             if change.before is None and not _is_ours(answer):
                 log.info("refresh.nobodys", api=reading.api, hei_id=reading.hei_id)
-                return
+                return False
+            version = change.before.version if change.before else 0
             taken = await self.take_in(change, answer, silent=silent)
-        if taken is None or not taken.happened:
-            return
+        if taken is None:
+            return False
+        if not taken.happened:
+            return taken.stored.version > version
         log.info(
             "mobility.changed",
             tenant=reading.tenant,
@@ -109,17 +150,19 @@ class Refresher:
             steps=[event.step.value for event in taken.happened],
             silent=taken.silent,
         )
+        return taken.stored.version > version
 
     async def note_failure(
         self,
-        tenant: HeiId,
-        hei: HeiId,
-        api: Api,
-        sending: HeiId,
-        ids: Sequence[OmobilityId],
+        asked: Asked,
+        ids: Mapping[HeiId, Sequence[OmobilityId]],
         error: PartnerFailed,
     ) -> None:
-        """Write down that a partner's word on these mobilities could not be had."""
+        """Write down that a partner's word on these mobilities could not be had.
+
+        `ids` are by their sending HEI.
+        """
+        tenant, hei, api = asked
         log.warning("partner.failed", tenant=tenant, hei_id=hei, api=api, code=error.code)
         if error.misfit is not None:
             log.warning(
@@ -130,19 +173,9 @@ class Refresher:
                 reason=error.misfit.reason,
             )
             await self.records.quarantine(tenant, api, hei, error.misfit)
-        for each in ids:
-            await self._mark_failed(tenant, sending, each, api, error.code)
-
-    async def _mark_failed(
-        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId, api: Api, code: str
-    ) -> None:
-        """Let the student see since when a source could not be read."""
-        now: datetime = self.services.clock()
-        async with self.records.change(tenant, sending, omobility_id) as change:
-            if change.before is not None:
-                after = failed_attempt(change.before.mobility, api, now, code)
-                if after != change.before.mobility:
-                    await change.save(after, None)
+        now = self.services.clock()
+        for sending, of_sender in ids.items():
+            await self.polls.mark_failed(asked, sending, of_sender, now, error.code)
 
 
 def _is_ours(answer: Answer) -> bool:

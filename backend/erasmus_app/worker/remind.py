@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import structlog
 
+from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.mobilities.dues import day_of, look, moment_of
 from erasmus_app.mobilities.refreshes import heard
 from erasmus_app.notifications.policy import plan
@@ -43,10 +44,11 @@ class Reminder:
     services: Services
     records: RecordTable
     looks: LookTable
+    factsheets: FactsheetSource
 
     async def start(self) -> None:
         """Make sure that the recurring job is there."""
-        await ensure(self.looks.database, REMIND, {}, REMIND)
+        await ensure(self.looks.database, REMIND, {REMIND: {}})
 
     async def __call__(self, _job: Job) -> None:
         """Look at everything that is due now, in pages, and come again."""
@@ -56,6 +58,8 @@ class Reminder:
                     await self._look_safely(key)
         except AWAY as error:
             log.warning("remind.database_away", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
+            log.error("remind.broken", error=type(error).__name__, where=place_of(error))  # noqa: TRY400
         raise Again(min(LONGEST_WAIT, self.services.settings.poll_seconds))
 
     async def _look_safely(self, key: Key) -> None:
@@ -110,7 +114,9 @@ class Reminder:
                 found.seen,
                 max(moment_of(again, each, hour) for each in zones) if again else None,
                 # Until the host's factsheet was asked for, its deadlines are still to be found.
-                silently=silent and factsheet is None,
+                silently=silent
+                and factsheet is None
+                and self.factsheets.serves(mobility.receiving_hei_id, mobility.tenant),
             )
         if fresh:
             log.info(

@@ -10,9 +10,11 @@ from ewp.errors import MessageInvalid
 from ewp.messages.reading import Reader, reader
 from ewp.messages.shapes import Broken, Kind, Shape, maybe, shape
 from ewp.messages.writing import Names, Writer, writer
-from ewp.xml import open_xml
+from ewp.xml import Element, open_xml
 
 T = TypeVar("T")
+Xml = bytes | Element
+"""A document as it came, or the root that `open_xml` gave for it."""
 
 
 class Items(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -65,9 +67,9 @@ class Versions(Generic[T]):
             f"{{{document.namespace}}}{root}": document for document in self._by_major.values()
         }
 
-    def read(self, xml: bytes) -> T:
+    def read(self, xml: Xml) -> T:
         """Read a document of any of the versions. Raises XmlRefused or MessageInvalid."""
-        node = open_xml(xml)
+        node = open_xml(xml) if isinstance(xml, bytes) else xml
         document = self._by_tag.get(node.tag)
         if document is None:
             majors = ", ".join(map(str, self._by_major))

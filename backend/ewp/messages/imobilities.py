@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from ewp.ids import OmobilityId
-from ewp.messages.documents import Items, Versions, listing
+from ewp.messages.documents import Items, Versions, Xml, listing
 from ewp.messages.shapes import maybe, one, shape
 from ewp.messages.values import DATE, ID, STRING, word
 
@@ -68,7 +68,7 @@ _GET: Versions[Items[IncomingMobility]] = Versions(
 )
 
 
-def read_get_response(xml: bytes) -> tuple[IncomingMobility, ...]:
+def read_get_response(xml: Xml) -> tuple[IncomingMobility, ...]:
     """Read an `imobilities-get-response`; all of one version."""
     return _GET.read(xml).items
 

@@ -15,7 +15,7 @@ import msgspec
 from ewp.apis import about_hei
 from ewp.ids import HeiId, OmobilityId
 from ewp.messages import values
-from ewp.messages.documents import Items, Versions, listing
+from ewp.messages.documents import Items, Versions, Xml, listing
 from ewp.messages.elmo import LARGEST_ATTACHMENT, Elmo
 from ewp.messages.elmo_xml import NAMESPACE as ELMO_NAMESPACE
 from ewp.messages.elmo_xml import elmo_shape
@@ -142,9 +142,7 @@ def index_parameters(
     return found
 
 
-def read_get_response(
-    xml: bytes, *, largest_attachment: int = LARGEST_ATTACHMENT
-) -> tuple[Tor, ...]:
+def read_get_response(xml: Xml, *, largest_attachment: int = LARGEST_ATTACHMENT) -> tuple[Tor, ...]:
     """Read an `imobility-tors-get-response`, leaving out files of more bytes than that."""
     return _get(largest_attachment).read(xml).items
 

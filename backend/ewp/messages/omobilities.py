@@ -30,7 +30,7 @@ from ewp.messages.common import (
     Phone,
     Text,
 )
-from ewp.messages.documents import Items, Versions, listing
+from ewp.messages.documents import Items, Versions, Xml, listing
 from ewp.messages.omobilities_1 import ITEM, version_1_of
 from ewp.messages.shapes import Need, attribute, content, either, flag, maybe, one, shape, wanted
 
@@ -359,7 +359,7 @@ _UPDATE_RESPONSE: Versions[Items[Text]] = Versions(
 )
 
 
-def read_get_response(xml: bytes) -> tuple[StudentMobility, ...]:
+def read_get_response(xml: Xml) -> tuple[StudentMobility, ...]:
     """Read an `omobilities-get-response`, keeping its order; all of one version."""
     return _GET.read(xml).items
 

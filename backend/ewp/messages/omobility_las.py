@@ -23,7 +23,7 @@ from ewp.ids import (
 )
 from ewp.messages import values
 from ewp.messages.common import PHONE_NUMBER, SUCCESS_MESSAGES, Phone, Text
-from ewp.messages.documents import Items, Versions, listing
+from ewp.messages.documents import Items, Versions, Xml, listing
 from ewp.messages.shapes import Need, attribute, either, listed, maybe, one, shape, wanted
 from ewp.messages.writing import PHONE, TERM_V2
 
@@ -358,7 +358,7 @@ _UPDATE_RESPONSE: Versions[Items[Text]] = Versions(
 )
 
 
-def read_get_response(xml: bytes) -> tuple[LearningAgreement, ...]:
+def read_get_response(xml: Xml) -> tuple[LearningAgreement, ...]:
     """Read an `omobility-las-get-response`, keeping its order."""
     return _GET.read(xml).items
 

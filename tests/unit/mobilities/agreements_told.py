@@ -54,6 +54,11 @@ DATA = msgspec.structs.replace(
 AGREEMENTS = {
     "sent": (None, SENT, told("B13")),
     "replaced": (SENT, SENT_AGAIN, told("B14")),
+    "replaced by one with a later end": (
+        SENT,
+        an_agreement(proposal=a_proposal("c-9"), planned_end="2027-08-31"),
+        [("B14", {}), ("B9", {"start": "2027-03-01", "end": "2027-08-31"})],
+    ),
     "signed": (SENT, SIGNED, [("B15", {"courses": "2", "ects": "13.5"})]),
     "signed, blended": (
         None,
@@ -110,6 +115,16 @@ AGREEMENTS = {
         SIGNED,
         an_agreement(first=FIRST, proposal=CHANGE, planned_end="2028-01"),
         [("D9", extended(1, 0, "2028-01"))],
+    ),
+    "extension of a stay that begins on another day": (
+        SIGNED,
+        an_agreement(
+            first=FIRST, proposal=CHANGE, planned_start="2027-03-08", planned_end="2027-08-31"
+        ),
+        [
+            ("D9", extended(1, 0, "2027-08-31")),
+            ("B9", {"start": "2027-03-08", "end": "2027-08-31"}),
+        ],
     ),
     "a shorter stay with a change": (
         SIGNED,

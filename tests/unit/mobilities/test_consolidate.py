@@ -23,7 +23,7 @@ from erasmus_app.mobilities.agreements import AgreementState, agreement_state
 from erasmus_app.mobilities.consolidate import (
     AbsenceRules,
     Reading,
-    failed_attempt,
+    confirmed_by_index,
     merge,
     needs_confirmation,
 )
@@ -215,28 +215,36 @@ def test_what_the_hei_itself_says_counts_whatever_its_clock_says():
     )
 
 
-def test_a_partner_that_fails_keeps_what_it_said_last_with_its_age_and_error():
-    known = a_mobility(a_nomination(), WAITING)
-    failed = failed_attempt(known, Api.OMOBILITIES, later(hours=1), "partner_unreachable")
-
-    assert failed == a_mobility(
-        sourced(a_nomination(), last_attempt_at=later(hours=1), last_error="partner_unreachable"),
-        WAITING,
+def test_an_answer_takes_an_earlier_failure_away():
+    failed = a_mobility(
+        sourced(a_nomination(), last_attempt_at=later(hours=1), last_error="partner_unreachable")
     )
-    assert failed_attempt(known, Api.IMOBILITIES, AT, "partner_unreachable") is known
+
     assert merge(failed, a_reading(a_nomination(), at=later(hours=2)), RULES) == a_mobility(
-        sourced(a_nomination(), last_confirmed_at=later(hours=2)), WAITING
+        sourced(a_nomination(), last_confirmed_at=later(hours=2))
     )
 
 
-def test_a_failure_does_not_count_as_an_absence():
-    doubted = after(a_reading(WAITING), a_reading(None, Api.OMOBILITY_LAS, at=later(minutes=1)))
-    assert doubted is not None
+def test_an_index_confirms_what_it_does_not_list_as_changed():
+    known = a_mobility(a_nomination(), ARRIVED, WAITING)
 
-    failed = failed_attempt(doubted, Api.OMOBILITY_LAS, later(hours=1), "reply_invalid")
+    assert confirmed_by_index(
+        known, {Api.OMOBILITIES: later(hours=2), Api.OMOBILITY_LAS: later(hours=-1)}
+    ) == a_mobility(sourced(a_nomination(), last_confirmed_at=later(hours=2)), ARRIVED, WAITING)
 
-    assert failed.agreement is not None
-    assert failed.agreement.value == WAITING
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        {"missing_since": later(minutes=1)},
+        {"last_error": "reply_invalid", "last_attempt_at": later(minutes=1)},
+        {"hei_id": HeiId("elsewhere.example")},  # another HEI's index says nothing about it
+    ],
+)
+def test_what_is_missing_unread_or_of_another_source_is_not_confirmed_by_an_index(doubt):
+    known = a_mobility(sourced(a_nomination(), **doubt))
+
+    assert confirmed_by_index(known, {Api.OMOBILITIES: later(hours=2)}) is known
 
 
 def test_where_the_student_goes_is_the_nominations_word_and_does_not_flap():

@@ -245,7 +245,7 @@ def test_nothing_is_missing_of_what_the_host_does_not_share():
 
 
 def test_a_year_of_another_programme_has_none_of_its_rules():
-    later_year = AcademicYearId("2028/2029")
+    later_year = AcademicYearId("2029/2030")
     known = found(
         NEW("approved", receiving_academic_year_id=later_year),
         a_transcript(),
@@ -327,5 +327,5 @@ def test_the_rules_that_come_along_are_what_the_guide_says():
         rules.extension_months,
         rules.recognition_weeks,
     ) == (5, 2, 1, 5)
-    assert (RULES.of("2020/2021"), RULES.of("2028/2029"), RULES.of(None)) == (None, None, None)
+    assert (RULES.of("2020/2021"), RULES.of("2029/2030"), RULES.of(None)) == (None, None, None)
     assert timedelta(days=RULES.ours.arrival_days) == timedelta(days=10)

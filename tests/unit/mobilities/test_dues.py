@@ -15,9 +15,12 @@ from factories import (
     an_agreement,
     an_old_nomination,
     later,
+    signed,
     sourced,
 )
+from msgspec.structs import replace
 
+from erasmus_app.ids import AcademicYearId
 from erasmus_app.institutions.models import AdditionalRequirement, KnownFactsheet, TermDays
 from erasmus_app.mobilities.changes import changes
 from erasmus_app.mobilities.dues import Look, Seen, day_of, look, moment_of
@@ -322,3 +325,27 @@ def test_the_moment_of_a_day_is_its_beginning():
             moment = moment_of(day, zone, 9).astimezone(UTC)
             assert day_of(moment, zone, 9) == day
             assert day_of(moment - timedelta(minutes=1), zone, 9) == day - timedelta(days=1)
+
+
+FAR = ("0001-01-01", "9999-12-31", "0001-01", "9999-12", "", "soon")
+
+
+@pytest.mark.parametrize("far", FAR)
+@pytest.mark.parametrize("year", ["0000/0001", "9999/9999", "9998/9999"])
+def test_dates_that_nobody_can_mean_neither_break_a_look_nor_are_told(far: str, year: str):
+    day = date.max if far.startswith("9") else date.min
+    moment = datetime.combine(day, datetime.min.time(), tzinfo=UTC)
+    in_year = {"receiving_academic_year_id": AcademicYearId(year)}
+    nomination = OLD(planned_arrival=day, planned_departure=day, **in_year)
+    stays = {"planned_start": far, "planned_end": far}
+    proposal = replace(a_proposal("c-2"), sending_signature=signed(moment))
+    agreements = (
+        an_agreement(proposal=a_proposal(), **stays, **in_year),
+        an_agreement(first=a_version(), **stays),
+        an_agreement(first=a_version(), proposal=proposal, **stays),
+    )
+    for agreement in agreements:
+        for stay in (recorded(), recorded(day, day), recorded(D(2026, 10, 1), day)):
+            for today in (D(2026, 2, 28), D(2026, 11, 2)):
+                found = looked(a_mobility(nomination, agreement, stay), today)
+                assert found.events == ()

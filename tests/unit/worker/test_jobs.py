@@ -145,6 +145,72 @@ async def test_a_request_in_the_gap_after_a_lease_ran_out_is_not_lost(
     assert await rows(database, "again, leased_by") == [(False, None)]
 
 
+def a_refresh(number: int, hei: str = "clairval.example") -> dict[str, str]:
+    about = {"tenant": "ribeira.example", "hei_id": hei, "sending_hei_id": hei}
+    return about | {"api": "omobilities", "omobility_id": f"om-{number}"}
+
+
+async def put_refreshes(database: Database, *payloads: dict[str, str], **named: Any) -> None:
+    async with database.transaction() as connection:
+        for each in payloads:
+            await enqueue(connection, "refresh", each, **named)
+
+
+async def test_jobs_of_one_batch_come_together_and_end_together(
+    database: Database, queue: JobQueue
+):
+    await put_refreshes(database, *(a_refresh(number) for number in range(5)))
+    await put_refreshes(database, a_refresh(7, "jezioro.example"))
+    await put_refreshes(database, a_refresh(9), due=datetime.now(UTC) + timedelta(hours=1))
+    await put(database, 1)
+
+    claimed = await queue.claim(1, LEASE, ONE)
+    assert [[job.payload for job in each.all] for each in claimed] == [
+        [a_refresh(number) for number in range(5)]
+    ]
+    [batch] = claimed
+    assert await queue.finish(batch)
+    rest = await queue.claim(5, LEASE, ONE)
+    assert [len(each.all) for each in rest] == [1, 1]
+    for each in rest:
+        await queue.finish(each)
+    assert await rows(database, "payload->>'omobility_id'") == [("om-9",)]
+
+
+async def test_of_a_batch_those_that_were_asked_for_meanwhile_run_once_more(
+    database: Database, queue: JobQueue
+):
+    for number in range(3):
+        await put_refreshes(database, a_refresh(number), dedupe_key=f"k{number}")
+    batch = await the_job(queue)
+    await put_refreshes(database, a_refresh(1), dedupe_key="k1")
+    assert await queue.finish(batch)
+
+    again = await the_job(queue)
+    assert [job.payload for job in again.all] == [a_refresh(1)]
+
+
+async def test_a_heartbeat_and_a_failure_are_of_the_whole_batch(
+    database: Database, queue: JobQueue
+):
+    await put_refreshes(database, *(a_refresh(number) for number in range(3)))
+    await database.execute(
+        "update job set attempts = 2 where job_id = (select min(job_id) from job)"
+    )
+    batch = await the_job(queue)
+    assert sorted(job.attempts for job in batch.all) == [1, 1, 3]
+    await queue.fail(batch, "partner_unreachable", 0)
+
+    assert await rows(database, "attempts, last_error, leased_by") == [
+        (1, "partner_unreachable", None),
+        (1, "partner_unreachable", None),
+        (3, "partner_unreachable", None),
+    ]
+    # What has failed often may be why the others did: it stands alone from now on.
+    apart = await queue.claim(5, LEASE, ONE)
+    assert sorted(sorted(job.attempts for job in each.all) for each in apart) == [[2, 2], [4]]
+
+
 async def test_two_workers_claim_disjoint_batches(database: Database, queue: JobQueue):
     for number in range(60):
         await put(database, number)

@@ -18,9 +18,9 @@ from erasmus_app.errors import NotFound
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import AWAY, Database, open_database, upgrade
 from erasmus_app.store.embedded import embedded_postgres
-from erasmus_app.store.jobs import Again, Bury, Job, JobQueue, Retry, complete, enqueue
+from erasmus_app.store.jobs import Again, Bury, Job, JobQueue, Later, Retry, complete, enqueue
 from erasmus_app.worker import loop
-from erasmus_app.worker.loop import Handler, Worker
+from erasmus_app.worker.loop import Handler, Worker, waiting
 
 BACKEND = Path(__file__).parents[3] / "backend"
 SHORT = timedelta(seconds=0.6)  # a lease
@@ -193,6 +193,88 @@ async def test_a_slow_kind_leaves_room_for_others(database: Database):
         await until(empty(database))
 
     assert slow_most == 2
+
+
+async def test_who_waits_for_somebody_outside_lends_his_place(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "PATIENCE", 0.05)
+    hanging, waits = asyncio.Event(), []
+
+    async def hang(job: Job) -> None:
+        with waiting():
+            waits.append(job.payload)
+            await hanging.wait()
+
+    async def deliver(_: Job) -> None:
+        hanging.set()
+
+    for number in range(6):
+        await put(database, "hang", number)
+    await put(database, "deliver")
+    async with working(database, {"hang": hang, "deliver": deliver}, concurrency=2):
+        await until(empty(database))
+
+    assert sorted(waits) == list(range(6))
+
+
+async def test_places_are_lent_up_to_a_number(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "PATIENCE", 0.0)
+    monkeypatch.setattr(loop, "MOST_WAITING", 3)
+    hanging, waits = asyncio.Event(), []
+
+    async def hang(job: Job) -> None:
+        with waiting():
+            waits.append(job.payload)
+            await hanging.wait()
+
+    async def several() -> bool:
+        return len(waits) >= 6
+
+    for number in range(20):
+        await put(database, "hang", number)
+    async with working(database, {"hang": hang}, concurrency=2) as worker:
+        await until(several)
+        assert worker._room() == 0
+        hanging.set()
+        await until(empty(database))
+
+    assert len(waits) == 20
+
+
+async def test_a_job_that_finds_its_partner_busy_comes_again_and_has_lost_no_attempt(
+    database: Database,
+):
+    attempts: list[int] = []
+
+    async def fetch(job: Job) -> None:
+        attempts.append(job.attempts)
+        if len(attempts) < 15:  # more often than attempts are allowed
+            raise Later(0.001)
+
+    await put(database, "fetch")
+    async with working(database, {"fetch": fetch}):
+        await until(empty(database))
+
+    assert attempts == [1] * 15
+
+
+async def test_some_of_a_batch_may_come_again_where_the_others_are_done(database: Database):
+    batches: list[list[str]] = []
+
+    async def refresh(job: Job) -> None:
+        batches.append([each.payload["omobility_id"] for each in job.all])
+        if len(batches) == 1:
+            raise Later(0.001, [each for each in job.all if each.payload["omobility_id"] != "b"])
+
+    async with database.transaction() as connection:
+        for name in ("a", "b", "c"):
+            about = {"tenant": "t", "hei_id": "h", "api": "x", "sending_hei_id": "h"}
+            await enqueue(connection, "refresh", about | {"omobility_id": name})
+    async with working(database, {"refresh": refresh}):
+        await until(empty(database))
+
+    assert [sorted(each) for each in batches] == [["a", "b", "c"], ["a", "c"]]
 
 
 async def test_heartbeats_keep_a_job_that_takes_longer_than_its_lease(database: Database):

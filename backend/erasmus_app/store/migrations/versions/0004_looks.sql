@@ -24,4 +24,4 @@ alter table mobility
     add column seen jsonb;
 alter table mobility alter column look_silently set default false;
 create index mobility_by_look on mobility (next_look_at) where next_look_at is not null;
-create index mobility_by_receiving on mobility (receiving_hei_id);
+create index mobility_by_host on mobility (receiving_hei_id);
