@@ -10,11 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help run test fuzz check lint types imports drift format export bench-ewp bench-cnr pins clean
-=======
-.PHONY: help run test check lint types imports drift format export bench-ewp bench-cnr bench-sync pins clean
->>>>>>> bench
+.PHONY: help run test fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

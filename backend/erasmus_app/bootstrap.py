@@ -135,13 +135,6 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         )
         login = await _login(settings, http, redis, tables, clock)
         absences = AbsenceRules(agreement=agreement, other=other)
-        client = EwpClient(
-            http,
-            lambda: keeper.current,
-            now=clock,
-            silent_seconds=settings.ewp_timeout_seconds,
-        )
-        breakers = Breakers(clock)
         partners = EwpPartners(
             client=client,
             catalogue=lambda: keeper.current,

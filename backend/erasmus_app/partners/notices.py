@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from erasmus_app.errors import PartnerFailed
+from erasmus_app.errors import PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.refreshes import CNR_OF
-from erasmus_app.partners.breakers import Breakers
+from erasmus_app.partners.breakers import Breakers, Busy, host_of
 from erasmus_app.partners.calls import called
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient
@@ -51,13 +51,18 @@ class EwpNotices:
             return False
         master = "sending_hei_id" if api.startswith("omobilit") else "receiving_hei_id"
         parameters = [(master, hei)] if entry.major == 1 else []
-        await called(
-            self.breakers,
-            partner,
-            entry,
-            "url",
-            lambda: self.client.send_cnr(self.keys[hei], partner, entry, ids, parameters),
-        )
+        try:
+            with self.breakers.turn([host_of(entry.urls.get("url", ""))], urgent=True):
+                await called(
+                    self.breakers,
+                    partner,
+                    entry,
+                    "url",
+                    lambda: self.client.send_cnr(self.keys[hei], partner, entry, ids, parameters),
+                )
+        except Busy as busy:
+            words = f"enough calls to the host of {partner} are under way"
+            raise PartnerFailed(PartnerBusy.code, words, retry=True, after=busy.after) from busy
         return True
 
     def _entry(self, partner: HeiId, api: str, major: int) -> ApiEntry | None:

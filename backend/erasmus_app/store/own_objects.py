@@ -66,10 +66,7 @@ class OwnObjectTable:
     @asynccontextmanager
     async def change(self, hei: HeiId) -> AsyncIterator["OwnChangeRows"]:
         """Open a transaction on one HEI's own data; others who want the same HEI's wait."""
-        async with self.database.transaction() as connection:
-            await connection.execute(
-                "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"own {hei}"
-            )
+        async with self.database.locked(f"own {hei}") as connection:
             yield OwnChangeRows(connection, hei)
 
     async def objects(

@@ -14,6 +14,7 @@ from erasmus_app.mobilities.own import Announcement, KeptObject
 from erasmus_app.services import Services
 from erasmus_app.store.jobs import Again, Job
 from erasmus_app.store.own_objects import OwnObjectTable
+from erasmus_app.worker.loop import waiting as lent
 
 BATCH = 200  # objects; a first document of a whole university's is told in several
 GIVEN_UP_AFTER = timedelta(hours=24)
@@ -39,9 +40,10 @@ class Announcer:
             ids = list(dict.fromkeys(OmobilityId(each.object_id) for each in waiting))
             about = {"tenant": of.tenant, "hei_id": of.partner, "api": of.api, "ids": len(ids)}
             try:
-                sent = await self.services.notices.send(
-                    of.tenant, of.partner, of.api, of.major, ids
-                )
+                with lent():
+                    sent = await self.services.notices.send(
+                        of.tenant, of.partner, of.api, of.major, ids
+                    )
             except PartnerFailed as error:
                 if error.retry:
                     await self._wait_or_give_up(of, waiting, error)

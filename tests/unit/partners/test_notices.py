@@ -1,5 +1,7 @@
 """Which notice a partner gets of which change, and what comes of none."""
 
+from contextlib import ExitStack
+
 import httpx
 import pytest
 from unit.ewp.catalogues import a_catalogue, a_host
@@ -7,8 +9,9 @@ from unit.ewp.catalogues import a_catalogue, a_host
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.kit.clock import utc_now
-from erasmus_app.partners.breakers import Breakers
+from erasmus_app.partners.breakers import AT_ONCE, Breakers
 from erasmus_app.partners.notices import EwpNotices
+from ewp.catalogue import ApiEntry, ClientAuth, Host, of_hosts
 from ewp.catalogue_xml import read_catalogue
 from ewp.client import EwpClient
 from ewp.errors import CatalogueUnavailable
@@ -43,3 +46,23 @@ async def test_without_a_catalogue_it_is_tried_later():
         with pytest.raises(PartnerFailed) as failed:
             await send(notices(http, none), "omobilities", 3)
     assert (failed.value.code, failed.value.retry) == ("catalogue_unavailable", True)
+
+
+async def test_where_enough_calls_are_under_way_it_comes_again():
+    entry = ApiEntry(
+        api="omobility-cnr",
+        version="2.0.0",
+        major=2,
+        urls={"url": "https://sis.example/cnr"},
+        client_auth=frozenset({ClientAuth.HTTPSIG}),
+    )
+    known = of_hosts([Host(hei_ids=(THEM,), entries=(entry,))])
+    async with httpx.AsyncClient() as http:
+        asked = notices(http, lambda: known)
+        with ExitStack() as stack:
+            for _ in range(AT_ONCE):
+                stack.enter_context(asked.breakers.turn(["sis.example"], urgent=True))
+            with pytest.raises(PartnerFailed) as failed:
+                await send(asked, "omobilities", 3)
+    assert (failed.value.code, failed.value.retry) == ("partner_busy", True)
+    assert failed.value.after
