@@ -62,11 +62,13 @@ class Partner(SandboxHei):
         """Note the time of the change."""
         self.kept.changed[omobility_id] = datetime.now(UTC)
 
-    async def nominations(self, major: int, ids: Any, *more: Any) -> Any:
-        """Return nominations, and note who was asked for by id."""
-        for each in ids or ():
+    async def nominations(
+        self, major: int, ids: Sequence[OmobilityId]
+    ) -> Sequence[omobilities.StudentMobility]:
+        """Return nominations, and note who was asked for."""
+        for each in ids:
             self.fetched[each].append(time.monotonic())
-        return await super().nominations(major, ids, *more)
+        return await super().nominations(major, ids)
 
 
 class _Ears:
@@ -88,8 +90,6 @@ def _university(number: int) -> University:
         coordinator=Person(
             given_names="Kim", family_name="Office", position="Coordinator", email=f"io@{hei_id}"
         ),
-        application_deadlines=("--05-15", "--10-31"),
-        nomination_deadlines=("--04-30", "--10-15"),
     )
 
 
@@ -178,7 +178,8 @@ def made(partners: int, mobilities: int) -> Partners:
         if sender is home:
             office.receive(receiver, sender.hei_id, name, "verified")
             if number // 2 % TRANSCRIPTS == 0:
-                office.issue_transcript(receiver, student, sender.hei_id, name)
+                grades = ("16", "14", "18", "12")
+                office.issue_transcript(receiver, student, sender.hei_id, name, grades=grades)
     return all_
 
 
