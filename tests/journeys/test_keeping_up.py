@@ -15,6 +15,7 @@ from ewp.ids import HeiId, OmobilityId
 from ewp.manifest import Offer
 from ewp.messages import omobilities
 from sandbox import office
+from sandbox.cast import STUDENTS
 from sandbox.network import services_of
 
 RIBEIRA, CLAIRVAL = HeiId("ribeira.example"), HeiId("clairval.example")
@@ -225,3 +226,36 @@ async def test_a_slow_answer_does_not_bring_back_what_a_newer_one_left_out(dsn, 
 
     async with bed_running(dsn, valkey, tmp_path, worker=False, before=3) as bed:
         assert await two_calls_that_end_in_reverse_order(bed, withdraws) == ("nomination", True)
+
+
+async def test_the_past_of_a_partner_that_is_new_is_not_told_by_whom_it_is_asked_of_later(
+    bed: Bed,
+):
+    """A partner's first mobilities come silently; so does what our own system has long known."""
+    heis = bed.world.network.heis
+    clairval, home = heis[CLAIRVAL], heis[RIBEIRA]
+    phone = await bed.phone("camille")
+    other = OmobilityId("CLV/27/E80001")
+    for omobility_id in (CAMILLE, other):
+        office.nominate_old(clairval, STUDENTS["camille"], RIBEIRA, omobility_id)
+    office.receive(home, CLAIRVAL, other, "verified")
+    office.confirm_arrival(home, other)
+    await bed.until_polled()  # the own system knows of the arrival, and is not asked for it yet
+
+    await tell(bed, CAMILLE)  # hence the partner is known, and read for the first time
+    await bed.until_told(phone, "nominated")
+    await until(lambda: has_arrived(bed, other))
+    assert await bed.kinds(phone, 1) == ["nominated"]
+
+    office.confirm_departure(home, other)  # what happens from now on is told
+    await bed.until_told(phone, "departure_confirmed")
+    assert await bed.kinds(phone, 2) == ["nominated", "departure_confirmed"]
+
+
+async def has_arrived(bed: Bed, omobility_id: OmobilityId) -> bool:
+    found = await bed.app.database.fetchval(
+        "select record #> '{reception,value,actual_arrival}' <> 'null' from mobility"
+        " where omobility_id = $1",
+        omobility_id,
+    )
+    return bool(found)

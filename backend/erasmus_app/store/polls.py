@@ -41,6 +41,7 @@ class Known(NamedTuple):
     sending_hei_id: HeiId
     omobility_id: OmobilityId
     created_at: datetime
+    found_silently: bool  # by a first synchronisation
     awaited: bool  # it may still get news from there
     shown: bool  # the partner has shown it, and it is not confirmed as gone
     doubted: bool  # shown once, and left out of the latest answer
@@ -122,6 +123,7 @@ class PollTable:
         end = "receiving_hei_id" if asked.api in OF_RECEIVING else "sending_hei_id"
         rows = await self.database.fetch(
             f"""select m.sending_hei_id, m.omobility_id, m.created_at,
+                   m.found_silently,
                    m.awaited is null or (m.awaited ? $3
                        and coalesce((m.awaited -> $3 ->> 0)::date, '-infinity') <= $4::date
                        and coalesce((m.awaited -> $3 ->> 1)::date, 'infinity') >= $4::date

@@ -209,9 +209,10 @@ class RecordChangeRow:
         if self.before is None:
             row = await self.connection.fetchrow(
                 f"""{document} insert into mobility (tenant, person_id, sending_hei_id,
-                        omobility_id, receiving_hei_id, record, awaited, look_silently)
+                        omobility_id, receiving_hei_id, record, awaited, look_silently,
+                        found_silently)
                     values (${n + 1}, ${n + 2}, ${n + 3}, ${n + 4}, ${n + 5},
-                        ${n + 6}::text::jsonb, ${n + 7}::text::jsonb, ${n + 8})
+                        ${n + 6}::text::jsonb, ${n + 7}::text::jsonb, ${n + 8}, ${n + 8})
                     returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
                 *given,
                 after.tenant,

@@ -6,7 +6,7 @@ much is decided in `worker/rhythm.py`.
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -145,8 +145,8 @@ class Poller:
         known = await self.polls.known(asked, now)
         found = await self._found(asked, scope, state, known)
         ids = self._wanted(asked, scope, state, known, found, now)
-        silent, thorough = state.first_sync_done_at is None, scope is Scope.SWEEP
-        changed = await self._refresh(asked, ids, silent=silent, thorough=thorough)
+        thorough = scope is Scope.SWEEP
+        changed = await self._refresh(asked, ids, self._past(state, known), thorough=thorough)
         if found is not None:
             for sending, some in _by_sender(
                 each for each in known if each.last_error and each.last_error not in UNREAD
@@ -249,24 +249,44 @@ class Poller:
                 wanted.setdefault(asked.hei_id, []).extend(new)
         return wanted
 
+    @staticmethod
+    def _past(state: PollState, known: Sequence[Known]) -> Callable[[HeiId, OmobilityId], bool]:
+        """Return what says whether all that is found of a mobility is its past, and nobody's news.
+
+        In a first synchronisation that is everything; later, what an earlier one of another API
+        or partner brought here since this was asked the last time.
+        """
+        before = state.last_success_began_at
+        if state.first_sync_done_at is None or before is None:
+            return lambda _, __: True
+        unasked = {
+            (each.sending_hei_id, each.omobility_id)
+            for each in known
+            if each.found_silently and each.created_at >= before
+        }
+        return lambda sending, omobility_id: (sending, omobility_id) in unasked
+
     async def _refresh(
         self,
         asked: Asked,
         ids: Mapping[HeiId, Sequence[OmobilityId]],
+        is_past: Callable[[HeiId, OmobilityId], bool],
         *,
-        silent: bool,
         thorough: bool,
     ) -> int:
         """Fetch and take in; return how many mobilities changed."""
         changed = 0
         for sending, of_sender in ids.items():
+            past = [each for each in of_sender if is_past(sending, each)]
             # What the partner has just told of is news, and that job's.
-            here = await self._not_announced(asked, sending, of_sender) if silent else of_sender
-            for start in range(0, len(here), BATCH):  # what is read is written before the next
-                some = here[start : start + BATCH]
-                changed += await self.refresher.refresh(
-                    *asked, sending, some, silent=silent, thorough=thorough
-                )
+            silently = await self._not_announced(asked, sending, past) if past else []
+            loudly = [each for each in of_sender if not is_past(sending, each)]
+            for silent, here in ((True, silently), (False, loudly)):
+                for start in range(0, len(here), BATCH):  # written before the next are read
+                    some = here[start : start + BATCH]
+                    changed += await self.refresher.refresh(
+                        *asked, sending, some, silent=silent, thorough=thorough
+                    )
         return changed
 
     async def _not_announced(

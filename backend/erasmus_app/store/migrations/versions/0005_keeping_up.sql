@@ -7,8 +7,10 @@ alter table poll_state
 
 -- awaited: by API, from when and until when it may still bring news ([null, null]: no bounds; an API
 -- that is not there: none). No value at all: written before there was this column, so anything may.
+-- found_silently: a first synchronisation brought it, so that its past is nobody's news.
 alter table mobility
     add column awaited jsonb,
+    add column found_silently boolean not null default false,
     add column created_at timestamptz not null default now();
 update mobility set created_at = changed_at;
 create index mobility_by_receiving on mobility (tenant, receiving_hei_id);
