@@ -54,15 +54,16 @@ async def a_day(house: House, database: str) -> Day:
         began, cpu = time.perf_counter(), cpu_seconds(pid)
         changes = (await house.ask("day", share=DAY))["changes"]
         moment = await connection.fetchval("select now()")
-        await connection.execute(
-            "update job set due = now() where kind = 'poll' and lease_until is null"
-        )
 
         async def done() -> bool:
-            left = await connection.fetchval(
-                "select count(*) from poll_state where last_success_began_at < $1", moment
+            left = await connection.fetch(
+                """update job set due = least(due, now()) from poll_state as state
+                   where kind = 'poll' and payload ->> 'hei_id' = state.hei_id
+                       and payload ->> 'api' = state.api and last_success_began_at < $1
+                   returning 1""",
+                moment,
             )
-            return int(left) == 0 and await idle(connection)
+            return not left and await idle(connection)
 
         await until(done, "the day does not end")
         seconds, spent = time.perf_counter() - began, cpu_seconds(pid) - cpu
