@@ -46,6 +46,7 @@ from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.factsheets import FactsheetTable
+from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisLoginStates
 from erasmus_app.store.looks import LookTable
@@ -165,7 +166,11 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 clock=clock,
             ),
             notices=EwpNotices(
-                client=client, catalogue=lambda: keeper.current, keys=keys, breakers=breakers
+                client=client,
+                catalogue=lambda: keeper.current,
+                keys=keys,
+                breakers=breakers,
+                monitoring=monitoring if settings.ewp_monitoring else None,
             ),
             messages=messages,
             inbox=InboxService(
@@ -184,7 +189,13 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             records=records,
             ewp=EwpHost(
                 hosted_heis(
-                    settings, heis, keys, server_keys, JobQueue(tables, clock), services.own
+                    settings,
+                    heis,
+                    keys,
+                    server_keys,
+                    JobQueue(tables, clock),
+                    services.own,
+                    FigureTable(tables),
                 ).get,
                 lambda: keeper.current,
                 hosts=settings.public_hosts,
