@@ -1,5 +1,8 @@
 """The application that ASGI servers run."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from litestar import Litestar, asgi
 from litestar.datastructures import State
 from litestar.types import Receive, Scope, Send
@@ -7,7 +10,7 @@ from litestar.types import Receive, Scope, Send
 from erasmus_app.api.endpoint import GraphQLEndpoint
 from erasmus_app.api.rest import OPENAPI, ROUTES
 from erasmus_app.api.rest.errors import problem
-from erasmus_app.bootstrap import Running
+from erasmus_app.bootstrap import Running, beside
 
 
 def create_app(running: Running) -> Litestar:
@@ -24,10 +27,16 @@ def create_app(running: Running) -> Litestar:
         whole = path if path.startswith("/ewp/") else f"/ewp{path}"
         await host(dict(scope) | {"path": whole.rstrip("/")}, receive, send)  # type: ignore[arg-type]
 
+    @asynccontextmanager
+    async def hearing_of_ended_sessions(_app: Litestar) -> AsyncIterator[None]:
+        async with beside(running.revocations.keep()):
+            yield
+
     return Litestar(
         [*ROUTES, graphql, ewp],
         state=State({"services": running.services}),
         openapi_config=OPENAPI,
         exception_handlers={Exception: problem},
         logging_config=None,
+        lifespan=[hearing_of_ended_sessions],
     )

@@ -46,12 +46,14 @@ from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.factsheets import FactsheetTable
+from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisLoginStates
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.deliver import Deliverer
@@ -83,6 +85,7 @@ class Running:
     own_systems: OwnSystems
     factsheets: FactsheetSource
     monitoring: Monitoring
+    revocations: SessionRevocations  # kept up to date by who answers apps and browsers
 
 
 @asynccontextmanager
@@ -133,7 +136,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             jobs=JobQueue(tables, clock),
             clock=clock,
         )
-        login = await _login(settings, http, redis, tables, clock)
+        revocations = SessionRevocations(tables, clock)
+        login = await _login(settings, http, redis, tables, revocations, clock)
         absences = AbsenceRules(agreement=agreement, other=other)
         partners = EwpPartners(
             client=client,
@@ -162,7 +166,11 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 clock=clock,
             ),
             notices=EwpNotices(
-                client=client, catalogue=lambda: keeper.current, keys=keys, breakers=breakers
+                client=client,
+                catalogue=lambda: keeper.current,
+                keys=keys,
+                breakers=breakers,
+                monitoring=monitoring if settings.ewp_monitoring else None,
             ),
             messages=messages,
             inbox=InboxService(
@@ -181,7 +189,13 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             records=records,
             ewp=EwpHost(
                 hosted_heis(
-                    settings, heis, keys, server_keys, JobQueue(tables, clock), services.own
+                    settings,
+                    heis,
+                    keys,
+                    server_keys,
+                    JobQueue(tables, clock),
+                    services.own,
+                    FigureTable(tables),
                 ).get,
                 lambda: keeper.current,
                 hosts=settings.public_hosts,
@@ -192,6 +206,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),
             monitoring=monitoring,
+            revocations=revocations,
         )
 
 
@@ -225,7 +240,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     await app.own_systems.read()
     for recurring in (poller, keeper, reminder):
         await recurring.start()
-    async with _beside(app.own_systems.keep_reading()):
+    async with beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))
         try:
             yield
@@ -235,7 +250,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Let something run until the block is left."""
     task = asyncio.create_task(work)
     try:
@@ -253,12 +268,17 @@ async def _catalogue(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     keeper = CatalogueKeeper(http, url, settings.data_dir / "catalogue.xml", now=clock)
     await keeper.start()
-    await stack.enter_async_context(_beside(keeper.run()))
+    await stack.enter_async_context(beside(keeper.run()))
     return keeper
 
 
 async def _login(
-    settings: Settings, http: httpx.AsyncClient, redis: Redis, tables: Database, clock: Clock
+    settings: Settings,
+    http: httpx.AsyncClient,
+    redis: Redis,
+    tables: Database,
+    revocations: SessionRevocations,
+    clock: Clock,
 ) -> LoginService | None:
     if settings.oidc_issuer is None:
         return None
@@ -281,6 +301,7 @@ async def _login(
         tokens=SignedTokens(
             session_key(settings.session_key, settings.data_dir), settings.public_url
         ),
+        revocations=revocations,
         clock=clock,
         app_links=frozenset(settings.app_links),
     )

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from databases import until
 from testbed import Bed
 
 from sandbox.login import LoginFault
@@ -70,9 +71,43 @@ async def test_an_app_swaps_its_code_once_and_refreshes_with_ever_new_tokens(bed
 
     new = await token(bed, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert new.json()["refresh_token"] != tokens["refresh_token"]
+    lost = await token(bed, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    assert lost.json()["refresh_token"] == new.json()["refresh_token"]  # its answer was lost
+
+    form = {"grant_type": "refresh_token", "refresh_token": new.json()["refresh_token"]}
+    newer = (await token(bed, **form)).json()["access_token"]
+    assert await me(bed, authorization=f"Bearer {newer}") == 200
     stolen = await token(bed, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
-    assert await me(bed, authorization=f"Bearer {new.json()['access_token']}") == 401
+
+    async def is_out() -> bool:
+        return await me(bed, authorization=f"Bearer {newer}") == 401
+
+    await until(is_out)
+
+
+SESSIONS = "{ me { sessions { id kind isCurrent } } }"
+END = "mutation($id: ID!) { endSession(id: $id) }"
+
+
+async def test_a_student_sees_where_they_are_signed_in_and_signs_a_lost_phone_out(bed: Bed):
+    lost, here = await bed.signed_in("ines"), await bed.signed_in("ines")
+    other = await bed.signed_in("camille")
+    [current, older] = (await bed.ask(here, SESSIONS))["me"]["sessions"]
+    [strangers] = (await bed.ask(other, SESSIONS))["me"]["sessions"]
+
+    assert (current["kind"], current["isCurrent"], older["isCurrent"]) == ("APP", True, False)
+    assert await bed.ask(here, END, id=strangers["id"]) == {"endSession": False}
+    assert await bed.ask(here, END, id="unheard") == {"endSession": False}
+    assert await bed.ask(here, END, id=older["id"]) == {"endSession": True}
+
+    async def is_out() -> bool:
+        return await me(bed, authorization=f"Bearer {lost.token}") == 401
+
+    await until(is_out)
+    assert (await bed.ask(here, SESSIONS))["me"]["sessions"] == [current]
+    assert await bed.ask(here, "mutation { endOtherSessions }") == {"endOtherSessions": 0}
+    assert await me(bed, authorization=f"Bearer {other.token}") == 200
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The backend's own EWP host passes every step, through the proxy in front of it and over https."""
 
+from pathlib import Path
+
 import pytest
 import pytest_asyncio
 from databases import fresh_database
@@ -13,7 +15,8 @@ from validator.steps import plan, site_of
 from erasmus_app.api.ewp.hosted import MAJORS
 from ewp.host_echo import EchoService
 from ewp.host_services import CnrService
-from sandbox.cast import CLAIRVAL, LINDENTAL
+from sandbox.cast import CLAIRVAL, LINDENTAL, RIBEIRA
+from sandbox.network import kept_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,7 +29,8 @@ def declared():
     yield entries.Entry("discovery", 6, urls={"url": ""})
     received = (CnrService(api, major, None) for api, majors in MAJORS.items() for major in majors)
     for each in (EchoService(), *received):
-        yield entries.Entry(each.api, each.major, urls={"url": ""})
+        stats = {"stats-url": ""} if each.api == "omobility-la-cnr" else {}
+        yield entries.Entry(each.api, each.major, urls={"url": "", **stats})
 
 
 STEPS = plan(declared())
@@ -44,7 +48,10 @@ async def site(database_server, valkey, tmp_path_factory):
             Caller(each.hei_id, stranger(network.keys[each.hei_id]))
             for each in (LINDENTAL, CLAIRVAL)
         ]
-        yield await site_of(network.backend_manifest, Keys(partner, other), Known(), network.http)
+        heis = Path(bed.world.environment["ERASMUS_APP_EWP_HEIS"])
+        key = kept_key(heis.parent / "keys" / "backend.pem")
+        keys = Keys(partner, other, Caller(RIBEIRA.hei_id, stranger(key)))
+        yield await site_of(network.backend_manifest, keys, Known(), network.http)
 
 
 @pytest.mark.parametrize("step", [pytest.param(each, id=each.id) for each in STEPS])

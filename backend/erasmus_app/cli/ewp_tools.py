@@ -1,7 +1,7 @@
 """What every `erasmus-app ewp` command stands on: settings, the catalogue, signed calls."""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,6 +19,7 @@ from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
+from erasmus_app.mobilities.figures import Agreements, Nominations, Transcripts
 from erasmus_app.mobilities.own import Decision, OwnStore
 from erasmus_app.settings import Settings, load_heis, load_settings
 from ewp import bodies
@@ -122,7 +123,7 @@ class Tools:
         only = {hei.id: hei}
         nothing = _Nothing()
         made = hosted_heis(
-            self.settings, only, {hei.id: client}, {hei.id: server}, nothing, nothing
+            self.settings, only, {hei.id: client}, {hei.id: server}, nothing, nothing, nothing
         )
         return made[hei.id]
 
@@ -160,6 +161,18 @@ class _Nothing:
 
     async def decide(self, hei: HeiId, callers: frozenset[HeiId], decision: Decision) -> None:
         """Do nothing."""
+
+    async def nominations(self, hei: HeiId) -> Sequence[Nominations]:
+        """Never asked for."""
+        raise NotImplementedError
+
+    async def agreements(self, hei: HeiId, *, outgoing: bool) -> Sequence[Agreements]:
+        """Never asked for."""
+        raise NotImplementedError
+
+    async def transcripts(self, hei: HeiId) -> Sequence[Transcripts]:
+        """Never asked for."""
+        raise NotImplementedError
 
     async def write(self, kind: str, jobs: Mapping[str, Any], *, after: timedelta) -> None:
         """Do nothing."""

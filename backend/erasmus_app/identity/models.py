@@ -12,6 +12,7 @@ REFRESH_LIFETIME = timedelta(days=30)  # slides with each use
 SESSION_LIFETIME = timedelta(days=180)  # absolute
 BROWSER_LIFETIME = timedelta(hours=12)
 CODE_LIFETIME = timedelta(seconds=60)
+RETRY_LIFETIME = timedelta(seconds=60)  # for a refresh whose answer was lost, or two at once
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     home_hei_ids: tuple[HeiId, ...]
     affiliations: tuple[str, ...]
     has_esi: bool
+
+
+class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A session of an account's, as its owner sees it in a list. Times are UTC."""
+
+    session_id: UUID
+    kind: str  # app, browser
+    created_at: datetime
+    refreshed_at: datetime  # of a browser's: when it was opened
+    expires_at: datetime
 
 
 class LoginUnderWay(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from erasmus_app.identity.claims import Identity
-from erasmus_app.identity.models import Account, CodeForApp, LoginUnderWay, Session
+from erasmus_app.identity.models import Account, CodeForApp, LoginUnderWay, OpenSession, Session
 from erasmus_app.ids import AccountId
 
 
@@ -50,7 +50,10 @@ class AccountStore(Protocol):
         """Open a session whose secret has this SHA-256."""
 
     async def rotate(self, old: bytes, new: bytes, now: datetime) -> Session | None:
-        """Swap a refresh token's hash; one used twice ends its session."""
+        """Swap a refresh token's hash; one used twice ends its session.
+
+        Not so where the same swap is asked for again soon, and nobody has used the new one yet.
+        """
 
     async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
         """Return the browser session with this hash."""
@@ -61,12 +64,31 @@ class AccountStore(Protocol):
     async def is_open(self, session: UUID, now: datetime) -> bool:
         """Return whether a session has been neither ended nor outlived."""
 
+    async def sessions(self, account: AccountId, now: datetime) -> list[OpenSession]:
+        """Return the account's open sessions, the last used first."""
+
+    async def revoke_own(self, account: AccountId, session: UUID) -> bool:
+        """End a session of the account's; False where it has no such open one."""
+
+    async def revoke_others(self, account: AccountId, session: UUID) -> int:
+        """End all sessions of the account's but this one; return how many those were."""
+
+
+class Revocations(Protocol):
+    """The sessions that were ended lately, at hand without asking anybody."""
+
+    def has(self, session: UUID) -> bool | None:
+        """Return whether a session was ended; None where that is not known right now."""
+
 
 class AccessTokens(Protocol):
     """Signs and reads our own access tokens."""
 
-    def issue(self, account: AccountId, session: UUID, now: datetime) -> str:
-        """Sign a token for ten minutes."""
+    def issue(self, session: Session, now: datetime) -> str:
+        """Sign a token for ten minutes, or until the session is over."""
 
     def read(self, token: str, now: datetime) -> Session | None:
         """Return what a token proves; None for anything wrong with it."""
+
+    def successor(self, refresh_token: str) -> str:
+        """Return the refresh token that follows another; nobody else can tell it."""

@@ -6,8 +6,10 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlencode
+from uuid import UUID
 
 from erasmus_app.errors import LoginFailed, NotSignedIn
 from erasmus_app.identity.claims import is_subject
@@ -19,10 +21,17 @@ from erasmus_app.identity.models import (
     CodeForApp,
     Finished,
     LoginUnderWay,
+    OpenSession,
     Session,
     Tokens,
 )
-from erasmus_app.identity.ports import AccessTokens, AccountStore, LoginProvider, LoginStates
+from erasmus_app.identity.ports import (
+    AccessTokens,
+    AccountStore,
+    LoginProvider,
+    LoginStates,
+    Revocations,
+)
 from erasmus_app.ids import AccountId
 from erasmus_app.kit.clock import Clock
 
@@ -38,6 +47,7 @@ class LoginService:
     states: LoginStates
     accounts: AccountStore
     tokens: AccessTokens
+    revocations: Revocations
     clock: Clock
     app_links: Collection[str]
 
@@ -110,25 +120,30 @@ class LoginService:
         if not secrets.compare_digest(challenge, what.challenge):
             raise LoginFailed("invalid_grant", "code_verifier does not fit")
         refresh, now = secrets.token_urlsafe(32), self.clock()
+        expires = now + SESSION_LIFETIME
         session = await self.accounts.open_session(
-            what.account_id, "app", _sha256(refresh), now + SESSION_LIFETIME
+            what.account_id, "app", _sha256(refresh), expires
         )
-        return Tokens(
-            access_token=self.tokens.issue(what.account_id, session, now),
-            refresh_token=refresh,
-            expires_in=int(ACCESS_LIFETIME.total_seconds()),
-        )
+        opened = Session(account_id=what.account_id, session_id=session, expires_at=expires)
+        return self._tokens(opened, refresh, now)
 
     async def refresh(self, token: str) -> Tokens:
-        """Swap a refresh token for new tokens. Raises LoginFailed (`invalid_grant`)."""
-        new, now = secrets.token_urlsafe(32), self.clock()
+        """Swap a refresh token for new tokens. Raises LoginFailed (`invalid_grant`).
+
+        The next one follows from this one, so that an app which asks twice at once, or again after
+        an answer that was lost, gets the same (docs/decisions/0008-refresh-tokens.md).
+        """
+        new, now = self.tokens.successor(token), self.clock()
         session = await self.accounts.rotate(_sha256(token), _sha256(new), now)
         if session is None:
             raise LoginFailed("invalid_grant", "the refresh token is unknown, used or over")
+        return self._tokens(session, new, now)
+
+    def _tokens(self, session: Session, refresh: str, now: datetime) -> Tokens:
         return Tokens(
-            access_token=self.tokens.issue(session.account_id, session.session_id, now),
-            refresh_token=new,
-            expires_in=int(ACCESS_LIFETIME.total_seconds()),
+            access_token=self.tokens.issue(session, now),
+            refresh_token=refresh,
+            expires_in=int(min(ACCESS_LIFETIME, session.expires_at - now).total_seconds()),
         )
 
     async def session(self, *, bearer: str | None, cookie: str | None) -> Session:
@@ -137,7 +152,7 @@ class LoginService:
         found: Session | None = None
         if bearer is not None:
             read = self.tokens.read(bearer, now)
-            if read is not None and await self.accounts.is_open(read.session_id, now):
+            if read is not None and await self._is_open(read.session_id, now):
                 found = read
         elif cookie is not None:
             found = await self.accounts.by_secret(_sha256(cookie), now)
@@ -145,9 +160,26 @@ class LoginService:
             raise NotSignedIn("There is no session, or it is over. Please sign in.")
         return found
 
+    async def _is_open(self, session: UUID, now: datetime) -> bool:
+        """Whether nobody has ended a session whose token is good; as a rule nobody is asked."""
+        ended = self.revocations.has(session)
+        return await self.accounts.is_open(session, now) if ended is None else not ended
+
     async def account(self, account: AccountId) -> Account | None:
         """Return an account."""
         return await self.accounts.account(account)
+
+    async def sessions(self, account: AccountId) -> list[OpenSession]:
+        """Return the account's open sessions, the last used first."""
+        return await self.accounts.sessions(account, self.clock())
+
+    async def end_session(self, account: AccountId, session: UUID) -> bool:
+        """End a session of the account's; False where it has no such open one."""
+        return await self.accounts.revoke_own(account, session)
+
+    async def end_other_sessions(self, session: Session) -> int:
+        """End all sessions of the account but the one that asks; return how many."""
+        return await self.accounts.revoke_others(session.account_id, session.session_id)
 
     async def logout(self, session: Session) -> None:
         """End a session, here."""

@@ -1,6 +1,8 @@
 """Our own access tokens: ES256, ten minutes, for us alone (RFC 9068)."""
 
+import base64
 import hashlib
+import hmac
 import os
 import secrets
 from collections import OrderedDict
@@ -26,20 +28,28 @@ class SignedTokens:
         self._key = key
         self._audience = audience
         self._kid = key.thumbprint()
+        private = str(key.as_dict(private=True)["d"])
+        self._secret = hmac.digest(private.encode(), b"refresh tokens", "sha256")
         self._seen: OrderedDict[bytes, Session] = OrderedDict()
 
-    def issue(self, account: AccountId, session: UUID, now: datetime) -> str:
-        """Sign a token for ten minutes."""
+    def issue(self, session: Session, now: datetime) -> str:
+        """Sign a token for ten minutes, or until the session is over."""
+        until = min(now + ACCESS_LIFETIME, session.expires_at)
         claims = {
             "iss": self._audience,
             "aud": self._audience,
-            "sub": str(account),
-            "sid": str(session),
+            "sub": str(session.account_id),
+            "sid": str(session.session_id),
             "iat": int(now.timestamp()),
-            "exp": int((now + ACCESS_LIFETIME).timestamp()),
+            "exp": int(until.timestamp()),
             "jti": secrets.token_urlsafe(12),
         }
         return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self._kid}, claims, self._key)
+
+    def successor(self, refresh_token: str) -> str:
+        """Return the refresh token that follows another: the same one whenever it is asked for."""
+        found = hmac.digest(self._secret, refresh_token.encode(errors="surrogatepass"), "sha256")
+        return base64.urlsafe_b64encode(found).decode("ascii").rstrip("=")
 
     def read(self, token: str, now: datetime) -> Session | None:
         """Return what a token proves; None for anything wrong with it."""

@@ -22,7 +22,7 @@ from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.calls import called
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient
-from ewp.errors import PartnerError, PartnerUnreachable
+from ewp.errors import ApiNotServed, PartnerError, PartnerUnreachable
 from ewp.keys import PrivateKey
 from ewp.messages import monitoring
 from ewp.messages.monitoring import PORTAL, UNREPORTED, Report, endpoint_name
@@ -52,21 +52,17 @@ class Monitoring:
     clock: Clock
 
     async def failed(
-        self,
-        tenant: HeiId,
-        hei: HeiId,
-        entry: ApiEntry,
-        endpoint: str,
-        code: str,
-        why: BaseException | None,
+        self, tenant: HeiId, hei: HeiId, entry: ApiEntry, endpoint: str, error: PartnerFailed
     ) -> None:
-        """Write a report of one failed call down, if there is somebody to have it.
+        """Write a report of one failed call down, if one was made and there is somebody to have it.
 
-        `code` is ours; `why` is the toolkit's error, of which no text is passed on but what an
-        index said, where no student is named.
+        Of what the toolkit says no text is passed on but what an index said, where no student is
+        named.
         """
-        if entry.api in UNREPORTED or self._portal() is None:
+        was_made = error.after is None and error.code != ApiNotServed.code
+        if not was_made or entry.api in UNREPORTED or self._portal() is None:
             return
+        why = error.__cause__
         answered = not isinstance(why, PartnerUnreachable)
         status = why.status if isinstance(why, PartnerError) else None
         said = None
@@ -78,7 +74,7 @@ class Monitoring:
             endpoint_name=endpoint_name(endpoint),
             http_code=status or (ANSWERED if answered else None),
             server_message=said,
-            client_message=code,
+            client_message=error.code,
         )
         payload = msgspec.to_builtins(FailedCall(tenant=tenant, report=report))
         await self.jobs.write(REPORT, {f"{REPORT} {uuid4()}": payload}, after=timedelta(0))

@@ -216,11 +216,8 @@ class EwpPartners:
         try:
             return read(await self._call(tenant, hei, entry, endpoint, parameters))
         except PartnerFailed as error:
-            was_made = error.after is None and error.code != ApiNotServed.code
-            if was_made and self.monitoring is not None:
-                await self.monitoring.failed(
-                    tenant, hei, entry, endpoint, error.code, error.__cause__
-                )
+            if self.monitoring is not None:
+                await self.monitoring.failed(tenant, hei, entry, endpoint, error)
             raise
 
     async def _call(

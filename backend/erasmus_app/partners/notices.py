@@ -9,6 +9,7 @@ from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.refreshes import CNR_OF
 from erasmus_app.partners.breakers import Breakers, Busy, host_of
 from erasmus_app.partners.calls import called
+from erasmus_app.partners.monitoring import Monitoring
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient
 from ewp.errors import CatalogueUnavailable
@@ -34,6 +35,7 @@ class EwpNotices:
     catalogue: Callable[[], Catalogue]
     keys: Mapping[HeiId, PrivateKey]
     breakers: Breakers
+    monitoring: Monitoring | None = None  # who hears of calls that failed
 
     async def send(
         self, hei: HeiId, partner: HeiId, api: str, major: int, ids: Sequence[OmobilityId]
@@ -63,6 +65,10 @@ class EwpNotices:
         except Busy as busy:
             words = f"enough calls to the host of {partner} are under way"
             raise PartnerFailed(PartnerBusy.code, words, retry=True, after=busy.after) from busy
+        except PartnerFailed as error:
+            if self.monitoring is not None:
+                await self.monitoring.failed(hei, partner, entry, "url", error)
+            raise
         return True
 
     def _entry(self, partner: HeiId, api: str, major: int) -> ApiEntry | None:

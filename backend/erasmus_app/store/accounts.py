@@ -9,9 +9,18 @@ import asyncpg
 
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.esi import esi_key
-from erasmus_app.identity.models import REFRESH_LIFETIME, Account, Session
+from erasmus_app.identity.models import (
+    REFRESH_LIFETIME,
+    RETRY_LIFETIME,
+    Account,
+    OpenSession,
+    Session,
+)
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.store.database import Database
+
+REVOKED = "session_revoked"
+"""The channel on which API processes hear that some session was ended."""
 
 
 async def lock_esis(connection: asyncpg.Connection, keys: Iterable[str]) -> None:
@@ -136,7 +145,11 @@ class AccountTable:
         return session
 
     async def rotate(self, old: bytes, new: bytes, now: datetime) -> Session | None:
-        """Swap a refresh token's hash. One that was swapped before ends its session (RFC 9700)."""
+        """Swap a refresh token's hash. One that was swapped before ends its session (RFC 9700).
+
+        Not so where the same swap is asked for again within a minute, and nobody has used what it
+        led to: an app asked twice at once, or the answer was lost.
+        """
         async with self.database.transaction() as connection:
             row = await connection.fetchrow(
                 """update session set refresh_sha256 = $2, refreshed_at = $3
@@ -149,14 +162,29 @@ class AccountTable:
                 now - REFRESH_LIFETIME,
             )
             if row is None:
-                await connection.execute(
-                    """update session set revoked_at = $2 from spent_refresh
-                       where spent_refresh.session_id = session.session_id
-                           and spent_refresh.refresh_sha256 = $1 and revoked_at is null""",
+                again = await connection.fetchrow(
+                    """select account_id, session_id, expires_at
+                       from session join spent_refresh spent using (session_id)
+                       where spent.refresh_sha256 = $1 and session.refresh_sha256 = $2
+                           and spent_at > $4 and revoked_at is null and expires_at > $3""",
                     old,
+                    new,
                     now,
+                    now - RETRY_LIFETIME,
                 )
-                return None
+                if again is None:
+                    await connection.execute(
+                        """with ended as (
+                               update session set revoked_at = $2 from spent_refresh
+                               where spent_refresh.session_id = session.session_id
+                                   and spent_refresh.refresh_sha256 = $1 and revoked_at is null
+                               returning 1)
+                           select pg_notify($3, '') from ended""",
+                        old,
+                        now,
+                        REVOKED,
+                    )
+                return _session(again) if again else None
             await connection.execute(
                 "insert into spent_refresh (refresh_sha256, session_id, spent_at) "
                 "values ($1, $2, $3)",
@@ -184,9 +212,38 @@ class AccountTable:
 
     async def revoke(self, session: UUID) -> None:
         """End a session."""
-        await self.database.execute(
-            "update session set revoked_at = now() where session_id = $1", session
+        await self._end("session_id = $1", session)
+
+    async def revoke_own(self, account: AccountId, session: UUID) -> bool:
+        """End a session of the account's; False where it has no such open one."""
+        return await self._end("session_id = $1 and account_id = $2", session, account) == 1
+
+    async def revoke_others(self, account: AccountId, session: UUID) -> int:
+        """End all sessions of the account's but this one; return how many those were."""
+        return await self._end("session_id <> $1 and account_id = $2", session, account)
+
+    async def _end(self, which: str, *given: UUID) -> int:
+        """End open sessions, and let every API process know; return how many those were."""
+        ended = await self.database.fetch(
+            f"""with ended as (update session set revoked_at = now()
+                    where {which} and revoked_at is null and expires_at > now() returning 1)
+                select pg_notify('{REVOKED}', '') from ended""",  # noqa: S608 - constants
+            *given,
         )
+        return len(ended)
+
+    async def sessions(self, account: AccountId, now: datetime) -> list[OpenSession]:
+        """Return the account's open sessions, the last used first."""
+        rows = await self.database.fetch(
+            """select session_id, kind, created_at, refreshed_at, expires_at from session
+               where account_id = $1 and revoked_at is null and expires_at > $2
+                   and (kind = 'browser' or refreshed_at > $3)
+               order by refreshed_at desc, session_id""",
+            account,
+            now,
+            now - REFRESH_LIFETIME,
+        )
+        return [OpenSession(**dict(row)) for row in rows]
 
     async def is_open(self, session: UUID, now: datetime) -> bool:
         """Return whether a session has been neither ended nor outlived."""

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -25,8 +24,7 @@ from erasmus_app.mobilities.consolidate import confirmed_by_index
 from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.models import Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
-from erasmus_app.store import jobs
-from erasmus_app.store.accounts import lock_esis
+from erasmus_app.store import jobs, persons
 from erasmus_app.store.database import Database, lock_key
 from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
 
@@ -216,7 +214,7 @@ class RecordChangeRow:
                     returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
                 *given,
                 after.tenant,
-                await self._person(after),
+                await persons.found_or_made(self.connection, after),
                 after.sending_hei_id,
                 after.omobility_id,
                 after.receiving_hei_id,
@@ -227,8 +225,8 @@ class RecordChangeRow:
         else:
             before = self.before
             person = before.person_id
-            if _esis(after) != _esis(before.mobility):
-                person = PersonId(await self._still(after, person))
+            if persons.esis_of(after) != persons.esis_of(before.mobility):
+                person = await persons.known_by_now(self.connection, after, person)
             row = await self.connection.fetchrow(
                 f"""{document} update mobility set record = ${n + 4}::text::jsonb,
                         receiving_hei_id = ${n + 5}, version = version + ${n + 6},
@@ -251,7 +249,7 @@ class RecordChangeRow:
                 silent,
             )
             if person != before.person_id:
-                await self._leave(after.tenant, before.person_id, person)
+                await persons.moved(self.connection, before, person)
         self.before = StoredMobility(
             mobility_id=MobilityId(row["mobility_id"]),
             person_id=PersonId(row["person_id"]),
@@ -289,97 +287,6 @@ class RecordChangeRow:
     ) -> None:
         """Write a job in the same transaction."""
         await jobs.enqueue(self.connection, kind, payload, dedupe_key=dedupe_key, due=due)
-
-    async def _person(self, after: Mobility) -> UUID:
-        """Find the student by ESI, else make one, and let the accounts with that ESI see it."""
-        person: UUID = await self._known(after) or await self.connection.fetchval(
-            "insert into person (tenant) values ($1) returning person_id", after.tenant
-        )
-        await self._see_esis(after, person)
-        return person
-
-    async def _known(self, after: Mobility) -> UUID | None:
-        """Find the student by ESI; nobody else makes one with it until the transaction is over."""
-        keys = [esi_key(each) for each in _esis(after)]
-        await lock_esis(self.connection, keys)
-        person: UUID | None = await self.connection.fetchval(
-            "select person_id from person_esi where tenant = $1 and esi_key = any($2) limit 1",
-            after.tenant,
-            keys,
-        )
-        return person
-
-    async def _still(self, after: Mobility, person: UUID) -> UUID:
-        """Return whose the mobility is now: a student without an ESI may turn out to be known.
-
-        An ESI that changes later makes no difference: it takes a confirmation before somebody
-        else's account sees what the mobility tells (guide §6.3).
-        """
-        has_esi = await self.connection.fetchval(
-            "select 1 from person_esi where tenant = $1 and person_id = $2 limit 1",
-            after.tenant,
-            person,
-        )
-        if has_esi is None and _esis(after):
-            person = await self._known(after) or person
-            await self._see_esis(after, person)
-        return person
-
-    async def _leave(self, tenant: HeiId, nobody: UUID, person: UUID) -> None:
-        """Let what happened follow the mobility, and the student without a name go."""
-        assert self.before is not None
-        await self.connection.execute(
-            """update event set person_id = $3
-               where tenant = $1 and person_id = $2 and mobility_id = $4""",
-            tenant,
-            nobody,
-            person,
-            self.before.mobility_id,
-        )
-        await self.connection.execute(
-            """delete from person where tenant = $1 and person_id = $2 and not exists (
-                   select 1 from mobility where tenant = $1 and person_id = $2)""",
-            tenant,
-            nobody,
-        )
-
-    async def _see_esis(self, after: Mobility, person: UUID) -> None:
-        """Note the ESIs, and let the accounts that have one see the person.
-
-        One that is another person's already stays with that person.
-        """
-        esis = _esis(after)
-        await self.connection.execute(
-            """with seen as (
-                   insert into person_esi (tenant, esi_key, person_id, esi)
-                   select $1, esi_key, $2, esi
-                   from unnest($3::text[], $4::text[]) as new (esi_key, esi)
-                   on conflict (tenant, esi_key) do update set last_seen_at = now()
-                   returning esi_key, person_id)
-               insert into account_person (account_id, tenant, person_id)
-               select account_id, $1, $2 from (
-                   select esi_key, person_id from seen
-                   union select esi_key, person_id from person_esi
-                       where tenant = $1 and person_id = $2) as known
-               join account_esi using (esi_key) where person_id = $2
-               on conflict do nothing""",
-            after.tenant,
-            person,
-            list({esi_key(each): each for each in esis}),
-            list({esi_key(each): each for each in esis}.values()),
-        )
-
-
-def _esis(mobility: Mobility) -> list[EuropeanStudentId]:
-    """Return the values that are ESIs; anything else is never matched (guide §6.3)."""
-    found = []
-    if mobility.nomination and mobility.nomination.value:
-        found.append(mobility.nomination.value.student.esi)
-    if mobility.agreement and mobility.agreement.value:
-        found.append(mobility.agreement.value.student.esi)
-    if mobility.transcript and mobility.transcript.value:
-        found.append(mobility.transcript.value.student.esi)
-    return [each for each in dict.fromkeys(found) if each and is_esi(each)]
 
 
 def _content(mobility: Mobility) -> tuple[object, ...]:

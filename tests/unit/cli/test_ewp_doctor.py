@@ -112,8 +112,8 @@ async def test_a_part_of_a_family_is_named_with_what_it_lacks(tmp_path: Path):
 
         whole = "the network wants nominations whole; nobody serves"
         institutions = "the network wants institutions of everybody"
-        assert said(hei, theirs) == [f"{whole} omobility-stats of it", institutions]
-        assert said(hei, nobody) == [f"{whole} omobility-stats, imobility-cnr of it", institutions]
+        assert said(hei, theirs) == [institutions]  # statistics come with what they count
+        assert said(hei, nobody) == [f"{whole} imobility-cnr of it", institutions]
         assert said(replace(hei, api={"omobility-cnr": ApiMode.OWN}), nobody) == [
             f"{whole} omobilities, imobilities, imobility-cnr of it"
         ]

@@ -11,7 +11,7 @@ from factories import AT, later
 
 from erasmus_app.errors import LoginFailed, NotSignedIn
 from erasmus_app.identity.claims import Identity, identity_of
-from erasmus_app.identity.models import Account, CodeForApp, LoginUnderWay, Session
+from erasmus_app.identity.models import Account, CodeForApp, LoginUnderWay, OpenSession, Session
 from erasmus_app.identity.service import LoginService
 from erasmus_app.ids import AccountId
 
@@ -29,8 +29,10 @@ class World:
     refused: LoginFailed | None = None
     logins: dict[str, LoginUnderWay] = field(default_factory=dict)
     codes: dict[str, CodeForApp] = field(default_factory=dict)
-    sessions: dict[bytes, Session] = field(default_factory=dict)
+    held: dict[bytes, Session] = field(default_factory=dict)
     ended: set[UUID] = field(default_factory=set)
+    knows: bool = True  # which sessions were ended, without asking
+    asked: int = 0
     hints: list[str | None] = field(default_factory=list)
 
     async def authorization_url(self, login: LoginUnderWay, *, hint: str | None) -> str:
@@ -66,25 +68,41 @@ class World:
         self, account: AccountId, kind: str, secret: bytes, expires_at: datetime
     ) -> UUID:
         session = Session(account_id=account, session_id=uuid4(), expires_at=expires_at)
-        self.sessions[secret] = session
+        self.held[secret] = session
         return session.session_id
 
     async def rotate(self, old: bytes, new: bytes, now: datetime) -> Session | None:
-        if (session := self.sessions.pop(old, None)) is not None:
-            self.sessions[new] = session
+        if (session := self.held.pop(old, None)) is not None:
+            self.held[new] = session
         return session
 
     async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
-        return self.sessions.get(secret)
+        return self.held.get(secret)
 
     async def revoke(self, session: UUID) -> None:
         self.ended.add(session)
 
     async def is_open(self, session: UUID, now: datetime) -> bool:
+        self.asked += 1
         return session not in self.ended
 
-    def issue(self, account: AccountId, session: UUID, now: datetime) -> str:
-        return f"{account} {session}"
+    async def sessions(self, account: AccountId, now: datetime) -> list[OpenSession]:
+        return []
+
+    async def revoke_own(self, account: AccountId, session: UUID) -> bool:
+        return False
+
+    async def revoke_others(self, account: AccountId, session: UUID) -> int:
+        return 0
+
+    def has(self, session: UUID) -> bool | None:
+        return session in self.ended if self.knows else None
+
+    def successor(self, refresh_token: str) -> str:
+        return f"{refresh_token}'"
+
+    def issue(self, session: Session, now: datetime) -> str:
+        return f"{session.account_id} {session.session_id}"
 
     def read(self, token: str, now: datetime) -> Session | None:
         account, _, session = token.partition(" ")
@@ -107,6 +125,7 @@ def service(world: World) -> LoginService:
         states=world,
         accounts=world,
         tokens=world,
+        revocations=world,
         clock=lambda: world.now,
         app_links=("https://app.example/back", "erasmus:/in?from=login"),
     )
@@ -141,7 +160,7 @@ async def test_an_app_logs_in_and_swaps_its_code_for_tokens(world: World, servic
     assert finished.return_to == f"{APP_LINK}?code={finished.code}"
     assert finished.browser_session is None
     tokens = await service.swap_code(finished.code or "", VERIFIER)
-    (session,) = world.sessions.values()
+    (session,) = world.held.values()
     assert session.expires_at == AT + timedelta(days=180)
     assert msgspec.to_builtins(tokens) == {
         "access_token": f"{INES} {session.session_id}",
@@ -149,7 +168,7 @@ async def test_an_app_logs_in_and_swaps_its_code_for_tokens(world: World, servic
         "expires_in": 600,
         "token_type": "Bearer",
     }
-    assert world.sessions.keys() == {hashlib.sha256(tokens.refresh_token.encode()).digest()}
+    assert world.held.keys() == {hashlib.sha256(tokens.refresh_token.encode()).digest()}
 
 
 async def test_a_browser_comes_back_to_this_site_with_a_session(
@@ -284,7 +303,7 @@ async def test_a_login_ends_in_the_browser_where_it_began(world: World, service,
 
     assert await refusal(ended(service, login, cookie=cookie)) == "login_other_browser"
     assert await refusal(ended(service, login)) == "login_unknown"  # the try has used it up
-    assert not world.sessions
+    assert not world.held
 
 
 async def test_what_the_provider_refuses_opens_nothing(world: World, service: LoginService):
@@ -312,7 +331,7 @@ async def test_a_wrong_verifier_gets_nothing_and_uses_the_code_up(world, service
 
     assert await refusal(service.swap_code(code, verifier)) == "invalid_grant"
     assert await refusal(service.swap_code(code, VERIFIER)) == "invalid_grant"
-    assert not world.sessions
+    assert not world.held
 
 
 async def test_a_verifier_that_can_be_guessed_is_refused_though_it_fits(service: LoginService):
@@ -362,3 +381,21 @@ async def test_who_asks_is_proved_by_a_token_of_an_open_session(service: LoginSe
     ):
         with pytest.raises(NotSignedIn):
             await service.session(**proof)
+
+
+async def test_whether_a_session_was_ended_is_asked_only_where_nobody_has_told(
+    service: LoginService, world: World
+):
+    code = (await ended(service, await begun(service))).code
+    token = (await service.swap_code(code, VERIFIER)).access_token
+    [session] = world.held.values()
+
+    assert (await service.session(bearer=token, cookie=None)).session_id == session.session_id
+    assert world.asked == 0
+    world.knows = False
+    assert (await service.session(bearer=token, cookie=None)).session_id == session.session_id
+    assert world.asked == 1
+    for world.knows in (True, False):
+        world.ended = {session.session_id}
+        with pytest.raises(NotSignedIn):
+            await service.session(bearer=token, cookie=None)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,6 +26,7 @@ BACKEND = Path(__file__).parents[3] / "backend"
 HERE = "https://app.example"
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ACCOUNT, SESSION = AccountId(UUID(int=1)), UUID(int=2)
+OPEN = Session(account_id=ACCOUNT, session_id=SESSION, expires_at=NOW + timedelta(days=180))
 KEY = ECKey.generate_key("P-256", private=True)
 TOKENS = SignedTokens(KEY, HERE)
 
@@ -42,7 +44,7 @@ def signed(key: ECKey = KEY, typ: str = "at+jwt", **changed: object) -> str:
 
 
 def test_a_token_tells_who_asks_for_ten_minutes():
-    token = TOKENS.issue(ACCOUNT, SESSION, NOW)
+    token = TOKENS.issue(OPEN, NOW)
     session = Session(account_id=ACCOUNT, session_id=SESSION, expires_at=NOW + ACCESS_LIFETIME)
     another_process = SignedTokens(KEY, HERE)
 
@@ -52,8 +54,27 @@ def test_a_token_tells_who_asks_for_ten_minutes():
         assert reader.read(token, NOW + ACCESS_LIFETIME) is None
 
 
+def test_a_token_is_over_with_its_session():
+    until = NOW + timedelta(minutes=3)
+    token = TOKENS.issue(msgspec.structs.replace(OPEN, expires_at=until), NOW)
+
+    assert TOKENS.read(token, NOW) == msgspec.structs.replace(OPEN, expires_at=until)
+    assert TOKENS.read(token, until) is None
+
+
+def test_what_follows_a_refresh_token_is_the_same_each_time_and_only_here():
+    other = SignedTokens(ECKey.generate_key("P-256", private=True), HERE)
+    found = TOKENS.successor("a")
+
+    assert SignedTokens(KEY, HERE).successor("a") == found
+    assert (
+        len({"a", found, TOKENS.successor("b"), TOKENS.successor(found), other.successor("a")}) == 5
+    )
+    assert len(found) == 43  # 256 bits
+
+
 def test_two_tokens_of_one_moment_are_not_the_same():
-    assert TOKENS.issue(ACCOUNT, SESSION, NOW) != TOKENS.issue(ACCOUNT, SESSION, NOW)
+    assert TOKENS.issue(OPEN, NOW) != TOKENS.issue(OPEN, NOW)
 
 
 def test_a_token_made_by_hand_as_ours_are_is_read():
@@ -101,7 +122,9 @@ def test_a_token_without_a_signature_proves_nothing():
 def test_only_so_many_verified_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tokens_module, "MOST_CACHED", 3)
     reader = SignedTokens(KEY, HERE)
-    tokens = [reader.issue(ACCOUNT, uuid4(), NOW) for _ in range(5)]
+    tokens = [
+        reader.issue(msgspec.structs.replace(OPEN, session_id=uuid4()), NOW) for _ in range(5)
+    ]
     read = [reader.read(each, NOW) for each in (*tokens, *tokens)]
 
     assert None not in read

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from erasmus_app.identity.claims import Identity
-from erasmus_app.identity.models import REFRESH_LIFETIME, Account, Session
+from erasmus_app.identity.models import REFRESH_LIFETIME, RETRY_LIFETIME, Account, Session
 from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.accounts import AccountTable
@@ -171,6 +171,62 @@ async def test_a_refresh_token_used_twice_at_once_gives_one_new_one_and_ends_the
 
     assert [each is not None for each in found].count(True) == 1
     assert not await app.is_open()
+
+
+async def test_an_app_that_swaps_twice_at_once_or_again_after_a_lost_answer_gets_the_same(
+    app: App, accounts: AccountTable
+):
+    old, new, now = app.tokens[0], a_secret(), utc_now()
+    found = await asyncio.gather(*(accounts.rotate(old, new, now) for _ in range(4)))
+    again = await accounts.rotate(old, new, now + RETRY_LIFETIME - timedelta(seconds=1))
+
+    assert {each and each.session_id for each in (*found, again)} == {app.session}
+    assert await app.is_open()
+    assert await app.swap(new) is not None
+
+
+@pytest.mark.parametrize(
+    ("used", "late"), [(True, timedelta(0)), (False, RETRY_LIFETIME)], ids=["used", "late"]
+)
+async def test_the_same_swap_ends_the_session_once_its_token_was_used_or_a_minute_later(
+    app: App, accounts: AccountTable, used: bool, late: timedelta
+):
+    old, new, now = app.tokens[0], a_secret(), utc_now()
+    await accounts.rotate(old, new, now)
+    if used:
+        await accounts.rotate(new, a_secret(), now)
+
+    assert await accounts.rotate(old, new, now + late) is None
+    assert not await app.is_open()
+
+
+async def test_an_account_sees_its_open_sessions_and_ends_its_own_only(
+    accounts: AccountTable, account: AccountId, app: App
+):
+    stranger = await accounts.signed_in(an_identity(subject="cd34@myacademicid.org", esis=()), "en")
+    others, now = App(accounts), utc_now()
+    await others.open(stranger)
+    browser = await accounts.open_session(account, "browser", a_secret(), now + timedelta(hours=1))
+    over = await accounts.open_session(account, "app", a_secret(), now)
+    await app.swap()
+
+    found = await accounts.sessions(account, utc_now())
+    assert [(each.session_id, each.kind) for each in found] == [
+        (app.session, "app"),
+        (browser, "browser"),
+    ]
+    assert not await accounts.revoke_own(account, others.session)
+    assert not await accounts.revoke_own(account, over)
+    assert await accounts.revoke_own(account, browser)
+    assert not await accounts.revoke_own(account, browser)
+    second = App(accounts)
+    await second.open(account)
+    assert await accounts.revoke_others(account, second.session) == 1
+    assert (await app.is_open(), await second.is_open(), await others.is_open()) == (
+        False,
+        True,
+        True,
+    )
 
 
 async def test_a_refresh_token_that_nobody_had_harms_nobody(app: App):

@@ -7,8 +7,10 @@ from datetime import timedelta
 import structlog
 
 from erasmus_app.api.ewp.own import services_over
+from erasmus_app.api.ewp.stats import Counted
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.institutions.models import ApiMode, CoveredHei
+from erasmus_app.mobilities.figures import Figures
 from erasmus_app.mobilities.models import OF_RECEIVING
 from erasmus_app.mobilities.own import OwnData
 from erasmus_app.mobilities.ports import JobWriter
@@ -70,10 +72,12 @@ def hosted_heis(
     server_keys: Mapping[HeiId, PrivateKey],
     jobs: JobWriter,
     own: OwnData,
+    figures: Figures,
 ) -> dict[HeiId, HostedHei]:
     """Make every covered HEI's host: its own URLs, its own keys, what it lets us own and serve."""
     inbox = CnrInbox(jobs, timedelta(seconds=settings.cnr_debounce_seconds))
     most = settings.ewp_max_ids
+    counted = {hei: Counted(hei, figures) for hei in heis}
     return {
         hei.id: HostedHei(
             hei_id=hei.id,
@@ -84,20 +88,20 @@ def hosted_heis(
             client_keys=(client_keys[hei.id].public,),
             server_key=server_keys[hei.id],
             services=(
-                *services_over(hei, own, most),
-                *_receivers(hei, ApiMode.OWN, inbox, most),
+                *services_over(hei, own, counted[hei.id], most),
+                *_receivers(hei, ApiMode.OWN, inbox, most, counted[hei.id]),
             ),
-            unlisted=_receivers(hei, ApiMode.FORWARDED, inbox, most),
+            unlisted=_receivers(hei, ApiMode.FORWARDED, inbox, most, None),
         )
         for hei in heis.values()
     }
 
 
 def _receivers(
-    hei: CoveredHei, mode: ApiMode, inbox: CnrInbox, most: int
+    hei: CoveredHei, mode: ApiMode, inbox: CnrInbox, most: int, stats: Counted | None
 ) -> tuple[CnrService, ...]:
     return tuple(
-        CnrService(api, major, inbox, most, forwarded=mode is ApiMode.FORWARDED)
+        CnrService(api, major, inbox, most, forwarded=mode is ApiMode.FORWARDED, stats=stats)
         for api, majors in MAJORS.items()
         if hei.mode(api) is mode
         for major in majors

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from erasmus_app.api.ewp.stats import Counted
 from erasmus_app.errors import NotFound, ProposalNotCurrent
 from erasmus_app.ids import HeiId, OmobilityId, OunitId
 from erasmus_app.institutions.models import CoveredHei
@@ -25,6 +26,7 @@ from ewp.host_services import (
     OmobilityLasService,
     Service,
 )
+from ewp.host_stats import ImobilityTorStatsService, OmobilityStatsService
 from ewp.host_transcripts import ImobilityTorsService, Senders
 from ewp.messages import (
     factsheet,
@@ -41,23 +43,31 @@ from ewp.messages.common import Text
 STORED = (Text(value="Thank you, the decision is stored.", lang="en"),)
 
 
-def services_over(hei: CoveredHei, own: OwnData, most: int) -> tuple[Service, ...]:
+def services_over(
+    hei: CoveredHei, own: OwnData, counted: Counted, most: int
+) -> tuple[Service, ...]:
     """Return the services for what the HEI lets us serve, in every version that we can.
 
-    `most` ids are taken in one call; fewer of transcripts, which have megabytes.
+    `most` ids are taken in one call; fewer of transcripts, which have megabytes. Statistics come
+    with what they count: a family of APIs is wanted whole (guide §1.3).
     """
     kept = OwnProvider(hei.id, own, hei.name)
     found: dict[str, tuple[Service, ...]] = {
         "omobilities": (
             OmobilitiesService(2, kept, most),
             OmobilitiesService(3, kept, most),
+            OmobilityStatsService(counted),
         ),
-        "omobility-las": (OmobilityLasService(kept, most),),
+        "omobility-las": (OmobilityLasService(kept, most, stats=counted),),
         "imobilities": (
             ImobilitiesService(1, kept, most),
             ImobilitiesService(2, kept, most),
         ),
-        "imobility-tors": (ImobilityTorsService(2, kept), ImobilityTorsService(3, kept)),
+        "imobility-tors": (
+            ImobilityTorsService(2, kept),
+            ImobilityTorsService(3, kept),
+            ImobilityTorStatsService(counted),
+        ),
         "institutions": (InstitutionsService(kept),),
         "organizational-units": (OunitsService(kept, most),),
         "factsheet": (FactsheetService(kept),),

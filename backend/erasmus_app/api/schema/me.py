@@ -8,6 +8,7 @@ import strawberry
 
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
+from erasmus_app.api.schema.sessions import SignedIn
 from erasmus_app.identity.models import Account
 from erasmus_app.ids import DeviceId, InboxEntryId
 from erasmus_app.notifications.models import InboxEntry
@@ -148,6 +149,13 @@ class Student:
         found = await info.context.services.devices.devices(info.context.session.account_id)
         return [Device.of(each) for each in found]
 
+    @strawberry.field(description="Where the student is signed in, the last used first.")
+    async def sessions(self, info: Info) -> list[SignedIn]:
+        """Return the open sessions."""
+        login = info.context.services.login
+        found = await login.sessions(info.context.session.account_id) if login else []
+        return [SignedIn.of(each, info) for each in found]
+
 
 @strawberry.type(description="What a signed-in student can read.")
 class Query:
@@ -229,6 +237,25 @@ class Mutation:
         return await info.context.services.devices.remove(
             info.context.session.account_id, DeviceId(device)
         )
+
+    @strawberry.mutation(
+        description="Sign out an app or browser, as after a phone was lost; false where there is "
+        "no such open session of the student's. It is over everywhere within a second."
+    )
+    async def end_session(self, info: Info, id: strawberry.ID) -> bool:
+        """End a session."""
+        login, session = info.context.services.login, uuid_of(id)
+        if login is None or session is None:
+            return False
+        return await login.end_session(info.context.session.account_id, session)
+
+    @strawberry.mutation(
+        description="Sign out everywhere but here; returns how many sessions that ended."
+    )
+    async def end_other_sessions(self, info: Info) -> int:
+        """End all sessions but the one that asks."""
+        login = info.context.services.login
+        return await login.end_other_sessions(info.context.session) if login else 0
 
     @strawberry.mutation(description="Mark messages as read; returns how many were unread.")
     async def mark_read(self, info: Info, ids: list[strawberry.ID]) -> int:

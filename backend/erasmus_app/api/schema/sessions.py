@@ -1,0 +1,45 @@
+"""Where a student is signed in."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import strawberry
+
+from erasmus_app.api.context import Info
+from erasmus_app.identity.models import OpenSession
+
+
+class SessionKind(StrEnum):
+    """What is signed in."""
+
+    APP = "app"
+    BROWSER = "browser"
+
+
+strawberry.enum(SessionKind, name="SessionKind", description="What is signed in.")
+
+
+@strawberry.type(description="An app or browser in which the student is signed in.")
+class SignedIn:
+    """An open session; nothing of its tokens is readable."""
+
+    id: strawberry.ID = strawberry.field(description="Opaque.")
+    kind: SessionKind = strawberry.field(description="App or browser.")
+    is_current: bool = strawberry.field(description="Whether it is the one that asks.")
+    created_at: datetime = strawberry.field(description="When it was opened, UTC.")
+    last_used_at: datetime = strawberry.field(
+        description="When an app last renewed it, UTC; of a browser, when it was opened."
+    )
+    expires_at: datetime = strawberry.field(description="When it is over at the latest, UTC.")
+
+    @classmethod
+    def of(cls, session: OpenSession, info: Info) -> "SignedIn":
+        """Make it from ours."""
+        return cls(
+            id=strawberry.ID(str(session.session_id)),
+            kind=SessionKind(session.kind),
+            is_current=session.session_id == info.context.session.session_id,
+            created_at=session.created_at,
+            last_used_at=session.refreshed_at,
+            expires_at=session.expires_at,
+        )
