@@ -193,7 +193,7 @@ def _check(settings: Settings) -> None:
             raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)
-        if each.type in (float, int) and not (value > 0 and math.isfinite(value)):
+        if each.type in (float, int) and not 0 < value < math.inf:
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be a number above 0")
 
 

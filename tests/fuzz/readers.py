@@ -24,6 +24,7 @@ from ewp.messages import (
     courses,
     echo,
     elmo_xml,
+    ewpmobility,
     factsheet,
     iia_hash,
     iias,
@@ -32,6 +33,7 @@ from ewp.messages import (
     imobility_tors,
     institutions,
     monitoring,
+    objects,
     omobilities,
     omobility_las,
     omobility_stats,
@@ -124,6 +126,10 @@ MANIFEST = write_manifest(
         other_ids=(("erasmus", "P  RIBEIRA01"),),
     )
 )
+[NOMINATION] = omobilities.read_get_response(
+    (SAMPLES / "ewp/omobilities-3-get-response.xml").read_bytes()
+)
+NOMINATED = objects.write_object("omobilities", 3, NOMINATION)
 IIA_STATS = iias.IiaStats(**{name: n for n, name in enumerate(iias.IiaStats.__struct_fields__)})
 CATALOGUE = a_catalogue(
     a_host(entry("echo", "2.0.0"), ["ribeira.example"], [KEY.key_id], [KEY.key_id]),
@@ -178,6 +184,18 @@ READERS = {
                 organizational_units.write_response,
             ),
         ),
+    ),
+    "ewpmobility.read_file": Reader(
+        ewpmobility.read_file,
+        made=(as_xml(made.structs(ewpmobility.MobilityFile), ewpmobility.write_file),),
+    ),
+    "objects.read_document": Reader(
+        objects.read_document,
+        ("ewp/omobilities-3-get-response", "ewp/imobilities-1-get-response"),
+        made=(as_xml(made.structs(ewpmobility.MobilityFile), ewpmobility.write_file),),
+    ),
+    "objects.read_objects": Reader(
+        lambda data: objects.read_objects("omobilities", 3, [data]), written=(NOMINATED,)
     ),
     "factsheet.read_response": Reader(
         factsheet.read_response,

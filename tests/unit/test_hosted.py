@@ -29,7 +29,7 @@ class _Nobody:
 
 def _made(settings: Settings, covered: CoveredHei, key: PrivateKey):
     keys, nobody = {HEI: key}, _Nobody()
-    return hosted_heis(settings, {HEI: covered}, keys, keys, nobody, nobody).values()
+    return hosted_heis(settings, {HEI: covered}, keys, keys, nobody, nobody, nobody).values()
 
 
 @pytest.mark.parametrize("most", [1, 20, 50])
@@ -72,10 +72,12 @@ def test_data_that_are_our_own_are_declared_in_every_version_that_is_served():
         ("echo", 2): None,
         ("omobilities", 2): 7,
         ("omobilities", 3): 7,
+        ("omobility-stats", 1): None,
         ("omobility-las", 1): 7,
         ("imobilities", 1): 7,
         ("imobilities", 2): 7,
         ("imobility-tors", 2): 5,  # with their PDFs they have megabytes
         ("imobility-tors", 3): 5,
+        ("imobility-tor-stats", 1): None,
         ("factsheet", 1): None,
     }

@@ -18,6 +18,7 @@ from sandbox import office
 from sandbox.authority import Authority
 from sandbox.cast import INES, UNIVERSITIES
 from sandbox.network import Network, catalogue_of
+from sandbox.story import GRADES
 from sandbox.units import FACULTY_ID
 
 HEIS = list(UNIVERSITIES)
@@ -39,7 +40,7 @@ def lived_through(hei, partner, other):
         office.send_agreement(hei, INES, who, out)
         office.receive(hei, who, back, "verified")
         office.confirm_arrival(hei, back)
-        office.issue_transcript(hei, INES, who, back)
+        office.issue_transcript(hei, INES, who, back, grades=GRADES)
     office.nominate_new(hei, INES, partner, "to-decide")
     office.send_agreement(hei, INES, partner, "to-decide")
     nominated = hei.kept.new["to-decide"].nomination.proposal_id

@@ -146,7 +146,9 @@ class Poller:
         found = await self._found(asked, scope, state, known)
         ids = self._wanted(asked, scope, state, known, found, now)
         thorough = scope is Scope.SWEEP
-        changed = await self._refresh(asked, ids, self._past(state, known), thorough=thorough)
+        changed = await self._refresh(
+            asked, ids, self._past(asked, state, known), thorough=thorough
+        )
         if found is not None:
             for sending, some in _by_sender(
                 each for each in known if each.last_error and each.last_error not in UNREAD
@@ -250,11 +252,14 @@ class Poller:
         return wanted
 
     @staticmethod
-    def _past(state: PollState, known: Sequence[Known]) -> Callable[[HeiId, OmobilityId], bool]:
+    def _past(
+        asked: Asked, state: PollState, known: Sequence[Known]
+    ) -> Callable[[HeiId, OmobilityId], bool]:
         """Return what says whether all that is found of a mobility is its past, and nobody's news.
 
-        In a first synchronisation that is everything; later, what an earlier one of another API
-        or partner brought here since this was asked the last time.
+        In a first synchronisation that is everything. A receiving HEI is asked about the mobilities
+        that are known: what a first synchronisation of their sender has brought since the last time
+        is asked for the first time now.
         """
         before = state.last_success_began_at
         if state.first_sync_done_at is None or before is None:
@@ -262,7 +267,7 @@ class Poller:
         unasked = {
             (each.sending_hei_id, each.omobility_id)
             for each in known
-            if each.found_silently and each.created_at >= before
+            if asked.api in OF_RECEIVING and each.found_silently and each.created_at >= before
         }
         return lambda sending, omobility_id: (sending, omobility_id) in unasked
 
