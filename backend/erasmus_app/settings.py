@@ -23,6 +23,7 @@ from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CNR_APIS, DATA_APIS, ApiMode, CoveredHei
 
 PREFIX = "ERASMUS_APP_"
+LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -195,6 +196,8 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, each.name)
         if each.type in (float, int) and not 0 < value < math.inf:
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be a number above 0")
+        if each.type in (float, int) and value > LARGEST:
+            raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be at most {LARGEST}")
 
 
 def _is_file(path: Path) -> bool:

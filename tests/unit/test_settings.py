@@ -103,6 +103,7 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("POLL_SECONDS", "-1", "must be a number above 0"),
         ("SWEEP_SECONDS", "nan", "must be a number above 0"),
         ("SWEEP_SECONDS", "inf", "must be a number above 0"),
+        ("WORKER_CONCURRENCY", "9" * 400, "must be at most 1000000000"),
         ("WORKER_CONCURRENCY", "1.5", "Expected `int`"),
         ("EXPLORER", "perhaps", "Expected `bool`"),
         ("LISTEN", "8000", "'8000' is not host:port"),

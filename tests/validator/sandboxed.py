@@ -32,7 +32,7 @@ def around(hei_id):
 
 def lived_through(hei, partner, other):
     """Let a university have something with both, and tell what its partner knows of."""
-    year = office.academic_year(office.today())
+    year, _ = office.this_term()
     for whom, who in (("partner", partner), ("other", other)):
         out, back = f"out/{whom}", f"in+{whom}"
         for nominate in (office.nominate_new, office.nominate_old):

@@ -6,8 +6,8 @@ from databases import fresh_database
 from fed import OUTONO, OWN, RIBEIRA, outono
 from testbed import bed_running
 from validator import entries
-from validator.fed_backend import fed
 from validator.results import Grade
+from validator.sandboxed_fed import fed
 from validator.steps import plan, site_of
 
 from erasmus_app.api.ewp.hosted import hosted_heis
