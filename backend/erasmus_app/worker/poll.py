@@ -31,6 +31,7 @@ from ewp.errors import EwpError, place_of
 
 POLL = "poll"
 PLAN = "plan-polls"
+LONGEST_WRITE = 60.0  # seconds that a transaction on a mobility may take
 BATCH = 200  # mobilities; a whole university's answers would fill the memory
 
 log = structlog.get_logger(__name__)
@@ -220,7 +221,7 @@ class Poller:
 
         def is_new(each: Known) -> bool:
             """Whether the index may have listed it before we knew of the mobility."""
-            before = state.last_success_began_at
+            before = self._asked_since(state)
             is_early = before is not None and each.created_at >= before
             return asked.api in OF_RECEIVING and is_early and each.awaited and not each.shown
 
@@ -251,9 +252,18 @@ class Poller:
                 wanted.setdefault(asked.hei_id, []).extend(new)
         return wanted
 
-    @staticmethod
+    def _asked_since(self, state: PollState) -> datetime | None:
+        """Return from when on a mobility may have been made that the last good poll did not see.
+
+        A transaction that began before that poll may have ended after it had looked.
+        """
+        if state.last_success_began_at is None:
+            return None
+        longest = min(LONGEST_WRITE, self.services.settings.poll_seconds / 15)
+        return state.last_success_began_at - timedelta(seconds=longest)
+
     def _past(
-        asked: Asked, state: PollState, known: Sequence[Known]
+        self, asked: Asked, state: PollState, known: Sequence[Known]
     ) -> Callable[[HeiId, OmobilityId], bool]:
         """Return what says whether all that is found of a mobility is its past, and nobody's news.
 
@@ -261,7 +271,7 @@ class Poller:
         that are known: what a first synchronisation of their sender has brought since the last time
         is asked for the first time now.
         """
-        before = state.last_success_began_at
+        before = self._asked_since(state)
         if state.first_sync_done_at is None or before is None:
             return lambda _, __: True
         unasked = {
