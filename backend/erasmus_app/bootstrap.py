@@ -48,7 +48,7 @@ from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.jobs import JobQueue
-from erasmus_app.store.keys import RedisLoginStates
+from erasmus_app.store.keys import RedisLoginStates, RedisTokenRefusals
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
@@ -165,6 +165,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 take_in=TakingIn(absences=absences, tell=Teller(messages), clock=clock),
                 clock=clock,
             ),
+            token_refusals=RedisTokenRefusals(redis),
+            refusals=records,
             notices=EwpNotices(
                 client=client,
                 catalogue=lambda: keeper.current,

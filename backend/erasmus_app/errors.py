@@ -86,7 +86,8 @@ class FeedRefused(AppError):
     """What an HEI's own system gives us, and we do not take. Nothing of it is kept.
 
     `code` names the rule; `item` is the number of the object that breaks it, counted from 1 among
-    those of its kind. The message never repeats what the document says.
+    those of its kind; `after` in how many seconds one may come again, where that is known. The
+    message never repeats what the document says.
     """
 
     status: int = HTTPStatus.BAD_REQUEST
@@ -98,11 +99,13 @@ class FeedRefused(AppError):
         *,
         item: int | None = None,
         status: int = HTTPStatus.BAD_REQUEST,
+        after: int | None = None,
     ) -> None:
         super().__init__(message if item is None else f"object {item}: {message}")
         self.code = code
         self.item = item
         self.status = status
+        self.after = after
 
 
 class ProposalNotCurrent(AppError):

@@ -10,6 +10,7 @@ from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import AbsenceRules
+from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.ports import MobilitySource, RecordStore
@@ -45,6 +46,8 @@ class Services:
     records: RecordStore
     source: MobilitySource
     own: OwnDataService
+    token_refusals: TokenRefusals
+    refusals: RefusalCount
     notices: ChangeNotices
     messages: Catalogue
     inbox: InboxService

@@ -1,8 +1,10 @@
 """What lives in Redis: written once here, with its lifetime and the reason for it.
 
-Only what may be lost. Losing all of it sends students who are logging in back to the start.
+Only what may be lost. Losing all of it sends students who are logging in back to the start, and
+forgets whose feed tokens were refused.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +16,11 @@ from redis.exceptions import RedisError
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.identity.models import CODE_LIFETIME, CodeForApp, LoginUnderWay
+from erasmus_app.ids import HeiId
+from erasmus_app.mobilities.feed_limits import WINDOW, RefusedBefore
 
 LOGIN_LIFETIME = timedelta(minutes=10)  # a student who wanders off starts again
+PATIENCE = 1  # seconds; the feed does not wait for a server that has fallen silent
 
 
 def login(state: str) -> str:
@@ -26,6 +31,12 @@ def login(state: str) -> str:
 def app_code(code: str) -> str:
     """A one-time code on its way through the phone's browser."""
     return f"app-code:{code}"
+
+
+def refused_tokens(address: str, hei: HeiId | None) -> list[str]:
+    """How many feed tokens of an address, and of an HEI that we cover, were refused."""
+    of_hei = [] if hei is None else [f"feed-refused:hei:{hei}"]
+    return [f"feed-refused:address:{address}", *of_hei]
 
 
 @contextmanager
@@ -70,3 +81,30 @@ class RedisLoginStates:
         with _reaching():
             found = await self.redis.getdel(app_code(code))
         return msgspec.json.decode(found, type=CodeForApp) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class RedisTokenRefusals:
+    """Refused feed tokens by address and HEI, see `mobilities.feed_limits.TokenRefusals`.
+
+    A count lives for one window from its first refusal on.
+    """
+
+    redis: Redis
+
+    async def before(self, address: str, hei: HeiId | None) -> RefusedBefore:
+        """Return the counts. Raises EngineFailed."""
+        with _reaching():
+            async with asyncio.timeout(PATIENCE):
+                found = await self.redis.mget(refused_tokens(address, hei))
+        of_address, of_hei = (int(each or 0) for each in (*found, 0)[:2])
+        return RefusedBefore(of_address=of_address, of_hei=of_hei)
+
+    async def add(self, address: str, hei: HeiId | None) -> None:
+        """Count one more. Raises EngineFailed."""
+        with _reaching():
+            async with asyncio.timeout(PATIENCE), self.redis.pipeline(transaction=True) as commands:
+                for key in refused_tokens(address, hei):
+                    commands.set(key, 0, ex=WINDOW, nx=True)
+                    commands.incr(key)
+                await commands.execute()

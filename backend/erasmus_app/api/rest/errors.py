@@ -29,6 +29,7 @@ def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict
     if isinstance(error, FeedRefused):
         body |= {} if error.item is None else {"item": error.item}
         headers |= {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+        headers |= {} if error.after is None else {"Retry-After": str(error.after)}
     return Response(
         body,
         status_code=status,

@@ -14,9 +14,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import PathParameter, QueryParameter
 
+from erasmus_app.api.rest.feed_door import fed_by
 from erasmus_app.errors import FeedRefused, NotFound
 from erasmus_app.ids import HeiId
-from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.mobilities.own import MOBILITY_APIS, PUBLIC_APIS, Decision, FeedResult
 from erasmus_app.services import Services
 
@@ -84,6 +84,7 @@ def _refusals(*statuses: int) -> dict[int, ResponseSpec]:
         404: "The feed has never brought such an object.",
         413: "Too many bytes or objects.",
         415: "Not `text/xml` or `application/xml`.",
+        429: "Too many tokens of this address were refused; `Retry-After` says how long.",
     }
     return {
         each: ResponseSpec(
@@ -110,15 +111,6 @@ def _noted(request: Request[Any, Any, Any], hei_id: str) -> Iterator[None]:
         known = hei_id if hei_id in services.heis else None
         log.warning("feed.refused", hei_id=known, code=error.code, item=error.item)
         raise
-
-
-def _fed_by(request: Request[Any, Any, Any], hei_id: str) -> tuple[Services, CoveredHei]:
-    """Return whose system it is. Raises FeedRefused."""
-    services: Services = request.app.state.services
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise FeedRefused("feed_token_missing", "Authorization: Bearer is wanted", status=401)
-    return services, services.own.fed_by(hei_id.lower(), token.strip())
 
 
 async def _document(request: Request[Any, Any, Any]) -> bytes:
@@ -155,7 +147,7 @@ def _sender(sending_hei_id: str | None) -> HeiId | None:
     status_code=200,
     request_max_body_size=None,  # counted while it is read
     operation_class=_FeedOperation,
-    responses=_refusals(400, 401, 403, 413, 415),
+    responses=_refusals(400, 401, 403, 413, 415, 429),
 )
 async def feed(
     request: Request[Any, Any, Any],
@@ -175,7 +167,7 @@ async def feed(
     is in the students' records and, where we serve the API for the HEI, announced to partners.
     """
     with _noted(request, hei_id):
-        services, hei = _fed_by(request, hei_id)
+        services, hei = await fed_by(request, hei_id)
         sender, body = _sender(sending_hei_id), await _document(request)
         result = await services.own.feed(hei, body, sending=sender, complete=complete)
     log.info("feed.taken", hei_id=hei.id, **msgspec.structs.asdict(result))
@@ -189,7 +181,7 @@ async def feed(
     summary="Remove one object",
     opt={"access": "feed"},
     status_code=200,
-    responses=_refusals(400, 401, 403, 404),
+    responses=_refusals(400, 401, 403, 404, 429),
 )
 async def remove(
     request: Request[Any, Any, Any],
@@ -204,7 +196,7 @@ async def remove(
 ) -> Response[FeedResult]:
     """Remove what the HEI does not hold any more; believed at once."""
     with _noted(request, hei_id):
-        services, hei = _fed_by(request, hei_id)
+        services, hei = await fed_by(request, hei_id)
         if api not in MOBILITY_APIS | PUBLIC_APIS:
             raise FeedRefused("api_unknown", "there is no such API of an HEI's own data")
         if ID.fullmatch(object_id) is None:
@@ -220,7 +212,7 @@ async def remove(
     operation_id="decisions",
     summary="What partners decided",
     opt={"access": "feed"},
-    responses=_refusals(400, 401, 403),
+    responses=_refusals(400, 401, 403, 429),
 )
 async def decisions(
     request: Request[Any, Any, Any],
@@ -235,7 +227,7 @@ async def decisions(
     At most 1000, the earliest first: ask again with the last `decided_at` until nothing new comes.
     """
     with _noted(request, hei_id):
-        services, hei = _fed_by(request, hei_id)
+        services, hei = await fed_by(request, hei_id)
         if since is not None and since.tzinfo is None:
             raise FeedRefused("parameter_invalid", "since: wants a zone")
     found = await services.own.decisions(hei, since)

@@ -1,0 +1,73 @@
+"""Who may feed: the token decides, and who shows wrong ones is not listened to for a while."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request
+
+from erasmus_app.api.rest.callers import caller_address
+from erasmus_app.errors import EngineFailed, FeedRefused
+from erasmus_app.ids import HeiId
+from erasmus_app.institutions.models import CoveredHei
+from erasmus_app.mobilities.feed_limits import WINDOW
+from erasmus_app.services import Services
+
+TRIED = frozenset({"feed_token_unknown", "feed_of_another_hei"})
+"""The refusals of a token that was shown; without one nothing was tried."""
+
+log = structlog.get_logger(__name__)
+
+
+async def fed_by(request: Request[Any, Any, Any], hei_id: str) -> tuple[Services, CoveredHei]:
+    """Return whose system it is. Raises FeedRefused."""
+    services: Services = request.app.state.services
+    name = HeiId(hei_id.lower())
+    known = name if name in services.heis else None  # others anybody can make up
+    address = _address(request, services)
+    try:
+        await _look_at_limits(services, address, known)
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            words = "Authorization: Bearer is wanted"
+            raise FeedRefused("feed_token_missing", words, status=HTTPStatus.UNAUTHORIZED)
+        return services, services.own.fed_by(name, token.strip())
+    except FeedRefused as error:
+        await _count(services, address, known, error.code)
+        raise
+
+
+def _address(request: Request[Any, Any, Any], services: Services) -> str | None:
+    if request.client is None:
+        return None
+    forwarded_for = ",".join(request.headers.getall("x-forwarded-for", []))
+    return caller_address(request.client.host, forwarded_for, services.settings.proxy_networks)
+
+
+async def _look_at_limits(services: Services, address: str | None, known: HeiId | None) -> None:
+    """Refuse an address that was refused too often. Without Valkey the token alone decides."""
+    if address is None:
+        return
+    try:
+        before = await services.token_refusals.before(address, known)
+    except EngineFailed:
+        log.warning("feed.not_limited", hei_id=known)
+        return
+    if before.is_too_much:
+        words = "too many tokens of this address were refused; please try again later"
+        status, after = HTTPStatus.TOO_MANY_REQUESTS, int(WINDOW.total_seconds())
+        raise FeedRefused("too_many_refusals", words, status=status, after=after)
+
+
+async def _count(services: Services, address: str | None, known: HeiId | None, code: str) -> None:
+    """Count a refusal; the caller's answer does not hang on it."""
+    if address is not None and code in TRIED:
+        try:
+            await services.token_refusals.add(address, known)
+        except EngineFailed:
+            log.warning("feed.not_limited", hei_id=known)
+    if known is not None:
+        try:
+            await services.refusals.count_refusal(known, "feed", code)
+        except Exception as failure:  # noqa: BLE001 - PostgreSQL may fail in many ways
+            log.error("feed.refusal_lost", hei_id=known, error=type(failure).__name__)  # noqa: TRY400
