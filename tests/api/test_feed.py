@@ -23,6 +23,7 @@ from ewp.messages import (
 from ewp.messages.common import Phone, Text
 from sandbox import office
 from sandbox.cast import INES
+from sandbox.network import kept_key
 
 TABLES = ("own_object", "mobility", "person", "source_document", "event", "poll_state", "job")
 
@@ -322,3 +323,26 @@ async def test_a_moment_without_a_zone_and_an_unheard_api_are_refused(bed: Bed):
         assert (await script.take_back("omobilities", strange)).status_code == 404
     answer = await script.take_back("iias", "x")
     assert (answer.status_code, answer.json()["code"]) == (400, "api_unknown")
+
+
+async def test_a_transcript_alone_is_counted_in_the_year_that_it_names(bed: Bed):
+    network, feed = bed.world.network, Feed(bed)
+    issuer = network.heis[RIBEIRA]
+    for omobility_id in ("in-8", "in-9"):
+        office.issue_transcript(issuer, INES, LINDENTAL, omobility_id, grades=GRADES)
+    with_year = issuer.kept.transcripts["in-9"]
+    xml = imobility_tors.write_get_response(issuer.kept.transcripts.values(), major=3)
+    await feed.given(xml.replace(b">ribeira.", b">outono."), sending_hei_id=LINDENTAL)
+    await feed.take_back("imobility-tors", "in-8", sending_hei_id=LINDENTAL)
+
+    entry = network.known().entry(OUTONO, "imobility-tor-stats", 1)
+    assert entry is not None
+    heis = Path(bed.world.environment["ERASMUS_APP_EWP_HEIS"])
+    key = kept_key(heis.parent / "keys" / "outono.pem")
+    reply = await network.client().call(key, OUTONO, entry, "url", method="GET")
+
+    assert imobility_tors.read_stats_response(reply.body) == (
+        imobility_tors.YearStats(
+            receiving_academic_year_id=with_year.receiving_academic_year_id, imobility_tor_total=1
+        ),
+    )

@@ -85,10 +85,13 @@ async def test_many_addresses_have_one_try_each_and_the_hei_is_not_kept_out(bed:
 
 
 async def test_refusals_are_counted_where_an_operator_looks(bed: Bed):
-    for _ in range(MOST_OF_ADDRESS + 1):
-        await said(from_address(bed, GUESSER))
-    await said(from_address(bed, OFFICE, token=fed.OF_RIBEIRA))
-    await said(from_address(bed, OFFICE, hei="made-up.example"))
+    with capture_logs() as logs:
+        for _ in range(MOST_OF_ADDRESS + 1):
+            await said(from_address(bed, GUESSER))
+        await said(from_address(bed, OFFICE, token=fed.OF_RIBEIRA))
+        await said(from_address(bed, OFFICE, hei="made-up.example"))
+    assert {each["event"] for each in logs if "feed" in each["event"]} == {"feed.refused"}
+    assert "made-up" not in str(logs)
 
     shown = (await bed.http.get(f"{bed.address}/metrics")).text
     assert [line for line in shown.splitlines() if "feed" in line] == [

@@ -49,13 +49,19 @@ class FigureTable:
         return msgspec.convert([dict(row) for row in rows], list[Agreements])
 
     async def transcripts(self, hei: HeiId) -> list[Transcripts]:
-        """Return those that the HEI has issued, by year; it is that of their mobility."""
+        """Return those that the HEI has issued, by year.
+
+        It is the one that the HEI's feed said of the transcript, or else that of the mobility.
+        """
         rows = await self.database.fetch(
             f"""select year, count(*) as total
-                from mobility, lateral (select coalesce(
+                from mobility m left join own_object fed on fed.tenant = m.tenant
+                    and fed.api = 'imobility-tors' and fed.sending_hei_id = m.sending_hei_id
+                    and fed.object_id = m.omobility_id and fed.removed_at is null,
+                lateral (select coalesce(fed.{_YEAR},
                     record #>> '{{nomination,value,{_YEAR}}}',
                     record #>> '{{agreement,value,{_YEAR}}}') as year) as known
-                where tenant = $1 and receiving_hei_id = $1 and year is not null
+                where m.tenant = $1 and m.receiving_hei_id = $1 and year is not null
                     and record #> '{{transcript,value}}' <> 'null'
                 group by year order by year""",  # noqa: S608 - a constant
             hei,
