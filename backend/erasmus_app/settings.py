@@ -136,7 +136,10 @@ def _path(kind: type, value: object) -> Path:
     """Make a path of a text, for msgspec, which does not know paths."""
     if kind is not Path or not isinstance(value, str):
         raise TypeError(f"cannot read a {kind.__name__}")
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:  # ~somebody whom this machine does not know
+        raise ValueError(f"{value}: there is no such home directory") from error
 
 
 def _from_file(path: Path) -> dict[str, Any]:

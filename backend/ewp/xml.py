@@ -69,6 +69,18 @@ def open_xml(
     return root
 
 
+def canonical(element: Element) -> bytes:
+    """Write an element by Exclusive XML Canonicalization 1.0, without comments.
+
+    Raises XmlRefused: it declares a relative namespace name, for which there is no such form.
+    """
+    try:
+        text: bytes = etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
+    except etree.C14NError as error:
+        raise XmlRefused("has no canonical form: a namespace name in it is relative") from error
+    return text
+
+
 def _parse(data: bytes, limits: XmlLimits, clock: Callable[[], float]) -> Element:
     parser = etree.XMLParser(
         encoding="utf-8",  # whatever the declaration says: see _as_utf8

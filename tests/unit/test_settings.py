@@ -126,6 +126,7 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("SESSION_KEY", f"/{'9' * 400}", "there is no file /999"),  # too long to be looked up
         ("DATABASE_URL", "", "is empty; leave it out for the default"),
         ("OIDC_CLIENT_SECRET", "  ", "is empty; leave it out for the default"),
+        ("DATA_DIR", "~nobody-0", "~nobody-0: there is no such home directory"),
         ("DATA_DIR", "", "is empty; leave it out for the default"),
     ],
 )

@@ -61,10 +61,11 @@ class Clocks:
         try:
             date = parsedate_to_datetime(answer.headers["date"])
             age = timedelta(seconds=int(answer.headers.get("age", "0")))
-        except (KeyError, ValueError):
+            ahead = date + age - self._now() if date.tzinfo is not None else None
+        except (KeyError, ValueError, OverflowError):
             return
-        if date.tzinfo is not None:
-            self.ahead[answer.url.netloc.decode("ascii")] = date + age - self._now()
+        if ahead is not None:
+            self.ahead[answer.url.netloc.decode("ascii")] = ahead
 
     def of(self, url: str) -> timedelta | None:
         """Return how far ahead of ours the clock at an address is, once it has answered."""

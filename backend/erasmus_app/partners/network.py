@@ -34,7 +34,7 @@ from ewp.errors import (
 from ewp.keys import PrivateKey
 from ewp.messages import imobilities, imobility_tors, omobilities, omobility_las
 from ewp.messages.documents import Xml
-from ewp.xml import open_xml
+from ewp.xml import canonical, open_xml
 
 T = TypeVar("T")
 
@@ -249,10 +249,9 @@ def _objects(way: _Way, reply: Reply) -> dict[OmobilityId, tuple[Document, Fact]
     root = fitting(reply, open_xml)
     values = fitting(reply, lambda _: way.read(root))
     items = {f"{{{etree.QName(root).namespace}}}{each}" for each in way.items}
+    texts = fitting(reply, lambda _: [canonical(each) for each in root if each.tag in items])
     found: dict[OmobilityId, tuple[Document, Fact]] = {}
-    elements = (each for each in root if each.tag in items)
-    for value, element in zip(values, elements, strict=True):
-        xml = etree.tostring(element, method="c14n", exclusive=True)
+    for value, xml in zip(values, texts, strict=True):
         document = Document(xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by=reply.signed_by)
         known = found.setdefault(value.omobility_id, (document, way.translate(value)))
         if known[0].sha256 != document.sha256:

@@ -194,7 +194,7 @@ def _retry_after(answer: Answer, now: datetime) -> float | None:
     if value.isdecimal():
         seconds = float(value[:9])
     elif value:
-        with contextlib.suppress(ValueError, TypeError, IndexError):
+        with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
             moment = parsedate_to_datetime(value)
             aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             seconds = (aware - now).total_seconds()

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 import msgspec
-from lxml import etree
 
 from ewp.errors import MessageInvalid
 from ewp.messages import iias
-from ewp.xml import Element, open_xml
+from ewp.xml import Element, canonical, open_xml
 
 IiaT = TypeVar("IiaT", bound=iias.Iia)
 
@@ -100,13 +99,14 @@ def conditions_hash_of(iia: Element) -> str:
     """Return the SHA-256 of the conditions without their contacts, in hexadecimal digits.
 
     They are normalised by Exclusive XML Canonicalization, without comments; blanks between
-    elements are kept, also around the contacts that are left out. Raises MessageInvalid.
+    elements are kept, also around the contacts that are left out.
+
+    Raises MessageInvalid, XmlRefused.
     """
     conditions = copy.deepcopy(_conditions(iia))
     for contact in [each for each in conditions.iter() if _name(each) in _CONTACTS]:
         _remove(contact)
-    text = etree.tostring(conditions, method="c14n", exclusive=True, with_comments=False)
-    return hashlib.sha256(text).hexdigest()
+    return hashlib.sha256(canonical(conditions)).hexdigest()
 
 
 def text_to_hash(iia: Element) -> str:

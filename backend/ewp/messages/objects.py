@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lxml import etree
-
 from ewp.errors import MessageInvalid
 from ewp.messages import (
     ewpmobility,
@@ -21,7 +19,7 @@ from ewp.messages import (
     omobility_las,
     organizational_units,
 )
-from ewp.xml import open_xml
+from ewp.xml import canonical, open_xml
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +116,7 @@ def read_document(xml: bytes) -> tuple[Listing, ...]:
 def write_object(api: str, major: int, value: Any) -> bytes:
     """Write one object's element as canonical XML. Raises MessageInvalid."""
     [element] = open_xml(KINDS[api].write([value], major=major))
-    xml: bytes = etree.tostring(element, method="c14n", exclusive=True)
-    return xml
+    return canonical(element)
 
 
 def read_objects(api: str, major: int, elements: Iterable[bytes]) -> Sequence[Any]:

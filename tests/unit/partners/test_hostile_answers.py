@@ -77,6 +77,9 @@ REFUSED = {
     "nothing": b"",
     "an HTML page": b"<html><body>Please log in</body></html>",
     "JSON": b'{"error": "not found"}',
+    "a relative namespace name": nomination(
+        b"<student-mobility>", b'<student-mobility xmlns:k="//here.example/">'
+    ),
     "another root": nomination(b"omobilities-get-response", b"omobilities-index-response"),
     "another API's namespace": nomination(b"api-omobilities/", b"api-imobilities/"),
     "a namespace of a major that is not there": nomination(b"stable-v3", b"stable-v4"),

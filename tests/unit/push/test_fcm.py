@@ -477,6 +477,7 @@ def test_without_a_word_of_fcms_the_status_tells(status: int, expected: Outcome)
         ("Fri, 20 Nov 2026 11:00:00 GMT", 0.0),
         ("99999999999999999999", 3600.0),
         ("soon", None),
+        (f"Fri, {'2' * 40} Nov 2026 12:01:30 GMT", None),
         ("-5", None),
         ("\u00b2", None),  # a digit to str.isdigit alone
         ("", None),

@@ -196,6 +196,13 @@ def test_the_conditions_hash_leaves_out_contacts_and_comments_and_keeps_every_bl
     assert digits("\n <x> \n\t<n>2</n></x>") != plain
 
 
+def test_conditions_with_a_relative_namespace_name_cannot_be_hashed():
+    relative = response("<x/>", namespace=V6, flags=" xmlns:k='//here.example/'")
+
+    with pytest.raises(XmlRefused, match="a namespace name in it is relative"):
+        iia_hash.conditions_hash(relative)
+
+
 def test_the_document_that_was_hashed_is_as_it_was():
     element = iia_hash.only_agreement(sample("iias-6-get-response"))
     before = iia_hash.text_to_hash(element), len(list(element.iter()))
