@@ -20,9 +20,7 @@ sys.path.append(sys.path.pop(0))
 
 import asyncpg
 from house import House, cpu_seconds, first_sync, fresh_database, idle, until
-from rich.console import Console
-from rich.table import Table
-from rows import yes_or_no
+from rows import show, yes_or_no
 
 from erasmus_app.store.embedded import engines
 from ewp.keys import PrivateKey
@@ -185,12 +183,7 @@ def _print(found: Found, rate: float) -> None:
             yes_or_no(found.events == found.changes),
         ),
     ]
-    table = Table(title="Change notifications, signed, 99 % repeats, one API and one worker")
-    for name in ("", "measured", "aim", "met"):
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+    show("Change notifications, signed, 99 % repeats, one API and one worker", rows)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """One line of a table: what was measured, its limit, its aim; and how numbers are written."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from measuring import Timing
+from rich.console import Console
+from rich.table import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,16 @@ def times(ratio: float) -> str:
 def yes_or_no(met: bool) -> str:
     """Say whether an aim is met."""
     return "yes" if met else "no"
+
+
+def show(title: str, lines: Iterable[tuple[str, str, str, str]]) -> None:
+    """Print what was measured, each line with the figure, its aim and whether that is met."""
+    table = Table(title=title)
+    for name in ("", "measured", "aim", "met"):
+        table.add_column(name)
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
 
 
 def _three_figures(number: float) -> str:

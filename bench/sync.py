@@ -16,9 +16,7 @@ sys.path.append(sys.path.pop(0))
 
 import asyncpg
 from house import House, cpu_seconds, first_sync, fresh_database, idle, until
-from rich.console import Console
-from rich.table import Table
-from rows import yes_or_no
+from rows import show, yes_or_no
 
 from erasmus_app.store.embedded import Engines, engines
 
@@ -119,12 +117,7 @@ def _print(sync: Sync, day: Day, partners: int, times: tuple[float, float] | Non
             ("healthy ones, 10 % hanging", f"{hangs:.1f} s", "", ""),
             ("", f"{ratio:.3f} ×", "< 1.05 ×", yes_or_no(ratio < 1.05)),
         ]
-    table = Table(title="Keeping up: one worker process, partners and PostgreSQL on 2 cores")
-    for name in ("", "measured", "aim", "met"):
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+    show("Keeping up: one worker process, partners and PostgreSQL on 2 cores", rows)
 
 
 if __name__ == "__main__":

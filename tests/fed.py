@@ -18,9 +18,9 @@ from testbed import Bed
 from ewp.client import Reply
 from ewp.ids import HeiId, OmobilityId, ProposalId
 from ewp.messages import imobilities, omobilities, omobility_las
-from ewp.messages.common import Text
 from sandbox.cast import INES
 from sandbox.network import kept_key
+from sandbox.office import nominee
 from sandbox.world import World
 
 OUTONO, LINDENTAL = HeiId("outono.example"), HeiId("lindental.example")
@@ -76,15 +76,7 @@ def nomination(
 ) -> omobilities.StudentMobilityV3:
     return omobilities.StudentMobilityV3(
         omobility_id=OmobilityId(omobility_id),
-        student=omobilities.StudentV3(
-            given_names=(Text(value=INES.given_names),),
-            family_names=(Text(value=INES.family_name),),
-            global_id=INES.esi,
-            birth_date=INES.birth_date,
-            nationality=INES.nationality,
-            gender=INES.gender,
-            email=INES.email,
-        ),
+        student=nominee(INES),
         nomination=omobilities.NominationV3(
             **{
                 "proposal_id": ProposalId(proposal),

@@ -6,7 +6,7 @@ async def partners(authority, tmp_path_factory) -> AsyncIterator[Partners]:
         yield partners
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,39 @@ from typing import Any
 
 import httpx
 
+from ewp.host_services import Endpoint, Service
+from ewp.manifest import Offer
 from sandbox.authority import Authority
 from sandbox.cast import UNIVERSITIES
 from sandbox.hei import SandboxHei
 from sandbox.network import Network, kept_key
 from sandbox.serving import listen, origin, serving
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A service in another's place, all the same but for what a subclass changes."""
+
+    real: Service
+
+    @property
+    def api(self) -> str:
+        return self.real.api
+
+    @property
+    def major(self) -> int:
+        return self.real.major
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        return {name: self.changed(name, each) for name, each in self.real.endpoints.items()}
+
+    def changed(self, name: str, endpoint: Endpoint) -> Endpoint:
+        """Make one of the endpoints anew."""
+        raise NotImplementedError
+
+    def offer(self, base: str) -> Offer:
+        return self.real.offer(base)
 
 
 @dataclass

@@ -50,6 +50,19 @@ def term_before(deadline: date) -> Term:
     return AcademicYearId(f"{deadline.year}/{deadline.year + 1}"), 1
 
 
+def nominee(student: Student) -> omobilities.StudentV3:
+    """Return a student as a nomination of the new family names them."""
+    return omobilities.StudentV3(
+        given_names=(Text(value=student.given_names),),
+        family_names=(Text(value=student.family_name),),
+        global_id=student.esi,
+        birth_date=student.birth_date,
+        nationality=student.nationality,
+        gender=student.gender,
+        email=student.email,
+    )
+
+
 def nominate_new(
     hei: SandboxHei,
     student: Student,
@@ -62,15 +75,7 @@ def nominate_new(
     year, number = term or this_term()
     hei.kept.new[omobility_id] = omobilities.StudentMobilityV3(
         omobility_id=omobility_id,
-        student=omobilities.StudentV3(
-            given_names=(Text(value=student.given_names),),
-            family_names=(Text(value=student.family_name),),
-            global_id=student.esi,
-            birth_date=student.birth_date,
-            nationality=student.nationality,
-            gender=student.gender,
-            email=student.email,
-        ),
+        student=nominee(student),
         nomination=omobilities.NominationV3(
             proposal_id=hei.next_proposal(),
             sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),

@@ -1,21 +1,21 @@
 """Broken, hostile and absent partners: refused or waited for, and nothing is lost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from databases import until
+from partners import StandIn
 from structlog.testing import capture_logs
 from testbed import Bed, bed_running
 
 from ewp.catalogue import ApiEntry
 from ewp.client import LARGEST_ANSWER, EwpClient
-from ewp.host_services import Call, Endpoint, Service
+from ewp.host_services import Call, Endpoint
 from ewp.ids import HeiId
 from ewp.keys import PrivateKey
-from ewp.manifest import Offer
 from ewp.signing import sign_request
 from sandbox.network import services_of
 
@@ -32,30 +32,16 @@ SOURCES = "{ me { mobilities { state version sources { api lastError lastConfirm
 
 
 @dataclass(frozen=True)
-class Answering:
+class Answering(StandIn):
     """A service whose `get` answers this, signed like everything else of the partner's."""
 
-    real: Service
     body: bytes
 
-    @property
-    def api(self) -> str:
-        return self.real.api
-
-    @property
-    def major(self) -> int:
-        return self.real.major
-
-    @property
-    def endpoints(self) -> Mapping[str, Endpoint]:
+    def changed(self, name: str, endpoint: Endpoint) -> Endpoint:
         async def get(_: Call) -> bytes:
             return self.body
 
-        real = self.real.endpoints
-        return {**real, "get": Endpoint(real["get"].methods, get)}
-
-    def offer(self, base: str) -> Offer:
-        return self.real.offer(base)
+        return replace(endpoint, handle=get) if name == "get" else endpoint
 
 
 def breaks(bed: Bed, hei: HeiId, api: str, body: bytes) -> None:

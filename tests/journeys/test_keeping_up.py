@@ -1,18 +1,17 @@
 """Keeping up with partners: everything that changes is seen, and nobody is asked too much."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from databases import until
+from partners import StandIn
 from testbed import Bed, bed_running
 
 from erasmus_app.mobilities.models import Api
 from erasmus_app.worker.refresh import Refresher
-from ewp.host_services import Call, Endpoint, Service
+from ewp.host_services import Call, Endpoint
 from ewp.ids import HeiId, OmobilityId
-from ewp.manifest import Offer
 from ewp.messages import omobilities
 from sandbox import office
 from sandbox.cast import STUDENTS
@@ -37,25 +36,12 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Listening:
+class Listening(StandIn):
     """A service that remembers what it was asked."""
 
-    real: Service
     heard: Heard
 
-    @property
-    def api(self) -> str:
-        return self.real.api
-
-    @property
-    def major(self) -> int:
-        return self.real.major
-
-    @property
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        return {name: self._heard(name, each) for name, each in self.real.endpoints.items()}
-
-    def _heard(self, name: str, endpoint: Endpoint) -> Endpoint:
+    def changed(self, name: str, endpoint: Endpoint) -> Endpoint:
         async def handle(call: Call) -> bytes:
             ids = call.all("omobility_id")
             self.heard.calls.append((self.api, name, ids, bool(call.all("modified_since"))))
@@ -65,10 +51,7 @@ class Listening:
                 await self.heard.before.wait()
             return answer
 
-        return Endpoint(endpoint.methods, handle, takes_xml=endpoint.takes_xml)
-
-    def offer(self, base: str) -> Offer:
-        return self.real.offer(base)
+        return replace(endpoint, handle=handle)
 
 
 def listening(bed: Bed, hei: HeiId) -> Heard:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from lxml import etree
+from partners import StandIn
 from validator.agreements import hash_of
 from validator.results import Grade, failure, notice, success, warning, worst
 from validator.sandboxed import sites_running
@@ -20,7 +21,6 @@ from ewp.host_calls import Endpoint, UnknownEndpoint
 from ewp.host_courses import CoursesService
 from ewp.host_files import FileService
 from ewp.host_monitoring import MonitoringService
-from ewp.host_services import Service
 from ewp.manifest import Offer
 from ewp.messages.file import File
 from sandbox.cast import LINDENTAL
@@ -48,26 +48,18 @@ async def found(sites, step_id, *, known=None):
 
 
 @dataclass(frozen=True)
-class Spoilt:
+class Spoilt(StandIn):
     """A service that calls, answers or declares otherwise."""
 
-    service: Service
     call: object = staticmethod(lambda call: call)
     content: object = staticmethod(lambda content: content)
     declared: object = staticmethod(lambda offer: offer)
     methods: frozenset = frozenset()
 
-    api = property(lambda self: self.service.api)
-    major = property(lambda self: self.service.major)
-
-    @property
-    def endpoints(self):
-        return {name: self._spoilt(each) for name, each in self.service.endpoints.items()}
-
     def offer(self, base: str) -> Offer:
-        return self.declared(self.service.offer(base))
+        return self.declared(self.real.offer(base))
 
-    def _spoilt(self, endpoint: Endpoint) -> Endpoint:
+    def changed(self, name: str, endpoint: Endpoint) -> Endpoint:
         async def handle(call):
             return self.content(await endpoint.handle(self.call(call)))
 
