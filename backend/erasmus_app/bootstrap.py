@@ -42,7 +42,7 @@ from erasmus_app.push.http2 import Http2Transport
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.factsheets import FactsheetTable
@@ -54,6 +54,7 @@ from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.revocations import SessionRevocations
+from erasmus_app.store.sealed import load_vault
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.deliver import Deliverer
@@ -106,6 +107,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     server_keys = {
         hei.id: _key(settings, hei.server_key or hei.client_key) for hei in heis.values()
     }
+    vault = load_vault(settings.data_keys, settings.data_dir)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(
             httpx.AsyncClient(
@@ -115,7 +117,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 limits=CONNECTIONS,
             )
         )
-        tables = await stack.enter_async_context(open_database(settings.database_url))
+        tables = await stack.enter_async_context(open_database(settings.database_url, vault))
+        await see_keys(tables)
         redis = Redis.from_url(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         keeper = await _catalogue(stack, settings, http, clock)

@@ -56,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
 
     db = commands.add_parser("db", help="the database").add_subparsers(dest="what", required=True)
     db.add_parser("upgrade", help="bring the tables up to date")
+    db.add_parser("new-key", help="print a line for the file of data keys")
+    db.add_parser(
+        "rotate-keys", help="seal personal data anew with the first data key; may be broken off"
+    )
 
     _ewp(commands.add_parser("ewp", help="the EWP network: look, call, check"))
 
@@ -158,7 +162,14 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "db":
         from erasmus_app.cli import serve
 
-        return serve.run(serve.upgrade(load_settings(os.environ)))
+        if given.what == "new-key":
+            from erasmus_app.store.sealed import new_key
+
+            print(f"data: {new_key()}")
+            return 0
+        settings = load_settings(os.environ)
+        work = serve.upgrade if given.what == "upgrade" else serve.rotate_keys
+        return serve.run(work(settings))
     if given.command == "ewp":
         from erasmus_app.cli import ewp
 
