@@ -45,6 +45,7 @@ from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
+from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.jobs import JobQueue
@@ -58,6 +59,7 @@ from erasmus_app.store.sealed import load_vault
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.deliver import Deliverer
+from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
 from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
 from erasmus_app.worker.loop import Worker
@@ -182,6 +184,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             devices=DeviceTable(tables),
             push=_push(stack, settings, clock),
             login=login,
+            erasures=ErasureTable(tables),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
             ),
@@ -230,6 +233,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             PLAN: poller.plan,
             FACTSHEET: keeper.ask,
             PLAN_FACTSHEETS: keeper.plan,
+            ERASE: Eraser(ErasureTable(tables), services.clock),
             REMIND: reminder,
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),

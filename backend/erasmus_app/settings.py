@@ -73,6 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     vapid_key: Path | None = None
     smtp_url: str | None = None
 
+    # Privacy
+    erasure_days: float = 14  # in which a student can take the wish to be forgotten back
+
     # Work
     job_lease_seconds: float = 30
     worker_concurrency: int = 16

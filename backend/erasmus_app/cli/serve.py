@@ -90,7 +90,7 @@ class _Server(uvicorn.Server):
 async def api(settings: Settings) -> int:
     """Serve the API until SIGINT or SIGTERM."""
     listener = open_listener(settings)
-    async with _with_engines(settings) as complete, running(complete) as opened:
+    async with with_engines(settings) as complete, running(complete) as opened:
         server = _Server(
             uvicorn.Config(
                 create_app(opened),
@@ -119,7 +119,7 @@ async def worker(settings: Settings) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     async with (
-        _with_engines(settings) as complete,
+        with_engines(settings) as complete,
         running(complete) as opened,
         worker_of(opened),
     ):
@@ -129,7 +129,7 @@ async def worker(settings: Settings) -> int:
 
 async def upgrade(settings: Settings) -> int:
     """Bring the tables up to date."""
-    async with _with_engines(settings) as complete:
+    async with with_engines(settings) as complete:
         assert complete.database_url is not None
         vault = load_vault(settings.data_keys, settings.data_dir)
         await database.upgrade(complete.database_url, vault)
@@ -139,7 +139,7 @@ async def upgrade(settings: Settings) -> int:
 async def rotate_keys(settings: Settings) -> int:
     """Seal everything anew with the first data key, beside whatever else is running."""
     vault = load_vault(settings.data_keys, settings.data_dir)
-    async with _with_engines(settings) as complete:
+    async with with_engines(settings) as complete:
         assert complete.database_url is not None
         async with database.open_database(complete.database_url, vault, size=1) as tables:
             await database.see_keys(tables)
@@ -151,7 +151,7 @@ async def rotate_keys(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def _with_engines(settings: Settings) -> AsyncIterator[Settings]:
+async def with_engines(settings: Settings) -> AsyncIterator[Settings]:
     """Yield the settings with both engines' addresses; those not named are servers of our own."""
     if settings.database_url is not None and settings.redis_url is not None:
         yield settings

@@ -26,6 +26,7 @@ from erasmus_app.mobilities.models import Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
 from erasmus_app.store import jobs, persons
 from erasmus_app.store.database import Database, lock_key
+from erasmus_app.store.forgotten import is_forgotten
 from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
 from erasmus_app.store.sealed import Vault, vault_of
 from erasmus_app.store.sealed_records import joined, split
@@ -264,6 +265,10 @@ class RecordChangeRow:
             mobility=after,
         )
         return self.before
+
+    async def is_forgotten(self, after: Mobility) -> bool:
+        """Return whether it was erased lately, or is a student's who was."""
+        return await is_forgotten(self.connection, after)
 
     async def record_events(self, events: Sequence[MobilityEvent], *, silent: bool) -> None:
         """Append events; one that is there already stays as it is."""

@@ -43,3 +43,27 @@ create table data_key (
     first_used_at timestamptz not null default now(),
     primary key (kind, key_id)
 );
+
+-- A student's wish to be forgotten, and afterwards the proof that it was done. What was erased is in
+-- counts by table; account_id goes with the account.
+create table erasure (
+    erasure_id uuid primary key default gen_random_uuid(),
+    account_id uuid,
+    requested_at timestamptz not null,
+    due_at timestamptz not null,
+    cancelled_at timestamptz,
+    executed_at timestamptz,
+    counts jsonb,
+    sha256 bytea,
+    check (executed_at is null or (counts is not null and sha256 is not null))
+);
+create unique index erasure_open on erasure (account_id)
+    where cancelled_at is null and executed_at is null;
+
+-- Keyed hashes of the ESIs and mobilities of the erased: what a poll brings of them is left out until
+-- then.
+create table forgotten (
+    key text collate "C" primary key,
+    until timestamptz not null
+);
+create index forgotten_by_time on forgotten (until);
