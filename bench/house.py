@@ -79,6 +79,7 @@ class House:
             "ERASMUS_APP_EWP_HEIS": str(self.folder / "heis.toml"),
             "ERASMUS_APP_DATABASE_URL": database,
             "ERASMUS_APP_REDIS_URL": self.own.redis_url,
+            "ERASMUS_APP_DATA_KEYS": str(self.folder / "engines" / "data-keys"),
             "ERASMUS_APP_DATA_DIR": str(self.folder / f"data-{name}-{database.rpartition('/')[2]}"),
         }
         with (self.folder / f"{name}.log").open("ab") as log:

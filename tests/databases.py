@@ -23,10 +23,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from erasmus_app.store.database import upgrade
+from erasmus_app.store.database import Database, upgrade
 from erasmus_app.store.embedded import embedded_postgres, embedded_valkey
+from erasmus_app.store.sealed import Vault
+from erasmus_app.store.sealing import COLUMNS, SealedColumn
 
 TEMPLATE = "migrated"
+VAULT = Vault.of([b"d" * 32], b"l" * 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +98,24 @@ async def until(what: Callable[[], object], seconds: float = 20) -> None:
             if await found if inspect.isawaitable(found) else found:
                 return
             await asyncio.sleep(0.01)
+
+
+async def in_clear(database: Database, name: str, where: str = "true") -> list[bytes]:
+    """Open the values of a sealed column, as `source_document.xml`, in the order of their rows."""
+    column = _column(name)
+    row = ", ".join(column.row)
+    rows = await database.fetch(
+        f"""select {row}, {column.column} from {column.table}
+            where {column.column} is not null and {where} order by {row}"""
+    )
+    return [opened(database, name, each) for each in rows]
+
+
+def opened(database: Database, name: str, row: asyncpg.Record) -> bytes:
+    """Open a sealed column of a row that has what the value is bound to."""
+    column = _column(name)
+    return database.vault.open(row[column.column], *column.place(row))
+
+
+def _column(name: str) -> SealedColumn:
+    return next(each for each in COLUMNS if each.name == name)

@@ -42,9 +42,10 @@ from erasmus_app.push.http2 import Http2Transport
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
+from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.jobs import JobQueue
@@ -54,9 +55,11 @@ from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.revocations import SessionRevocations
+from erasmus_app.store.sealed import load_vault
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.deliver import Deliverer
+from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
 from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
 from erasmus_app.worker.loop import Worker
@@ -106,6 +109,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     server_keys = {
         hei.id: _key(settings, hei.server_key or hei.client_key) for hei in heis.values()
     }
+    vault = load_vault(settings.data_keys, settings.data_dir)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(
             httpx.AsyncClient(
@@ -115,7 +119,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 limits=CONNECTIONS,
             )
         )
-        tables = await stack.enter_async_context(open_database(settings.database_url))
+        tables = await stack.enter_async_context(open_database(settings.database_url, vault))
+        await see_keys(tables)
         redis = Redis.from_url(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         keeper = await _catalogue(stack, settings, http, clock)
@@ -181,6 +186,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             devices=DeviceTable(tables),
             push=_push(stack, settings, clock),
             login=login,
+            erasures=ErasureTable(tables),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
             ),
@@ -229,6 +235,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             PLAN: poller.plan,
             FACTSHEET: keeper.ask,
             PLAN_FACTSHEETS: keeper.plan,
+            ERASE: Eraser(ErasureTable(tables), services.clock),
             REMIND: reminder,
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),

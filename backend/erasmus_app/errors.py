@@ -3,6 +3,8 @@
 AppError
 ├── SettingsInvalid     a setting's name or value; the start stops with its message
 ├── EngineFailed        PostgreSQL or Valkey could not be started or reached
+├── DataKeyMissing      personal data is sealed with a key that was not given
+├── SealBroken          a sealed value is not what was sealed for its row
 ├── PartnerFailed       a partner's answer brought nothing; carries the toolkit's code
 ├── PartnerBusy         enough calls to its host are under way; nothing was asked
 ├── FeedRefused         what an HEI's system gives us, and we do not take: 4xx; nothing is kept
@@ -42,6 +44,18 @@ class EngineFailed(AppError):
 
     code = "engine_failed"
     status: int = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class DataKeyMissing(AppError):
+    """Personal data is sealed with a key that was not given; the data is as it was."""
+
+    code = "data_key_missing"
+
+
+class SealBroken(AppError):
+    """A value is not what was sealed for its row: changed, moved, or never sealed."""
+
+    code = "seal_broken"
 
 
 class PartnerFailed(AppError):

@@ -18,6 +18,7 @@ from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.ports import PushSender
 from erasmus_app.notifications.service import InboxService
+from erasmus_app.privacy.ports import Erasures
 from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
 
@@ -54,4 +55,5 @@ class Services:
     devices: DeviceStore
     push: PushSender | None  # None: no push service is configured, the inbox is all
     login: LoginService | None  # None: no login provider is configured
+    erasures: Erasures
     operations: Operations

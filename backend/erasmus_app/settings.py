@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: str | None = None
     redis_url: str | None = None
     data_dir: Path = Path(".erasmus-app")
+    data_keys: Path | None = None  # file or folder; None: made once in `data_dir`
 
     # Where we are reached
     listen: str = "127.0.0.1:8000"
@@ -71,6 +72,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fcm_url: str = "https://fcm.googleapis.com"
     vapid_key: Path | None = None
     smtp_url: str | None = None
+
+    # Privacy
+    erasure_days: float = 14  # in which a student can take the wish to be forgotten back
 
     # Work
     job_lease_seconds: float = 30
@@ -195,12 +199,22 @@ def _check(settings: Settings) -> None:
         path = getattr(settings, name.lower())
         if path is not None and not _is_file(path):
             raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
+    if settings.data_keys is not None and not _exists(settings.data_keys):
+        raise SettingsInvalid(f"{PREFIX}DATA_KEYS: there is no file or folder {settings.data_keys}")
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)
         if each.type in (float, int) and not 0 < value < math.inf:
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be a number above 0")
         if each.type in (float, int) and value > LARGEST:
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be at most {LARGEST}")
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a file or folder; see `_is_file`."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _is_file(path: Path) -> bool:

@@ -28,6 +28,8 @@ OWNERS = {  # how each root field is confined to who is signed in
     "Mutation.registerDevice": "the session's account",
     "Mutation.removeDevice": "the session's account",
     "Mutation.markRead": "the session's account",
+    "Mutation.requestErasure": "the session's account",
+    "Mutation.cancelErasure": "the session's account",
     "Mutation.endSession": "the session's account",
     "Mutation.endOtherSessions": "the session's account",
 }

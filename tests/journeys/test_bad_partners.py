@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from databases import until
+from databases import in_clear, until
 from partners import StandIn
 from structlog.testing import capture_logs
 from testbed import Bed, bed_running
@@ -151,8 +151,10 @@ async def test_an_answer_about_another_hei_s_student_makes_no_record(bed: Bed):
         return sorted(map(tuple, rows))
 
     before = await known()
-    good = await bed.app.database.fetchval(
-        "select xml from source_document where api = 'omobilities' and hei_id = $1", CLAIRVAL
+    [good, *_] = await in_clear(
+        bed.app.database,
+        "source_document.xml",
+        f"api = 'omobilities' and hei_id = '{CLAIRVAL}'",
     )
     body = f'<omobilities-get-response xmlns="{OMOBILITIES}">'.encode() + good
     breaks(bed, LINDENTAL, "omobilities", body + b"</omobilities-get-response>")

@@ -5,13 +5,14 @@ All rows live at the same time on one bed: each on a mobility of its own, first 
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from databases import DatabaseServer, fresh_database, until
+from databases import DatabaseServer, fresh_database, opened, until
 from journeys.every_row import AFTER, ASKED, BEFORE, DURING, MOVED, OTHER_DAY, ROWS, Row
 from journeys.scenes import GO, Scene
 from testbed import Bed, bed_running
@@ -71,8 +72,9 @@ class Ledger:
         mobility = await self.bed.app.database.fetchval(
             "select mobility_id from mobility where omobility_id = $1", scene.omobility_id
         )
-        rows = await self.bed.app.database.fetch(
-            """select event_id, step, kind, detail from event
+        database = self.bed.app.database
+        rows = await database.fetch(
+            """select tenant, mobility_id, event_id, step, kind, detail from event
                where mobility_id = $1 and not silent order by happened_at, step""",
             mobility,
         )
@@ -82,8 +84,10 @@ class Ledger:
         assert not any("{" in each["body"] for each in entries)
         known = {each["kind"] for each in fresh}
         pushes = await self.bed.pushes(scene.phone, 0)
+        details = [json.loads(opened(database, "event.detail", each)) for each in fresh]
+        steps = [each["step"] for each in fresh]
         return Outcome(
-            events=[(each["step"], each["detail"]) for each in fresh],
+            events=list(zip(steps, details, strict=True)),
             inbox=[each["kind"] for each in entries if each["kind"] in known][: len(fresh)],
             pushes=[
                 each.data["kind"]

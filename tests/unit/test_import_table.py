@@ -17,7 +17,7 @@ TABLE = [
     ("services",),
     ("chat", "notifications"),
     ("mobilities",),
-    ("students", "institutions", "identity"),
+    ("students", "institutions", "identity", "privacy"),
     ("errors", "ids", "kit", "settings"),
 ]
 ALSO = {
@@ -28,7 +28,7 @@ ALSO = {
     ("kit", "errors"),
 }
 DOMAINS = {"chat", "notifications", "mobilities", "students", "institutions", "identity", "kit"}
-DOMAINS |= {"ids", "errors", "services"}
+DOMAINS |= {"ids", "errors", "services", "privacy"}
 DOMAIN_LIBRARIES = {"msgspec"}
 MAY_IMPORT_EWP = {"worker", "partners", "api", "bootstrap", "app", "cli", "ids"}
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}

@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
 
     db = commands.add_parser("db", help="the database").add_subparsers(dest="what", required=True)
     db.add_parser("upgrade", help="bring the tables up to date")
+    db.add_parser("new-key", help="print a line for the file of data keys")
+    db.add_parser(
+        "rotate-keys", help="seal personal data anew with the first data key; may be broken off"
+    )
+
+    _student(commands.add_parser("student", help="what is held of a student: erase it"))
 
     _ewp(commands.add_parser("ewp", help="the EWP network: look, call, check"))
 
@@ -64,6 +70,15 @@ def _parser() -> argparse.ArgumentParser:
         into = export.add_parser("export", help=f"write {text} to a file, else to the terminal")
         into.add_argument("file", nargs="?", type=Path)
     return parser
+
+
+def _student(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    erase = commands.add_parser("erase", help="erase everything, and print the certificate")
+    erase.add_argument("who", metavar="WHO", help="an account id or an ESI")
+    how = erase.add_mutually_exclusive_group(required=True)
+    how.add_argument("--now", action="store_true", help="at once; there is no way back")
+    how.add_argument("--dry-run", action="store_true", help="only count what would go")
 
 
 def _ewp(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +173,18 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "db":
         from erasmus_app.cli import serve
 
-        return serve.run(serve.upgrade(load_settings(os.environ)))
+        if given.what == "new-key":
+            from erasmus_app.store.sealed import new_key
+
+            print(f"data: {new_key()}")
+            return 0
+        settings = load_settings(os.environ)
+        work = serve.upgrade if given.what == "upgrade" else serve.rotate_keys
+        return serve.run(work(settings))
+    if given.command == "student":
+        from erasmus_app.cli import serve, student
+
+        return serve.run(student.run(given, load_settings(os.environ)))
     if given.command == "ewp":
         from erasmus_app.cli import ewp
 

@@ -23,6 +23,7 @@ from erasmus_app.errors import EngineFailed
 from erasmus_app.settings import load_settings
 from erasmus_app.store.embedded import engines
 from erasmus_app.store.embedded.folder import opened
+from erasmus_app.store.sealed import OWN_FILE
 
 UP_SECONDS = 40.0
 OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
@@ -54,11 +55,12 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
         stack.enter_context(opened(data_dir, "run"))
         if fresh:
             with opened(data_dir, "engines"):  # an `api` of its own may run on them
-                for each in ("postgres", "valkey", "sandbox", "backend", "log"):
+                for each in ("postgres", "valkey", "sandbox", "backend", "log", OWN_FILE):
                     path = data_dir / each
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         with console.status("Starting PostgreSQL and Valkey ..."):
             own = await stack.enter_async_context(engines(data_dir))
+            keys = data_dir / OWN_FILE
         with console.status("Starting the sandbox network and the backend ..."):
             sandbox = await _sandbox(stack, data_dir, settings.listen)
             environment = os.environ | sandbox["environment"] | IN_A_HURRY
@@ -66,6 +68,7 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
                 "ERASMUS_APP_DATABASE_URL": own.database_url,
                 "ERASMUS_APP_REDIS_URL": own.redis_url,
                 "ERASMUS_APP_DATA_DIR": str(data_dir / "backend"),
+                "ERASMUS_APP_DATA_KEYS": str(keys),
             }
             http = await stack.enter_async_context(httpx.AsyncClient(timeout=30, trust_env=False))
             backend = environment["ERASMUS_APP_LOGIN_URL"]

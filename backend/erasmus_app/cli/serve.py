@@ -24,6 +24,8 @@ from erasmus_app.errors import SettingsInvalid
 from erasmus_app.settings import Settings
 from erasmus_app.store import database
 from erasmus_app.store.embedded import engines
+from erasmus_app.store.rotation import reseal
+from erasmus_app.store.sealed import load_vault
 from ewp.errors import place_of
 
 log = structlog.get_logger(__name__)
@@ -88,7 +90,7 @@ class _Server(uvicorn.Server):
 async def api(settings: Settings) -> int:
     """Serve the API until SIGINT or SIGTERM."""
     listener = open_listener(settings)
-    async with _with_engines(settings) as complete, running(complete) as opened:
+    async with with_engines(settings) as complete, running(complete) as opened:
         server = _Server(
             uvicorn.Config(
                 create_app(opened),
@@ -117,7 +119,7 @@ async def worker(settings: Settings) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     async with (
-        _with_engines(settings) as complete,
+        with_engines(settings) as complete,
         running(complete) as opened,
         worker_of(opened),
     ):
@@ -127,20 +129,35 @@ async def worker(settings: Settings) -> int:
 
 async def upgrade(settings: Settings) -> int:
     """Bring the tables up to date."""
-    async with _with_engines(settings) as complete:
+    async with with_engines(settings) as complete:
         assert complete.database_url is not None
-        await database.upgrade(complete.database_url)
+        vault = load_vault(settings.data_keys, settings.data_dir)
+        await database.upgrade(complete.database_url, vault)
+    return 0
+
+
+async def rotate_keys(settings: Settings) -> int:
+    """Seal everything anew with the first data key, beside whatever else is running."""
+    vault = load_vault(settings.data_keys, settings.data_dir)
+    async with with_engines(settings) as complete:
+        assert complete.database_url is not None
+        async with database.open_database(complete.database_url, vault, size=1) as tables:
+            await database.see_keys(tables)
+            done, left = await reseal(tables)
+    for column, values in sorted(done.items()):
+        print(f"{column}: {values}")
+    print(f"keys that are still needed: {', '.join(left)}" if left else "one key is needed now")
     return 0
 
 
 @asynccontextmanager
-async def _with_engines(settings: Settings) -> AsyncIterator[Settings]:
+async def with_engines(settings: Settings) -> AsyncIterator[Settings]:
     """Yield the settings with both engines' addresses; those not named are servers of our own."""
     if settings.database_url is not None and settings.redis_url is not None:
         yield settings
         return
     log.warning("engines.of_our_own", data_dir=str(settings.data_dir.resolve()))
-    async with engines(settings.data_dir) as own:
+    async with engines(settings.data_dir, settings.data_keys) as own:
         yield msgspec.structs.replace(
             settings,
             database_url=settings.database_url or own.database_url,

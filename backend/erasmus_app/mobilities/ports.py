@@ -101,6 +101,9 @@ class RecordChange(Protocol):
     ) -> StoredMobility:
         """Write the consolidated record and the source document; version + 1 if it differs."""
 
+    async def is_forgotten(self, after: Mobility) -> bool:
+        """Return whether it was erased lately, or is a student's who was."""
+
     async def record_events(self, events: Sequence[MobilityEvent], *, silent: bool) -> None:
         """Append events; one that is there already stays as it is."""
 

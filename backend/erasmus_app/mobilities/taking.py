@@ -45,6 +45,8 @@ class TakingIn:
         after = merge(before, reading, self.absences)
         if after is None or after == before:
             return None
+        if before is None and await change.is_forgotten(after):
+            return None  # who wanted to be forgotten does not come back with the next poll
         silent = silent and not is_known(before, reading.api)
         happened = tuple(changes(before, after, now.astimezone(UTC).date()))
         stored = await change.save(after, answer, silent=silent)

@@ -8,7 +8,6 @@ from uuid import UUID
 import asyncpg
 
 from erasmus_app.identity.claims import Identity
-from erasmus_app.identity.esi import esi_key
 from erasmus_app.identity.models import (
     REFRESH_LIFETIME,
     RETRY_LIFETIME,
@@ -48,7 +47,8 @@ class AccountTable:
                 f"identity {identity.issuer} {identity.subject}",
             )
             account = await self._account_of(connection, identity, language)
-            keys = [esi_key(each) for each in identity.esis]
+            vault = self.database.vault
+            keys = [vault.esi_key(each) for each in identity.esis]
             await lock_esis(connection, keys)
             await connection.execute(
                 """update account_esi set current = false
@@ -56,14 +56,14 @@ class AccountTable:
                 account,
                 keys,
             )
-            for esi in identity.esis:
+            for key, esi in zip(keys, identity.esis, strict=True):
                 await connection.execute(
                     """insert into account_esi (account_id, esi_key, esi) values ($1, $2, $3)
                        on conflict (account_id, esi_key)
                        do update set current = true, last_seen_at = now()""",
                     account,
-                    esi_key(esi),
-                    esi,
+                    key,
+                    vault.seal(esi.encode(), "account_esi.esi", account, key),
                 )
             await connection.execute(
                 """insert into account_person (account_id, tenant, person_id)
@@ -86,6 +86,8 @@ class AccountTable:
             account = await connection.fetchval(
                 "insert into account (language) values ($1) returning account_id", language
             )
+        assert account is not None
+        vault = self.database.vault
         await connection.execute(
             """insert into account_identity
                    (issuer, subject, account_id, home_hei_ids, affiliations)
@@ -102,10 +104,9 @@ class AccountTable:
             """update account set display_name = $2, email = $3, last_login_at = now()
                where account_id = $1""",
             account,
-            identity.display_name,
-            identity.email,
+            vault.seal_text(identity.display_name, "account.display_name", account),
+            vault.seal_text(identity.email, "account.email", account),
         )
-        assert account is not None
         return account
 
     async def account(self, account: AccountId) -> Account | None:
@@ -124,7 +125,9 @@ class AccountTable:
             account_id=AccountId(row["account_id"]),
             language=row["language"],
             zone=row["zone"],
-            display_name=row["display_name"],
+            display_name=self.database.vault.open_text(
+                row["display_name"], "account.display_name", row["account_id"]
+            ),
             home_hei_ids=tuple(HeiId(each) for each in row["home_hei_ids"]),
             affiliations=tuple(row["affiliations"]),
             has_esi=row["has_esi"],

@@ -14,10 +14,12 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from erasmus_app.errors import EngineFailed
+from erasmus_app.store.sealed import Connection, Vault, present
+from erasmus_app.store.sealing import check_keys, seal_what_is_clear
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x45_57_50  # one upgrade at a time, whoever starts it
@@ -52,6 +54,12 @@ class Database:
 
     pool: asyncpg.Pool
     dsn: str
+    keys: Vault | None = None
+
+    @property
+    def vault(self) -> Vault:
+        """What seals and opens personal columns. Raises DataKeyMissing where there is none."""
+        return present(self.keys)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Return all rows."""
@@ -126,6 +134,7 @@ class Database:
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:
+    """Let `jsonb` come and go as Python values."""
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -142,14 +151,26 @@ async def _reset(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def open_database(dsn: str, *, size: int = 10) -> AsyncIterator[Database]:
-    """Open a pool. Raises EngineFailed where the server cannot be reached."""
+async def open_database(
+    dsn: str, keys: Vault | None = None, *, size: int = 10
+) -> AsyncIterator[Database]:
+    """Open a pool; without `keys` personal columns can be neither read nor written.
+
+    Raises:
+        EngineFailed: the server cannot be reached.
+    """
+
+    async def prepare(connection: Connection) -> None:
+        connection.vault = keys
+        await _prepare(connection)
+
     try:
         pool = await asyncpg.create_pool(
             dsn,
             min_size=1,
             max_size=size,
-            init=_prepare,
+            init=prepare,
+            connection_class=Connection,
             reset=_reset,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
@@ -163,7 +184,7 @@ async def open_database(dsn: str, *, size: int = 10) -> AsyncIterator[Database]:
             f"PostgreSQL cannot be reached: {why}; look at ERASMUS_APP_DATABASE_URL"
         ) from error
     try:
-        yield Database(pool, dsn)
+        yield Database(pool, dsn, keys)
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(5):
@@ -171,27 +192,30 @@ async def open_database(dsn: str, *, size: int = 10) -> AsyncIterator[Database]:
         pool.terminate()
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """Return where the migrations are."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 
 
-async def upgrade(dsn: str) -> None:
+async def upgrade(dsn: str, keys: Vault | None = None) -> None:
     """Bring the tables up to date; processes that start together take turns.
 
-    Everything is one transaction: an upgrade that fails changes nothing.
+    Everything is one transaction: an upgrade that fails changes nothing. `keys` seal what a
+    database of old holds in clear.
 
     Raises:
         EngineFailed: the server cannot be reached.
+        DataKeyMissing: there is something to seal and no key, or sealed with another.
     """
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn)
     )
 
-    def run(connection: Connection) -> None:
-        config = _config()
+    def run(connection: SqlConnection) -> None:
+        config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -199,6 +223,10 @@ async def upgrade(dsn: str) -> None:
         async with engine.begin() as connection:
             await connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
             await connection.run_sync(run)
+            driver = (await connection.get_raw_connection()).driver_connection
+            await seal_what_is_clear(driver, keys)
+            if keys is not None:
+                await check_keys(driver, keys)
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
         why = str(error) or type(error).__name__
         raise EngineFailed(f"PostgreSQL cannot be reached for the upgrade: {why}") from error
@@ -206,12 +234,19 @@ async def upgrade(dsn: str) -> None:
         await engine.dispose()
 
 
+async def see_keys(database: Database) -> None:
+    """See that the keys are those of the data. Raises DataKeyMissing, see `sealing.check_keys`."""
+    if await is_current(database):  # where it is not, `/readyz` and the operator's log say so
+        async with database.pool.acquire() as connection:
+            await check_keys(connection, database.vault)
+
+
 async def is_current(where: Database | str) -> bool:
     """Return whether the tables are those that this program was written for.
 
     `where` is an open database or the address of one.
     """
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     question = "select version_num from alembic_version"
     try:
         if isinstance(where, Database):

@@ -15,6 +15,7 @@ from erasmus_app.notifications.models import InboxEntry, Message, PendingDeliver
 from erasmus_app.notifications.policy import delivery_id, plan
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
+from erasmus_app.store.sealed import vault_of
 
 DELIVER = "deliver"
 FCM = "fcm"
@@ -28,7 +29,7 @@ async def tell(connection: asyncpg.Connection, message: Message, now: datetime) 
     new = await connection.fetchval(
         """insert into inbox_entry
                (account_id, inbox_entry_id, tenant, mobility_id, event_id, kind, arguments)
-           values ($1, $2, $3, $4, $5, $6, $7::text::jsonb)
+           values ($1, $2, $3, $4, $5, $6, $7)
            on conflict do nothing returning 1""",
         message.account_id,
         message.entry_id,
@@ -36,7 +37,12 @@ async def tell(connection: asyncpg.Connection, message: Message, now: datetime) 
         message.mobility_id,
         message.event_id,
         message.kind,
-        msgspec.json.encode(message.arguments).decode(),
+        vault_of(connection).seal(
+            msgspec.json.encode(message.arguments),
+            "inbox_entry.arguments",
+            message.account_id,
+            message.entry_id,
+        ),
     )
     if new is None or not message.push:
         return new is not None
@@ -94,8 +100,9 @@ class DeliveryTable:
         """Return what is needed to send; None where it has a final state or the device is gone."""
         row = await self.database.fetchrow(
             """select delivery_id, delivery.account_id, device_id, platform, target_kind, target,
-                   registered_at, coalesce(device.language, account.language) as language,
-                   inbox_entry_id, mobility_id, kind, attempts, expires_at
+                   target_key, registered_at, inbox_entry_id,
+                   coalesce(device.language, account.language) as language,
+                   mobility_id, kind, attempts, expires_at
                from delivery
                join inbox_entry using (account_id, inbox_entry_id)
                join account using (account_id)
@@ -111,7 +118,9 @@ class DeliveryTable:
             device_id=DeviceId(row["device_id"]),
             platform=row["platform"],
             target_kind=row["target_kind"],
-            target=row["target"],
+            target=self.database.vault.open(
+                row["target"], "device.target", row["target_kind"], row["target_key"]
+            ).decode(),
             registered_at=row["registered_at"],
             language=row["language"],
             entry_id=InboxEntryId(row["inbox_entry_id"]),
@@ -172,8 +181,7 @@ class InboxTable:
     ) -> Sequence[InboxEntry]:
         """Return the newest first, from behind `after` on."""
         rows = await self.database.fetch(
-            """select inbox_entry_id, mobility_id, kind, arguments::text as arguments, created_at,
-                   read_at
+            """select inbox_entry_id, mobility_id, kind, arguments, created_at, read_at
                from inbox_entry
                where account_id = $1 and ($2::uuid is null or (created_at, inbox_entry_id) < (
                    select created_at, inbox_entry_id from inbox_entry
@@ -183,12 +191,21 @@ class InboxTable:
             after,
             first,
         )
+        vault = self.database.vault
         return [
             InboxEntry(
                 entry_id=InboxEntryId(row["inbox_entry_id"]),
                 mobility_id=MobilityId(row["mobility_id"]) if row["mobility_id"] else None,
                 kind=row["kind"],
-                arguments=msgspec.json.decode(row["arguments"], type=dict[str, str]),
+                arguments=msgspec.json.decode(
+                    vault.open(
+                        row["arguments"],
+                        "inbox_entry.arguments",
+                        account,
+                        row["inbox_entry_id"],
+                    ),
+                    type=dict[str, str],
+                ),
                 created_at=row["created_at"],
                 read_at=row["read_at"],
             )

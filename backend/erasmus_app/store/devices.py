@@ -38,11 +38,14 @@ class DeviceTable:
         language: str | None,
     ) -> Device:
         """Keep a device; one that was another account's is this one's from now on."""
+        vault = self.database.vault
+        key = vault.hashed("target", target)
         async with self.database.transaction() as connection:
             row = await connection.fetchrow(
-                f"""insert into device (account_id, platform, target_kind, target, language)
-                    values ($1, $2, $3, $4, $5)
-                    on conflict (target_kind, target) do update set
+                f"""insert into device (account_id, platform, target_kind, target, language,
+                        target_key)
+                    values ($1, $2, $3, $4, $5, $6)
+                    on conflict (target_kind, target_key) do update set
                         account_id = excluded.account_id,
                         device_id = case when device.account_id = excluded.account_id
                             then device.device_id else excluded.device_id end,
@@ -52,8 +55,9 @@ class DeviceTable:
                 account,  # with an id of its own, so that what was on its way to another stays away
                 platform.value,
                 kind.value,
-                target,
+                vault.seal(target.encode(), "device.target", kind.value, key),
                 language,
+                key,
             )
             await connection.execute(
                 """delete from device where account_id = $1 and device_id in (

@@ -23,35 +23,50 @@ from erasmus_app.mobilities.ports import RecordChange
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
 from erasmus_app.store.records import lock_mobilities, record_within
+from erasmus_app.store.sealed import Vault, vault_of
 
 _KEPT = "api, major, sending_hei_id, object_id, partner_hei_id, xml, sha256, revision, changed_at"
 _DECISION = """api, omobility_id, proposal_id, operation, partner_hei_id, comment, request,
     request_id, decided_at"""
 
 
-def _kept(row: asyncpg.Record) -> KeptObject:
+def _xml_at(hei: HeiId, api: str, sending: HeiId, object_id: str) -> tuple[str, ...]:
+    return ("own_object.xml", hei, api, sending, object_id)
+
+
+def _decision_at(column: str, hei: HeiId, decision: Decision | asyncpg.Record) -> tuple[str, ...]:
+    parts = ("api", "omobility_id", "proposal_id")
+    named = [
+        getattr(decision, each) if isinstance(decision, Decision) else decision[each]
+        for each in parts
+    ]
+    return (f"own_decision.{column}", hei, *named)
+
+
+def _kept(row: asyncpg.Record, hei: HeiId, vault: Vault) -> KeptObject:
+    xml, place = row["xml"], (hei, row["api"], row["sending_hei_id"], row["object_id"])
     return KeptObject(
         api=row["api"],
         major=row["major"],
         sending_hei_id=HeiId(row["sending_hei_id"]),
         object_id=row["object_id"],
         partner=row["partner_hei_id"],
-        xml=row["xml"],
+        xml=None if xml is None else vault.open(xml, *_xml_at(*place)),
         sha256=row["sha256"],
         revision=row["revision"],
         changed_at=row["changed_at"],
     )
 
 
-def _decision(row: asyncpg.Record) -> Decision:
+def _decision(row: asyncpg.Record, hei: HeiId, vault: Vault) -> Decision:
     return Decision(
         api=row["api"],
         omobility_id=OmobilityId(row["omobility_id"]),
         proposal_id=row["proposal_id"],
         operation=Operation(row["operation"]),
         partner=row["partner_hei_id"],
-        comment=row["comment"],
-        request=row["request"],
+        comment=vault.open_text(row["comment"], *_decision_at("comment", hei, row)),
+        request=vault.open(row["request"], *_decision_at("request", hei, row)),
         request_id=row["request_id"],
         decided_at=row["decided_at"],
     )
@@ -83,7 +98,7 @@ class OwnObjectTable:
             list(ids),
             list(majors),
         )
-        return [_kept(row) for row in rows]
+        return [_kept(row, hei, self.database.vault) for row in rows]
 
     async def with_code(self, hei: HeiId, api: str, codes: Sequence[str]) -> list[KeptObject]:
         """Return the objects whose kind is one of these, in the order of their ids."""
@@ -95,7 +110,7 @@ class OwnObjectTable:
             api,
             list(codes),
         )
-        return [_kept(row) for row in rows]
+        return [_kept(row, hei, self.database.vault) for row in rows]
 
     async def index(
         self, hei: HeiId, api: str, majors: Sequence[int], wanted: Wanted
@@ -117,7 +132,9 @@ class OwnObjectTable:
             sorted(wanted.parties),
             sorted(wanted.receiving_hei_ids) or None,
             wanted.receiving_academic_year_id,
-            wanted.student_key,
+            None
+            if wanted.student_key is None
+            else self.database.vault.hashed("esi", wanted.student_key),
             wanted.kind,
             wanted.modified_since,
         )
@@ -135,7 +152,7 @@ class OwnObjectTable:
             since,
             limit,
         )
-        return [_decision(row) for row in rows]
+        return [_decision(row, hei, self.database.vault) for row in rows]
 
     async def to_announce(self, of: Announcement, limit: int) -> list[KeptObject]:
         """Return objects whose last change the partner was not told of, the oldest change first."""
@@ -150,7 +167,7 @@ class OwnObjectTable:
             of.major,
             limit,
         )
-        return [_kept(row) for row in rows]
+        return [_kept(row, of.tenant, self.database.vault) for row in rows]
 
     async def announced(self, hei: HeiId, objects: Sequence[KeptObject]) -> None:
         """Note that these changes need no more telling; a later change does."""
@@ -171,6 +188,10 @@ class OwnChangeRows:
     connection: asyncpg.Connection
     hei: HeiId
 
+    def _all_kept(self, rows: Sequence[asyncpg.Record]) -> list[KeptObject]:
+        vault = vault_of(self.connection)
+        return [_kept(row, self.hei, vault) for row in rows]
+
     async def known(self, api: str, places: Sequence[Place]) -> dict[Place, KeptObject]:
         """Return what is kept of these objects, removed ones too."""
         rows = await self.connection.fetch(
@@ -183,7 +204,7 @@ class OwnChangeRows:
             [sending for sending, _ in places],
             [object_id for _, object_id in places],
         )
-        found = [_kept(row) for row in rows]
+        found = self._all_kept(rows)
         return {each.place: each for each in found}
 
     async def others(
@@ -201,7 +222,7 @@ class OwnChangeRows:
             sending,
         )
         listed = set(places)
-        return [each for each in map(_kept, rows) if each.place not in listed]
+        return [each for each in self._all_kept(rows) if each.place not in listed]
 
     async def senders(self, ids: Sequence[str]) -> dict[str, list[HeiId]]:
         """Return who sends these incoming mobilities, by what the records know."""
@@ -230,7 +251,8 @@ class OwnChangeRows:
             [each.object_id for each in asked],
             [each.proposal_id for each in asked],
         )
-        return {(self.hei, row["omobility_id"]): _decision(row) for row in rows}
+        vault = vault_of(self.connection)
+        return {(self.hei, row["omobility_id"]): _decision(row, self.hei, vault) for row in rows}
 
     async def lock(self, places: Sequence[Place]) -> None:
         """Keep everybody else from these mobilities' records until the end."""
@@ -243,6 +265,8 @@ class OwnChangeRows:
 
     async def put(self, own: OwnObject, at: datetime, *, tell_partner: bool) -> None:
         """Keep an object's new content."""
+        vault = vault_of(self.connection)
+        place = _xml_at(self.hei, own.api, own.sending_hei_id, own.object_id)
         await self.connection.execute(
             """insert into own_object as known (tenant, api, sending_hei_id, object_id, major,
                    partner_hei_id, receiving_academic_year_id, student_key, kind, xml, sha256,
@@ -270,9 +294,9 @@ class OwnChangeRows:
             own.major,
             own.partner,
             own.receiving_academic_year_id,
-            own.student_key,
+            None if own.student_key is None else vault.hashed("esi", own.student_key),
             own.kind,
-            own.document.xml,
+            vault.seal(own.document.xml, *place),
             own.document.sha256,
             at,
             tell_partner,
@@ -314,6 +338,7 @@ class OwnChangeRows:
         The time is the database's after the lock, so that decisions of one HEI have the order in
         which they can be seen.
         """
+        vault = vault_of(self.connection)
         at: datetime = await self.connection.fetchval(
             """insert into own_decision (tenant, api, omobility_id, proposal_id, operation,
                    partner_hei_id, comment, request, request_id, decided_at)
@@ -325,8 +350,8 @@ class OwnChangeRows:
             decision.proposal_id,
             decision.operation.value,
             decision.partner,
-            decision.comment,
-            decision.request,
+            vault.seal_text(decision.comment, *_decision_at("comment", self.hei, decision)),
+            vault.seal(decision.request, *_decision_at("request", self.hei, decision)),
             decision.request_id,
         )
         return msgspec.structs.replace(decision, decided_at=at)

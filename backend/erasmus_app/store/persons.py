@@ -5,11 +5,12 @@ Each function works within the transaction of the change.
 
 import asyncpg
 
-from erasmus_app.identity.esi import esi_key, is_esi
+from erasmus_app.identity.esi import is_esi
 from erasmus_app.ids import EuropeanStudentId, PersonId
 from erasmus_app.mobilities.models import Mobility
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.store.accounts import lock_esis
+from erasmus_app.store.sealed import vault_of
 
 
 def esis_of(mobility: Mobility) -> list[EuropeanStudentId]:
@@ -70,7 +71,8 @@ async def moved(connection: asyncpg.Connection, stored: StoredMobility, person: 
 
 async def _known(connection: asyncpg.Connection, mobility: Mobility) -> PersonId | None:
     """Find the student by ESI; nobody else makes one with it until the transaction is over."""
-    keys = [esi_key(each) for each in esis_of(mobility)]
+    vault = vault_of(connection)
+    keys = [vault.esi_key(each) for each in esis_of(mobility)]
     await lock_esis(connection, keys)
     found = await connection.fetchval(
         "select person_id from person_esi where tenant = $1 and esi_key = any($2) limit 1",
@@ -85,12 +87,13 @@ async def _see_esis(connection: asyncpg.Connection, mobility: Mobility, person: 
 
     One that is another person's already stays with that person.
     """
-    esis = {esi_key(each): each for each in esis_of(mobility)}
+    vault = vault_of(connection)
+    esis = {vault.esi_key(each): each for each in esis_of(mobility)}
     await connection.execute(
         """with seen as (
                insert into person_esi (tenant, esi_key, person_id, esi)
                select $1, esi_key, $2, esi
-               from unnest($3::text[], $4::text[]) as new (esi_key, esi)
+               from unnest($3::text[], $4::bytea[]) as new (esi_key, esi)
                on conflict (tenant, esi_key) do update set last_seen_at = now()
                returning esi_key, person_id)
            insert into account_person (account_id, tenant, person_id)
@@ -103,5 +106,8 @@ async def _see_esis(connection: asyncpg.Connection, mobility: Mobility, person: 
         mobility.tenant,
         person,
         list(esis),
-        list(esis.values()),
+        [
+            vault.seal(esi.encode(), "person_esi.esi", mobility.tenant, key)
+            for key, esi in esis.items()
+        ],
     )

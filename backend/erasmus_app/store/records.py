@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from erasmus_app.errors import Misfit
-from erasmus_app.identity.esi import esi_key, is_esi
+from erasmus_app.identity.esi import is_esi
 from erasmus_app.ids import (
     AccountId,
     EuropeanStudentId,
@@ -26,26 +26,28 @@ from erasmus_app.mobilities.models import Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
 from erasmus_app.store import jobs, persons
 from erasmus_app.store.database import Database, lock_key
+from erasmus_app.store.forgotten import is_forgotten
 from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
+from erasmus_app.store.sealed import Vault, vault_of
+from erasmus_app.store.sealed_records import joined, split
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Mobility).decode
 
-_STORED = "mobility_id, person_id, version, changed_at, record::text as record"
+_STORED = "mobility_id, person_id, version, changed_at, record::text as record, sealed"
 
 
-def _stored(row: asyncpg.Record) -> StoredMobility:
+def _stored(row: asyncpg.Record, vault: Vault) -> StoredMobility:
     return StoredMobility(
         mobility_id=MobilityId(row["mobility_id"]),
         person_id=PersonId(row["person_id"]),
         version=row["version"],
         changed_at=row["changed_at"],
-        mobility=_decode(row["record"]),
+        mobility=joined(row, vault),
     )
 
 
-def _as_of_indexes(row: asyncpg.Record) -> StoredMobility:
-    stored = _stored(row)
+def _as_of_indexes(row: asyncpg.Record, vault: Vault) -> StoredMobility:
+    stored = _stored(row, vault)
     mobility = confirmed_by_index(stored.mobility, as_of_indexes(row))
     return msgspec.structs.replace(stored, mobility=mobility)
 
@@ -77,7 +79,7 @@ async def record_within(
         sending,
         omobility_id,
     )
-    return RecordChangeRow(connection, _stored(row) if row else None)
+    return RecordChangeRow(connection, _stored(row, vault_of(connection)) if row else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class RecordTable:
                 where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - constants
             account,
         )
-        return [_as_of_indexes(row) for row in rows]
+        return [_as_of_indexes(row, self.database.vault) for row in rows]
 
     @asynccontextmanager
     async def change(
@@ -117,7 +119,7 @@ class RecordTable:
                select $1, tenant, person_id from person_esi where esi_key = any($2)
                on conflict do nothing returning 1""",
             account,
-            [esi_key(each) for each in esis if is_esi(each)],
+            [self.database.vault.esi_key(each) for each in esis if is_esi(each)],
         )
         return len(linked)
 
@@ -201,16 +203,19 @@ class RecordChangeRow:
 
         With a new version, what is due is looked at again; `silent` makes that look a silent one.
         """
-        document, given = _DOCUMENT if answer else "", _document(after, answer) if answer else ()
-        record, news = _encode(after).decode(), _encode(awaited(after)).decode()
+        vault = vault_of(self.connection)
+        document = _DOCUMENT if answer else ""
+        given = _document(after, answer, vault) if answer else ()
+        news = _encode(awaited(after)).decode()
+        record, sealed = split(after, vault)
         n = len(given)  # of the parameters, the document's come first
         if self.before is None:
             row = await self.connection.fetchrow(
                 f"""{document} insert into mobility (tenant, person_id, sending_hei_id,
                         omobility_id, receiving_hei_id, record, awaited, look_silently,
-                        found_silently)
+                        found_silently, sealed)
                     values (${n + 1}, ${n + 2}, ${n + 3}, ${n + 4}, ${n + 5},
-                        ${n + 6}::text::jsonb, ${n + 7}::text::jsonb, ${n + 8}, ${n + 8})
+                        ${n + 6}::text::jsonb, ${n + 7}::text::jsonb, ${n + 8}, ${n + 8}, ${n + 9})
                     returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
                 *given,
                 after.tenant,
@@ -221,6 +226,7 @@ class RecordChangeRow:
                 record,
                 news,
                 silent,
+                sealed,
             )
         else:
             before = self.before
@@ -234,7 +240,7 @@ class RecordChangeRow:
                         changed_at = case ${n + 6} when 0 then changed_at else now() end,
                         next_look_at =
                             case ${n + 6} when 0 then next_look_at else '-infinity' end,
-                        look_silently = look_silently or ${n + 9}
+                        look_silently = look_silently or ${n + 9}, sealed = ${n + 10}
                     where tenant = ${n + 1} and person_id = ${n + 2} and mobility_id = ${n + 3}
                     returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
                 *given,
@@ -247,6 +253,7 @@ class RecordChangeRow:
                 person,
                 news,
                 silent,
+                sealed,
             )
             if person != before.person_id:
                 await persons.moved(self.connection, before, person)
@@ -259,14 +266,19 @@ class RecordChangeRow:
         )
         return self.before
 
+    async def is_forgotten(self, after: Mobility) -> bool:
+        """Return whether it was erased lately, or is a student's who was."""
+        return await is_forgotten(self.connection, after)
+
     async def record_events(self, events: Sequence[MobilityEvent], *, silent: bool) -> None:
         """Append events; one that is there already stays as it is."""
         if self.before is None or not events:
             return
+        vault = vault_of(self.connection)
         await self.connection.executemany(
             """insert into event (tenant, person_id, event_id, mobility_id, step, kind, detail,
                    silent)
-               values ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8) on conflict do nothing""",
+               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing""",
             [
                 (
                     self.before.mobility.tenant,
@@ -275,7 +287,13 @@ class RecordChangeRow:
                     self.before.mobility_id,
                     event.step.value,
                     event.kind,
-                    _encode(event.detail).decode(),
+                    vault.seal(
+                        _encode(event.detail),
+                        "event.detail",
+                        self.before.mobility.tenant,
+                        self.before.mobility_id,
+                        event.event_id,
+                    ),
                     silent,
                 )
                 for event in events
@@ -316,18 +334,21 @@ _DOCUMENT = """with document as (
 """Written with the record in one statement."""
 
 
-def _document(after: Mobility, answer: Answer) -> tuple[object, ...]:
+def _document(after: Mobility, answer: Answer, vault: Vault) -> tuple[object, ...]:
     """Return the parameters of `_DOCUMENT`."""
     reading, document = answer.reading, answer.document
     source = _source(after, reading.api)
-    return (
+    row = (
         after.tenant,
         reading.api.value,
         reading.hei_id,
         reading.sending_hei_id,
         reading.omobility_id,
+    )
+    return (
+        *row,
         reading.major,
-        document.xml if document else None,
+        vault.seal(document.xml, "source_document.xml", *row) if document else None,
         document.sha256 if document else None,
         document.signed_by if document else None,
         source.fetched_at if source else reading.at,

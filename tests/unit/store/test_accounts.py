@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from databases import VAULT, in_clear
 
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.models import REFRESH_LIFETIME, RETRY_LIFETIME, Account, Session
@@ -22,7 +23,7 @@ OTHER_ESI = "urn:schac:personalUniqueCode:int:esi:clairval.example:E9"
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         yield database
 
 
@@ -48,8 +49,9 @@ def an_identity(**changed: Any) -> Identity:
 
 
 async def esis(database: Database) -> list[tuple[str, bool]]:
-    rows = await database.fetch("select esi, current from account_esi order by esi")
-    return [tuple(row) for row in rows]
+    rows = await database.fetch("select current from account_esi order by account_id, esi_key")
+    values = await in_clear(database, "account_esi.esi")
+    return sorted((esi.decode(), row["current"]) for esi, row in zip(values, rows, strict=True))
 
 
 async def test_an_account_says_what_the_latest_login_said(accounts: AccountTable):

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from databases import until
+from databases import VAULT, until
 
 from erasmus_app.store.database import Database, open_database
 
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         yield database
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from databases import until
+from databases import VAULT, until
 from unit.store.samples import HOME, NOW, log_in
 
 from erasmus_app.ids import AccountId, DeviceId, EventId, InboxEntryId, MobilityId
@@ -24,7 +24,7 @@ MOBILITY = MobilityId(uuid4())
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         yield database
 
 
@@ -116,9 +116,10 @@ async def test_two_accounts_on_one_phone_at_once_leave_it_with_one_of_them(
 ):
     async with database.transaction() as connection:  # the first one is at it
         await connection.execute(
-            """insert into device (account_id, platform, target_kind, target)
-               values ($1, 'android', 'fid', 'phone-1')""",
+            """insert into device (account_id, platform, target_kind, target, target_key)
+               values ($1, 'android', 'fid', '', $2)""",
             account,
+            VAULT.hashed("target", "phone-1"),
         )
         second = asyncio.create_task(a_phone(devices, other))
 

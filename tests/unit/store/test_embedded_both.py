@@ -26,7 +26,12 @@ async def test_the_first_runs_both_with_all_tables_and_a_second_joins(tmp_path: 
         async with Redis.from_url(first.redis_url) as redis:
             assert await redis.ping() is True
         assert (tmp_path / "engines.json").stat().st_mode & 0o777 == 0o600
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["log", "postgres", "valkey"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "data-keys",
+        "log",
+        "postgres",
+        "valkey",
+    ]
 
 
 async def test_addresses_that_a_killed_run_left_are_not_believed(tmp_path: Path):

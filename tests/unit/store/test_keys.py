@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from databases import VAULT
 from redis.asyncio import Redis
 from unit.store.samples import HOME, log_in
 
@@ -128,7 +129,7 @@ async def test_valkey_away_is_one_clear_line_without_a_secret(redis_url: str, wr
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         yield database
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 import pytest
-from databases import DatabaseServer
+from databases import VAULT, DatabaseServer
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.database import is_current, open_database, upgrade
@@ -41,7 +41,7 @@ async def test_upgrades_that_start_together_take_turns(empty_dsn: str):
 
 
 async def test_a_transaction_that_fails_leaves_nothing(dsn: str):
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
 
         async def half_a_change() -> None:
             async with database.transaction() as connection:
@@ -55,13 +55,13 @@ async def test_a_transaction_that_fails_leaves_nothing(dsn: str):
 
 async def test_values_of_jsonb_come_back_as_they_went(dsn: str):
     value = {"title": "Inês", "steps": [1, None, True], "deep": {"a": "b"}}
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         assert await database.fetchval("select $1::jsonb", value) == value
         assert await database.fetchval("select $1::text::jsonb", '{"a": 1}') == {"a": 1}
 
 
 async def test_a_restart_of_the_server_is_survived_by_pool_and_listener(dsn: str):
-    async with open_database(dsn) as database, database.listening("news") as heard:
+    async with open_database(dsn, VAULT) as database, database.listening("news") as heard:
         await asyncio.wait_for(heard.wait(), 10)
         heard.clear()
         other = await asyncpg.connect(dsn)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from databases import VAULT
 from msgspec.structs import asdict, replace
 
 from erasmus_app.ids import HeiId, OmobilityId
@@ -23,7 +24,7 @@ API = "omobilities"
 
 @pytest.fixture
 async def database(dsn: str):
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         yield database
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from databases import VAULT
 from unit.store.samples import (
     ABROAD,
     HOME,
@@ -31,7 +32,7 @@ ONE, TWO = OmobilityId("om-1"), OmobilityId("om-2")
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         yield database
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
-from databases import until
+from databases import VAULT, until
 from unit.store.test_accounts import a_secret, an_identity
 
 from erasmus_app.bootstrap import beside
@@ -18,7 +18,7 @@ from erasmus_app.store.revocations import SessionRevocations
 
 @asynccontextmanager
 async def a_process(dsn: str) -> AsyncIterator[tuple[AccountTable, SessionRevocations]]:
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         revocations = SessionRevocations(database, utc_now)
         async with beside(revocations.keep()):
             yield AccountTable(database), revocations
@@ -61,7 +61,7 @@ async def test_a_process_that_starts_later_knows_what_was_ended_before(dsn: str)
 
 
 async def test_nothing_is_known_before_the_first_look_and_once_nobody_looks_any_more(dsn: str):
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         revocations = SessionRevocations(database, utc_now)
         assert revocations.has(uuid4()) is None
         async with beside(revocations.keep()):
@@ -70,7 +70,7 @@ async def test_nothing_is_known_before_the_first_look_and_once_nobody_looks_any_
 
 
 async def test_an_ended_session_is_remembered_as_long_as_its_tokens_live(dsn: str):
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         accounts, at = AccountTable(database), utc_now()
         _, session = await opened(accounts)
         await accounts.revoke(session)

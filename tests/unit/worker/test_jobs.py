@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from databases import until
+from databases import VAULT, until
 
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import Database, open_database
@@ -21,7 +21,7 @@ ONE, TWO = uuid4(), uuid4()
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         yield database
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import structlog
-from databases import until
+from databases import VAULT, until
 
 from erasmus_app.errors import NotFound
 from erasmus_app.kit.clock import utc_now
@@ -28,7 +28,7 @@ SHORT = timedelta(seconds=0.6)  # a lease
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn) as database:
+    async with open_database(dsn, VAULT) as database:
         yield database
 
 
@@ -424,7 +424,7 @@ async def test_a_restart_of_the_server_is_survived(tmp_path: Path):
 
     async with embedded_postgres(tmp_path / "data", durable=False) as dsn:
         await upgrade(dsn)
-        async with open_database(dsn) as database, working(database, {"fetch": fetch}):
+        async with open_database(dsn, VAULT) as database, working(database, {"fetch": fetch}):
             await put(database, "fetch", 0)
             await entered.wait()
             postmaster = int((tmp_path / "data/postgres/postmaster.pid").read_text().split()[0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from databases import until
+from databases import VAULT, until
 from unit.ewp.catalogues import a_host, entry
 from unit.ewp.client.partner import HEI, KEY, OTHER, PARTNER, Calls, calling
 from unit.ewp.stranger import NOW
@@ -78,7 +78,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(dsn: str) -> AsyncIterator[Bench]:
-    async with calling() as partner, calling() as portal, open_database(dsn) as database:
+    async with calling() as partner, calling() as portal, open_database(dsn, VAULT) as database:
         portal.partner.body = monitoring.write_response()
         url = f"<url>{portal.partner.origin}/report</url>"
         listed = a_host(

@@ -1,6 +1,6 @@
 """The signed-in student: the root of everything there is to read, and the few things to do."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -8,6 +8,7 @@ import strawberry
 
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
+from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
 from erasmus_app.identity.models import Account
 from erasmus_app.ids import DeviceId, InboxEntryId
@@ -156,6 +157,12 @@ class Student:
         found = await login.sessions(info.context.session.account_id) if login else []
         return [SignedIn.of(each, info) for each in found]
 
+    @strawberry.field(description="The latest wish to be forgotten, if there was one.")
+    async def erasure(self, info: Info) -> Erasure | None:
+        """Return it."""
+        found = await info.context.services.erasures.latest(info.context.session.account_id)
+        return Erasure.of(found) if found else None
+
 
 @strawberry.type(description="What a signed-in student can read.")
 class Query:
@@ -262,6 +269,29 @@ class Mutation:
         """Mark messages as read."""
         entries = [InboxEntryId(found) for each in ids[:100] if (found := uuid_of(each))]
         return await info.context.services.inbox.mark_read(info.context.session.account_id, entries)
+
+    @strawberry.mutation(
+        description="Ask that everything about the student be erased. It is done some days later "
+        "and can be taken back until then; asking again changes nothing."
+    )
+    async def request_erasure(self, info: Info) -> Erasure:
+        """Note the wish."""
+        services = info.context.services
+        found = await services.erasures.request(
+            info.context.session.account_id,
+            services.clock(),
+            timedelta(days=services.settings.erasure_days),
+        )
+        return Erasure.of(found)
+
+    @strawberry.mutation(
+        description="Take the wish to be forgotten back; null where there is none to take back."
+    )
+    async def cancel_erasure(self, info: Info) -> Erasure | None:
+        """Take it back."""
+        services = info.context.services
+        found = await services.erasures.cancel(info.context.session.account_id, services.clock())
+        return Erasure.of(found) if found else None
 
 
 def uuid_of(id: str) -> UUID | None:

@@ -12,6 +12,7 @@ from erasmus_app.store.database import upgrade
 from erasmus_app.store.embedded.folder import FolderInUse, opened, private_file
 from erasmus_app.store.embedded.postgres import embedded_postgres
 from erasmus_app.store.embedded.valkey import embedded_valkey
+from erasmus_app.store.sealed import load_vault
 
 ADDRESSES = "engines.json"
 JOIN_SECONDS = 60.0  # the first process may be making the database
@@ -25,10 +26,11 @@ class Engines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def engines(data_dir: Path) -> AsyncIterator[Engines]:
+async def engines(data_dir: Path, data_keys: Path | None = None) -> AsyncIterator[Engines]:
     """Run both engines with all tables, or join the process that runs them on the same folder.
 
-    They end with the process that started them; the others then find them gone.
+    They end with the process that started them; the others then find them gone. `data_keys` are
+    the keys of the personal data, see `store.sealed.load_vault`.
 
     Raises:
         EngineFailed: they did not start, or whoever holds the folder runs none for others.
@@ -43,7 +45,7 @@ async def engines(data_dir: Path) -> AsyncIterator[Engines]:
         addresses.unlink(missing_ok=True)  # of a run that was killed
         database_url = await stack.enter_async_context(embedded_postgres(data_dir))
         redis_url = await stack.enter_async_context(embedded_valkey(data_dir))
-        await upgrade(database_url)
+        await upgrade(database_url, load_vault(data_keys, data_dir))
         found = Engines(database_url=database_url, redis_url=redis_url)
         building = addresses.with_suffix(".new")
         private_file(building, msgspec.json.encode(found), None)

@@ -1,0 +1,1 @@
+"""What is held of a student: shown, exported, and forgotten."""

@@ -1,0 +1,70 @@
+"""Every table by what becomes of its rows when a student is forgotten.
+
+A table that stands in neither is found by a test.
+"""
+
+from typing import NamedTuple
+
+
+class Holding(NamedTuple):
+    """A table that holds a student's rows, and which these are.
+
+    `$1` are accounts, `$2` and `$3` the tenants and ids of persons, side by side.
+    """
+
+    table: str
+    rows: str
+
+
+_MOBILITIES = """(select tenant, sending_hei_id, omobility_id, mobility_id from mobility
+    where (tenant, person_id) in (select * from unnest($2::text[], $3::uuid[])))"""
+_OBJECTS = f"""(tenant, sending_hei_id, object_id) in (
+    select tenant, sending_hei_id, omobility_id from {_MOBILITIES} as m)"""  # noqa: S608 - constants
+_PERSONS = "(tenant, person_id) in (select * from unnest($2::text[], $3::uuid[]))"
+_ACCOUNTS = "account_id = any($1::uuid[])"
+_SESSIONS = f"session_id in (select session_id from session where {_ACCOUNTS})"  # noqa: S608 - a constant
+
+ERASED = (
+    # Rows that others refer to come behind those: each is counted before a cascade takes it.
+    Holding(
+        "job",
+        f"""payload ->> 'delivery_id' in (
+                select delivery_id::text from delivery where {_ACCOUNTS})
+            or (payload ->> 'tenant', payload ->> 'sending_hei_id', payload ->> 'omobility_id') in (
+                select tenant, sending_hei_id, omobility_id from {_MOBILITIES} as m)""",  # noqa: S608 - constants
+    ),
+    Holding("delivery", _ACCOUNTS),
+    Holding("inbox_entry", _ACCOUNTS),
+    Holding("device", _ACCOUNTS),
+    Holding("spent_refresh", _SESSIONS),
+    Holding("session", _ACCOUNTS),
+    Holding("event", _PERSONS),
+    Holding("recent_fetch", _OBJECTS),
+    Holding("source_document", _OBJECTS),
+    Holding("mobility", _PERSONS),
+    Holding("person_esi", _PERSONS),
+    Holding("account_person", f"{_ACCOUNTS} or {_PERSONS}"),
+    Holding("person", _PERSONS),
+    Holding("account_esi", _ACCOUNTS),
+    Holding("account_identity", _ACCOUNTS),
+    Holding("account", _ACCOUNTS),
+)
+
+KEPT = {  # and told in the certificate
+    "own_object": "the university's own data, which we serve for it; it decides about them",
+    "own_decision": "what partners decided about the university's data; it decides about them",
+    "erasure": "the proof that this was done; it names nobody",
+    "forgotten": "keyed hashes, for thirty days, so that nothing comes back by itself",
+}
+
+NOBODYS = frozenset(
+    {
+        "alembic_version",
+        "data_key",
+        "factsheet",
+        "poll_state",
+        "quarantine",  # fingerprints of answers, and which object they were about
+        "refusal",
+    }
+)
+"""Tables without a student."""
