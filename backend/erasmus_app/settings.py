@@ -47,7 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None
     oidc_client_secret: str | None = None
-    session_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
+    oidc_providers: Path | None = None  # further login providers, TOML
+    session_key: Path | None = None  # EC P-256, PEM, or a folder; None: made once in `data_dir`
     app_links: tuple[str, ...] = ()  # exact addresses that a login of the app may return to
 
     # The network
@@ -191,10 +192,13 @@ def _check(settings: Settings) -> None:
             ip_network(proxy)
         except ValueError as error:
             raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
-    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "SESSION_KEY"):
+    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS"):
         path = getattr(settings, name.lower())
         if path is not None and not _is_file(path):
             raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
+    key = settings.session_key
+    if key is not None and not _is_file(key) and not _is_folder(key):
+        raise SettingsInvalid(f"{PREFIX}SESSION_KEY: there is no file {key}, and no folder")
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)
         if each.type in (float, int) and not 0 < value < math.inf:
@@ -207,6 +211,13 @@ def _is_file(path: Path) -> bool:
     """Whether there is a file; a path that the system cannot even look up is none."""
     try:
         return path.is_file()
+    except OSError:
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
     except OSError:
         return False
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
 
@@ -36,24 +37,31 @@ class DeviceTable:
         kind: TargetKind,
         target: str,
         language: str | None,
+        session: UUID | None = None,
     ) -> Device:
-        """Keep a device; one that was another account's is this one's from now on."""
+        """Keep a device; one that was another account's is this one's from now on.
+
+        It is forgotten when its session is ended.
+        """
         async with self.database.transaction() as connection:
             row = await connection.fetchrow(
-                f"""insert into device (account_id, platform, target_kind, target, language)
-                    values ($1, $2, $3, $4, $5)
+                f"""insert into device
+                        (account_id, platform, target_kind, target, language, session_id)
+                    values ($1, $2, $3, $4, $5, $6)
                     on conflict (target_kind, target) do update set
                         account_id = excluded.account_id,
                         device_id = case when device.account_id = excluded.account_id
                             then device.device_id else excluded.device_id end,
                         platform = excluded.platform, language = excluded.language,
-                        registered_at = now(), last_seen_at = now()
+                        session_id = excluded.session_id, registered_at = now(),
+                        last_seen_at = now()
                     returning {_COLUMNS}""",  # noqa: S608 - a constant
                 account,  # with an id of its own, so that what was on its way to another stays away
                 platform.value,
                 kind.value,
                 target,
                 language,
+                session,
             )
             await connection.execute(
                 """delete from device where account_id = $1 and device_id in (

@@ -18,6 +18,7 @@ from unit.sandbox.hand_clock import HandClock
 from erasmus_app.errors import LoginFailed
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.models import LoginUnderWay
+from erasmus_app.identity.providers import myacademicid
 from erasmus_app.oidc import provider as provider_module
 from erasmus_app.oidc.provider import OpenIdProvider
 from sandbox import login
@@ -63,9 +64,7 @@ def ours(sandbox: LoginProvider, http: httpx.AsyncClient, clock: HandClock) -> O
 def a_provider(http: httpx.AsyncClient, issuer: str, clock: Any) -> OpenIdProvider:
     return OpenIdProvider(
         http=http,
-        issuer=issuer,
-        client_id=APP.client_id,
-        client_secret=SECRET,
+        config=myacademicid(issuer, APP.client_id, SECRET),
         redirect_uri=BACK,
         clock=clock,
     )
@@ -152,7 +151,11 @@ NONE_BUT_NAME = (
     ],
 )
 async def test_each_kind_of_person_logs_in(
-    sandbox: LoginProvider, ours: OpenIdProvider, key: str, expected: dict[str, Any]
+    sandbox: LoginProvider,
+    ours: OpenIdProvider,
+    clock: HandClock,
+    key: str,
+    expected: dict[str, Any],
 ):
     who = person(key)
 
@@ -161,6 +164,8 @@ async def test_each_kind_of_person_logs_in(
         subject=who.subject,
         display_name=who.name,
         email=who.email,
+        email_verified=True,
+        authenticated_at=clock().replace(microsecond=0),
         **expected,
     )
 
@@ -261,8 +266,12 @@ async def test_an_unknown_key_makes_the_keys_be_read_once_again_and_no_more(
         before = asked.count("/OIDC/jwks")
         with pytest.raises(LoginFailed):
             await identity(ours)
+        once = asked.count("/OIDC/jwks")
+        sandbox.faults.set(LoginFault.UNKNOWN_KID, 1)
+        with pytest.raises(LoginFailed):
+            await identity(ours)  # and not for each of them
 
-    assert (before, asked.count("/OIDC/jwks")) == (1, 2)
+    assert (before, once, asked.count("/OIDC/jwks")) == (1, 2, 2)
 
 
 async def test_a_code_is_good_once_and_with_its_verifier_alone(ours: OpenIdProvider):
