@@ -174,7 +174,7 @@ def signed_id_token(keys: KeyRing, faults: Faults, claims: Claims, secret: str) 
     if faults.take(LoginFault.ALG_HS256):
         return jwt.encode({"alg": "HS256", "typ": "JWT"}, claims, OctKey.import_key(secret))
     if faults.take(LoginFault.ALG_HS256_KEY):
-        header = {"alg": "HS256", "typ": "JWT", "kid": keys.current.kid}
+        header: Claims = {"alg": "HS256", "typ": "JWT", "kid": keys.current.kid}
         said = ".".join(_base64(msgspec.json.encode(each)) for each in (header, claims))
         published = keys.current.as_pem(private=False)  # joserfc takes no such secret
         return f"{said}.{_base64(hmac.digest(published, said.encode(), 'sha256'))}"
@@ -182,7 +182,8 @@ def signed_id_token(keys: KeyRing, faults: Faults, claims: Claims, secret: str) 
         return keys.sign(claims, typ="at+jwt")
     if faults.take(LoginFault.OWN_KEY):
         own = _new_key()
-        header = {"alg": "ES256", "kid": own.kid, "typ": "JWT", "jwk": own.as_dict(private=False)}
+        header = {"alg": "ES256", "kid": own.kid, "typ": "JWT"}
+        header["jwk"] = own.as_dict(private=False)
         header |= dict.fromkeys(("jku", "x5u"), "https://another-login.example/keys")
         return jwt.encode(header, claims, own)
     if faults.take(LoginFault.UNKNOWN_KID):
