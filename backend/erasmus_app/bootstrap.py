@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.service import LoginService
 from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.kit.clock import Clock, utc_now
@@ -27,7 +28,8 @@ from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.provider import OpenIdProvider
-from erasmus_app.oidc.tokens import SignedTokens, session_key
+from erasmus_app.oidc.registered import load_providers
+from erasmus_app.oidc.tokens import SignedTokens, session_keys
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.factsheets import EwpFactsheets
 from erasmus_app.partners.monitoring import REPORT, Monitoring
@@ -289,31 +291,32 @@ async def _login(
     revocations: SessionRevocations,
     clock: Clock,
 ) -> LoginService | None:
-    if settings.oidc_issuer is None:
+    providers = load_providers(settings)
+    if not providers:
         return None
-    if not settings.oidc_client_id or not settings.oidc_client_secret:
-        raise SettingsInvalid(
-            "ERASMUS_APP_OIDC_CLIENT_ID and ERASMUS_APP_OIDC_CLIENT_SECRET: "
-            "both are needed with ERASMUS_APP_OIDC_ISSUER"
-        )
     return LoginService(
-        provider=OpenIdProvider(
-            http=http,
-            issuer=settings.oidc_issuer,
-            client_id=settings.oidc_client_id,
-            client_secret=settings.oidc_client_secret,
-            redirect_uri=f"{settings.browser_url}/auth/callback",
-            clock=clock,
-        ),
+        providers={
+            name: OpenIdProvider(
+                http=http,
+                config=config,
+                redirect_uri=f"{settings.browser_url}/auth{_path_of(name)}/callback",
+                clock=clock,
+            )
+            for name, config in providers.items()
+        },
         states=RedisLoginStates(redis),
         accounts=AccountTable(tables),
         tokens=SignedTokens(
-            session_key(settings.session_key, settings.data_dir), settings.public_url
+            session_keys(settings.session_key, settings.data_dir), settings.public_url
         ),
         revocations=revocations,
         clock=clock,
         app_links=frozenset(settings.app_links),
     )
+
+
+def _path_of(provider: str) -> str:
+    return "" if provider == DEFAULT else f"/{provider}"
 
 
 def _push(stack: AsyncExitStack, settings: Settings, clock: Clock) -> FcmSender | None:

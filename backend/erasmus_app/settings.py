@@ -48,7 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None
     oidc_client_secret: str | None = None
-    session_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
+    oidc_providers: Path | None = None  # further login providers, TOML
+    session_key: Path | None = None  # EC P-256, PEM, or a folder; None: made once in `data_dir`
     app_links: tuple[str, ...] = ()  # exact addresses that a login of the app may return to
 
     # The network
@@ -195,12 +196,7 @@ def _check(settings: Settings) -> None:
             ip_network(proxy)
         except ValueError as error:
             raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
-    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "SESSION_KEY"):
-        path = getattr(settings, name.lower())
-        if path is not None and not _is_file(path):
-            raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
-    if settings.data_keys is not None and not _exists(settings.data_keys):
-        raise SettingsInvalid(f"{PREFIX}DATA_KEYS: there is no file or folder {settings.data_keys}")
+    _check_paths(settings)
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)
         if each.type in (float, int) and not 0 < value < math.inf:
@@ -209,18 +205,28 @@ def _check(settings: Settings) -> None:
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be at most {LARGEST}")
 
 
-def _exists(path: Path) -> bool:
-    """Whether there is a file or folder; see `_is_file`."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
+def _check_paths(settings: Settings) -> None:
+    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS"):
+        path = getattr(settings, name.lower())
+        if path is not None and not _is_file(path):
+            raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
+    for name in ("DATA_KEYS", "SESSION_KEY"):  # several keys are a folder of files
+        path = getattr(settings, name.lower())
+        if path is not None and not _is_file(path) and not _is_folder(path):
+            raise SettingsInvalid(f"{PREFIX}{name}: there is no file or folder {path}")
 
 
 def _is_file(path: Path) -> bool:
     """Whether there is a file; a path that the system cannot even look up is none."""
     try:
         return path.is_file()
+    except OSError:
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
     except OSError:
         return False
 

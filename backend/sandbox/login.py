@@ -142,6 +142,16 @@ def _userinfo(request: PlainRequest) -> Response[dict[str, Any]]:
     return Response(answer, headers=NO_STORE)
 
 
+@get("/userinfo/v1/userinfo", sync_to_thread=False)
+def _extended_userinfo(request: PlainRequest) -> Response[dict[str, Any]]:
+    provider: LoginProvider = request.app.state.provider
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    answer = provider.extended_userinfo(token if scheme.lower() == "bearer" else "")
+    if answer is None:
+        return Response({"error": "not_found"}, status_code=404, headers=NO_STORE)
+    return Response(answer, headers=NO_STORE)
+
+
 @get("/sandbox/identities", sync_to_thread=False)
 def _identities(request: PlainRequest) -> list[dict[str, str]]:
     provider: LoginProvider = request.app.state.provider
@@ -190,6 +200,7 @@ def login_app(provider: LoginProvider) -> AsgiApp:
             _token,
             _introspect,
             _userinfo,
+            _extended_userinfo,
             _identities,
             _faults,
             _set_faults,

@@ -58,6 +58,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     affiliations: tuple[str, ...] = ()  # `value@scope`
     unique_codes: tuple[str, ...] = ()  # ESIs, and other codes that some HEIs send along
     single_as_text: bool = False  # a claim with one value comes as text instead of a list
+    told: dict[str, Any] | None = None  # userinfo word for word, for whoever fits no other form
+    told_further: dict[str, Any] | None = None  # extended userinfo, as Feide has it
 
     @property
     def name(self) -> str:
@@ -74,11 +76,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         """`sub` as MyAcademicID forms it: hex, and its own scope; the same in every run."""
+        if self.told is not None:
+            return str(self.told["sub"])
         digest = hashlib.sha256(f"sandbox identity {self.key}".encode()).hexdigest()
         return f"{digest[:40]}@myacademicid.org"
 
     def claims(self, scopes: Collection[str]) -> dict[str, Any]:
         """Return userinfo's answer for the scopes granted (identity guide §1.6)."""
+        if self.told is not None:
+            return dict(self.told)
         every: dict[str, Any] = {
             "voperson_id": self.subject,
             "name": self.name,

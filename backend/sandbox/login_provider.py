@@ -63,6 +63,7 @@ class LoginProvider:
         self.settings = settings or LoginSettings()
         self.keys = KeyRing()
         self.faults = Faults()
+        self.instead: dict[str, Any] | None = None  # what ID tokens say, word for word
         self._clients = {each.client_id: each for each in clients}
         self._grants = Grants()
         self._access: dict[str, _AccessToken] = {}
@@ -203,6 +204,7 @@ class LoginProvider:
             "at_hash": at_hash(access_token),
             "voperson_id": grant.identity.claims(grant.scopes).get("voperson_id"),
         }
+        claims = claims if self.instead is None else self.instead
         return signed_id_token(self.keys, self.faults, claims, grant.client.secret or "public")
 
     def _valid(self, token: str) -> _AccessToken | None:
@@ -222,6 +224,16 @@ class LoginProvider:
             other = next(each for each in self.people if each != found.grant.identity)
             claims["sub"] = other.subject
         return claims
+
+    def extended_userinfo(self, token: str) -> dict[str, Any] | None:
+        """Answer extended userinfo, None for whom it does not know (identity guide §3.2).
+
+        Raises LoginRefused, status 401.
+        """
+        found = self._valid(token)
+        if found is None:
+            raise LoginRefused("invalid_token", "The access token is not valid.", status=401)
+        return found.grant.identity.told_further
 
     def introspect(self, authorization: str | None, form: Mapping[str, str]) -> dict[str, Any]:
         """Answer introspection (RFC 7662). Raises LoginRefused."""

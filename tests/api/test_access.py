@@ -10,6 +10,8 @@ from erasmus_app.app import create_app
 RULES = {
     ("GET", "/auth/login"): "public",
     ("GET", "/auth/callback"): "public",
+    ("GET", "/auth/{provider:str}/login"): "public",
+    ("GET", "/auth/{provider:str}/callback"): "public",
     ("POST", "/auth/token"): "public",
     ("POST", "/auth/logout"): "signed_in",
     ("POST", "/feed/{hei_id:str}"): "feed",

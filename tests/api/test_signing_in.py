@@ -50,7 +50,10 @@ async def test_a_browser_comes_back_with_a_cookie_and_leaves_without_one(bed: Be
     )
     assert await me(bed) == 200
     out = await bed.http.post(f"{bed.address}/auth/logout")
-    assert (out.status_code, await me(bed)) == (204, 401)
+    assert (out.status_code, await me(bed)) == (200, 401)
+    there = f"{bed.world.login.issuer}/OIDC/end_session?client_id="
+    assert out.json()["provider_logout_url"].startswith(there)
+    assert (await bed.http.get(out.json()["provider_logout_url"])).status_code == 200
 
 
 async def test_an_app_swaps_its_code_once_and_refreshes_with_ever_new_tokens(bed: Bed):

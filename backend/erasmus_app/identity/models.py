@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.ids import AccountId, HeiId
 
 ACCESS_LIFETIME = timedelta(minutes=10)
@@ -12,6 +13,9 @@ REFRESH_LIFETIME = timedelta(days=30)  # slides with each use
 SESSION_LIFETIME = timedelta(days=180)  # absolute
 BROWSER_LIFETIME = timedelta(hours=12)
 CODE_LIFETIME = timedelta(seconds=60)
+LOGIN_LIFETIME = timedelta(minutes=10)  # a student who wanders off starts again
+WISH_LIFETIME = timedelta(hours=1)  # and then without having to say again where to
+LEEWAY = timedelta(seconds=60)  # between the provider's clock and ours
 RETRY_LIFETIME = timedelta(seconds=60)  # for a refresh whose answer was lost, or two at once
 
 
@@ -35,17 +39,28 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     refreshed_at: datetime  # of a browser's: when it was opened
     expires_at: datetime
+    platform: str | None = None  # of the device that it registered last
 
 
 class LoginUnderWay(msgspec.Struct, frozen=True, kw_only=True):
-    """A browser that we sent to the provider; kept for ten minutes, used once."""
+    """A browser that we sent to a provider; good for ten minutes, used once."""
 
+    provider: str = DEFAULT  # its name; the answer may come from nobody else
     state: str
     nonce: str
     verifier: str  # PKCE, ours towards the provider
     cookie: str  # binds the way back to the browser that left
     app_challenge: str | None = None  # PKCE S256, the app's towards us
     return_to: str = "/"  # app link, or a path of ours for browsers
+    fresh_after: datetime | None = None  # UTC: who logged in before has to do it anew
+    restarts: int = 0  # how often it was begun again by itself
+
+
+class Restarted(msgspec.Struct, frozen=True, kw_only=True):
+    """A login that came back too late, or once more, and was begun again without a word."""
+
+    address: str  # of the provider: where the browser goes
+    login: LoginUnderWay
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +77,8 @@ class CodeForApp(msgspec.Struct, frozen=True, kw_only=True):
 
     account_id: AccountId
     challenge: str
+    provider: str = DEFAULT
+    authenticated_at: datetime | None = None
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,3 +96,4 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     account_id: AccountId
     session_id: UUID
     expires_at: datetime
+    authenticated_at: datetime | None = None  # at the provider, UTC; None: it does not say

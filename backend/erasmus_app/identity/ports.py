@@ -6,6 +6,7 @@ from uuid import UUID
 
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.models import Account, CodeForApp, LoginUnderWay, OpenSession, Session
+from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.ids import AccountId
 
 
@@ -14,6 +15,12 @@ class LoginProvider(Protocol):
 
     async def authorization_url(self, login: LoginUnderWay, *, hint: str | None) -> str:
         """Return where to send the browser. Raises LoginFailed where the provider is down."""
+
+    async def logout_url(self) -> str | None:
+        """Return where a browser ends its session at the provider; None where that is not offered.
+
+        Raises LoginFailed where the provider is down.
+        """
 
     async def identity(self, code: str, login: LoginUnderWay, issuer: str | None) -> Identity:
         """Swap the code and verify everything. Raises LoginFailed."""
@@ -27,6 +34,12 @@ class LoginStates(Protocol):
 
     async def take_login(self, state: str) -> LoginUnderWay | None:
         """Return a login and forget it."""
+
+    async def begun(self, state: str) -> LoginUnderWay | None:
+        """Return a login that was begun within the hour, be it over or used; without its secrets.
+
+        Only what the browser wished for and the cookie that it was given are left of it.
+        """
 
     async def keep_code(self, code: str, what: CodeForApp) -> None:
         """Keep a one-time code for a minute."""
@@ -45,9 +58,16 @@ class AccountStore(Protocol):
         """Return an account."""
 
     async def open_session(
-        self, account: AccountId, kind: str, secret: bytes, expires_at: datetime
+        self,
+        account: AccountId,
+        kind: str,
+        secret: bytes,
+        expires_at: datetime,
+        *,
+        provider: str = DEFAULT,
+        authenticated_at: datetime | None = None,
     ) -> UUID:
-        """Open a session whose secret has this SHA-256."""
+        """Open a session whose secret has this SHA-256, after a login at that provider."""
 
     async def rotate(self, old: bytes, new: bytes, now: datetime) -> Session | None:
         """Swap a refresh token's hash; one used twice ends its session.
@@ -58,8 +78,8 @@ class AccountStore(Protocol):
     async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
         """Return the browser session with this hash."""
 
-    async def revoke(self, session: UUID) -> None:
-        """End a session."""
+    async def revoke(self, session: UUID) -> str | None:
+        """End a session, and silence its devices; return its provider where it was open."""
 
     async def is_open(self, session: UUID, now: datetime) -> bool:
         """Return whether a session has been neither ended nor outlived."""

@@ -6,13 +6,14 @@ import hmac
 import os
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, GuestProtocol
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.models import ACCESS_LIFETIME, Session
@@ -24,10 +25,13 @@ MOST_CACHED = 10_000
 class SignedTokens:
     """Signs and reads access tokens; a verified one is remembered until it is over."""
 
-    def __init__(self, key: ECKey, audience: str) -> None:
+    def __init__(self, keys: Sequence[ECKey], audience: str) -> None:
+        """Take the keys: the first signs, what any of them signed is good."""
+        key = keys[0]
         self._key = key
         self._audience = audience
         self._kid = key.thumbprint()
+        self._by_kid = {each.thumbprint(): each for each in keys}
         private = str(key.as_dict(private=True)["d"])
         self._secret = hmac.digest(private.encode(), b"refresh tokens", "sha256")
         self._seen: OrderedDict[bytes, Session] = OrderedDict()
@@ -44,6 +48,8 @@ class SignedTokens:
             "exp": int(until.timestamp()),
             "jti": secrets.token_urlsafe(12),
         }
+        if session.authenticated_at is not None:  # RFC 9068 §2.2.1
+            claims["auth_time"] = int(session.authenticated_at.timestamp())
         return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self._kid}, claims, self._key)
 
     def successor(self, refresh_token: str) -> str:
@@ -66,27 +72,45 @@ class SignedTokens:
 
     def _verified(self, token: str) -> Session | None:
         try:
-            read = jwt.decode(token, self._key, algorithms=["ES256"])
+            read = jwt.decode(token, self._named, algorithms=["ES256"])
             claims = read.claims
             if read.header.get("typ") != "at+jwt" or claims["aud"] != self._audience:
                 return None
             if claims["iss"] != self._audience:
                 return None
+            since = claims.get("auth_time")
             return Session(
                 account_id=AccountId(UUID(claims["sub"])),
                 session_id=UUID(claims["sid"]),
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+                authenticated_at=None if since is None else datetime.fromtimestamp(since, UTC),
             )
         except (JoseError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
 
+    def _named(self, token: GuestProtocol) -> ECKey:
+        """Return the key that a token's `kid` names. Raises KeyError: none of ours."""
+        return self._by_kid[str(token.headers().get("kid", self._kid))]
 
-def session_key(path: Path | None, data_dir: Path) -> ECKey:
-    """Read the signing key; where none is named, one of our own, made at the first start.
+
+def session_keys(path: Path | None, data_dir: Path) -> tuple[ECKey, ...]:
+    """Read the keys, the one that signs first.
+
+    Of a folder that is the last by name; the others go on proving what they signed. Where none is
+    named there is one of our own, made at the first start.
 
     Raises:
-        SettingsInvalid: the file holds no P-256 private key.
+        SettingsInvalid: a file holds no P-256 private key, or the folder no file.
     """
+    if path is None or not path.is_dir():
+        return (_one_key(path, data_dir),)
+    files = sorted(path.glob("*.pem"), reverse=True)
+    if not files:
+        raise SettingsInvalid(f"ERASMUS_APP_SESSION_KEY: {path}: there is no key, no *.pem")
+    return tuple(_one_key(each, data_dir) for each in files)
+
+
+def _one_key(path: Path | None, data_dir: Path) -> ECKey:
     own = data_dir / "session-key.pem"
     if path is None and not own.exists():
         data_dir.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import structlog
 
-from erasmus_app.identity.claims import Identity
+from erasmus_app.identity.claims import Identity, moved_subject
 from erasmus_app.identity.models import (
     REFRESH_LIFETIME,
     RETRY_LIFETIME,
@@ -15,8 +16,11 @@ from erasmus_app.identity.models import (
     OpenSession,
     Session,
 )
+from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.store.database import Database
+
+log = structlog.get_logger(__name__)
 
 REVOKED = "session_revoked"
 """The channel on which API processes hear that some session was ended."""
@@ -86,19 +90,28 @@ class AccountTable:
             account = await connection.fetchval(
                 "insert into account (language) values ($1) returning account_id", language
             )
+            before = await connection.fetchval(
+                "select account_id from account_identity where issuer = $1 and subject = $2",
+                identity.issuer,
+                moved_subject(identity.subject),
+            )
+            if before is not None:  # never joined by that alone: whoever it is proves it by linking
+                log.info("login.subject_moved", account_id=account, other_account_id=before)
         assert account is not None
         vault = self.database.vault
         await connection.execute(
             """insert into account_identity
-                   (issuer, subject, account_id, home_hei_ids, affiliations)
-               values ($1, $2, $3, $4, $5)
+                   (issuer, subject, account_id, home_hei_ids, affiliations, email_verified)
+               values ($1, $2, $3, $4, $5, $6)
                on conflict (issuer, subject) do update set home_hei_ids = excluded.home_hei_ids,
-                   affiliations = excluded.affiliations, last_login_at = now()""",
+                   affiliations = excluded.affiliations, last_login_at = now(),
+                   email_verified = excluded.email_verified""",
             identity.issuer,
             identity.subject,
             account,
             list(identity.home_hei_ids),
             list(identity.affiliations),
+            identity.email_verified,
         )
         await connection.execute(
             """update account set display_name = $2, email = $3, last_login_at = now()
@@ -134,16 +147,26 @@ class AccountTable:
         )
 
     async def open_session(
-        self, account: AccountId, kind: str, secret: bytes, expires_at: datetime
+        self,
+        account: AccountId,
+        kind: str,
+        secret: bytes,
+        expires_at: datetime,
+        *,
+        provider: str = DEFAULT,
+        authenticated_at: datetime | None = None,
     ) -> UUID:
-        """Open a session whose secret has this SHA-256."""
+        """Open a session whose secret has this SHA-256, after a login at that provider."""
         session: UUID = await self.database.fetchval(
-            """insert into session (account_id, kind, refresh_sha256, expires_at)
-               values ($1, $2, $3, $4) returning session_id""",
+            """insert into session
+                   (account_id, kind, refresh_sha256, expires_at, provider, authenticated_at)
+               values ($1, $2, $3, $4, $5, $6) returning session_id""",
             account,
             kind,
             secret,
             expires_at,
+            provider,
+            authenticated_at,
         )
         return session
 
@@ -158,7 +181,7 @@ class AccountTable:
                 """update session set refresh_sha256 = $2, refreshed_at = $3
                    where refresh_sha256 = $1 and kind = 'app' and revoked_at is null
                        and expires_at > $3 and refreshed_at > $4
-                   returning account_id, session_id, expires_at""",
+                   returning account_id, session_id, expires_at, authenticated_at""",
                 old,
                 new,
                 now,
@@ -166,7 +189,7 @@ class AccountTable:
             )
             if row is None:
                 again = await connection.fetchrow(
-                    """select account_id, session_id, expires_at
+                    """select account_id, session_id, expires_at, authenticated_at
                        from session join spent_refresh spent using (session_id)
                        where spent.refresh_sha256 = $1 and session.refresh_sha256 = $2
                            and spent_at > $4 and revoked_at is null and expires_at > $3""",
@@ -181,7 +204,9 @@ class AccountTable:
                                update session set revoked_at = $2 from spent_refresh
                                where spent_refresh.session_id = session.session_id
                                    and spent_refresh.refresh_sha256 = $1 and revoked_at is null
-                               returning 1)
+                               returning session.session_id),
+                           silenced as (delete from device
+                               where session_id in (select session_id from ended))
                            select pg_notify($3, '') from ended""",
                         old,
                         now,
@@ -205,7 +230,7 @@ class AccountTable:
     async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
         """Return the browser session with this hash."""
         row = await self.database.fetchrow(
-            """select account_id, session_id, expires_at from session
+            """select account_id, session_id, expires_at, authenticated_at from session
                where refresh_sha256 = $1 and kind = 'browser' and revoked_at is null
                    and expires_at > $2""",
             secret,
@@ -213,32 +238,42 @@ class AccountTable:
         )
         return _session(row) if row else None
 
-    async def revoke(self, session: UUID) -> None:
-        """End a session."""
-        await self._end("session_id = $1", session)
+    async def revoke(self, session: UUID) -> str | None:
+        """End a session, and silence its devices; return its provider where it was open."""
+        ended = await self._end("session_id = $1", session)
+        return next(iter(ended), None)
 
     async def revoke_own(self, account: AccountId, session: UUID) -> bool:
         """End a session of the account's; False where it has no such open one."""
-        return await self._end("session_id = $1 and account_id = $2", session, account) == 1
+        return bool(await self._end("session_id = $1 and account_id = $2", session, account))
 
     async def revoke_others(self, account: AccountId, session: UUID) -> int:
         """End all sessions of the account's but this one; return how many those were."""
-        return await self._end("session_id <> $1 and account_id = $2", session, account)
+        return len(await self._end("session_id <> $1 and account_id = $2", session, account))
 
-    async def _end(self, which: str, *given: UUID) -> int:
-        """End open sessions, and let every API process know; return how many those were."""
+    async def _end(self, which: str, *given: UUID) -> list[str]:
+        """End open sessions, forget the devices that they registered, let every process know.
+
+        Returns each one's provider.
+        """
         ended = await self.database.fetch(
             f"""with ended as (update session set revoked_at = now()
-                    where {which} and revoked_at is null and expires_at > now() returning 1)
-                select pg_notify('{REVOKED}', '') from ended""",  # noqa: S608 - constants
+                    where {which} and revoked_at is null and expires_at > now()
+                    returning session_id, provider),
+                silenced as (delete from device
+                    where session_id in (select session_id from ended))
+                select provider, pg_notify('{REVOKED}', '') from ended""",  # noqa: S608 - constants
             *given,
         )
-        return len(ended)
+        return [row["provider"] for row in ended]
 
     async def sessions(self, account: AccountId, now: datetime) -> list[OpenSession]:
         """Return the account's open sessions, the last used first."""
         rows = await self.database.fetch(
-            """select session_id, kind, created_at, refreshed_at, expires_at from session
+            """select session_id, kind, created_at, refreshed_at, expires_at,
+                   (select platform from device where device.session_id = session.session_id
+                    order by last_seen_at desc limit 1) as platform
+               from session
                where account_id = $1 and revoked_at is null and expires_at > $2
                    and (kind = 'browser' or refreshed_at > $3)
                order by refreshed_at desc, session_id""",
@@ -264,4 +299,5 @@ def _session(row: asyncpg.Record) -> Session:
         account_id=AccountId(row["account_id"]),
         session_id=row["session_id"],
         expires_at=row["expires_at"],
+        authenticated_at=row["authenticated_at"],
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
 
@@ -36,21 +37,26 @@ class DeviceTable:
         kind: TargetKind,
         target: str,
         language: str | None,
+        session: UUID | None = None,
     ) -> Device:
-        """Keep a device; one that was another account's is this one's from now on."""
+        """Keep a device; one that was another account's is this one's from now on.
+
+        It is forgotten when its session is ended.
+        """
         vault = self.database.vault
         key = vault.hashed("target", target)
         async with self.database.transaction() as connection:
             row = await connection.fetchrow(
                 f"""insert into device (account_id, platform, target_kind, target, language,
-                        target_key)
-                    values ($1, $2, $3, $4, $5, $6)
+                        target_key, session_id)
+                    values ($1, $2, $3, $4, $5, $6, $7)
                     on conflict (target_kind, target_key) do update set
                         account_id = excluded.account_id,
                         device_id = case when device.account_id = excluded.account_id
                             then device.device_id else excluded.device_id end,
                         platform = excluded.platform, language = excluded.language,
-                        registered_at = now(), last_seen_at = now()
+                        session_id = excluded.session_id, registered_at = now(),
+                        last_seen_at = now()
                     returning {_COLUMNS}""",  # noqa: S608 - a constant
                 account,  # with an id of its own, so that what was on its way to another stays away
                 platform.value,
@@ -58,6 +64,7 @@ class DeviceTable:
                 vault.seal(target.encode(), "device.target", kind.value, key),
                 language,
                 key,
+                session,
             )
             await connection.execute(
                 """delete from device where account_id = $1 and device_id in (

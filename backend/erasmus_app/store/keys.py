@@ -8,24 +8,33 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from erasmus_app.errors import EngineFailed
-from erasmus_app.identity.models import CODE_LIFETIME, CodeForApp, LoginUnderWay
+from erasmus_app.identity.models import (
+    CODE_LIFETIME,
+    LOGIN_LIFETIME,
+    WISH_LIFETIME,
+    CodeForApp,
+    LoginUnderWay,
+)
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.feed_limits import WINDOW, RefusedBefore
 
-LOGIN_LIFETIME = timedelta(minutes=10)  # a student who wanders off starts again
 PATIENCE = 1  # seconds; the feed does not wait for a server that has fallen silent
 
 
 def login(state: str) -> str:
     """The nonce and PKCE verifier of a login under way."""
     return f"login:{state}"
+
+
+def wish(state: str) -> str:
+    """Where a login was to lead, for one that comes back too late or once more."""
+    return f"login-wish:{state}"
 
 
 def app_code(code: str) -> str:
@@ -59,16 +68,24 @@ class RedisLoginStates:
     redis: Redis
 
     async def keep_login(self, under_way: LoginUnderWay) -> None:
-        """Keep a login for ten minutes."""
+        """Keep a login for ten minutes, and what it was for a little longer."""
+        left = msgspec.structs.replace(under_way, nonce="", verifier="")
         with _reaching():
-            await self.redis.set(
-                login(under_way.state), msgspec.json.encode(under_way), ex=LOGIN_LIFETIME
-            )
+            async with self.redis.pipeline() as pipe:
+                pipe.set(login(under_way.state), msgspec.json.encode(under_way), ex=LOGIN_LIFETIME)
+                pipe.set(wish(under_way.state), msgspec.json.encode(left), ex=WISH_LIFETIME)
+                await pipe.execute()
 
     async def take_login(self, state: str) -> LoginUnderWay | None:
         """Return a login and forget it."""
         with _reaching():
             found = await self.redis.getdel(login(state))
+        return msgspec.json.decode(found, type=LoginUnderWay) if found else None
+
+    async def begun(self, state: str) -> LoginUnderWay | None:
+        """Return a login that was begun within the hour, be it over or used; no nonce, verifier."""
+        with _reaching():
+            found = await self.redis.get(wish(state))
         return msgspec.json.decode(found, type=LoginUnderWay) if found else None
 
     async def keep_code(self, code: str, what: CodeForApp) -> None:

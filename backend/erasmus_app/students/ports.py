@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Protocol
+from uuid import UUID
 
 from erasmus_app.ids import AccountId, DeviceId
 from erasmus_app.students.models import Device, Platform, TargetKind
@@ -17,8 +18,12 @@ class DeviceStore(Protocol):
         kind: TargetKind,
         target: str,
         language: str | None,
+        session: UUID | None = None,
     ) -> Device:
-        """Keep a device, or move it here if it was another account's: one phone, one reader."""
+        """Keep a device, or move it here if it was another account's: one phone, one reader.
+
+        It is forgotten when the session that registered it is ended.
+        """
 
     async def devices(self, account: AccountId) -> Sequence[Device]:
         """Return the account's devices, the last seen first."""

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 from joserfc import jwt
@@ -16,8 +17,9 @@ from structlog.testing import capture_logs
 from unit.sandbox.hand_clock import HandClock
 
 from erasmus_app.errors import LoginFailed
-from erasmus_app.identity.claims import Identity
+from erasmus_app.identity.claims import FEIDE, Identity
 from erasmus_app.identity.models import LoginUnderWay
+from erasmus_app.identity.providers import ProviderConfig, myacademicid
 from erasmus_app.oidc import provider as provider_module
 from erasmus_app.oidc.provider import OpenIdProvider
 from sandbox import login
@@ -63,9 +65,7 @@ def ours(sandbox: LoginProvider, http: httpx.AsyncClient, clock: HandClock) -> O
 def a_provider(http: httpx.AsyncClient, issuer: str, clock: Any) -> OpenIdProvider:
     return OpenIdProvider(
         http=http,
-        issuer=issuer,
-        client_id=APP.client_id,
-        client_secret=SECRET,
+        config=myacademicid(issuer, APP.client_id, SECRET),
         redirect_uri=BACK,
         clock=clock,
     )
@@ -152,7 +152,11 @@ NONE_BUT_NAME = (
     ],
 )
 async def test_each_kind_of_person_logs_in(
-    sandbox: LoginProvider, ours: OpenIdProvider, key: str, expected: dict[str, Any]
+    sandbox: LoginProvider,
+    ours: OpenIdProvider,
+    clock: HandClock,
+    key: str,
+    expected: dict[str, Any],
 ):
     who = person(key)
 
@@ -161,6 +165,8 @@ async def test_each_kind_of_person_logs_in(
         subject=who.subject,
         display_name=who.name,
         email=who.email,
+        email_verified=True,
+        authenticated_at=clock().replace(microsecond=0),
         **expected,
     )
 
@@ -174,6 +180,12 @@ async def test_each_kind_of_person_logs_in(
                 LoginFault.WRONG_ISS,
                 LoginFault.WRONG_AUD,
                 LoginFault.WRONG_AZP,
+                LoginFault.NO_AZP,
+                LoginFault.NO_SUB,
+                LoginFault.FUTURE,
+                LoginFault.ALG_HS256_KEY,
+                LoginFault.OTHER_TYP,
+                LoginFault.OWN_KEY,
                 LoginFault.EXPIRED,
                 LoginFault.WRONG_NONCE,
                 LoginFault.NO_NONCE,
@@ -184,6 +196,9 @@ async def test_each_kind_of_person_logs_in(
                 LoginFault.WRONG_SIGNATURE,
             )
         ),
+        (LoginFault.SUB_SCOPE, "subject_refused"),
+        (LoginFault.SUB_NOT_HEX, "subject_refused"),
+        (LoginFault.SUB_RESERVED, "subject_refused"),
         (LoginFault.USERINFO_SUB, "userinfo_mismatch"),
         (LoginFault.REDIRECT_ISS, "issuer_mixed_up"),
         (LoginFault.TOKEN_DOWN, "provider_down"),
@@ -261,8 +276,12 @@ async def test_an_unknown_key_makes_the_keys_be_read_once_again_and_no_more(
         before = asked.count("/OIDC/jwks")
         with pytest.raises(LoginFailed):
             await identity(ours)
+        once = asked.count("/OIDC/jwks")
+        sandbox.faults.set(LoginFault.UNKNOWN_KID, 1)
+        with pytest.raises(LoginFailed):
+            await identity(ours)  # and not for each of them
 
-    assert (before, asked.count("/OIDC/jwks")) == (1, 2)
+    assert (before, once, asked.count("/OIDC/jwks")) == (1, 2, 2)
 
 
 async def test_a_code_is_good_once_and_with_its_verifier_alone(ours: OpenIdProvider):
@@ -385,6 +404,11 @@ async def test_an_authorization_endpoint_with_a_query_keeps_it():
         ("/.well-known/openid-configuration", {"issuer": ISSUER}, "provider_incomplete"),
         (
             "/.well-known/openid-configuration",
+            DISCOVERY | {"userinfo_endpoint": "http://login.example/userinfo"},
+            "provider_incomplete",
+        ),
+        (
+            "/.well-known/openid-configuration",
             DISCOVERY | {"token_endpoint": "https://login.example:port/"},
             "provider_down",
         ),
@@ -435,6 +459,9 @@ async def test_an_answer_that_makes_no_sense_ends_the_login(path: str, answer: A
         {"sub": ""},
         {"sub": 5},
         {"nonce": None},
+        {"auth_time": int(NOW.timestamp()) + 61},
+        {"auth_time": "noon"},
+        {"auth_time": 0},
     ],
     ids=str,
 )
@@ -456,3 +483,73 @@ async def test_a_key_of_another_kind_than_the_algorithm_names_is_refused():
         await log_in(other)
 
     assert refused.value.code == "id_token_refused"
+
+
+async def test_a_fresh_login_is_asked_for_in_both_ways():
+    fresh = msgspec.structs.replace(LOGIN, fresh_after=NOW)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(AnotherProvider())) as http:
+        ours = a_provider(http, ISSUER, lambda: NOW)
+        asked = [await ours.authorization_url(each, hint=None) for each in (LOGIN, fresh)]
+
+    either, anew = (dict(parse_qsl(urlsplit(each).query)) for each in asked)
+    assert anew == either | {"prompt": "login", "max_age": "60"}
+    assert "offline_access" not in either["scope"]
+
+
+@pytest.mark.parametrize(
+    ("offered", "address"),
+    [
+        ({}, None),
+        ({"end_session_endpoint": 5}, None),
+        ({"end_session_endpoint": "http://login.example/bye"}, None),
+        (
+            {"end_session_endpoint": "https://login.example/bye?a=b"},
+            f"https://login.example/bye?a=b&client_id={APP.client_id}",
+        ),
+    ],
+)
+async def test_a_provider_says_where_its_session_ends_or_not(offered: Any, address: str | None):
+    other = AnotherProvider(**{"/.well-known/openid-configuration": DISCOVERY | offered})
+    async with httpx.AsyncClient(transport=httpx.MockTransport(other)) as http:
+        assert await a_provider(http, ISSUER, lambda: NOW).logout_url() == address
+
+
+EXTENDED = "https://api.login.example/further"
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"eduPersonAffiliation": ["student"]}, ("student@ribeira.example",)),
+        ({"sub": "abc", "eduPersonAffiliation": ["student"]}, ("student@ribeira.example",)),
+        ({"sub": "abc", "name": "Another"}, ()),  # what userinfo says goes before it
+        (httpx.Response(404), ()),
+        ({"sub": "abd"}, "userinfo_mismatch"),
+        ([], "userinfo_mismatch"),
+        (httpx.Response(403), "provider_refused"),
+        (httpx.Response(503), "provider_down"),
+    ],
+)
+async def test_extended_userinfo_adds_to_what_is_known(answer: Any, found: Any):
+    other = AnotherProvider(**{"/further": answer})
+    other.claims["sub"] = "abc"
+    principal = {FEIDE.principal: "ines@ribeira.example"}
+    other.answers["/userinfo"] = {"sub": "abc", "name": "Inês"} | principal
+    config = ProviderConfig(
+        name="feide",
+        issuer=ISSUER,
+        client_id=APP.client_id,
+        client_secret=SECRET,
+        scopes=("openid",),
+        claims=FEIDE,
+        extended_userinfo=EXTENDED,
+    )
+    async with httpx.AsyncClient(transport=httpx.MockTransport(other)) as http:
+        ours = OpenIdProvider(http=http, config=config, redirect_uri=BACK, clock=lambda: NOW)
+        if isinstance(found, str):
+            with pytest.raises(LoginFailed) as refused:
+                await ours.identity("a-code", LOGIN, None)
+            assert refused.value.code == found
+        else:
+            who = await ours.identity("a-code", LOGIN, None)
+            assert (who.display_name, who.affiliations) == ("Inês", found)

@@ -20,7 +20,7 @@ from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.models import ACCESS_LIFETIME, Session
 from erasmus_app.ids import AccountId
 from erasmus_app.oidc import tokens as tokens_module
-from erasmus_app.oidc.tokens import SignedTokens, session_key
+from erasmus_app.oidc.tokens import SignedTokens, session_keys
 
 BACKEND = Path(__file__).parents[3] / "backend"
 HERE = "https://app.example"
@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ACCOUNT, SESSION = AccountId(UUID(int=1)), UUID(int=2)
 OPEN = Session(account_id=ACCOUNT, session_id=SESSION, expires_at=NOW + timedelta(days=180))
 KEY = ECKey.generate_key("P-256", private=True)
-TOKENS = SignedTokens(KEY, HERE)
+TOKENS = SignedTokens([KEY], HERE)
 
 
 def signed(key: ECKey = KEY, typ: str = "at+jwt", **changed: object) -> str:
@@ -46,12 +46,21 @@ def signed(key: ECKey = KEY, typ: str = "at+jwt", **changed: object) -> str:
 def test_a_token_tells_who_asks_for_ten_minutes():
     token = TOKENS.issue(OPEN, NOW)
     session = Session(account_id=ACCOUNT, session_id=SESSION, expires_at=NOW + ACCESS_LIFETIME)
-    another_process = SignedTokens(KEY, HERE)
+    another_process = SignedTokens([KEY], HERE)
 
     assert timedelta(minutes=10) == ACCESS_LIFETIME
     for reader in (TOKENS, TOKENS, another_process):  # the second time from memory
         assert reader.read(token, NOW) == session
         assert reader.read(token, NOW + ACCESS_LIFETIME) is None
+
+
+def test_a_token_says_when_somebody_logged_in():
+    since = NOW - timedelta(minutes=4)
+    session = msgspec.structs.replace(
+        OPEN, authenticated_at=since, expires_at=NOW + ACCESS_LIFETIME
+    )
+
+    assert TOKENS.read(TOKENS.issue(session, NOW), NOW) == session
 
 
 def test_a_token_is_over_with_its_session():
@@ -63,10 +72,10 @@ def test_a_token_is_over_with_its_session():
 
 
 def test_what_follows_a_refresh_token_is_the_same_each_time_and_only_here():
-    other = SignedTokens(ECKey.generate_key("P-256", private=True), HERE)
+    other = SignedTokens([ECKey.generate_key("P-256", private=True)], HERE)
     found = TOKENS.successor("a")
 
-    assert SignedTokens(KEY, HERE).successor("a") == found
+    assert SignedTokens([KEY], HERE).successor("a") == found
     assert (
         len({"a", found, TOKENS.successor("b"), TOKENS.successor(found), other.successor("a")}) == 5
     )
@@ -96,6 +105,7 @@ def test_a_token_made_by_hand_as_ours_are_is_read():
         signed(sub="somebody"),
         signed(sub=5),
         signed(sid=None),
+        signed(auth_time="noon"),
         signed(typ="JWT"),  # an ID token, say
         signed()[:-4] + "AAAA",
         signed().replace(".", ".e", 1),
@@ -121,7 +131,7 @@ def test_a_token_without_a_signature_proves_nothing():
 
 def test_only_so_many_verified_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tokens_module, "MOST_CACHED", 3)
-    reader = SignedTokens(KEY, HERE)
+    reader = SignedTokens([KEY], HERE)
     tokens = [
         reader.issue(msgspec.structs.replace(OPEN, session_id=uuid4()), NOW) for _ in range(5)
     ]
@@ -133,7 +143,7 @@ def test_only_so_many_verified_tokens_are_remembered(monkeypatch: pytest.MonkeyP
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path):
     data_dir = tmp_path / "new" / "data"
-    first, second = session_key(None, data_dir), session_key(None, data_dir)
+    first, second = session_keys(None, data_dir)[0], session_keys(None, data_dir)[0]
 
     assert first.thumbprint() == second.thumbprint()
     [file] = data_dir.iterdir()
@@ -143,10 +153,10 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path):
 MAKES_A_KEY = """
 import sys
 from pathlib import Path
-from erasmus_app.oidc.tokens import session_key
+from erasmus_app.oidc.tokens import session_keys
 print("ready", flush=True)
 sys.stdin.readline()
-print(session_key(None, Path(sys.argv[1])).thumbprint(), flush=True)
+print(session_keys(None, Path(sys.argv[1]))[0].thumbprint(), flush=True)
 """
 
 
@@ -177,7 +187,7 @@ def test_the_key_of_whoever_was_quicker_is_the_one(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(ECKey, "generate_key", meanwhile)
 
-    assert session_key(None, tmp_path).thumbprint() == ECKey.import_key(pem(SMALL)).thumbprint()
+    assert session_keys(None, tmp_path)[0].thumbprint() == ECKey.import_key(pem(SMALL)).thumbprint()
     assert [each.name for each in tmp_path.iterdir()] == ["session-key.pem"]
 
 
@@ -215,7 +225,7 @@ def test_a_file_that_holds_no_private_p_256_key_stops_the_start(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingsInvalid) as refused:
-        session_key(path, tmp_path)
+        session_keys(path, tmp_path)
 
     assert str(refused.value).startswith(f"ERASMUS_APP_SESSION_KEY: {path}: ")
     assert "\n" not in str(refused.value)
@@ -226,5 +236,27 @@ def test_a_key_that_is_named_is_used(tmp_path: Path):
     path = tmp_path / "key.pem"
     path.write_bytes(pem(SMALL))
 
-    assert session_key(path, tmp_path).thumbprint() == ECKey.import_key(pem(SMALL)).thumbprint()
+    assert session_keys(path, tmp_path)[0].thumbprint() == ECKey.import_key(pem(SMALL)).thumbprint()
     assert [each.name for each in tmp_path.iterdir()] == ["key.pem"]
+
+
+def test_the_last_key_of_a_folder_signs_and_the_others_prove_what_they_signed(tmp_path: Path):
+    old, new = tmp_path / "2026-05.pem", tmp_path / "2026-11.pem"
+    old.write_bytes(pem(SMALL))
+    (tmp_path / "notes.txt").write_text("when to change them")
+    before = SignedTokens(session_keys(tmp_path, tmp_path), HERE)
+    new.write_bytes(KEY.as_pem(private=True))
+    both = SignedTokens(session_keys(tmp_path, tmp_path), HERE)
+    old.unlink()
+    after = SignedTokens(session_keys(tmp_path, tmp_path), HERE)
+    older, newer = before.issue(OPEN, NOW), both.issue(OPEN, NOW)
+
+    assert [both.read(each, NOW) is not None for each in (older, newer)] == [True, True]
+    assert [after.read(each, NOW) is not None for each in (older, newer)] == [False, True]
+
+
+def test_a_folder_without_a_key_stops_the_start(tmp_path: Path):
+    with pytest.raises(SettingsInvalid) as refused:
+        session_keys(tmp_path, tmp_path)
+
+    assert str(refused.value) == f"ERASMUS_APP_SESSION_KEY: {tmp_path}: there is no key, no *.pem"

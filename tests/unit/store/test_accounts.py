@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from databases import VAULT, in_clear
+from structlog.testing import capture_logs
 
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.models import REFRESH_LIFETIME, RETRY_LIFETIME, Account, Session
@@ -16,6 +17,8 @@ from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.devices import DeviceTable
+from erasmus_app.students.models import Platform, TargetKind
 
 ESI = "urn:schac:personalUniqueCode:int:esi:ribeira.example:4711"
 OTHER_ESI = "urn:schac:personalUniqueCode:int:esi:clairval.example:E9"
@@ -260,6 +263,66 @@ async def test_a_revoked_session_is_over_and_others_go_on(
 
     assert (await app.is_open(), await app.swap()) == (False, None)
     assert await other.is_open()
+
+
+async def test_a_session_knows_how_fresh_its_login_is_through_every_swap(
+    accounts: AccountTable, account: AccountId
+):
+    now, old, new = utc_now(), a_secret(), a_secret()
+    since = now - timedelta(minutes=2)
+    session = await accounts.open_session(
+        account, "app", old, now + timedelta(days=1), provider="feide", authenticated_at=since
+    )
+
+    swapped, again = [await accounts.rotate(old, new, now) for _ in range(2)]
+    assert swapped == again
+    assert swapped is not None
+    assert swapped.authenticated_at == since
+    assert await accounts.revoke(session) == "feide"
+    assert await accounts.revoke(session) is None
+
+
+@pytest.mark.parametrize("how", ["logout", "lost phone", "all others", "stolen token"])
+async def test_what_a_session_registered_is_silent_from_its_end(
+    accounts: AccountTable, account: AccountId, app: App, database: Database, how: str
+):
+    other, devices = App(accounts), DeviceTable(database)
+    await other.open(account)
+    for target, session in (("lost", app.session), ("kept", other.session), ("old", None)):
+        await devices.register(account, Platform.IOS, TargetKind.FID, target, None, session)
+    stolen = app.tokens[0]
+    await app.swap()
+    seen = {each.session_id: each.platform for each in await accounts.sessions(account, utc_now())}
+    assert seen == {app.session: "ios", other.session: "ios"}
+    match how:
+        case "logout":
+            await accounts.revoke(app.session)
+        case "lost phone":
+            await accounts.revoke_own(account, app.session)
+        case "all others":
+            await accounts.revoke_others(account, other.session)
+        case "stolen token":
+            assert await app.swap(stolen) is None
+
+    left = await database.fetch("select target from device order by target")
+    assert [row["target"] for row in left] == ["kept", "old"]
+
+
+async def test_a_subject_that_moved_is_told_of_and_joined_with_nobody(accounts: AccountTable):
+    before = await accounts.signed_in(an_identity(subject="ab12@erasmus.eduteams.org"), "en")
+    with capture_logs() as logs:
+        after = await accounts.signed_in(an_identity(subject="ab12@myacademicid.org"), "en")
+        await accounts.signed_in(an_identity(subject="ab12@myacademicid.org"), "en")
+
+    assert after != before
+    assert logs == [
+        {
+            "event": "login.subject_moved",
+            "log_level": "info",
+            "account_id": after,
+            "other_account_id": before,
+        }
+    ]
 
 
 async def test_spent_tokens_are_kept_no_longer_than_they_could_be_used(

@@ -6,9 +6,12 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
-from erasmus_app.api.rest.login import callback, login, logout, token
+from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 
-ROUTES = [login, callback, token, logout, feed, remove, decisions, livez, readyz, metrics]
+ROUTES = [
+    *(login, callback, login_at, callback_from, token, logout),
+    *(feed, remove, decisions, livez, readyz, metrics),
+]
 OPENAPI = OpenAPIConfig(
     title="Erasmus+ App backend",
     version="1",

@@ -1,5 +1,6 @@
 """The browser's and the app's way through the login."""
 
+import hashlib
 import html
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,11 +12,18 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import Cookie, State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from erasmus_app.api.guards import session_cookie, session_of
 from erasmus_app.errors import LoginFailed, NotSignedIn
-from erasmus_app.identity.models import BROWSER_LIFETIME, Tokens
+from erasmus_app.identity.models import (
+    BROWSER_LIFETIME,
+    WISH_LIFETIME,
+    LoginUnderWay,
+    Restarted,
+    Tokens,
+)
+from erasmus_app.identity.providers import DEFAULT, NAME
 from erasmus_app.identity.service import LoginService
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
@@ -29,7 +37,7 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 body{{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.25rem}}
 a{{color:inherit}}small{{opacity:.7}}
 @media(prefers-color-scheme:dark){{body{{background:#14171c;color:#e8eaee}}}}</style></head>
-<body><main><h1>{title}</h1><p>{text}</p><p><a href="/auth/login">Start again</a></p>
+<body><main><h1>{title}</h1><p>{text}</p><p><a href="{again}">Start again</a></p>
 <p><small>{code}</small></p></main></body></html>"""
 
 
@@ -40,6 +48,12 @@ class TokenRefused(msgspec.Struct, frozen=True, kw_only=True):
     error_description: str
 
 
+class LoggedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The session is over."""
+
+    provider_logout_url: str | None  # where a browser can end the login provider's own session
+
+
 def _service(services: Services) -> LoginService:
     if services.login is None:
         raise LoginFailed(
@@ -48,8 +62,10 @@ def _service(services: Services) -> LoginService:
     return services.login
 
 
-def _cookie_name(services: Services) -> str:
-    return session_cookie(services).replace("session", "login")
+def _cookie_name(services: Services, login_state: str) -> str:
+    """Return the name of one login's cookie: two logins in two tabs each have their own."""
+    name = session_cookie(services).replace("session", "login")
+    return f"{name}-{hashlib.sha256(login_state.encode()).hexdigest()[:12]}"
 
 
 def _cookie(name: str, value: str, seconds: int) -> Cookie:
@@ -64,10 +80,14 @@ def _cookie(name: str, value: str, seconds: int) -> Cookie:
     )
 
 
-def failed_page(error: LoginFailed) -> Response[str]:
+def failed_page(error: LoginFailed, provider: str) -> Response[str]:
     """Say in plain words that a login did not go through."""
+    further = NAME.fullmatch(provider) is not None and provider != DEFAULT
     page = PAGE.format(
-        title="The login did not work", text=html.escape(str(error)), code=html.escape(error.code)
+        title="The login did not work",
+        text=html.escape(str(error)),
+        code=html.escape(error.code),
+        again=f"/auth/{provider}/login" if further else "/auth/login",
     )
     headers = NO_STORE | {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"
@@ -77,6 +97,55 @@ def failed_page(error: LoginFailed) -> Response[str]:
 
 def _given(description: str, name: str | None = None) -> QueryParameter:
     return QueryParameter(description=description, name=name)
+
+
+def _to_provider(services: Services, address: str, under_way: LoginUnderWay) -> Response[Any]:
+    cookie = _cookie(
+        _cookie_name(services, under_way.state),
+        under_way.cookie,
+        int(WISH_LIFETIME.total_seconds()),
+    )
+    return Response(
+        None, status_code=302, headers=NO_STORE | {"Location": address}, cookies=[cookie]
+    )
+
+
+_Challenge = Annotated[
+    str | None, _given("The app's PKCE challenge (S256); without one it is a browser's login.")
+]
+_ReturnTo = Annotated[
+    str | None, _given("An app link that is registered here; for browsers a path of this site.")
+]
+_Hint = Annotated[str | None, _given("Handed on to the login provider.")]
+_Fresh = Annotated[
+    bool, _given("Whoever is still logged in at the login provider has to log in there anew.")
+]
+_Provider = Annotated[str, PathParameter(description="The login provider's name here.")]
+_Code = Annotated[str | None, _given("The provider's code.")]
+_Iss = Annotated[str | None, _given("The provider's name (RFC 9207).")]
+_Error = Annotated[str | None, _given("Why the provider let nobody in.")]
+_LoginState = Annotated[str | None, _given("Which login it is.", name="state")]
+
+
+async def _begin(
+    services: Services,
+    provider: str,
+    app_challenge: str | None,
+    return_to: str | None,
+    login_hint: str | None,
+    fresh: bool,
+) -> Response[Any]:
+    try:
+        address, under_way = await _service(services).start(
+            app_challenge=app_challenge,
+            return_to=return_to,
+            hint=login_hint,
+            provider=provider,
+            fresh=fresh,
+        )
+    except LoginFailed as error:
+        return failed_page(error, provider)
+    return _to_provider(services, address, under_way)
 
 
 @get(
@@ -90,30 +159,89 @@ def _given(description: str, name: str | None = None) -> QueryParameter:
 )
 async def login(
     state: State,
-    app_challenge: Annotated[
-        str | None, _given("The app's PKCE challenge (S256); without one it is a browser's login.")
-    ] = None,
-    return_to: Annotated[
-        str | None, _given("An app link that is registered here; for browsers a path of this site.")
-    ] = None,
-    login_hint: Annotated[str | None, _given("Handed on to the login provider.")] = None,
+    app_challenge: _Challenge = None,
+    return_to: _ReturnTo = None,
+    login_hint: _Hint = None,
+    fresh: _Fresh = False,
 ) -> Response[Any]:
     """Send the browser to the login provider.
 
     An app opens this address in the system's browser, and comes back by its app link with `code`,
     which `/auth/token` swaps for tokens.
     """
-    services: Services = state.services
+    return await _begin(state.services, DEFAULT, app_challenge, return_to, login_hint, fresh)
+
+
+@get(
+    "/auth/{provider:str}/login",
+    tags=["login"],
+    operation_id="loginAt",
+    summary="Begin a login at a further provider",
+    opt={"access": "public"},
+    status_code=302,
+    raises=[],
+)
+async def login_at(
+    state: State,
+    provider: _Provider,
+    app_challenge: _Challenge = None,
+    return_to: _ReturnTo = None,
+    login_hint: _Hint = None,
+    fresh: _Fresh = False,
+) -> Response[Any]:
+    """Send the browser to a further login provider; all else as at `/auth/login`."""
+    named = _further(provider)
+    return await _begin(state.services, named, app_challenge, return_to, login_hint, fresh)
+
+
+def _further(provider: str) -> str:
+    """Return a provider's name; the first one's is none, as it has ways of its own."""
+    return "" if provider == DEFAULT else provider
+
+
+async def _end(
+    request: Request[Any, Any, Any],
+    provider: str,
+    code: str | None,
+    iss: str | None,
+    error: str | None,
+    login_state: str | None,
+) -> Response[Any]:
+    services: Services = request.app.state.services
     try:
-        address, under_way = await _service(services).start(
-            app_challenge=app_challenge, return_to=return_to, hint=login_hint
+        if not login_state or not (code or error):
+            raise LoginFailed("login_unknown", "This is no login provider's answer.")
+        cookie_name = _cookie_name(services, login_state)
+        cookie = request.cookies.get(cookie_name)
+        if error is not None or not code:
+            raise await _service(services).cancel(
+                state=login_state, error=error or "", cookie=cookie, provider=provider
+            )
+        finished = await _service(services).finish(
+            state=login_state,
+            code=code,
+            issuer=iss,
+            cookie=cookie,
+            language=accepted(
+                request.headers.get("accept-language", ""), services.messages.languages, "en"
+            ),
+            provider=provider,
+            browser_session=request.cookies.get(session_cookie(services)),
         )
-    except LoginFailed as error:
-        return failed_page(error)
-    cookie = _cookie(_cookie_name(services), under_way.cookie, 600)
-    return Response(
-        None, status_code=302, headers=NO_STORE | {"Location": address}, cookies=[cookie]
-    )
+    except LoginFailed as failed:
+        known = provider if NAME.fullmatch(provider) else None  # it is what a stranger wrote
+        log.info("login.failed", code=failed.code, provider=known)
+        return failed_page(failed, provider)
+    if isinstance(finished, Restarted):
+        log.info("login.restarted", provider=provider)
+        return _to_provider(services, finished.address, finished.login)
+    log.info("login.succeeded", missing=finished.missing, provider=provider)
+    cookies = []  # the login's own stays, so that its way back can be gone once more
+    if finished.browser_session is not None:
+        seconds = int(BROWSER_LIFETIME.total_seconds())
+        cookies.append(_cookie(session_cookie(services), finished.browser_session, seconds))
+    headers = NO_STORE | {"Location": finished.return_to}
+    return Response(None, status_code=302, headers=headers, cookies=cookies)
 
 
 @get(
@@ -127,36 +255,34 @@ async def login(
 )
 async def callback(
     request: Request[Any, Any, Any],
-    state: State,
-    code: Annotated[str | None, _given("The provider's code.")] = None,
-    iss: Annotated[str | None, _given("The provider's name (RFC 9207).")] = None,
-    error: Annotated[str | None, _given("Why the provider let nobody in.")] = None,
-    login_state: Annotated[str | None, _given("Which login it is.", name="state")] = None,
+    code: _Code = None,
+    iss: _Iss = None,
+    error: _Error = None,
+    login_state: _LoginState = None,
 ) -> Response[Any]:
     """Finish a login: to the app with a one-time code, or to this site with a session cookie."""
-    services: Services = state.services
-    try:
-        if error is not None or not code or not login_state:
-            raise LoginFailed("provider_refused", "The login was cancelled, or refused.")
-        finished = await _service(services).finish(
-            state=login_state,
-            code=code,
-            issuer=iss,
-            cookie=request.cookies.get(_cookie_name(services)),
-            language=accepted(
-                request.headers.get("accept-language", ""), services.messages.languages, "en"
-            ),
-        )
-    except LoginFailed as failed:
-        log.info("login.failed", code=failed.code)
-        return failed_page(failed)
-    log.info("login.succeeded", missing=finished.missing)
-    cookies = [_cookie(_cookie_name(services), "", 0)]
-    if finished.browser_session is not None:
-        seconds = int(BROWSER_LIFETIME.total_seconds())
-        cookies.append(_cookie(session_cookie(services), finished.browser_session, seconds))
-    headers = NO_STORE | {"Location": finished.return_to}
-    return Response(None, status_code=302, headers=headers, cookies=cookies)
+    return await _end(request, DEFAULT, code, iss, error, login_state)
+
+
+@get(
+    "/auth/{provider:str}/callback",
+    tags=["login"],
+    operation_id="callbackFrom",
+    summary="The way back from a further provider",
+    opt={"access": "public"},
+    status_code=302,
+    raises=[],
+)
+async def callback_from(
+    request: Request[Any, Any, Any],
+    provider: _Provider,
+    code: _Code = None,
+    iss: _Iss = None,
+    error: _Error = None,
+    login_state: _LoginState = None,
+) -> Response[Any]:
+    """Finish a login that was begun at this provider; all else as at `/auth/callback`."""
+    return await _end(request, _further(provider), code, iss, error, login_state)
 
 
 @dataclass
@@ -225,15 +351,21 @@ async def token(request: Request[Any, Any, Any], state: State) -> Response[Any]:
     operation_id="logout",
     summary="Sign out",
     opt={"access": "signed_in"},
-    status_code=204,
+    status_code=200,
 )
-async def logout(request: Request[Any, Any, Any], state: State) -> Response[None]:
-    """End the session of the bearer token or cookie, here; the provider's own goes on."""
+async def logout(request: Request[Any, Any, Any], state: State) -> Response[LoggedOut]:
+    """End the session of the bearer token or cookie, here.
+
+    The login provider's own goes on, until the browser goes where the answer says. Where it says
+    nothing, whoever uses the browser next may still be logged in at the university.
+    """
     services: Services = state.services
     headers = {name.lower(): value for name, value in request.headers.items()}
     session = await session_of(services, headers)
     if services.login is None:
         raise NotSignedIn("There is no login provider here.")
-    await services.login.logout(session)
+    address = await services.login.logout(session)
     gone = _cookie(session_cookie(services), "", 0)
-    return Response(None, status_code=204, headers=NO_STORE, cookies=[gone])
+    return Response(
+        LoggedOut(provider_logout_url=address), status_code=200, headers=NO_STORE, cookies=[gone]
+    )

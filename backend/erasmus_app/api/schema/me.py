@@ -16,7 +16,6 @@ from erasmus_app.notifications.models import InboxEntry
 from erasmus_app.students import models as students
 from erasmus_app.students.models import Platform, TargetKind, target_refusal
 
-strawberry.enum(Platform, name="Platform", description="What a device runs.")
 strawberry.enum(
     TargetKind, name="TargetKind", description="How the push service names an installation."
 )
@@ -218,7 +217,7 @@ class Mutation:
 
     @strawberry.mutation(
         description="Register a device, again after each start of the app. A device that was "
-        "another account's is this one's from now on."
+        "another account's is this one's from now on. It is forgotten when this session ends."
     )
     async def register_device(self, info: Info, device: DeviceInput) -> RegisterDeviceResult:
         """Register a device."""
@@ -232,6 +231,7 @@ class Mutation:
             device.target_kind,
             device.target,
             device.language,
+            info.context.session.session_id,
         )
         return DeviceRegistered(device=Device.of(registered))
 

@@ -7,6 +7,7 @@ import strawberry
 
 from erasmus_app.api.context import Info
 from erasmus_app.identity.models import OpenSession
+from erasmus_app.students.models import Platform
 
 
 class SessionKind(StrEnum):
@@ -16,6 +17,7 @@ class SessionKind(StrEnum):
     BROWSER = "browser"
 
 
+strawberry.enum(Platform, name="Platform", description="What a device runs.")
 strawberry.enum(SessionKind, name="SessionKind", description="What is signed in.")
 
 
@@ -25,6 +27,9 @@ class SignedIn:
 
     id: strawberry.ID = strawberry.field(description="Opaque.")
     kind: SessionKind = strawberry.field(description="App or browser.")
+    platform: Platform | None = strawberry.field(
+        description="What it runs on, where it has registered a device for pushes."
+    )
     is_current: bool = strawberry.field(description="Whether it is the one that asks.")
     created_at: datetime = strawberry.field(description="When it was opened, UTC.")
     last_used_at: datetime = strawberry.field(
@@ -38,6 +43,7 @@ class SignedIn:
         return cls(
             id=strawberry.ID(str(session.session_id)),
             kind=SessionKind(session.kind),
+            platform=Platform(session.platform) if session.platform else None,
             is_current=session.session_id == info.context.session.session_id,
             created_at=session.created_at,
             last_used_at=session.refreshed_at,
