@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.service import LoginService
 from erasmus_app.institutions.ports import FactsheetSource
@@ -27,6 +28,8 @@ from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.service import InboxService
+from erasmus_app.oidc.clients import KnownClients, load_clients
+from erasmus_app.oidc.documents import SafeDocuments
 from erasmus_app.oidc.provider import OpenIdProvider
 from erasmus_app.oidc.registered import load_providers
 from erasmus_app.oidc.tokens import SignedTokens, session_keys
@@ -50,8 +53,9 @@ from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
+from erasmus_app.store.grants import GrantTable
 from erasmus_app.store.jobs import JobQueue
-from erasmus_app.store.keys import RedisLoginStates, RedisTokenRefusals
+from erasmus_app.store.keys import RedisAuthorizations, RedisLoginStates, RedisTokenRefusals
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
@@ -74,6 +78,9 @@ from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
 from ewp.keys import PrivateKey
 from ewp.registry import PRODUCTION, CatalogueKeeper
+
+RESOURCES = ("graphql", "mcp")
+"""What clients' tokens can be for, as paths; the first where a request names none."""
 
 # Those under way are bounded by host (`Breakers`): silent hosts must not take the others' places.
 CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
@@ -188,6 +195,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             devices=DeviceTable(tables),
             push=_push(stack, settings, clock),
             login=login,
+            authorization=None if login is None else _authorization(settings, redis, tables, login),
             erasures=ErasureTable(tables),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
@@ -312,6 +320,22 @@ async def _login(
         revocations=revocations,
         clock=clock,
         app_links=frozenset(settings.app_links),
+    )
+
+
+def _authorization(
+    settings: Settings, redis: Redis, tables: Database, login: LoginService
+) -> AuthorizationService:
+    documents = SafeDocuments(trusting(settings.tls_ca_file)) if settings.oauth_documents else None
+    issuer = settings.public_url.rstrip("/")
+    return AuthorizationService(
+        issuer=issuer,
+        resources=tuple(f"{issuer}/{each}" for each in RESOURCES),
+        clients=KnownClients(load_clients(settings.oauth_clients), documents),
+        states=RedisAuthorizations(redis),
+        grants=GrantTable(tables, AccountTable(tables)),
+        tokens=login.tokens,
+        clock=login.clock,
     )
 
 

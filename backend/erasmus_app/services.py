@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.service import LoginService
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
@@ -55,5 +56,6 @@ class Services:
     devices: DeviceStore
     push: PushSender | None  # None: no push service is configured, the inbox is all
     login: LoginService | None  # None: no login provider is configured
+    authorization: AuthorizationService | None  # None likewise
     erasures: Erasures
     operations: Operations

@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oidc_client_id: str | None = None
     oidc_client_secret: str | None = None
     oidc_providers: Path | None = None  # further login providers, TOML
+    oauth_clients: Path | None = None  # who gets tokens from us beside our own app
+    oauth_documents: bool = True  # also who describes itself at an address of its own
     session_key: Path | None = None  # EC P-256, PEM, or a folder; None: made once in `data_dir`
     app_links: tuple[str, ...] = ()  # exact addresses that a login of the app may return to
 
@@ -206,7 +208,7 @@ def _check(settings: Settings) -> None:
 
 
 def _check_paths(settings: Settings) -> None:
-    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS"):
+    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS", "OAUTH_CLIENTS"):
         path = getattr(settings, name.lower())
         if path is not None and not _is_file(path):
             raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")

@@ -14,6 +14,10 @@ RULES = {
     ("GET", "/auth/{provider:str}/callback"): "public",
     ("POST", "/auth/token"): "public",
     ("POST", "/auth/logout"): "signed_in",
+    ("GET", "/.well-known/oauth-authorization-server"): "public",
+    ("GET", "/auth/authorize"): "public",
+    ("POST", "/auth/authorize"): "public",
+    ("POST", "/auth/revoke"): "public",
     ("POST", "/feed/{hei_id:str}"): "feed",
     ("DELETE", "/feed/{hei_id:str}/{api:str}"): "feed",
     ("GET", "/feed/{hei_id:str}/decisions"): "feed",
@@ -34,6 +38,7 @@ OWNERS = {  # how each root field is confined to who is signed in
     "Mutation.cancelErasure": "the session's account",
     "Mutation.endSession": "the session's account",
     "Mutation.endOtherSessions": "the session's account",
+    "Mutation.disconnectApp": "the session's account",
 }
 
 

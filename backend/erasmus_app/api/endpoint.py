@@ -29,6 +29,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 from erasmus_app.api.context import Context
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.schema import schema
+from erasmus_app.api.scopes import lacking
 from erasmus_app.errors import AppError, NotSignedIn
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
@@ -74,6 +75,7 @@ class GraphQLEndpoint:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._resource = f"{services.settings.public_url.rstrip('/')}/graphql"
         self._checked: OrderedDict[str, tuple[str | None, ...]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +112,7 @@ class GraphQLEndpoint:
                 "media_type_not_supported",
                 "Content-Type must be application/json",
             )
-        session = await session_of(self._services, headers)
+        session = await session_of(self._services, headers, self._resource)
         try:
             request = msgspec.json.decode(await _body(receive), type=Request)
         except msgspec.ValidationError as error:
@@ -121,6 +123,12 @@ class GraphQLEndpoint:
             self._check(request)
         except GraphQLError as error:
             return HTTPStatus.BAD_REQUEST, {"errors": [_formatted(error, "document_invalid")]}
+        if session.scopes is not None and (lacks := lacking(request.query, session.scopes)):
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                "insufficient_scope",
+                f"the student has not allowed this app {' '.join(lacks)}",
+            )
         services = self._services
         context = Context(
             services=services,

@@ -97,3 +97,17 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     session_id: UUID
     expires_at: datetime
     authenticated_at: datetime | None = None  # at the provider, UTC; None: it does not say
+    client_id: str | None = None  # of our authorisation server; None: our own app, a browser
+    scopes: tuple[str, ...] | None = None  # what the client may; None: all that the student can do
+    resource: str | None = None  # what its tokens are for, an address; None: all of this backend
+
+
+class ConnectedApp(msgspec.Struct, frozen=True, kw_only=True):
+    """A client that a student has allowed something. Times are UTC."""
+
+    session_id: UUID
+    client_id: str
+    scopes: tuple[str, ...]
+    connected_at: datetime
+    last_used_at: datetime
+    expires_at: datetime

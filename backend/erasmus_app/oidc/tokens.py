@@ -41,7 +41,7 @@ class SignedTokens:
         until = min(now + ACCESS_LIFETIME, session.expires_at)
         claims = {
             "iss": self._audience,
-            "aud": self._audience,
+            "aud": session.resource or self._audience,
             "sub": str(session.account_id),
             "sid": str(session.session_id),
             "iat": int(now.timestamp()),
@@ -50,6 +50,8 @@ class SignedTokens:
         }
         if session.authenticated_at is not None:  # RFC 9068 §2.2.1
             claims["auth_time"] = int(session.authenticated_at.timestamp())
+        if session.client_id is not None:  # RFC 9068 §2.2, §2.2.3
+            claims |= {"client_id": session.client_id, "scope": " ".join(session.scopes or ())}
         return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self._kid}, claims, self._key)
 
     def successor(self, refresh_token: str) -> str:
@@ -58,7 +60,10 @@ class SignedTokens:
         return base64.urlsafe_b64encode(found).decode("ascii").rstrip("=")
 
     def read(self, token: str, now: datetime) -> Session | None:
-        """Return what a token proves; None for anything wrong with it."""
+        """Return what a token proves; None for anything wrong with it.
+
+        A client's is for one resource alone, which is for whoever asks to compare.
+        """
         name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._seen.get(name)
         if known is None:
@@ -74,9 +79,10 @@ class SignedTokens:
         try:
             read = jwt.decode(token, self._named, algorithms=["ES256"])
             claims = read.claims
-            if read.header.get("typ") != "at+jwt" or claims["aud"] != self._audience:
+            if read.header.get("typ") != "at+jwt" or claims["iss"] != self._audience:
                 return None
-            if claims["iss"] != self._audience:
+            client_id, audience = claims.get("client_id"), claims["aud"]
+            if client_id is None and audience != self._audience:
                 return None
             since = claims.get("auth_time")
             return Session(
@@ -84,6 +90,9 @@ class SignedTokens:
                 session_id=UUID(claims["sid"]),
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
                 authenticated_at=None if since is None else datetime.fromtimestamp(since, UTC),
+                client_id=client_id,
+                scopes=None if client_id is None else tuple(claims["scope"].split()),
+                resource=None if client_id is None else audience,
             )
         except (JoseError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None

@@ -25,6 +25,10 @@ log = structlog.get_logger(__name__)
 REVOKED = "session_revoked"
 """The channel on which API processes hear that some session was ended."""
 
+SESSION_COLUMNS = (
+    "account_id, session_id, expires_at, authenticated_at, client_id, scopes, resource"
+)
+
 
 async def lock_esis(connection: asyncpg.Connection, keys: Iterable[str]) -> None:
     """Let nobody else look for, or make, an account or a person of these ESIs meanwhile.
@@ -170,33 +174,40 @@ class AccountTable:
         )
         return session
 
-    async def rotate(self, old: bytes, new: bytes, now: datetime) -> Session | None:
+    async def rotate(
+        self, old: bytes, new: bytes, now: datetime, client_id: str | None = None
+    ) -> Session | None:
         """Swap a refresh token's hash. One that was swapped before ends its session (RFC 9700).
 
-        Not so where the same swap is asked for again within a minute, and nobody has used what it
-        led to: an app asked twice at once, or the answer was lost.
+        `client_id` is the client that brings it, which must be the one that it was given to; None
+        for our own app. Not so where the same swap is asked for again within a minute, and nobody
+        has used what it led to: an app asked twice at once, or the answer was lost.
         """
         async with self.database.transaction() as connection:
             row = await connection.fetchrow(
-                """update session set refresh_sha256 = $2, refreshed_at = $3
-                   where refresh_sha256 = $1 and kind = 'app' and revoked_at is null
-                       and expires_at > $3 and refreshed_at > $4
-                   returning account_id, session_id, expires_at, authenticated_at""",
+                f"""update session set refresh_sha256 = $2, refreshed_at = $3
+                    where refresh_sha256 = $1 and kind = 'app' and revoked_at is null
+                        and expires_at > $3 and refreshed_at > $4
+                        and client_id is not distinct from $5
+                    returning {SESSION_COLUMNS}""",  # noqa: S608 - a constant
                 old,
                 new,
                 now,
                 now - REFRESH_LIFETIME,
+                client_id,
             )
             if row is None:
                 again = await connection.fetchrow(
-                    """select account_id, session_id, expires_at, authenticated_at
-                       from session join spent_refresh spent using (session_id)
-                       where spent.refresh_sha256 = $1 and session.refresh_sha256 = $2
-                           and spent_at > $4 and revoked_at is null and expires_at > $3""",
+                    f"""select {SESSION_COLUMNS}
+                        from session join spent_refresh spent using (session_id)
+                        where spent.refresh_sha256 = $1 and session.refresh_sha256 = $2
+                            and spent_at > $4 and revoked_at is null and expires_at > $3
+                            and client_id is not distinct from $5""",  # noqa: S608 - a constant
                     old,
                     new,
                     now,
                     now - RETRY_LIFETIME,
+                    client_id,
                 )
                 if again is None:
                     await connection.execute(
@@ -212,7 +223,7 @@ class AccountTable:
                         now,
                         REVOKED,
                     )
-                return _session(again) if again else None
+                return session_of(again) if again else None
             await connection.execute(
                 "insert into spent_refresh (refresh_sha256, session_id, spent_at) "
                 "values ($1, $2, $3)",
@@ -225,18 +236,18 @@ class AccountTable:
                 row["session_id"],
                 now - REFRESH_LIFETIME,
             )
-        return _session(row)
+        return session_of(row)
 
     async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
         """Return the browser session with this hash."""
         row = await self.database.fetchrow(
-            """select account_id, session_id, expires_at, authenticated_at from session
-               where refresh_sha256 = $1 and kind = 'browser' and revoked_at is null
-                   and expires_at > $2""",
+            f"""select {SESSION_COLUMNS} from session
+                where refresh_sha256 = $1 and kind = 'browser' and revoked_at is null
+                    and expires_at > $2""",  # noqa: S608 - a constant
             secret,
             now,
         )
-        return _session(row) if row else None
+        return session_of(row) if row else None
 
     async def revoke(self, session: UUID) -> str | None:
         """End a session, and silence its devices; return its provider where it was open."""
@@ -246,6 +257,11 @@ class AccountTable:
     async def revoke_own(self, account: AccountId, session: UUID) -> bool:
         """End a session of the account's; False where it has no such open one."""
         return bool(await self._end("session_id = $1 and account_id = $2", session, account))
+
+    async def revoke_client(self, account: AccountId, session: UUID) -> bool:
+        """End a client's session of the account's; False where it has no such open one."""
+        which = "session_id = $1 and account_id = $2 and client_id is not null"
+        return bool(await self._end(which, session, account))
 
     async def revoke_others(self, account: AccountId, session: UUID) -> int:
         """End all sessions of the account's but this one; return how many those were."""
@@ -275,7 +291,7 @@ class AccountTable:
                     order by last_seen_at desc limit 1) as platform
                from session
                where account_id = $1 and revoked_at is null and expires_at > $2
-                   and (kind = 'browser' or refreshed_at > $3)
+                   and (kind = 'browser' or refreshed_at > $3) and client_id is null
                order by refreshed_at desc, session_id""",
             account,
             now,
@@ -294,10 +310,14 @@ class AccountTable:
         return found is not None
 
 
-def _session(row: asyncpg.Record) -> Session:
+def session_of(row: asyncpg.Record) -> Session:
+    """Read a row of `SESSION_COLUMNS`."""
     return Session(
         account_id=AccountId(row["account_id"]),
         session_id=row["session_id"],
         expires_at=row["expires_at"],
         authenticated_at=row["authenticated_at"],
+        client_id=row["client_id"],
+        scopes=None if row["scopes"] is None else tuple(row["scopes"]),
+        resource=row["resource"],
     )

@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from erasmus_app.errors import EngineFailed
+from erasmus_app.identity.authorization import CodeForClient, Waiting
 from erasmus_app.identity.models import (
     CODE_LIFETIME,
     LOGIN_LIFETIME,
@@ -35,6 +37,21 @@ def login(state: str) -> str:
 def wish(state: str) -> str:
     """Where a login was to lead, for one that comes back too late or once more."""
     return f"login-wish:{state}"
+
+
+def authorization_request(name: str) -> str:
+    """A client's request whose student is looking at the consent page."""
+    return f"authorization-request:{name}"
+
+
+def authorization_code(code: str) -> str:
+    """An authorization code on its way to a client."""
+    return f"authorization-code:{code}"
+
+
+def spent_code(code: str) -> str:
+    """Which session a used authorization code has led to."""
+    return f"spent-code:{code}"
 
 
 def app_code(code: str) -> str:
@@ -98,6 +115,53 @@ class RedisLoginStates:
         with _reaching():
             found = await self.redis.getdel(app_code(code))
         return msgspec.json.decode(found, type=CodeForApp) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAuthorizations:
+    """Requests and codes of our authorisation server, see `identity.authorization.Authorizations`.
+
+    Each call raises EngineFailed where Redis cannot be reached.
+    """
+
+    redis: Redis
+
+    async def keep_waiting(self, name: str, what: Waiting) -> None:
+        """Keep a request for ten minutes."""
+        with _reaching():
+            await self.redis.set(
+                authorization_request(name), msgspec.json.encode(what), ex=LOGIN_LIFETIME
+            )
+
+    async def take_waiting(self, name: str) -> Waiting | None:
+        """Return a request and forget it."""
+        with _reaching():
+            found = await self.redis.getdel(authorization_request(name))
+        return msgspec.json.decode(found, type=Waiting) if found else None
+
+    async def keep_authorization(self, code: str, what: CodeForClient) -> None:
+        """Keep a code for a minute."""
+        with _reaching():
+            await self.redis.set(
+                authorization_code(code), msgspec.json.encode(what), ex=CODE_LIFETIME
+            )
+
+    async def take_authorization(self, code: str) -> CodeForClient | None:
+        """Return what a code stands for and forget it."""
+        with _reaching():
+            found = await self.redis.getdel(authorization_code(code))
+        return msgspec.json.decode(found, type=CodeForClient) if found else None
+
+    async def keep_spent(self, code: str, session: UUID) -> None:
+        """Remember for ten minutes which session a code has led to."""
+        with _reaching():
+            await self.redis.set(spent_code(code), msgspec.json.encode(session), ex=LOGIN_LIFETIME)
+
+    async def spent(self, code: str) -> UUID | None:
+        """Return which session a used code has led to."""
+        with _reaching():
+            found = await self.redis.get(spent_code(code))
+        return msgspec.json.decode(found, type=UUID) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
-"""The REST surface: login, the feed of the covered HEIs' systems, and what operators need."""
+"""The REST surface: login, apps and assistants, the feed of the HEIs' systems, operations."""
 
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from erasmus_app.api.rest.authorize import answer, authorization_server, authorize, revoke
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
+    *(authorization_server, authorize, answer, revoke),
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 OPENAPI = OpenAPIConfig(

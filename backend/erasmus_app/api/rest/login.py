@@ -295,6 +295,10 @@ class TokenOperation(Operation):
             "code": "The one-time code that came by app link.",
             "code_verifier": "The PKCE verifier of the app's challenge.",
             "refresh_token": "The latest one; it is good for one use.",
+            "client_id": "Of a client of our authorisation server; our own app sends none.",
+            "redirect_uri": "The client's, as it sent it to `/auth/authorize`.",
+            "scope": "At a refresh: less than was allowed.",
+            "resource": "What the token is for, where it was named before (RFC 8707).",
         }
         schema = Schema(
             type=OpenAPIType.OBJECT,
@@ -329,8 +333,16 @@ async def token(request: Request[Any, Any, Any], state: State) -> Response[Any]:
     form = await request.form()
     given = {str(name): str(value) for name, value in form.items()}
     try:
+        if len(list(form.multi_items())) != len(given):
+            raise LoginFailed("invalid_request", "a parameter came twice")
         service = _service(services)
+        client = services.authorization if "client_id" in given else None
+        tokens: Tokens
         match given.get("grant_type"):
+            case "authorization_code" if client is not None:
+                tokens = await client.swap(given)
+            case "refresh_token" if client is not None:
+                tokens = await client.refresh(given)
             case "authorization_code":
                 tokens = await service.swap_code(
                     given.get("code", ""), given.get("code_verifier", "")

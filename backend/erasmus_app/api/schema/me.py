@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from erasmus_app.api.context import Info
+from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
@@ -156,6 +157,13 @@ class Student:
         found = await login.sessions(info.context.session.account_id) if login else []
         return [SignedIn.of(each, info) for each in found]
 
+    @strawberry.field(
+        description="Apps and assistants that were allowed something, the last used first."
+    )
+    async def connected_apps(self, info: Info) -> list[ConnectedApp]:
+        """Return them."""
+        return await connected_apps(info)
+
     @strawberry.field(description="The latest wish to be forgotten, if there was one.")
     async def erasure(self, info: Info) -> Erasure | None:
         """Return it."""
@@ -263,6 +271,17 @@ class Mutation:
         """End all sessions but the one that asks."""
         login = info.context.services.login
         return await login.end_other_sessions(info.context.session) if login else 0
+
+    @strawberry.mutation(
+        description="End what an app or assistant was allowed; false where the student has allowed "
+        "no such one anything. It is over everywhere within a second."
+    )
+    async def disconnect_app(self, info: Info, id: strawberry.ID) -> bool:
+        """End a connection."""
+        service, session = info.context.services.authorization, uuid_of(id)
+        if service is None or session is None:
+            return False
+        return await service.disconnect(info.context.session.account_id, session)
 
     @strawberry.mutation(description="Mark messages as read; returns how many were unread.")
     async def mark_read(self, info: Info, ids: list[strawberry.ID]) -> int:
