@@ -28,7 +28,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 
 from erasmus_app.api.context import Context
 from erasmus_app.api.guards import headers_of, session_of
-from erasmus_app.api.schema import schema
+from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.errors import AppError, NotSignedIn
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
@@ -72,8 +72,9 @@ class Refused(Exception):
 class GraphQLEndpoint:
     """The ASGI application."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, schema: GuardedSchema = schema) -> None:
         self._services = services
+        self._schema = schema
         self._checked: OrderedDict[str, tuple[str | None, ...]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +134,7 @@ class GraphQLEndpoint:
         return await self._executed(request, context)
 
     async def _executed(self, request: Request, context: Context) -> tuple[int, dict[str, Any]]:
-        result = await schema.execute(
+        result = await self._schema.execute(
             request.query,
             variable_values=request.variables,
             operation_name=request.operation_name,

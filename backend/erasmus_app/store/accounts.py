@@ -270,7 +270,7 @@ class AccountTable:
     async def sessions(self, account: AccountId, now: datetime) -> list[OpenSession]:
         """Return the account's open sessions, the last used first."""
         rows = await self.database.fetch(
-            """select session_id, kind, created_at, refreshed_at, expires_at,
+            """select account_id, session_id, kind, created_at, refreshed_at, expires_at,
                    (select platform from device where device.session_id = session.session_id
                     order by last_seen_at desc limit 1) as platform
                from session
