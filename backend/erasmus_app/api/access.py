@@ -3,7 +3,7 @@
 A rule is one of these words, or several joined by `|`: whoever fits one of them may.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from enum import Flag, auto
 from typing import NamedTuple, Protocol
 
@@ -53,21 +53,16 @@ class Standing(Protocol):
     def is_administrator(self) -> bool:
         """Whether it runs this installation."""
 
-    def coordinates(self, hei: HeiId | None) -> bool:
-        """Whether it coordinates for that HEI; with None, for any at all."""
+    @property
+    def coordinated(self) -> tuple[HeiId, ...]:
+        """The HEIs that it coordinates for."""
 
 
-class Ordinary:
+class Ordinary(NamedTuple):
     """The standing of somebody who has what is their own, and nothing else."""
 
-    is_administrator = False
-
-    def coordinates(self, hei: HeiId | None) -> bool:  # noqa: ARG002 - for none
-        """Return False."""
-        return False
-
-
-ORDINARY = Ordinary()
+    is_administrator: bool = False
+    coordinated: tuple[HeiId, ...] = ()
 
 
 class Asker(Protocol):
@@ -77,8 +72,7 @@ class Asker(Protocol):
     def session(self) -> Session:
         """The session that asks."""
 
-    @property
-    def standing(self) -> Callable[[], Awaitable[Standing]]:
+    async def standing(self) -> Standing:
         """Return the standing of the session's account; one read, once per request."""
 
 
@@ -96,9 +90,7 @@ async def _by_standing(rule: Rule, whose: Whose, asker: Asker) -> bool:
     if rule & ADMINISTRATOR and standing.is_administrator:
         return True
     # An object in nobody's data is no coordinator's, however many HEIs they coordinate for.
-    return (
-        bool(rule & COORDINATOR) and whose.hei_id is not None and standing.coordinates(whose.hei_id)
-    )
+    return bool(rule & COORDINATOR) and whose.hei_id in standing.coordinated
 
 
 async def may_act(rule: Rule, asker: Asker) -> bool:
@@ -111,7 +103,7 @@ async def may_act(rule: Rule, asker: Asker) -> bool:
     standing = await asker.standing()
     return bool(
         (rule & ADMINISTRATOR and standing.is_administrator)
-        or (rule & COORDINATOR and standing.coordinates(None))
+        or (rule & COORDINATOR and standing.coordinated)
     )
 
 

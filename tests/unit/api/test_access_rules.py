@@ -46,11 +46,8 @@ class Role:
     """A standing that is counted when it is looked up."""
 
     is_administrator: bool = False
-    heis: tuple[HeiId, ...] = ()
+    coordinated: tuple[HeiId, ...] = ()
     looked_up: int = 0
-
-    def coordinates(self, hei: HeiId | None) -> bool:
-        return bool(self.heis) if hei is None else hei in self.heis
 
 
 @dataclass
@@ -65,8 +62,8 @@ class Asker:
 
 
 STUDENT = Role
-COORDINATOR_HERE = lambda: Role(heis=(HERE,))  # noqa: E731
-COORDINATOR_THERE = lambda: Role(heis=(THERE,))  # noqa: E731
+COORDINATOR_HERE = lambda: Role(coordinated=(HERE,))  # noqa: E731
+COORDINATOR_THERE = lambda: Role(coordinated=(THERE,))  # noqa: E731
 ADMIN = lambda: Role(is_administrator=True)  # noqa: E731
 
 
