@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from typing import Any
 
 import pytest
 from matrix.judging import Matrix, may_on
-from matrix.people import HIDDEN, Person, cast, let_in, settle
-from matrix.walk import Query, told
+from matrix.people import HIDDEN, Person, cast, let_in, nobodys_id, settle
+from matrix.walk import Query, Walk, told
 from testbed import Bed, bed_running
 
 from erasmus_app.api.schema import schema
@@ -129,3 +130,37 @@ async def house(dsn: str, valkey: str, folder: Path, **more: Any) -> AsyncIterat
     ) as bed:
         await settle(bed, people)
         yield House(bed, people)
+
+
+async def ask_everything(
+    here: House,
+    walk: Walk,
+    asker: Person | None,
+    subject: Person,
+    last: bool,
+    reached: dict[str, list[Any]],
+) -> None:
+    """Ask for every field, with the ids of one student; what takes none is asked once."""
+    fresh = f"fid-{secrets.token_hex(8)}"
+    theirs = list(walk.whole(given_for(subject.ids.__getitem__, fresh)))
+    nobodys = list(walk.whole(given_for(lambda _: [nobodys_id()], fresh)))
+    for query, unknown in zip(theirs, nobodys, strict=True):
+        names_them = query.variables != unknown.variables
+        if not (names_them or last):
+            continue
+        status, body = await answer(here.bed, asker, query)
+        here.judge(query, asker, body)
+        if asker is ANYBODY:
+            if (status, "data" in body) != (401, False):
+                here.matrix.failed(query.where, asker, subject, f"was answered {status}")
+        elif asker is subject:
+            if "errors" in body:
+                here.matrix.failed(query.where, asker, subject, f"was refused: {body['errors']}")
+            for way, value in told(body["data"]):
+                reached.setdefault(way[-1], []).append(value)
+        elif names_them and (status, body) != await answer(here.bed, asker, unknown):
+            words = "is answered otherwise than an id that nothing has"
+            here.matrix.failed(query.where, asker, subject, words)
+        for each in query.asks:
+            for student in [subject] if names_them else here.students:
+                here.matrix.looked(each, asker, student)
