@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from matrix.judging import Matrix, may_on
-from matrix.people import HIDDEN, Person, cast, let_in, nobodys_id, settle
+from matrix.people import HIDDEN, Person, administrators, cast, let_in, nobodys_id, settle
 from matrix.walk import Query, Walk, told
 from testbed import Bed, bed_running
 
@@ -125,10 +125,19 @@ class House:
 @asynccontextmanager
 async def house(dsn: str, valkey: str, folder: Path, **more: Any) -> AsyncIterator[House]:
     people = cast()
+    more |= {"administrators": administrators(people)}
     async with bed_running(
         dsn, valkey, folder, worker=False, prepare=lambda world: let_in(world, people), **more
     ) as bed:
         await settle(bed, people)
+        for person in people:
+            assert person.session is not None
+            standing = await bed.app.services.standings.of(person.session)
+            assert (standing.coordinated, standing.is_administrator, standing.is_guest) == (
+                (person.coordinates,) if person.coordinates else (),
+                person.is_administrator,
+                person.home is None,
+            )
         yield House(bed, people)
 
 

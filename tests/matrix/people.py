@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -126,8 +127,20 @@ SYSTEMS = {RIBEIRA: OF_RIBEIRA, OUTONO: TOKEN}
 
 
 def let_in(world: World, people: list[Person]) -> None:
-    """Have the backend cover both HEIs."""
+    """Have the backend cover both HEIs, and name who coordinates for them."""
     outono(world)
+    path = Path(world.environment["ERASMUS_APP_EWP_HEIS"])
+    text = path.read_text(encoding="utf-8")
+    for each in people:
+        if each.coordinates:
+            hei = f'id = "{each.coordinates}"\n'
+            text = text.replace(hei, f'{hei}coordinators = ["{each.subject}"]\n')
+    path.write_text(text, encoding="utf-8")
+
+
+def administrators(people: list[Person]) -> str:
+    """The setting that names them."""
+    return ",".join(each.subject for each in people if each.is_administrator)
 
 
 async def settle(bed: Bed, people: list[Person]) -> None:

@@ -39,7 +39,9 @@ async def test_every_resolver_that_hands_out_anothers_is_found_where_rules_are_n
             await here.bed.app.services.erasures.request(owner.account, NOW, timedelta(days=9))
             misled_towards(made, where, owner)
             await ask_misled(here, made, word, path, other, owner, allowed=False)
-            assert f"{where} asked by student2 of student1: was not refused" in " ".join(here.matrix.wrong)
+            assert f"{where} asked by student2 of student1: was not refused" in " ".join(
+                here.matrix.wrong
+            )
             here.matrix.wrong.clear()
 
 

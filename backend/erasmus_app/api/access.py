@@ -11,6 +11,7 @@ import structlog
 
 from erasmus_app.errors import Forbidden
 from erasmus_app.identity.models import Session
+from erasmus_app.identity.roles import Standing
 from erasmus_app.ids import AccountId, HeiId
 
 log = structlog.get_logger(__name__)
@@ -46,25 +47,6 @@ class Whose(NamedTuple):
     hei_id: HeiId | None = None  # in whose data it is: the tenant
 
 
-class Standing(Protocol):
-    """What an account may do beyond what is its own."""
-
-    @property
-    def is_administrator(self) -> bool:
-        """Whether it runs this installation."""
-
-    @property
-    def coordinated(self) -> tuple[HeiId, ...]:
-        """The HEIs that it coordinates for."""
-
-
-class Ordinary(NamedTuple):
-    """The standing of somebody who has what is their own, and nothing else."""
-
-    is_administrator: bool = False
-    coordinated: tuple[HeiId, ...] = ()
-
-
 class Asker(Protocol):
     """Who is asking. Only who needs more than their own has their standing looked up."""
 
@@ -90,7 +72,8 @@ async def _by_standing(rule: Rule, whose: Whose, asker: Asker) -> bool:
     if rule & ADMINISTRATOR and standing.is_administrator:
         return True
     # An object in nobody's data is no coordinator's, however many HEIs they coordinate for.
-    return bool(rule & COORDINATOR) and whose.hei_id in standing.coordinated
+    hei = whose.hei_id
+    return bool(rule & COORDINATOR) and hei is not None and standing.coordinates(hei)
 
 
 async def may_act(rule: Rule, asker: Asker) -> bool:

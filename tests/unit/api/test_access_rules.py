@@ -2,8 +2,8 @@
 what when it is asked. The schemas here have the mistakes that ours must not have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,7 @@ from erasmus_app.api.schema.access import (
 )
 from erasmus_app.errors import Forbidden
 from erasmus_app.identity.models import Session
+from erasmus_app.identity.roles import HeiRole, RoleAt, Standing
 from erasmus_app.ids import AccountId, HeiId
 
 HERE, THERE = HeiId("here.example"), HeiId("there.example")
@@ -42,29 +43,29 @@ SESSION = Session(
 
 
 @dataclass
-class Role:
-    """A standing that is counted when it is looked up."""
+class Asker:
+    """Somebody whose standing is counted when it is looked up."""
 
-    is_administrator: bool = False
-    coordinated: tuple[HeiId, ...] = ()
+    found: Standing
+    session: Session = SESSION
     looked_up: int = 0
 
-
-@dataclass
-class Asker:
-    role: Role = field(default_factory=Role)
-    session: Session = SESSION
-
-    async def standing(self) -> Role:
-        self.role.looked_up += 1
+    async def standing(self) -> Standing:
+        self.looked_up += 1
         await asyncio.sleep(0)
-        return self.role
+        return self.found
 
 
-STUDENT = Role
-COORDINATOR_HERE = lambda: Role(coordinated=(HERE,))  # noqa: E731
-COORDINATOR_THERE = lambda: Role(coordinated=(THERE,))  # noqa: E731
-ADMIN = lambda: Role(is_administrator=True)  # noqa: E731
+STUDENT = Standing(account_id=ME, roles=(RoleAt(hei=HERE, role=HeiRole.STUDENT),))
+ADMIN = Standing(account_id=ME, is_administrator=True)
+
+
+def coordinator(hei: HeiId) -> Standing:
+    roles = (RoleAt(hei=hei, role=HeiRole.COORDINATOR), RoleAt(hei=hei, role=HeiRole.STAFF))
+    return Standing(account_id=ME, roles=roles)
+
+
+COORDINATOR_HERE, COORDINATOR_THERE = coordinator(HERE), coordinator(THERE)
 
 
 def papers(rule: Rule, whose: Whose, *, narrower: Rule | None = None) -> GuardedSchema:
@@ -114,9 +115,9 @@ def papers(rule: Rule, whose: Whose, *, narrower: Rule | None = None) -> Guarded
     return GuardedSchema(query=Query, mutation=Mutation, subscription=Subscription)
 
 
-async def asked(made: GuardedSchema, query: str, role: Role | None = None) -> Any:
+async def asked(made: GuardedSchema, query: str, role: Standing = STUDENT) -> Any:
     """The data, or the kinds of errors."""
-    result = await made.execute(query, context_value=Asker(role or Role()))
+    result = await made.execute(query, context_value=Asker(role))
     if result.errors:
         return {type(each.original_error) for each in result.errors}, result.data
     return result.data
@@ -149,14 +150,14 @@ REFUSED = {Forbidden}
     ],
 )
 async def test_an_object_is_for_those_whom_its_rule_names_whatever_the_resolver_returned(
-    rule: Rule, role: Callable[[], Role], whose: Whose, allowed: bool
+    rule: Rule, role: Standing, whose: Whose, allowed: bool
 ):
     made = papers(rule, whose)
     whole = {"title": "a title", "secret": "a secret", "pages": [{"text": "a page"}]}
 
-    found = await asked(made, "{ paper { title secret pages { text } } }", role())
+    found = await asked(made, "{ paper { title secret pages { text } } }", role)
     assert found == ({"paper": whole} if allowed else (REFUSED, {"paper": None}))
-    found = await asked(made, "mutation { write { title } }", role())
+    found = await asked(made, "mutation { write { title } }", role)
     assert found == ({"write": {"title": "a title"}} if allowed else (REFUSED, None))
 
 
@@ -170,7 +171,7 @@ async def test_one_of_anothers_in_a_list_of_ones_own_refuses_the_list():
 async def test_what_a_subscription_brings_is_looked_at_as_well():
     for whose, allowed in ((MINE, True), (THEIRS, False)):
         events = await papers(OWNER, whose).subscribe(
-            "subscription { written { title } }", context_value=Asker()
+            "subscription { written { title } }", context_value=Asker(STUDENT)
         )
         found = [event async for event in events]
         assert [(each.data, bool(each.errors)) for each in found] == [
@@ -182,23 +183,24 @@ async def test_a_field_may_be_for_fewer_than_its_object():
     made = papers(OWNER | COORDINATOR, THEIRS, narrower=OWNER)
     query = "{ paper { title secret } }"
 
-    assert await asked(made, "{ paper { title } }", COORDINATOR_HERE()) == {
+    assert await asked(made, "{ paper { title } }", COORDINATOR_HERE) == {
         "paper": {"title": "a title"}
     }
-    assert await asked(made, query, COORDINATOR_HERE()) == (REFUSED, {"paper": None})
+    assert await asked(made, query, COORDINATOR_HERE) == (REFUSED, {"paper": None})
     mine = papers(OWNER | COORDINATOR, MINE, narrower=COORDINATOR)
     assert await asked(mine, query) == (REFUSED, {"paper": None})
-    assert await asked(mine, query, COORDINATOR_HERE()) == {
+    assert await asked(mine, query, COORDINATOR_HERE) == {
         "paper": {"title": "a title", "secret": "a secret"}
     }
 
 
 async def test_ones_own_is_answered_without_looking_up_what_one_is():
-    role = Role()
+    asker = Asker(STUDENT)
     made = papers(OWNER | COORDINATOR | ADMINISTRATOR, MINE)
+    query = "{ paper { title secret } papers { title } }"
 
-    assert "paper" in await asked(made, "{ paper { title secret } papers { title } }", role)
-    assert role.looked_up == 0
+    result = await made.execute(query, context_value=asker)
+    assert (result.errors, asker.looked_up) == (None, 0)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ async def test_ones_own_is_answered_without_looking_up_what_one_is():
     ],
 )
 async def test_what_a_root_field_is_for_is_looked_at_before_its_resolver_is_called(
-    rule: Rule, role: Callable[[], Role], allowed: bool
+    rule: Rule, role: Standing, allowed: bool
 ):
     called = []
 
@@ -240,9 +242,9 @@ async def test_what_a_root_field_is_for_is_looked_at_before_its_resolver_is_call
             yield 3
 
     made = GuardedSchema(query=Query, subscription=Subscription)
-    found = await asked(made, "{ count later }", role())
+    found = await asked(made, "{ count later }", role)
     assert found == ({"count": 1, "later": 2} if allowed else (REFUSED, None))
-    events = await made.subscribe("subscription { ticks }", context_value=Asker(role()))
+    events = await made.subscribe("subscription { ticks }", context_value=Asker(role))
     assert [each.data async for each in events] == ([{"ticks": 3}] if allowed else [None])
     assert called == (["count", "later", "ticks"] if allowed else [])
 
