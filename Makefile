@@ -10,7 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync pins clean
+.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ run: $(READY) ## the sandbox network and the backend on this machine; ARGS="--st
 
 test: $(READY) ## all tests, against real engines; ARGS goes to pytest
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q $(ARGS)
+
+matrix: $(READY) ## who may have which field and route: everybody asks for everything; prints the count
+	@$(BIN)/python -m pytest -n 2 -q tests/matrix $(ARGS)
 
 fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECONDS=60 for less
 	@FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest -q -p no:xdist tests/fuzz $(ARGS)
