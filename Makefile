@@ -58,9 +58,10 @@ format: $(READY) ## let ruff put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-export: $(READY) ## write graphql/schema.graphql and openapi/openapi.json anew
+export: $(READY) ## write graphql/schema.graphql, openapi/openapi.json and docs/access.txt anew
 	@$(BIN)/erasmus-app schema export graphql/schema.graphql
 	@$(BIN)/erasmus-app openapi export openapi/openapi.json
+	@$(BIN)/erasmus-app access export docs/access.txt
 
 bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second and core
 	@$(BIN)/python bench/ewp.py

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from matrix.judging import Matrix, may_on
 from matrix.people import HIDDEN, Person, administrators, cast, let_in, nobodys_id, settle
 from matrix.walk import Query, Walk, told
+from structlog.testing import capture_logs
 from testbed import Bed, bed_running
 
 from erasmus_app.api.schema import schema
@@ -95,6 +96,7 @@ class House:
     bed: Bed
     people: list[Person]
     matrix: Matrix = field(default_factory=Matrix)
+    logs: list[MutableMapping[str, Any]] = field(default_factory=list)
 
     @property
     def students(self) -> list[Person]:
@@ -124,8 +126,19 @@ class House:
 
 @asynccontextmanager
 async def house(dsn: str, valkey: str, folder: Path, **more: Any) -> AsyncIterator[House]:
+    """A backend with everybody in it; what is logged meanwhile says nothing of anybody."""
     people = cast()
     more |= {"administrators": administrators(people)}
+    with capture_logs() as logs:
+        async with _settled(dsn, valkey, folder, people, **more) as bed:
+            yield House(bed, people, logs=logs)
+    assert [each for each in logs if "MARK-" in repr(each) or HIDDEN in repr(each)] == []
+
+
+@asynccontextmanager
+async def _settled(
+    dsn: str, valkey: str, folder: Path, people: list[Person], **more: Any
+) -> AsyncIterator[Bed]:
     async with bed_running(
         dsn, valkey, folder, worker=False, prepare=lambda world: let_in(world, people), **more
     ) as bed:
@@ -138,7 +151,7 @@ async def house(dsn: str, valkey: str, folder: Path, **more: Any) -> AsyncIterat
                 person.is_administrator,
                 person.home is None,
             )
-        yield House(bed, people)
+        yield bed
 
 
 async def ask_everything(

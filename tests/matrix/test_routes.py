@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from matrix.asking import digests, house
 from matrix.judging import Matrix
-from matrix.people import HIDDEN, SYSTEMS, Person, nobodys_id
+from matrix.people import HIDDEN, SYSTEMS, Person
 from testbed import Bed
 
 from erasmus_app.app import create_app
@@ -186,21 +186,3 @@ async def test_nothing_that_is_served_to_partners_is_told_to_who_has_not_signed(
                         wrong.append(f"{path}: tells {found.text[:200]}")
 
     assert (wrong, asked > 50) == ([], True)
-
-
-async def test_an_id_that_is_anothers_and_one_that_nothing_has_are_answered_alike(
-    dsn: str, valkey: str, tmp_path: Path
-):
-    async with house(dsn, valkey, tmp_path) as here:
-        owner, other, _ = here.students
-        query = "query($id: ID!) { me { mobility(id: $id) { id } } }"
-        answers = []
-        for id_ in (owner.ids["mobility"][0], nobodys_id(), "no id at all", "' or 1=1 --"):
-            answer = await here.bed.http.post(
-                f"{here.bed.address}/graphql",
-                json={"query": query, "variables": {"id": id_}},
-                headers={"authorization": f"Bearer {other.token}"},
-            )
-            answers.append((answer.status_code, answer.json()))
-
-    assert answers == [(200, {"data": {"me": {"mobility": None}}})] * 4

@@ -92,7 +92,7 @@ async def may_act(rule: Rule, asker: Asker) -> bool:
 
 def refused(what: str, rule: Rule, asker: Asker) -> Forbidden:
     """Log a refusal, with nothing of whose object it was; return what is raised."""
-    log.warning(
-        "access.refused", what=what, rule=rule.words, account_id=str(asker.session.account_id)
-    )
-    return Forbidden("That is not yours to have.")
+    error = Forbidden("That is not yours to have.")
+    account = str(asker.session.account_id)
+    log.warning("access.refused", what=what, rule=rule.words, code=error.code, account_id=account)
+    return error

@@ -91,6 +91,7 @@ class GraphQLEndpoint:
         except Refused as error:
             status, answer = error.status, _failed(str(error), error.code)
         except NotSignedIn as error:
+            log.info("access.refused", what="/graphql", code=error.code)
             status, answer = error.status, _failed(str(error), error.code)
         if kind == "application/json" and status == HTTPStatus.BAD_REQUEST and "errors" in answer:
             valid = answer.get("data", ...) is None

@@ -87,6 +87,15 @@ def declared(app: Litestar) -> Litestar:
     return app
 
 
+def rules_of(app: Litestar) -> dict[str, str]:
+    """Return the rules by `METHOD path`; what is mounted takes every method."""
+    return {
+        f"{method} {path}": handler.opt[ACCESS]
+        for path, handler in _handlers(app)
+        for method in (handler.http_methods if isinstance(handler, HTTPRouteHandler) else ("*",))
+    }
+
+
 def _handlers(app: Litestar) -> Iterator[tuple[str, BaseRouteHandler]]:
     for route in app.routes:
         found = route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]
