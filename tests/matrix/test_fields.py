@@ -42,6 +42,8 @@ async def test_nobody_gets_or_changes_by_any_field_what_its_rule_does_not_give_t
     }
     assert unreached == set(), "seed it in tests/matrix/held.py, or give its arguments"
     assert here.matrix.missing(walk.fields(), here.askers, here.students) == []
+    # A number has no mark, so that each student has another one: of three mobilities, one read.
+    assert reached["Student.unreadMessages"] == [3 * 3 - 1, 3 * 4 - 1, 3 * 5 - 1]
     record_property(
         "matrix",
         f"{len(here.matrix.seen)} cells, {len(walk.fields())} of {len(walk.fields())} fields × "

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import pytest
@@ -37,6 +37,7 @@ HERE, THERE = HeiId("here.example"), HeiId("there.example")
 ME, OTHER = AccountId(UUID(int=1)), AccountId(UUID(int=2))
 MINE, THEIRS = Whose(ME, HERE), Whose(OTHER, HERE)
 
+T = TypeVar("T")
 SESSION = Session(
     account_id=ME, session_id=UUID(int=9), expires_at=datetime.max.replace(tzinfo=UTC)
 )
@@ -192,6 +193,63 @@ async def test_a_field_may_be_for_fewer_than_its_object():
     assert await asked(mine, query, COORDINATOR_HERE) == {
         "paper": {"title": "a title", "secret": "a secret"}
     }
+
+
+async def test_an_attribute_may_have_a_rule_of_its_own():
+    @access.rule(OWNER | COORDINATOR)
+    @strawberry.type
+    class Paper:
+        whose: strawberry.Private[Whose]
+        title: str
+        note: str = access.field(OWNER)
+
+    @strawberry.type
+    class Query:
+        @access.field(SIGNED_IN)
+        def paper(self) -> Paper | None:
+            return Paper(whose=THEIRS, title="a title", note="a note")
+
+    made = GuardedSchema(query=Query)
+    seen = await asked(made, "{ paper { title } }", COORDINATOR_HERE)
+    assert seen == {"paper": {"title": "a title"}}
+    assert await asked(made, "{ paper { note } }", COORDINATOR_HERE) == (REFUSED, {"paper": None})
+
+
+async def test_what_is_made_of_a_generic_type_has_the_rule_of_that():
+    @access.rule(PART)
+    @strawberry.type
+    class Page(Generic[T]):
+        items: list[T]
+
+    @access.rule(OWNER)
+    @strawberry.type
+    class Paper:
+        whose: strawberry.Private[Whose]
+        title: str
+
+    @access.rule(OWNER)
+    @strawberry.type
+    class Shelf(Generic[T]):
+        whose: strawberry.Private[Whose]
+        items: list[T]
+
+    @strawberry.type
+    class Query:
+        @access.field(SIGNED_IN)
+        def page(self, mine: bool) -> Page[Paper]:
+            return Page(items=[Paper(whose=MINE if mine else THEIRS, title="a title")])
+
+        @access.field(SIGNED_IN)
+        def shelf(self, mine: bool) -> Shelf[Paper]:
+            return Shelf(whose=MINE if mine else THEIRS, items=[])
+
+    made = GuardedSchema(query=Query)
+    assert await asked(
+        made, "{ page(mine: true) { items { title } } shelf(mine: true) { items { title } } }"
+    ) == {"page": {"items": [{"title": "a title"}]}, "shelf": {"items": []}}
+    for refused in ("page", "shelf"):
+        query = f"{{ {refused}(mine: false) {{ items {{ title }} }} }}"
+        assert await asked(made, query) == (REFUSED, None)
 
 
 async def test_ones_own_is_answered_without_looking_up_what_one_is():

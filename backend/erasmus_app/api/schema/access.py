@@ -30,6 +30,7 @@ from graphql import (
     GraphQLSchema,
     get_named_type,
 )
+from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from erasmus_app.api.access import (
@@ -138,7 +139,7 @@ def enforced(schema: GraphQLSchema) -> Access:
             wrong += _open_inputs(name, kind.fields)
         if not isinstance(kind, GraphQLObjectType):
             continue
-        cls = kind.extensions["strawberry-definition"].origin
+        cls = _written(kind)
         all_of_it: Rule | None = None if kind in roots else vars(cls).get(OBJECTS)
         if kind not in roots and all_of_it is None:
             wrong.append(
@@ -162,6 +163,12 @@ def enforced(schema: GraphQLSchema) -> Access:
     if wrong:
         raise AccessUndeclared("\n".join(wrong))
     return Access(objects, fields)
+
+
+def _written(kind: GraphQLObjectType) -> type:
+    """Return the class as it is written; of one made of a generic class, that one."""
+    definition: StrawberryObjectDefinition = kind.extensions["strawberry-definition"]
+    return (definition.concrete_of or definition).origin
 
 
 def _roots(schema: GraphQLSchema) -> tuple[GraphQLObjectType | None, ...]:
