@@ -10,7 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync pins clean
+.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-access pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-cnr: $(READY) ## a storm of change notifications; ARGS="--rate 1400 --seco
 
 bench-sync: $(READY) ## a first synchronisation, a day of changes, and partners that hang
 	@$(BIN)/python bench/sync.py $(ARGS)
+
+bench-access: $(READY) ## the home screen's query with and without the rules of access
+	@$(BIN)/python bench/access.py
 
 pins: ## resolve the dependencies anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt $(ARGS)

@@ -34,7 +34,7 @@ async def test_nobody_gets_or_changes_by_any_field_what_its_rule_does_not_give_t
                 if digest != before[key]:
                     here.matrix.wrong.append(f"{asker.key if asker else 'anonymous'} changed {key}")
 
-    assert here.matrix.wrong == []
+    assert here.matrix.wrong == [], "\n".join(here.matrix.wrong[:20])
     unreached = {
         each
         for each in walk.fields()
@@ -70,7 +70,7 @@ async def test_a_resolver_that_acts_for_somebody_else_gives_nothing_but_what_the
                     allowed = all(may(rule, asker, subject) for rule in rules)
                     fields |= await ask_misled(here, made, word, path, asker, subject, allowed)
 
-    assert here.matrix.wrong == []
+    assert here.matrix.wrong == [], "\n".join(here.matrix.wrong[:20])
     assert here.matrix.missing(fields, here.askers, here.students) == []
     alone = Walk(made._schema).fields() - fields - {where for _, _, where, _ in edges}
     assert {each.partition(".")[0] for each in alone} <= {"Query", "Mutation"}, alone

@@ -125,7 +125,7 @@ async def test_nobody_is_let_in_by_a_route_whom_its_rule_does_not_let_in(
                 for subject in here.students:
                     _judge(matrix, route, caller, subject, found, here.students)
 
-    assert matrix.wrong == []
+    assert matrix.wrong == [], "\n".join(matrix.wrong[:20])
     names = {each.name for each in every}
     assert len(matrix.seen) == len(names) * len(callers) * len(here.students)
     record_property(

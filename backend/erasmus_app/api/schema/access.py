@@ -70,6 +70,7 @@ Resolver = Callable[..., Any]
 
 ACCESS = "access"
 OBJECTS = "__access__"
+_WHOSE = OWNER | COORDINATOR
 INPUTS = frozenset({"Boolean", "Date", "DateTime", "Decimal", "Float", "ID", "Int", "String"})
 """The scalars that may be given: none of them holds fields that nobody has declared."""
 
@@ -92,7 +93,9 @@ def rule(who: Rule) -> Callable[[type[T]], type[T]]:
     """
 
     def declared(cls: type[T]) -> type[T]:
-        if who & (OWNER | COORDINATOR) and not _has_whose(cls):
+        if who & PART and who != PART:
+            raise AccessUndeclared(f"{cls.__name__}: PART stands alone: its parent is checked")
+        if who & _WHOSE and not _has_whose(cls):
             raise AccessUndeclared(
                 f"{cls.__name__}: {who.words} needs to know whose an object is; write "
                 "`whose: strawberry.Private[Whose]`, and fill it from the object's row"
@@ -154,7 +157,7 @@ def enforced(schema: GraphQLSchema) -> Access:
             where = f"{name}.{each}"
             wrong += _open_inputs(where, found.args)
             own = _declared(found, all_of_it)
-            if (trouble := _trouble(own, all_of_it)) is not None:
+            if (trouble := _trouble(own, all_of_it, cls)) is not None:
                 wrong.append(f"{where}: {trouble}")
             elif own is not None:
                 fields[where] = own
@@ -182,7 +185,7 @@ def _declared(found: GraphQLField, all_of_it: Rule | None) -> Rule | None:
     return all_of_it if own is None and definition.base_resolver is None else own
 
 
-def _trouble(own: Rule | None, all_of_it: Rule | None) -> str | None:
+def _trouble(own: Rule | None, all_of_it: Rule | None, cls: type) -> str | None:
     """Return what is wrong with a field's rule; None where nothing is."""
     if own is None:
         return (
@@ -192,9 +195,20 @@ def _trouble(own: Rule | None, all_of_it: Rule | None) -> str | None:
         )
     if all_of_it is None:
         return "PART is for the fields of objects; a root has none" if own & PART else None
-    if own & ~all_of_it:
+    if not _is_within(own, all_of_it):
         return f"{own.words} is wider than its type's {all_of_it.words}, and would not be kept"
+    if own & _WHOSE and not _has_whose(cls):
+        return f"{own.words} needs to know whose an object is; give its type `whose`"
     return None
+
+
+def _is_within(own: Rule, all_of_it: Rule) -> bool:
+    """Whether a rule lets nobody in whom its type's keeps out."""
+    if all_of_it & PUBLIC:
+        return not own & PART
+    if all_of_it & SIGNED_IN:
+        return not own & (PART | PUBLIC)
+    return not own & ~all_of_it
 
 
 def _open_inputs(where: str, given: Mapping[str, Any]) -> Iterator[str]:
@@ -211,14 +225,17 @@ def _check_objects(kind: GraphQLObjectType, cls: type, who: Rule) -> None:
     """Have each object checked before any of its fields is resolved."""
     if who & (PUBLIC | SIGNED_IN | PART):
         return
-    before, name = kind.is_type_of, kind.name
+    before, name, owners = kind.is_type_of, kind.name, bool(who & OWNER)
 
     def check(value: Any, info: GraphQLResolveInfo[Any]) -> bool | Awaitable[bool]:
         if before is not None and not before(value, info):
             return False
         if not isinstance(value, cls):  # what it is not, it cannot say whose it is
             raise refused(name, who, info.context)
-        return _passed(name, who, getattr(value, "whose", _NOBODYS), info.context)
+        whose: Whose = getattr(value, "whose", _NOBODYS)
+        if owners and whose.account_id == info.context.session.account_id:
+            return True  # as `admits` says; nearly every object is its owner's, and flags are slow
+        return _passed(name, who, whose, info.context)
 
     kind.is_type_of = check
 
