@@ -2,17 +2,19 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from graphql import GraphQLField, GraphQLNamedType, GraphQLObjectType, GraphQLUnionType
-from matrix.asking import ANYBODY, House, answer, given_for
+from matrix.asking import ANYBODY, House, answer, given_for, house
 from matrix.people import Person
 from matrix.walk import Walk, named, told
 
 from erasmus_app.api.access import Rule
-from erasmus_app.api.schema import GuardedSchema
+from erasmus_app.api.schema import GuardedSchema, make_schema
 from erasmus_app.api.schema.access import Access
 from erasmus_app.identity.models import Session
 
@@ -23,6 +25,11 @@ class MisledSchema(GuardedSchema):
     """Ours, but for that resolver."""
 
     misled: tuple[str, Session] | None = None  # `Type.field`, and for whom it acts
+
+    def act_for(self, where: str, student: Person) -> None:
+        """Let the resolver of `Type.field` act for a student, whoever asks."""
+        assert student.session is not None
+        self.misled = (where, student.session)
 
     def guarded(self) -> Access:
         for name, kind in Walk(self._schema).objects().items():
@@ -42,6 +49,17 @@ class MisledSchema(GuardedSchema):
             return resolve(source, info, **given)
 
         found.resolve = resolver
+
+
+@asynccontextmanager
+async def misled_house(
+    dsn: str, valkey: str, folder: Path, kind: type[MisledSchema] = MisledSchema
+) -> AsyncIterator[tuple[House, MisledSchema]]:
+    """A house that serves such a schema."""
+    made = make_schema(kind)
+    assert isinstance(made, MisledSchema)
+    async with house(dsn, valkey, folder, graphql=made) as here:
+        yield here, made
 
 
 def _handed_out(kind: GraphQLNamedType, access: Access, above: tuple[str, ...] = ()) -> set[Rule]:

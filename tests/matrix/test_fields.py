@@ -11,11 +11,11 @@ from typing import Any
 
 from matrix.asking import ask_everything, digests, house
 from matrix.judging import may
-from matrix.misled import MisledSchema, ask_misled, handing_out
+from matrix.misled import ask_misled, handing_out, misled_house
 from matrix.people import NOW
 from matrix.walk import Walk
 
-from erasmus_app.api.schema import make_schema, schema
+from erasmus_app.api.schema import schema
 
 
 async def test_nobody_gets_or_changes_by_any_field_what_its_rule_does_not_give_them(
@@ -54,10 +54,8 @@ async def test_nobody_gets_or_changes_by_any_field_what_its_rule_does_not_give_t
 async def test_a_resolver_that_acts_for_somebody_else_gives_nothing_but_what_the_rule_gives(
     dsn: str, valkey: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ):
-    made = make_schema(MisledSchema)
-    assert isinstance(made, MisledSchema)
     fields: set[str] = set()
-    async with house(dsn, valkey, tmp_path, graphql=made) as here:
+    async with misled_house(dsn, valkey, tmp_path) as (here, made):
         edges = list(handing_out(made))
         for word, path, where, rules in edges:
             for subject in here.students:
@@ -66,7 +64,7 @@ async def test_a_resolver_that_acts_for_somebody_else_gives_nothing_but_what_the
                     await here.bed.app.services.erasures.request(
                         subject.account, NOW, timedelta(days=9)
                     )  # so that there is one to be taken back
-                    made.misled = (where, subject.session) if subject.session else None
+                    made.act_for(where, subject)
                     allowed = all(may(rule, asker, subject) for rule in rules)
                     fields |= await ask_misled(here, made, word, path, asker, subject, allowed)
 

@@ -3,12 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
-from matrix.asking import House, ask_everything, digests, house
-from matrix.misled import MisledSchema, ask_misled, handing_out
+from matrix.asking import House, ask_everything, digests
+from matrix.misled import MisledSchema, ask_misled, handing_out, misled_house
 from matrix.people import NOW, Person
 from matrix.walk import Walk
 
-from erasmus_app.api.schema import make_schema, schema
+from erasmus_app.api.schema import schema
 from erasmus_app.api.schema.access import Access
 
 
@@ -22,22 +22,15 @@ class Unguarded(MisledSchema):
         return schema.access
 
 
-def misled_towards(made: MisledSchema, where: str, student: Person) -> None:
-    assert student.session is not None
-    made.misled = (where, student.session)
-
-
 async def test_every_resolver_that_hands_out_anothers_is_found_where_rules_are_not_kept(
     dsn: str, valkey: str, tmp_path: Path
 ):
-    made = make_schema(Unguarded)
-    assert isinstance(made, Unguarded)
-    async with house(dsn, valkey, tmp_path, graphql=made) as here:
+    async with misled_house(dsn, valkey, tmp_path, Unguarded) as (here, made):
         owner, other, _ = here.students
         assert owner.account is not None
         for word, path, where, _rules in handing_out(made):
             await here.bed.app.services.erasures.request(owner.account, NOW, timedelta(days=9))
-            misled_towards(made, where, owner)
+            made.act_for(where, owner)
             await ask_misled(here, made, word, path, other, owner, allowed=False)
             assert f"{where} asked by student2 of student1: was not refused" in " ".join(
                 here.matrix.wrong
@@ -58,22 +51,20 @@ async def found(here: House, asker: Person, subject: Person) -> set[str]:
 async def test_what_is_told_or_changed_of_another_is_found_from_the_front(
     dsn: str, valkey: str, tmp_path: Path
 ):
-    made = make_schema(Unguarded)
-    assert isinstance(made, Unguarded)
-    async with house(dsn, valkey, tmp_path, graphql=made) as here:
+    async with misled_house(dsn, valkey, tmp_path, Unguarded) as (here, made):
         owner, other, third = here.students
         assert await found(here, other, owner) == set()
 
-        misled_towards(made, "Student.inbox", owner)
+        made.act_for("Student.inbox", owner)
         assert await found(here, other, owner) == {
             "Student.inbox",
             "Message.id",
             "Message.body",
             "Message.mobilityId",
         }
-        misled_towards(made, "Student.mobility", owner)
+        made.act_for("Student.mobility", owner)
         assert "Component.title" in await found(here, other, owner)
-        misled_towards(made, "Mutation.removeDevice", owner)
+        made.act_for("Mutation.removeDevice", owner)
         assert await found(here, other, owner) == {"Mutation.removeDevice", "changed"}
-        misled_towards(made, "Mutation.endSession", owner)
+        made.act_for("Mutation.endSession", owner)
         assert await found(here, third, owner) == {"Mutation.endSession", "changed"}

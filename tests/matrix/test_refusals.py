@@ -5,11 +5,11 @@ from typing import Any
 
 from graphql import GraphQLInputObjectType, get_named_type
 from matrix.asking import House, answer, given_for, house
-from matrix.misled import MisledSchema
+from matrix.misled import misled_house
 from matrix.people import nobodys_id
 from matrix.walk import Query, Walk
 
-from erasmus_app.api.schema import make_schema, schema
+from erasmus_app.api.schema import schema
 
 DEVICES = Query(
     "query", "Student.devices", ("me", "devices"), "{ me { devices { id } } }", {}, set()
@@ -23,12 +23,9 @@ def refusals(here: House) -> list[dict[str, Any]]:
 async def test_a_refusal_has_a_stable_code_and_is_an_event_with_ids_alone(
     dsn: str, valkey: str, tmp_path: Path
 ):
-    made = make_schema(MisledSchema)
-    assert isinstance(made, MisledSchema)
-    async with house(dsn, valkey, tmp_path, graphql=made) as here:
+    async with misled_house(dsn, valkey, tmp_path) as (here, made):
         owner, other, _ = here.students
-        assert owner.session is not None
-        made.misled = ("Student.devices", owner.session)
+        made.act_for("Student.devices", owner)
 
         refused = await answer(here.bed, other, DEVICES)
         nobody = await answer(here.bed, None, DEVICES)
