@@ -10,7 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-access pins clean
+.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth bench-access test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 		$(BIN)/python tests/fuzz/coverage_guided.py xml -max_total_time=$(SECONDS) && \
 		$(BIN)/python tests/fuzz/coverage_guided.py signatures -max_total_time=$(SECONDS); \
 	else echo "atheris is not installed (requirements/fuzz.txt): nothing was guided by coverage"; fi
+
+test-interop: $(READY) ## logins through a certified OpenID provider that is not ours (needs Node)
+	@if command -v npm >/dev/null; then \
+		npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --silent && \
+		$(BIN)/python -m pytest -q tests/interop $(ARGS); \
+	else echo "Node is not installed: nothing was tried against another provider"; fi
 
 check: lint types imports drift ## style, types, the import table, drift of the exported files
 
@@ -74,6 +80,9 @@ bench-sync: $(READY) ## a first synchronisation, a day of changes, and partners 
 
 bench-access: $(READY) ## the home screen's query with and without the rules of access
 	@$(BIN)/python bench/access.py
+
+bench-auth: $(READY) ## reading access tokens, and whole logins
+	@$(BIN)/python bench/auth.py $(ARGS)
 
 pins: ## resolve the dependencies anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt $(ARGS)

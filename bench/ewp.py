@@ -8,7 +8,6 @@ import platform
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 # This folder goes last: in front, this file would hide the package `ewp`.
 sys.path.append(sys.path.pop(0))
@@ -21,15 +20,13 @@ from ewp_messages import Measured, a_learning_agreement, measure_messages
 from ewp_network import HEIS, HOSTS
 from ewp_signatures import measure_signatures
 from lxml import etree
-from measuring import peak_memory
-from rich import box
+from measuring import load, peak_memory, processor
 from rich.console import Console
 from rich.table import Table
-from rows import Row, duration, megabytes, rate, times
+from rows import WIDTH, duration, empty_table, megabytes, rate, table, times
 
 from ewp.messages import omobility_las
 
-WIDTH = 112
 METHOD = """\
 CPU and wall time of one call on one core, each the best of 5 to 11 rounds; aims are for CPU time.
 The limit is the bare library on the same bytes, in turns with ours; ratio: our CPU time by its."""
@@ -71,37 +68,8 @@ def machine() -> str:
     )
 
 
-def processor() -> str:
-    known = Path("/proc/cpuinfo")
-    if known.exists():
-        for line in known.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def load() -> str:
-    return f"{os.getloadavg()[0]:.1f}"
-
-
-def table(title: str, rows: Iterable[Row]) -> Table:
-    made = _empty(title, "rate, size", "CPU", "wall", "limit", "ratio", "aim", "met")
-    for each in rows:
-        made.add_row(
-            each.what,
-            each.figure,
-            each.cpu,
-            each.wall,
-            each.limit,
-            "" if each.ratio is None else times(each.ratio),
-            each.aim,
-            {None: "", True: "[green]yes[/]", False: "[bold red]no[/]"}[each.met],
-        )
-    return made
-
-
 def table_of_messages(measured: Iterable[Measured]) -> Table:
-    made = _empty(
+    made = empty_table(
         "Messages; the limits are etree.fromstring and etree.tostring",
         *("size", "parse", "CPU", "ratio", "write", "CPU", "ratio"),
     )
@@ -116,21 +84,6 @@ def table_of_messages(measured: Iterable[Measured]) -> Table:
             duration(each.write.cpu),
             times(each.write.cpu / each.lxml_write.cpu),
         )
-    return made
-
-
-def _empty(title: str, *columns: str) -> Table:
-    made = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        width=WIDTH,
-        pad_edge=False,
-    )
-    made.add_column("", ratio=1)
-    for name in columns:
-        made.add_column(name, justify="right", no_wrap=True)
     return made
 
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class House:
     @contextmanager
     def process(self, name: str, database: str) -> Iterator[int]:
         """Run `erasmus-app api` or `worker`, as in production; yields its process id."""
-        environment = os.environ | {
+        environment = {
             "ERASMUS_APP_LISTEN": f"127.0.0.1:{self.port}",
             "ERASMUS_APP_PUBLIC_URL": "https://backend.example",
             "ERASMUS_APP_TLS_CA_FILE": str(Authority.open(self.folder / "authority").ca_file),
@@ -82,30 +82,12 @@ class House:
             "ERASMUS_APP_DATA_KEYS": str(self.folder / "engines" / "data-keys"),
             "ERASMUS_APP_DATA_DIR": str(self.folder / f"data-{name}-{database.rpartition('/')[2]}"),
         }
-        with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "erasmus_app.cli", name],
-                env=environment,
-                stdout=log,
-                stderr=log,
-            )
-            try:
-                yield process.pid
-            finally:
-                process.terminate()
-                process.wait()
+        with backend_process(name, environment, self.folder / f"{name}.log") as pid:
+            yield pid
 
     async def until_ready(self) -> None:
         """Wait for the API."""
-        async with httpx.AsyncClient(trust_env=False) as http:
-
-            async def ready() -> bool:
-                try:
-                    return (await http.get(f"{self.backend}/readyz")).status_code == 200
-                except httpx.HTTPError:
-                    return False
-
-            await until(ready, "the API does not start")
+        await until_ready(self.backend)
 
     async def ask(self, verb: str, **given: Any) -> dict[str, Any]:
         """Ask something of the network."""
@@ -114,6 +96,36 @@ class House:
             answer = await http.post(f"{self.home}/control/{verb}", json=given)
             found: dict[str, Any] = answer.raise_for_status().json()
             return found
+
+
+@contextmanager
+def backend_process(name: str, environment: Mapping[str, str], log_file: Path) -> Iterator[int]:
+    """Run `erasmus-app NAME` with these settings; yields its process id."""
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "erasmus_app.cli", name],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait()
+
+
+async def until_ready(address: str, sign: str = "/readyz") -> None:
+    """Wait for an API; `/livez` for one that is asked nothing which needs the network."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+
+        async def ready() -> bool:
+            try:
+                return (await http.get(f"{address}{sign}")).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        await until(ready, "the API does not start")
 
 
 async def fresh_database(own: Engines, name: str) -> str:

@@ -3,6 +3,8 @@
 Another process can only make a round longer, so the shortest one says most about the code.
 """
 
+import os
+import platform
 import resource
 import sys
 import time
@@ -69,3 +71,18 @@ def peak_memory() -> int:
         return int(line.split()[1]) * 1_024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1_024
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    known = Path("/proc/cpuinfo")
+    if known.exists():
+        for line in known.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def load() -> str:
+    """Return how many processes want a core, as of the last minute."""
+    return f"{os.getloadavg()[0]:.1f}"

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from measuring import Timing
+from rich import box
 from rich.console import Console
 from rich.table import Table
+
+WIDTH = 112  # of a table, in columns of the terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,39 @@ def times(ratio: float) -> str:
 def yes_or_no(met: bool) -> str:
     """Say whether an aim is met."""
     return "yes" if met else "no"
+
+
+def table(title: str, rows: Iterable[Row]) -> Table:
+    """Lay out measurements."""
+    made = empty_table(title, "rate, size", "CPU", "wall", "limit", "ratio", "aim", "met")
+    for each in rows:
+        made.add_row(
+            each.what,
+            each.figure,
+            each.cpu,
+            each.wall,
+            each.limit,
+            "" if each.ratio is None else times(each.ratio),
+            each.aim,
+            {None: "", True: "[green]yes[/]", False: "[bold red]no[/]"}[each.met],
+        )
+    return made
+
+
+def empty_table(title: str, *columns: str) -> Table:
+    """Return a table with a first column for what it is, and these for figures."""
+    made = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        width=WIDTH,
+        pad_edge=False,
+    )
+    made.add_column("", ratio=1)
+    for name in columns:
+        made.add_column(name, justify="right", no_wrap=True)
+    return made
 
 
 def show(title: str, lines: Iterable[tuple[str, str, str, str]]) -> None:

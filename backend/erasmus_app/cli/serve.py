@@ -169,7 +169,8 @@ def open_listener(settings: Settings) -> socket.socket:
     """Bind the listener. Raises SettingsInvalid with one line where the port is in use."""
     host, port = settings.listen_address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # By its name TCP, or asyncio leaves Nagle's algorithm on: answers would wait for an ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -104,11 +104,7 @@ def moved_subject(subject: str) -> str | None:
     Whoever has it is a candidate for linking, and nothing more (§1.6): two people could be meant.
     """
     code, _, scope = subject.lower().partition("@")
-    others = {
-        "erasmus.eduteams.org": "myacademicid.org",
-        "myacademicid.org": "erasmus.eduteams.org",
-    }
-    return f"{code}@{others[scope]}" if scope in others else None
+    return f"{code}@{_OTHER_SCOPE[scope]}" if scope in _OTHER_SCOPE else None
 
 
 def identity_of(
