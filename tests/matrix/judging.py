@@ -11,6 +11,7 @@ from erasmus_app.api.schema.access import Access
 
 Cell = tuple[str, str, str]  # field or route, who asks, who is asked about
 ANONYMOUS = "anonymous"
+SOMEBODYS = Rule.OWNER | Rule.COORDINATOR | Rule.ADMINISTRATOR
 
 
 def may(rule: Rule, asker: Person | None, subject: Person) -> bool:
@@ -26,15 +27,21 @@ def may(rule: Rule, asker: Person | None, subject: Person) -> bool:
 
 
 def may_on(access: Access, way: Iterable[str], asker: Person | None, subject: Person) -> bool:
-    """Whether somebody may have a student's value at the end of a way, field by field."""
+    """Whether somebody may have a student's value at the end of a way.
+
+    Each object that is somebody's is judged for itself, its parts and fields with it: among what is
+    one's own there may be what a rule gives beyond that.
+    """
     allowed = False  # a root has nothing of anybody
     for where in way:
-        kind = where.partition(".")[0]
-        for rule in (access.objects.get(kind), access.fields[where]):
-            if rule is not None and not rule & (Rule.PART | Rule.PUBLIC | Rule.SIGNED_IN):
-                allowed = may(rule, asker, subject)
-                if not allowed:
-                    return False
+        kind, field_rule = where.partition(".")[0], access.fields[where]
+        object_rule = access.objects.get(kind)
+        if object_rule is None:
+            allowed = may(field_rule, asker, subject)
+        elif object_rule & SOMEBODYS:
+            allowed = may(object_rule, asker, subject) and may(field_rule, asker, subject)
+        elif field_rule & SOMEBODYS:  # a field for few of what all may have
+            allowed = may(field_rule, asker, subject)
     return allowed
 
 

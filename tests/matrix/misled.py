@@ -10,6 +10,7 @@ from typing import Any
 
 from graphql import GraphQLField, GraphQLNamedType, GraphQLObjectType, GraphQLUnionType
 from matrix.asking import ANYBODY, House, answer, given_for, house
+from matrix.judging import SOMEBODYS
 from matrix.people import Person
 from matrix.walk import Walk, named, told
 
@@ -17,8 +18,6 @@ from erasmus_app.api.access import Rule
 from erasmus_app.api.schema import GuardedSchema, make_schema
 from erasmus_app.api.schema.access import Access
 from erasmus_app.identity.models import Session
-
-SOMEBODYS = Rule.OWNER | Rule.COORDINATOR | Rule.ADMINISTRATOR
 
 
 class MisledSchema(GuardedSchema):

@@ -4,12 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from matrix.asking import House, ask_everything, digests
+from matrix.judging import may_on
 from matrix.misled import MisledSchema, ask_misled, handing_out, misled_house
-from matrix.people import NOW, Person
+from matrix.people import NOW, Person, cast
 from matrix.walk import Walk
 
 from erasmus_app.api.schema import schema
-from erasmus_app.api.schema.access import Access
+from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, Access
 
 
 class Unguarded(MisledSchema):
@@ -68,3 +69,31 @@ async def test_what_is_told_or_changed_of_another_is_found_from_the_front(
         assert await found(here, other, owner) == {"Mutation.removeDevice", "changed"}
         made.act_for("Mutation.endSession", owner)
         assert await found(here, third, owner) == {"Mutation.endSession", "changed"}
+
+
+def test_a_value_is_judged_by_the_rule_of_the_object_that_it_is_in():
+    owner, _, _, coordinator, *_ = everybody = cast()
+    access = Access(
+        objects={"Student": OWNER, "Paper": OWNER | COORDINATOR, "Page": PART},
+        fields={
+            "Query.me": OWNER,
+            "Student.papers": OWNER,
+            "Paper.pages": OWNER | COORDINATOR,
+            "Paper.secret": OWNER,
+            "Page.text": PART,
+        },
+    )
+    judged = {
+        way[-1]: [who for who in everybody if may_on(access, way, who, owner)]
+        for way in (
+            ("Query.me", "Student.papers"),
+            ("Query.me", "Student.papers", "Paper.secret"),
+            ("Query.me", "Student.papers", "Paper.pages", "Page.text"),
+        )
+    }
+
+    assert judged == {
+        "Student.papers": [owner],
+        "Paper.secret": [owner],
+        "Page.text": [owner, coordinator],
+    }
