@@ -12,7 +12,7 @@ from graphql import GraphQLField, GraphQLNamedType, GraphQLObjectType, GraphQLUn
 from matrix.asking import ANYBODY, House, answer, given_for, house
 from matrix.judging import SOMEBODYS
 from matrix.people import Person
-from matrix.walk import Walk, named, told
+from matrix.walk import Query, Walk, named, told
 
 from erasmus_app.api.access import Rule
 from erasmus_app.api.schema import GuardedSchema, make_schema
@@ -97,30 +97,40 @@ async def ask_misled(
     allowed: bool,
 ) -> set[str]:
     """Ask for all that a misled resolver hands out; return the fields that were asked for."""
-
-    def ids(kind: str) -> list[str]:
-        return subject.ids.get(kind, [])
-
-    fresh = f"fid-{secrets.token_hex(8)}"
-    query = Walk(made._schema).at(word, path, given_for(ids, fresh))
-    status, body = await answer(here.bed, asker, query)
-    on_the_way = Walk(made._schema).on_the_way(word, path)
-    asked = query.asks - on_the_way
-    matrix, words = here.matrix, json.dumps(body)
-    if asker is ANYBODY:
-        if (status, "data" in body) != (401, False):
-            matrix.failed(query.where, asker, subject, f"was answered {status}")
-    elif allowed:
-        here.judge(query, asker, body)
-        if "errors" in body or not any(way[-1] in asked for way, _ in told(body["data"])):
-            matrix.failed(query.where, asker, subject, f"was refused: {words[:300]}")
-    else:
-        errors = body.get("errors", [])
-        codes = [(each["extensions"]["code"], tuple(each["path"])[: len(path)]) for each in errors]
-        if {code for code, _ in codes} != {"forbidden"} or {at for _, at in codes} != {path}:
-            matrix.failed(query.where, asker, subject, f"was not refused: {words[:300]}")
-        if any(each in words for each in subject.everything()):
-            matrix.failed(query.where, asker, subject, f"tells what is theirs: {words[:300]}")
-    for each in asked:
-        matrix.looked(each, asker, subject)
+    walk, fresh = Walk(made._schema), f"fid-{secrets.token_hex(8)}"
+    on_the_way, asked = walk.on_the_way(word, path), set()
+    for query in walk.split(word, path, given_for(lambda kind: subject.ids.get(kind, []), fresh)):
+        inside = query.asks - on_the_way
+        status, body = await answer(here.bed, asker, query)
+        if asker is ANYBODY:
+            if (status, "data" in body) != (401, False):
+                here.matrix.failed(query.where, asker, subject, f"was answered {status}")
+        elif allowed:
+            here.judge(query, asker, body)
+            if "errors" in body or not any(way[-1] in inside for way, _ in told(body["data"])):
+                words = f"was refused: {json.dumps(body)[:300]}"
+                here.matrix.failed(query.where, asker, subject, words)
+        else:
+            _judge_refusal(here, query, path, asker, subject, body)
+        for each in inside:
+            here.matrix.looked(each, asker, subject)
+        asked |= inside
     return asked
+
+
+def _judge_refusal(
+    here: House,
+    query: Query,
+    path: tuple[str, ...],
+    asker: Person | None,
+    subject: Person,
+    body: dict[str, Any],
+) -> None:
+    """A refusal is one at the place of what was handed out, and tells nothing."""
+    words, errors = json.dumps(body), body.get("errors", [])
+    codes = {each["extensions"]["code"] for each in errors}
+    places = {tuple(each.get("path", ()))[: len(path)] for each in errors}
+    if (codes, places) != ({"forbidden"}, {path}):
+        here.matrix.failed(query.where, asker, subject, f"was not refused: {words[:300]}")
+    if any(each in words for each in subject.everything()):
+        here.matrix.failed(query.where, asker, subject, f"tells what is theirs: {words[:300]}")

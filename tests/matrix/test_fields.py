@@ -40,7 +40,8 @@ async def test_nobody_gets_or_changes_by_any_field_what_its_rule_does_not_give_t
         for each in walk.fields()
         if all(value in (None, []) for value in reached.get(each, []))
     }
-    assert unreached == set(), "seed it in tests/matrix/held.py, or give its arguments"
+    words = "seed what they tell in tests/matrix/held.py"
+    assert unreached == set(), f"{sorted(unreached)}: {words}"
     assert here.matrix.missing(walk.fields(), here.askers, here.students) == []
     # A number has no mark, so that each student has another one: of three mobilities, one read.
     assert reached["Student.unreadMessages"] == [3 * 3 - 1, 3 * 4 - 1, 3 * 5 - 1]

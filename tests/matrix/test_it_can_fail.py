@@ -3,7 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
-from matrix.asking import House, ask_everything, digests
+from matrix.asking import House, ask_everything, digests, house
+from matrix.held import seeded
 from matrix.judging import may_on
 from matrix.misled import MisledSchema, ask_misled, handing_out, misled_house
 from matrix.people import NOW, Person, cast
@@ -11,6 +12,11 @@ from matrix.walk import Walk
 
 from erasmus_app.api.schema import schema
 from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, Access
+from erasmus_app.store.holdings import ERASED
+
+NOT_SEEDED = {  # tables of which the students of this world have no row, and why
+    "recent_fetch": "holds an id for a minute, and nothing of what was fetched",
+}
 
 
 class Unguarded(MisledSchema):
@@ -21,6 +27,16 @@ class Unguarded(MisledSchema):
         for kind in Walk(self._schema).objects().values():
             kind.is_type_of = None
         return schema.access
+
+
+async def test_every_table_that_holds_something_of_a_student_has_a_row_of_each(
+    dsn: str, valkey: str, tmp_path: Path
+):
+    tables = {each.table for each in ERASED} - set(NOT_SEEDED)
+    async with house(dsn, valkey, tmp_path) as here:
+        for student in here.students:
+            bare = tables - await seeded(here.bed, student)
+            assert bare == set(), f"{bare}: seed a row with marks in tests/matrix/held.py"
 
 
 async def test_every_resolver_that_hands_out_anothers_is_found_where_rules_are_not_kept(

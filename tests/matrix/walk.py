@@ -21,6 +21,7 @@ Given = Callable[[str, str], Any]
 
 None leaves it out."""
 
+LARGEST = 450  # fields of one query; the endpoint takes 500
 ROUNDS = 2  # how often a type may stand in itself: CourseResult.parts
 
 
@@ -34,6 +35,7 @@ class Query:
     text: str
     variables: dict[str, Any]
     asks: set[str]  # every `Type.field` that it selects
+    size: int = 0  # in fields, as the endpoint counts them
 
 
 @dataclass
@@ -65,16 +67,34 @@ class Walk:
         """Yield queries that together ask for everything: one for each field of what a root has."""
         for word, root in self.roots():
             for name, found in root.fields.items():
-                inner = get_named_type(found.type)
-                if word != "query" or not isinstance(inner, GraphQLObjectType):
-                    yield self.at(word, (name,), given)
-                    continue
-                leaves = [e for e, each in inner.fields.items() if is_leaf_type(named(each))]
-                if leaves:
-                    yield self.at(word, (name,), given, only=leaves)
-                for each in inner.fields:
-                    if each not in leaves:
-                        yield self.at(word, (name, each), given)
+                if word == "query" and isinstance(named(found), GraphQLObjectType):
+                    yield from self._pieces(word, (name,), given)
+                else:
+                    yield from self.split(word, (name,), given)
+
+    def split(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
+        """Yield queries for the field at the end of a path: one, or several where it is large."""
+        whole = self.at(word, path, given)
+        if whole.size <= LARGEST or not isinstance(self._end(word, path), GraphQLObjectType):
+            yield whole
+        else:
+            yield from self._pieces(word, path, given)
+
+    def _pieces(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
+        """Yield a query for the leaves of an object, and others for each object in it."""
+        kind = self._end(word, path)
+        leaves = [name for name, each in kind.fields.items() if is_leaf_type(named(each))]
+        if leaves:
+            yield self.at(word, path, given, only=leaves)
+        for name in kind.fields:
+            if name not in leaves:
+                yield from self.split(word, (*path, name), given)
+
+    def _end(self, word: str, path: tuple[str, ...]) -> Any:
+        kind = getattr(self.schema, f"{word}_type")
+        for each in path:
+            kind = named(kind.fields[each])
+        return kind
 
     def at(
         self, word: str, path: tuple[str, ...], given: Given, only: list[str] | None = None
@@ -90,7 +110,7 @@ class Walk:
         declared = ", ".join(f"${name}: {kind}" for name, kind in writing.types.items())
         head = f"{word}({declared})" if declared else word
         text = f"{head} {opened}{inner}" + " }" * len(path)
-        return Query(word, where, path, text, writing.variables, writing.asks)
+        return Query(word, where, path, text, writing.variables, writing.asks, writing.size)
 
     def on_the_way(self, word: str, path: tuple[str, ...]) -> set[str]:
         """The fields of a path, as `Type.field`."""
@@ -126,10 +146,12 @@ class _Writing:
     variables: dict[str, Any] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     asks: set[str] = field(default_factory=set)
+    size: int = 0
 
     def call(self, where: str, found: GraphQLField) -> str:
         """Write a field's arguments as variables; each place has its own."""
         self.asks.add(where)
+        self.size += 1
         calls = []
         for name, argument in found.args.items():
             value = self._value(where, name, argument.type)
@@ -155,6 +177,7 @@ class _Writing:
         only: list[str] | None = None,
     ) -> str:
         """Select everything in an object, and in the objects in it."""
+        self.size += 1  # its `__typename`
         if isinstance(kind, GraphQLUnionType | GraphQLInterfaceType):
             inner = " ".join(
                 f"... on {each.name} {self.selection(each, above)}"
