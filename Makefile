@@ -10,7 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth test-interop pins clean
+.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth bench-access test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ run: $(READY) ## the sandbox network and the backend on this machine; ARGS="--st
 
 test: $(READY) ## all tests, against real engines; ARGS goes to pytest
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q $(ARGS)
+
+matrix: $(READY) ## who may have which field and route: everybody asks for everything; prints the count
+	@$(BIN)/python -m pytest -n 2 -q tests/matrix $(ARGS)
 
 fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECONDS=60 for less
 	@FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest -q -p no:xdist tests/fuzz $(ARGS)
@@ -61,9 +64,10 @@ format: $(READY) ## let ruff put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-export: $(READY) ## write graphql/schema.graphql and openapi/openapi.json anew
+export: $(READY) ## write graphql/schema.graphql, openapi/openapi.json and docs/access.txt anew
 	@$(BIN)/erasmus-app schema export graphql/schema.graphql
 	@$(BIN)/erasmus-app openapi export openapi/openapi.json
+	@$(BIN)/erasmus-app access export docs/access.txt
 
 bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second and core
 	@$(BIN)/python bench/ewp.py
@@ -73,6 +77,9 @@ bench-cnr: $(READY) ## a storm of change notifications; ARGS="--rate 1400 --seco
 
 bench-sync: $(READY) ## a first synchronisation, a day of changes, and partners that hang
 	@$(BIN)/python bench/sync.py $(ARGS)
+
+bench-access: $(READY) ## the home screen's query with and without the rules of access
+	@$(BIN)/python bench/access.py
 
 bench-auth: $(READY) ## reading access tokens, and whole logins
 	@$(BIN)/python bench/auth.py $(ARGS)

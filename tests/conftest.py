@@ -36,3 +36,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "own"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much of the authorisation matrix was looked at."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "matrix":
+                terminalreporter.write_line(f"authorisation: {value}")

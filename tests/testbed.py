@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 from databases import until
 
+from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.app import create_app
 from erasmus_app.bootstrap import Running, running, worker_of
 from erasmus_app.cli.phones import Phone
@@ -166,13 +167,14 @@ async def bed_running(
     worker: bool = True,
     modes: Mapping[str, str] | None = None,
     prepare: Callable[[World], None] | None = None,
+    graphql: GuardedSchema = schema,
     **settings: str,
 ) -> AsyncIterator[Bed]:
     """Run all of it.
 
     `before` steps of the story are taken before the backend first starts; `modes` says how changes
     of an API reach it, which is by its own endpoints unless told otherwise; `prepare` may change
-    more before the backend starts.
+    more before the backend starts; `graphql` is another schema than ours.
     """
     async with AsyncExitStack() as stack:
         listener = listen()
@@ -197,7 +199,9 @@ async def bed_running(
             "ERASMUS_APP_DATA_DIR": str(folder / "backend"),
         }
         app = await stack.enter_async_context(running(load_settings(environment)))
-        address = await stack.enter_async_context(serving(create_app(app), listener=listener))
+        address = await stack.enter_async_context(
+            serving(create_app(app, graphql), listener=listener)
+        )
         assert await around.network.read_manifests(), "the backend serves no manifest"
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20, trust_env=False))
         bed = Bed(world=around, app=app, http=http, address=address)

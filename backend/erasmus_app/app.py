@@ -8,14 +8,16 @@ from litestar.datastructures import State
 from litestar.types import Receive, Scope, Send
 
 from erasmus_app.api.endpoint import GraphQLEndpoint
-from erasmus_app.api.rest import OPENAPI, ROUTES
+from erasmus_app.api.rest import ROUTES, openapi_config
+from erasmus_app.api.rest.access import declared, keep
 from erasmus_app.api.rest.errors import problem
+from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.bootstrap import Running, beside
 
 
-def create_app(running: Running) -> Litestar:
-    """Put the edges over running services."""
-    endpoint, host = GraphQLEndpoint(running.services), running.ewp
+def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
+    """Put the edges over running services. Raises RouteUndeclared where a route has no rule."""
+    endpoint, host = GraphQLEndpoint(running.services, schema), running.ewp
 
     @asgi("/graphql", is_mount=True, opt={"access": "signed_in"}, copy_scope=False)
     async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,11 +34,14 @@ def create_app(running: Running) -> Litestar:
         async with beside(running.revocations.keep()):
             yield
 
-    return Litestar(
-        [*ROUTES, graphql, ewp],
-        state=State({"services": running.services}),
-        openapi_config=OPENAPI,
-        exception_handlers={Exception: problem},
-        logging_config=None,
-        lifespan=[hearing_of_ended_sessions],
+    return declared(
+        Litestar(
+            [*ROUTES, graphql, ewp],
+            state=State({"services": running.services}),
+            openapi_config=openapi_config(),
+            guards=[keep],
+            exception_handlers={Exception: problem},
+            logging_config=None,
+            lifespan=[hearing_of_ended_sessions],
+        )
     )

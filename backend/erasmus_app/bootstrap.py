@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,11 @@ from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.providers import DEFAULT
+from erasmus_app.identity.roles import HeiRules
 from erasmus_app.identity.service import LoginService
+from erasmus_app.identity.standings import Standings
+from erasmus_app.ids import HeiId
+from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
@@ -196,6 +200,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             push=_push(stack, settings, clock),
             login=login,
             authorization=None if login is None else _authorization(settings, redis, tables, login),
+            standings=_standings(settings, heis, tables, clock),
             erasures=ErasureTable(tables),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
@@ -336,6 +341,21 @@ def _authorization(
         grants=GrantTable(tables, AccountTable(tables)),
         tokens=login.tokens,
         clock=login.clock,
+    )
+
+
+def _standings(
+    settings: Settings, heis: Mapping[HeiId, CoveredHei], tables: Database, clock: Clock
+) -> Standings:
+    return Standings(
+        store=AccountTable(tables),
+        heis={
+            each.id: HeiRules(id=each.id, domains=each.domains, coordinators=each.coordinators)
+            for each in heis.values()
+        },
+        clock=clock,
+        issuer=settings.oidc_issuer,
+        administrators=settings.administrators,
     )
 
 

@@ -11,6 +11,7 @@ AppError
 ├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── NotSignedIn         no session, or one that is over: 401
+├── Forbidden           signed in, and not the caller's to have: 403
 └── NotFound            unknown, or not the caller's: 404
 """
 
@@ -145,6 +146,13 @@ class NotSignedIn(AppError):
 
     code = "not_signed_in"
     status = HTTPStatus.UNAUTHORIZED
+
+
+class Forbidden(AppError):
+    """Signed in, and not the caller's to have; says nothing about what it is."""
+
+    code = "forbidden"
+    status = HTTPStatus.FORBIDDEN
 
 
 class NotFound(AppError):

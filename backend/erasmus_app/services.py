@@ -6,6 +6,7 @@ from typing import Protocol
 
 from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.service import LoginService
+from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
@@ -57,5 +58,6 @@ class Services:
     push: PushSender | None  # None: no push service is configured, the inbox is all
     login: LoginService | None  # None: no login provider is configured
     authorization: AuthorizationService | None  # None likewise
+    standings: Standings
     erasures: Erasures
     operations: Operations

@@ -21,6 +21,10 @@ def test_the_rest_routes_we_serve_are_the_ones_we_publish():
     assert (ROOT / "openapi/openapi.json").read_text(encoding="utf-8") == published.openapi()
 
 
+def test_the_rules_of_access_we_keep_are_the_ones_we_publish():
+    assert (ROOT / "docs/access.txt").read_text(encoding="utf-8") == published.access()
+
+
 def test_every_field_argument_type_and_value_of_the_schema_says_what_it_is():
     bare = []
     for name, type_ in schema._schema.type_map.items():

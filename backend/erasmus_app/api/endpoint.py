@@ -28,7 +28,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 
 from erasmus_app.api.context import Context
 from erasmus_app.api.guards import headers_of, session_of
-from erasmus_app.api.schema import schema
+from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.errors import AppError, NotSignedIn
 from erasmus_app.kit.languages import accepted
@@ -73,9 +73,10 @@ class Refused(Exception):
 class GraphQLEndpoint:
     """The ASGI application."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, schema: GuardedSchema = schema) -> None:
         self._services = services
         self._resource = f"{services.settings.public_url.rstrip('/')}/graphql"
+        self._schema = schema
         self._checked: OrderedDict[str, tuple[str | None, ...]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,6 +93,7 @@ class GraphQLEndpoint:
         except Refused as error:
             status, answer = error.status, _failed(str(error), error.code)
         except NotSignedIn as error:
+            log.info("access.refused", what="/graphql", code=error.code)
             status, answer = error.status, _failed(str(error), error.code)
         if kind == "application/json" and status == HTTPStatus.BAD_REQUEST and "errors" in answer:
             valid = answer.get("data", ...) is None
@@ -141,7 +143,7 @@ class GraphQLEndpoint:
         return await self._executed(request, context)
 
     async def _executed(self, request: Request, context: Context) -> tuple[int, dict[str, Any]]:
-        result = await schema.execute(
+        result = await self._schema.execute(
             request.query,
             variable_values=request.variables,
             operation_name=request.operation_name,

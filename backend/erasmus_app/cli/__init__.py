@@ -65,7 +65,11 @@ def _parser() -> argparse.ArgumentParser:
 
     _ewp(commands.add_parser("ewp", help="the EWP network: look, call, check"))
 
-    for name, text in (("schema", "the GraphQL schema"), ("openapi", "the OpenAPI document")):
+    for name, text in (
+        ("schema", "the GraphQL schema"),
+        ("openapi", "the OpenAPI document"),
+        ("access", "who may have which field and route"),
+    ):
         export = commands.add_parser(name, help=text).add_subparsers(dest="what", required=True)
         into = export.add_parser("export", help=f"write {text} to a file, else to the terminal")
         into.add_argument("file", nargs="?", type=Path)
@@ -191,7 +195,7 @@ def _run(given: argparse.Namespace) -> int:
         return ewp.run(given)
     from erasmus_app.api import published
 
-    document = published.schema() if given.command == "schema" else published.openapi()
+    document: str = getattr(published, given.command)()
     if given.file is None:
         sys.stdout.write(document)
     else:

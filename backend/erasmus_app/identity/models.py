@@ -34,6 +34,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
     """A session of an account's, as its owner sees it in a list. Times are UTC."""
 
+    account_id: AccountId  # whose
     session_id: UUID
     kind: str  # app, browser
     created_at: datetime
@@ -105,6 +106,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 class ConnectedApp(msgspec.Struct, frozen=True, kw_only=True):
     """A client that a student has allowed something. Times are UTC."""
 
+    account_id: AccountId
     session_id: UUID
     client_id: str
     scopes: tuple[str, ...]

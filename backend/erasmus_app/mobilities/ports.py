@@ -14,13 +14,17 @@ from erasmus_app.mobilities.models import Api, Mobility
 
 
 class StoredMobility(msgspec.Struct, frozen=True, kw_only=True):
-    """A mobility as it is kept: with our id, the person it is of, and its version."""
+    """A mobility as it is kept: with our id, the person it is of, and its version.
+
+    `account_id` is the account that the person is linked with, where it was read as that account's.
+    """
 
     mobility_id: MobilityId
     person_id: PersonId
     version: int
     changed_at: datetime
     mobility: Mobility
+    account_id: AccountId | None = None
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class InboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A message as it lies in the inbox."""
 
+    account_id: AccountId  # whose
     entry_id: InboxEntryId
     mobility_id: MobilityId | None
     kind: str

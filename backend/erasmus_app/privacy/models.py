@@ -34,6 +34,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     """A student's wish to be forgotten. Times are UTC."""
 
     erasure_id: UUID
+    account_id: AccountId | None  # whose; None: it is executed
     requested_at: datetime
     due_at: datetime  # it is executed then, unless it is taken back
     cancelled_at: datetime | None = None

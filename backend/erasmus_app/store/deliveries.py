@@ -181,7 +181,7 @@ class InboxTable:
     ) -> Sequence[InboxEntry]:
         """Return the newest first, from behind `after` on."""
         rows = await self.database.fetch(
-            """select inbox_entry_id, mobility_id, kind, arguments, created_at, read_at
+            """select account_id, inbox_entry_id, mobility_id, kind, arguments, created_at, read_at
                from inbox_entry
                where account_id = $1 and ($2::uuid is null or (created_at, inbox_entry_id) < (
                    select created_at, inbox_entry_id from inbox_entry
@@ -194,6 +194,7 @@ class InboxTable:
         vault = self.database.vault
         return [
             InboxEntry(
+                account_id=AccountId(row["account_id"]),
                 entry_id=InboxEntryId(row["inbox_entry_id"]),
                 mobility_id=MobilityId(row["mobility_id"]) if row["mobility_id"] else None,
                 kind=row["kind"],

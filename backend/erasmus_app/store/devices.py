@@ -10,11 +10,12 @@ from erasmus_app.ids import AccountId, DeviceId
 from erasmus_app.store.database import Database
 from erasmus_app.students.models import MOST_DEVICES, Device, Platform, TargetKind
 
-_COLUMNS = "device_id, platform, target_kind, language, registered_at, last_seen_at"
+_COLUMNS = "account_id, device_id, platform, target_kind, language, registered_at, last_seen_at"
 
 
 def _device(row: asyncpg.Record) -> Device:
     return Device(
+        account_id=AccountId(row["account_id"]),
         device_id=DeviceId(row["device_id"]),
         platform=Platform(row["platform"]),
         target_kind=TargetKind(row["target_kind"]),

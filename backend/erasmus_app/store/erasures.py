@@ -17,7 +17,7 @@ from erasmus_app.store.holdings import ERASED, KEPT
 from erasmus_app.store.records import lock_mobilities
 
 ERASE = "erase"
-_ERASURE = "erasure_id, requested_at, due_at, cancelled_at, executed_at"
+_ERASURE = "erasure_id, account_id, requested_at, due_at, cancelled_at, executed_at"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ class GrantTable:
     async def connected(self, account: AccountId, now: datetime) -> list[ConnectedApp]:
         """Return the clients that an account is connected to, the last used first."""
         rows = await self.database.fetch(
-            """select session_id, client_id, scopes, created_at, refreshed_at, expires_at
+            """select account_id, session_id, client_id, scopes, created_at, refreshed_at,
+                   expires_at
                from session
                where account_id = $1 and client_id is not null and revoked_at is null
                    and expires_at > $2 and refreshed_at > $3
@@ -71,6 +72,7 @@ class GrantTable:
         )
         return [
             ConnectedApp(
+                account_id=AccountId(row["account_id"]),
                 session_id=row["session_id"],
                 client_id=row["client_id"],
                 scopes=tuple(row["scopes"]),

@@ -49,7 +49,8 @@ def _stored(row: asyncpg.Record, vault: Vault) -> StoredMobility:
 def _as_of_indexes(row: asyncpg.Record, vault: Vault) -> StoredMobility:
     stored = _stored(row, vault)
     mobility = confirmed_by_index(stored.mobility, as_of_indexes(row))
-    return msgspec.structs.replace(stored, mobility=mobility)
+    account = AccountId(row["account_id"])
+    return msgspec.structs.replace(stored, mobility=mobility, account_id=account)
 
 
 async def lock_mobilities(
@@ -91,7 +92,7 @@ class RecordTable:
     async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
         """Return everything that the account may see, newest change first. One indexed read."""
         rows = await self.database.fetch(
-            f"""select {_STORED}, {CONFIRMED_BY_INDEX} from account_person
+            f"""select account_id, {_STORED}, {CONFIRMED_BY_INDEX} from account_person
                 join mobility using (tenant, person_id)
                 where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - constants
             account,

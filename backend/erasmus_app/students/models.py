@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from erasmus_app.ids import DeviceId
+from erasmus_app.ids import AccountId, DeviceId
 
 MOST_DEVICES = 20  # per account; the one not seen for longest makes room
 LONGEST_TARGET = 4096
@@ -29,6 +29,7 @@ class TargetKind(StrEnum):
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A phone or browser that gets pushes."""
 
+    account_id: AccountId  # whose
     device_id: DeviceId
     platform: Platform
     target_kind: TargetKind

@@ -122,6 +122,7 @@ def inbox(store: NoStore) -> InboxService:
 
 def an_entry(message: Message) -> InboxEntry:
     return InboxEntry(
+        account_id=message.account_id,
         entry_id=message.entry_id,
         mobility_id=message.mobility_id,
         kind=message.kind,

@@ -290,6 +290,7 @@ async def test_the_inbox_is_read_in_pages_though_many_came_at_one_moment(
     assert pages == [3, 3, 2]
     assert len({each.created_at for each in whole}) == 2
     assert whole[0] == InboxEntry(
+        account_id=account,
         entry_id=entry_id(account, EventId(UUID(int=1))),
         mobility_id=None,
         kind="welcome",

@@ -1,8 +1,6 @@
 """What a covered HEI's own system gives us, and what partners decided about it (guide §6.2)."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,9 +12,10 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import PathParameter, QueryParameter
 
-from erasmus_app.api.rest.feed_door import fed_by
+from erasmus_app.api.rest.feed_door import noted
 from erasmus_app.errors import FeedRefused, NotFound
 from erasmus_app.ids import HeiId
+from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.mobilities.own import MOBILITY_APIS, PUBLIC_APIS, Decision, FeedResult
 from erasmus_app.services import Services
 
@@ -101,16 +100,9 @@ def _given(description: str) -> QueryParameter:
     return QueryParameter(description=description)
 
 
-@contextmanager
-def _noted(request: Request[Any, Any, Any], hei_id: str) -> Iterator[None]:
-    """Log a refusal. A name that anybody can make up is left out."""
-    services: Services = request.app.state.services
-    try:
-        yield
-    except FeedRefused as error:
-        known = hei_id if hei_id in services.heis else None
-        log.warning("feed.refused", hei_id=known, code=error.code, item=error.item)
-        raise
+def _caller(request: Request[Any, Any, Any]) -> tuple[Services, CoveredHei]:
+    """Return whose system it is: the route's rule has found out."""
+    return request.app.state.services, request.state.hei
 
 
 async def _document(request: Request[Any, Any, Any]) -> bytes:
@@ -166,8 +158,8 @@ async def feed(
     The HEI must be the master of every object. The same content again changes nothing. What changed
     is in the students' records and, where we serve the API for the HEI, announced to partners.
     """
-    with _noted(request, hei_id):
-        services, hei = await fed_by(request, hei_id)
+    with noted(request, hei_id):
+        services, hei = _caller(request)
         sender, body = _sender(sending_hei_id), await _document(request)
         result = await services.own.feed(hei, body, sending=sender, complete=complete)
     log.info("feed.taken", hei_id=hei.id, **msgspec.structs.asdict(result))
@@ -195,8 +187,8 @@ async def remove(
     ] = None,
 ) -> Response[FeedResult]:
     """Remove what the HEI does not hold any more; believed at once."""
-    with _noted(request, hei_id):
-        services, hei = await fed_by(request, hei_id)
+    with noted(request, hei_id):
+        services, hei = _caller(request)
         if api not in MOBILITY_APIS | PUBLIC_APIS:
             raise FeedRefused("api_unknown", "there is no such API of an HEI's own data")
         if ID.fullmatch(object_id) is None:
@@ -226,8 +218,8 @@ async def decisions(
 
     At most 1000, the earliest first: ask again with the last `decided_at` until nothing new comes.
     """
-    with _noted(request, hei_id):
-        services, hei = await fed_by(request, hei_id)
+    with noted(request, hei_id):
+        services, hei = _caller(request)
         if since is not None and since.tzinfo is None:
             raise FeedRefused("parameter_invalid", "since: wants a zone")
     found = await services.own.decisions(hei, since)

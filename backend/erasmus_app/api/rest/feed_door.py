@@ -1,10 +1,12 @@
 """Who may feed: the token decides, and who shows wrong ones is not listened to for a while."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
 import structlog
-from litestar import Request
+from litestar.connection import ASGIConnection
 
 from erasmus_app.api.rest.callers import caller_address
 from erasmus_app.errors import EngineFailed, FeedRefused
@@ -19,8 +21,30 @@ TRIED = frozenset({"feed_token_unknown", "feed_of_another_hei"})
 log = structlog.get_logger(__name__)
 
 
-async def fed_by(request: Request[Any, Any, Any], hei_id: str) -> tuple[Services, CoveredHei]:
-    """Return whose system it is. Raises FeedRefused."""
+async def let_feed(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Let in the system of the HEI in the path, which is `request.state.hei` from then on.
+
+    Raises:
+        FeedRefused: the token is not that HEI's, or the address has shown too many wrong ones.
+    """
+    hei_id = connection.path_params["hei_id"]
+    with noted(connection, hei_id):
+        connection.state.hei = await _fed_by(connection, hei_id)
+
+
+@contextmanager
+def noted(connection: ASGIConnection[Any, Any, Any, Any], hei_id: str) -> Iterator[None]:
+    """Log a refusal. A name that anybody can make up is left out."""
+    services: Services = connection.app.state.services
+    try:
+        yield
+    except FeedRefused as error:
+        known = hei_id if hei_id in services.heis else None
+        log.warning("feed.refused", hei_id=known, code=error.code, item=error.item)
+        raise
+
+
+async def _fed_by(request: ASGIConnection[Any, Any, Any, Any], hei_id: str) -> CoveredHei:
     services: Services = request.app.state.services
     name = HeiId(hei_id.lower())
     known = name if name in services.heis else None  # others anybody can make up
@@ -31,13 +55,13 @@ async def fed_by(request: Request[Any, Any, Any], hei_id: str) -> tuple[Services
         if scheme.lower() != "bearer" or not token.strip():
             words = "Authorization: Bearer is wanted"
             raise FeedRefused("feed_token_missing", words, status=HTTPStatus.UNAUTHORIZED)
-        return services, services.own.fed_by(name, token.strip())
+        return services.own.fed_by(name, token.strip())
     except FeedRefused as error:
         await _count(services, address, known, error.code)
         raise
 
 
-def _address(request: Request[Any, Any, Any], services: Services) -> str | None:
+def _address(request: ASGIConnection[Any, Any, Any, Any], services: Services) -> str | None:
     if request.client is None:
         return None
     forwarded_for = ",".join(request.headers.getall("x-forwarded-for", []))

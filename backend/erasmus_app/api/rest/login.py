@@ -14,8 +14,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import PathParameter, QueryParameter
 
-from erasmus_app.api.guards import session_cookie, session_of
-from erasmus_app.errors import LoginFailed, NotSignedIn
+from erasmus_app.api.guards import session_cookie
+from erasmus_app.errors import LoginFailed
 from erasmus_app.identity.models import (
     BROWSER_LIFETIME,
     WISH_LIFETIME,
@@ -372,11 +372,7 @@ async def logout(request: Request[Any, Any, Any], state: State) -> Response[Logg
     nothing, whoever uses the browser next may still be logged in at the university.
     """
     services: Services = state.services
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    session = await session_of(services, headers)
-    if services.login is None:
-        raise NotSignedIn("There is no login provider here.")
-    address = await services.login.logout(session)
+    address = await _service(services).logout(request.state.session)
     gone = _cookie(session_cookie(services), "", 0)
     return Response(
         LoggedOut(provider_logout_url=address), status_code=200, headers=NO_STORE, cookies=[gone]

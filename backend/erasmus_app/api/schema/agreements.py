@@ -7,6 +7,8 @@ from enum import Enum
 
 import strawberry
 
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import PART
 from erasmus_app.api.schema.institutions import Contact
 from erasmus_app.mobilities import agreements, models
 from erasmus_app.mobilities.agreements import AgreementKind, AgreementState
@@ -38,6 +40,7 @@ class Signer(Enum):
     RECEIVING_HEI = "receiving-hei"
 
 
+@access.rule(PART)
 @strawberry.type(description="One of the three signatures under a version.")
 class Signature:
     """A signature that is there, or awaited."""
@@ -48,6 +51,7 @@ class Signature:
     position: str | None = strawberry.field(description="The signer's position.")
 
 
+@access.rule(PART)
 @strawberry.type(description="Credits under one scheme, `ects` as a rule.")
 class Credits:
     """A sum per scheme."""
@@ -66,6 +70,7 @@ class Credits:
         return [cls(scheme=name, value=total) for name, total in per_scheme.items()]
 
 
+@access.rule(PART)
 @strawberry.type(description="A course or another part of a learning agreement.")
 class Component:
     """A component."""
@@ -100,6 +105,7 @@ class Component:
         )
 
 
+@access.rule(PART)
 @strawberry.type(
     description="A first version, approved changes, or a proposal. A set of changes holds the "
     "whole difference to the first version."
@@ -134,6 +140,7 @@ class AgreementVersion:
         )
 
 
+@access.rule(PART)
 @strawberry.type(description="The learning agreement of a mobility.")
 class LearningAgreement:
     """An agreement, or what is known of one that came back."""

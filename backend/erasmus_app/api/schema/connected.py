@@ -5,13 +5,17 @@ from datetime import datetime
 import strawberry
 
 from erasmus_app.api.context import Info
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import OWNER, Whose
 from erasmus_app.identity.models import ConnectedApp as Connected
 
 
+@access.rule(OWNER)
 @strawberry.type(description="An app or assistant that the student has allowed something.")
 class ConnectedApp:
     """A connection; it can be ended."""
 
+    whose: strawberry.Private[Whose]
     id: strawberry.ID = strawberry.field(description="Opaque; what `disconnectApp` takes.")
     name: str = strawberry.field(description="As it calls itself, or as it is registered here.")
     host: str | None = strawberry.field(
@@ -43,6 +47,7 @@ async def _shown(info: Info, connected: Connected) -> ConnectedApp:
     service = info.context.services.authorization
     client = await service.clients.client(connected.client_id) if service else None
     return ConnectedApp(
+        whose=Whose(connected.account_id),
         id=strawberry.ID(str(connected.session_id)),
         name=client.name(info.context.language) if client else connected.client_id,
         host=client.host if client else None,

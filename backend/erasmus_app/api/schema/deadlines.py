@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 import strawberry
 
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import PART
 from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.institutions.models import Term
 from erasmus_app.mobilities import deadlines
@@ -33,6 +35,7 @@ strawberry.enum(
 strawberry.enum(Term, name="Term", description="The two terms that a factsheet has days for.")
 
 
+@access.rule(PART)
 @strawberry.type(description="Where a deadline is written.")
 class DeadlineSource:
     """A deadline's source."""
@@ -45,6 +48,7 @@ class DeadlineSource:
     name: str | None = strawberry.field(description="The programme's document, in English.")
 
 
+@access.rule(PART)
 @strawberry.type(
     description="Something that is to be done by a day, as long as its step is not done; the day "
     "may have passed."

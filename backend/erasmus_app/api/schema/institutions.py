@@ -3,18 +3,22 @@
 import strawberry
 
 from erasmus_app.api.context import Info
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import PART, PUBLIC
 from erasmus_app.ids import HeiId
 
 
+@access.rule(PUBLIC)
 @strawberry.type(description="A higher education institution.")
 class Institution:
     """An HEI by its id; the name is chosen per request."""
 
     hei_id: str = strawberry.field(description="Its SCHAC domain: the key of the EWP network.")
 
-    @strawberry.field(
+    @access.field(
+        PUBLIC,
         description="Its name in `language` (BCP 47), by default that of the request; "
-        "else in English, else as the network lists it."
+        "else in English, else as the network lists it.",
     )
     def name(self, info: Info, language: str | None = None) -> str:
         """Choose the name."""
@@ -22,6 +26,7 @@ class Institution:
         return services.names.name(HeiId(self.hei_id), language or info.context.language)
 
 
+@access.rule(PART)
 @strawberry.type(description="The person whom the learning agreement names for one university.")
 class Contact:
     """A contact person."""

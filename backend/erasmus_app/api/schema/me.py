@@ -7,6 +7,9 @@ from uuid import UUID
 import strawberry
 
 from erasmus_app.api.context import Info
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import OWNER, PART, Whose
+from erasmus_app.api.schema.accounts import Logins
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
@@ -22,10 +25,12 @@ strawberry.enum(
 )
 
 
+@access.rule(OWNER)
 @strawberry.type(description="A message, written in the reader's language.")
 class Message:
     """A message."""
 
+    whose: strawberry.Private[Whose]
     id: strawberry.ID = strawberry.field(description="The same as `id` in a push's data.")
     kind: str = strawberry.field(description="What happened, as in the catalogue of messages.")
     title: str = strawberry.field(description="In the language of the request.")
@@ -40,6 +45,7 @@ class Message:
         """Write an entry in the reader's language."""
         text = info.context.services.inbox.text(entry, info.context.language)
         return cls(
+            whose=Whose(entry.account_id),
             id=strawberry.ID(str(entry.entry_id)),
             kind=entry.kind,
             title=text.title,
@@ -51,10 +57,12 @@ class Message:
         )
 
 
+@access.rule(OWNER)
 @strawberry.type(description="A phone or browser that gets pushes.")
 class Device:
     """A device; its push target is not readable."""
 
+    whose: strawberry.Private[Whose]
     id: strawberry.ID = strawberry.field(description="Opaque.")
     platform: Platform = strawberry.field(description="What it runs.")
     language: str | None = strawberry.field(description="The language of its pushes, if its own.")
@@ -65,6 +73,7 @@ class Device:
     def of(cls, device: students.Device) -> "Device":
         """Make it from ours."""
         return cls(
+            whose=Whose(device.account_id),
             id=strawberry.ID(str(device.device_id)),
             platform=device.platform,
             language=device.language,
@@ -73,6 +82,7 @@ class Device:
         )
 
 
+@access.rule(PART)
 @strawberry.type(description="The login that this session stands on.")
 class Login:
     """What the login provider said, in terms of the app."""
@@ -85,28 +95,34 @@ class Login:
     )
 
 
+@access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student:
+class Student(Logins):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
 
-    @strawberry.field(description="Opaque.")
+    @property
+    def whose(self) -> Whose:
+        """Whose account it is."""
+        return Whose(self.account.account_id)
+
+    @access.field(OWNER, description="Opaque.")
     def id(self) -> strawberry.ID:
         """Return the account's id."""
         return strawberry.ID(str(self.account.account_id))
 
-    @strawberry.field(description="The name that the login provider sent.")
+    @access.field(OWNER, description="The name that the login provider sent.")
     def display_name(self) -> str | None:
         """Return it."""
         return self.account.display_name
 
-    @strawberry.field(description="The language of pushes, BCP 47.")
+    @access.field(OWNER, description="The language of pushes, BCP 47.")
     def language(self) -> str:
         """Return it."""
         return self.account.language
 
-    @strawberry.field(description="The login of this session.")
+    @access.field(OWNER, description="The login of this session.")
     def login(self) -> Login:
         """Return what it said."""
         return Login(
@@ -115,18 +131,18 @@ class Student:
             has_student_identifier=self.account.has_esi,
         )
 
-    @strawberry.field(description="All mobilities, the latest change first.")
+    @access.field(OWNER, description="All mobilities, the latest change first.")
     async def mobilities(self, info: Info) -> list[Mobility]:
         """Return them."""
         return await mobilities_of(info)
 
-    @strawberry.field(description="One mobility; null where it is unknown or not the student's.")
+    @access.field(OWNER, description="One mobility; null where it is unknown or not the student's.")
     async def mobility(self, info: Info, id: strawberry.ID) -> Mobility | None:
         """Find one."""
         found = await mobilities_of(info)
         return next((each for each in found if str(each.stored.mobility_id) == id), None)
 
-    @strawberry.field(description="Messages, the newest first; at most a hundred at once.")
+    @access.field(OWNER, description="Messages, the newest first; at most a hundred at once.")
     async def inbox(
         self, info: Info, first: int = 20, after: strawberry.ID | None = None
     ) -> list[Message]:
@@ -139,32 +155,32 @@ class Student:
         )
         return [Message.of(each, info) for each in entries]
 
-    @strawberry.field(description="How many messages are unread.")
+    @access.field(OWNER, description="How many messages are unread.")
     async def unread_messages(self, info: Info) -> int:
         """Count them."""
         return await info.context.services.inbox.unread(info.context.session.account_id)
 
-    @strawberry.field(description="The devices that get pushes, the last seen first.")
+    @access.field(OWNER, description="The devices that get pushes, the last seen first.")
     async def devices(self, info: Info) -> list[Device]:
         """Return them."""
         found = await info.context.services.devices.devices(info.context.session.account_id)
         return [Device.of(each) for each in found]
 
-    @strawberry.field(description="Where the student is signed in, the last used first.")
+    @access.field(OWNER, description="Where the student is signed in, the last used first.")
     async def sessions(self, info: Info) -> list[SignedIn]:
         """Return the open sessions."""
         login = info.context.services.login
         found = await login.sessions(info.context.session.account_id) if login else []
         return [SignedIn.of(each, info) for each in found]
 
-    @strawberry.field(
-        description="Apps and assistants that were allowed something, the last used first."
+    @access.field(
+        OWNER, description="Apps and assistants that were allowed something, the last used first."
     )
     async def connected_apps(self, info: Info) -> list[ConnectedApp]:
         """Return them."""
         return await connected_apps(info)
 
-    @strawberry.field(description="The latest wish to be forgotten, if there was one.")
+    @access.field(OWNER, description="The latest wish to be forgotten, if there was one.")
     async def erasure(self, info: Info) -> Erasure | None:
         """Return it."""
         found = await info.context.services.erasures.latest(info.context.session.account_id)
@@ -175,7 +191,7 @@ class Student:
 class Query:
     """The root of reading."""
 
-    @strawberry.field(description="The signed-in student; null once the account is erased.")
+    @access.field(OWNER, description="The signed-in student; null once the account is erased.")
     async def me(self, info: Info) -> Student | None:
         """Return who is asking."""
         login = info.context.services.login
@@ -199,6 +215,7 @@ class DeviceInput:
     )
 
 
+@access.rule(PART)
 @strawberry.type(description="The device gets pushes from now on.")
 class DeviceRegistered:
     """Success."""
@@ -206,6 +223,7 @@ class DeviceRegistered:
     device: Device = strawberry.field(description="The device.")
 
 
+@access.rule(PART)
 @strawberry.type(description="The device was not registered.")
 class DeviceRefused:
     """A refusal that we foresee."""
@@ -223,9 +241,10 @@ RegisterDeviceResult = Annotated[
 class Mutation:
     """The root of doing."""
 
-    @strawberry.mutation(
+    @access.mutation(
+        OWNER,
         description="Register a device, again after each start of the app. A device that was "
-        "another account's is this one's from now on. It is forgotten when this session ends."
+        "another account's is this one's from now on. It is forgotten when this session ends.",
     )
     async def register_device(self, info: Info, device: DeviceInput) -> RegisterDeviceResult:
         """Register a device."""
@@ -243,7 +262,7 @@ class Mutation:
         )
         return DeviceRegistered(device=Device.of(registered))
 
-    @strawberry.mutation(description="Forget a device; false where it is not the student's.")
+    @access.mutation(OWNER, description="Forget a device; false where it is not the student's.")
     async def remove_device(self, info: Info, id: strawberry.ID) -> bool:
         """Forget a device."""
         device = uuid_of(id)
@@ -253,9 +272,10 @@ class Mutation:
             info.context.session.account_id, DeviceId(device)
         )
 
-    @strawberry.mutation(
+    @access.mutation(
+        OWNER,
         description="Sign out an app or browser, as after a phone was lost; false where there is "
-        "no such open session of the student's. It is over everywhere within a second."
+        "no such open session of the student's. It is over everywhere within a second.",
     )
     async def end_session(self, info: Info, id: strawberry.ID) -> bool:
         """End a session."""
@@ -264,17 +284,18 @@ class Mutation:
             return False
         return await login.end_session(info.context.session.account_id, session)
 
-    @strawberry.mutation(
-        description="Sign out everywhere but here; returns how many sessions that ended."
+    @access.mutation(
+        OWNER, description="Sign out everywhere but here; returns how many sessions that ended."
     )
     async def end_other_sessions(self, info: Info) -> int:
         """End all sessions but the one that asks."""
         login = info.context.services.login
         return await login.end_other_sessions(info.context.session) if login else 0
 
-    @strawberry.mutation(
+    @access.mutation(
+        OWNER,
         description="End what an app or assistant was allowed; false where the student has allowed "
-        "no such one anything. It is over everywhere within a second."
+        "no such one anything. It is over everywhere within a second.",
     )
     async def disconnect_app(self, info: Info, id: strawberry.ID) -> bool:
         """End a connection."""
@@ -283,15 +304,16 @@ class Mutation:
             return False
         return await service.disconnect(info.context.session.account_id, session)
 
-    @strawberry.mutation(description="Mark messages as read; returns how many were unread.")
+    @access.mutation(OWNER, description="Mark messages as read; returns how many were unread.")
     async def mark_read(self, info: Info, ids: list[strawberry.ID]) -> int:
         """Mark messages as read."""
         entries = [InboxEntryId(found) for each in ids[:100] if (found := uuid_of(each))]
         return await info.context.services.inbox.mark_read(info.context.session.account_id, entries)
 
-    @strawberry.mutation(
+    @access.mutation(
+        OWNER,
         description="Ask that everything about the student be erased. It is done some days later "
-        "and can be taken back until then; asking again changes nothing."
+        "and can be taken back until then; asking again changes nothing.",
     )
     async def request_erasure(self, info: Info) -> Erasure:
         """Note the wish."""
@@ -303,8 +325,9 @@ class Mutation:
         )
         return Erasure.of(found)
 
-    @strawberry.mutation(
-        description="Take the wish to be forgotten back; null where there is none to take back."
+    @access.mutation(
+        OWNER,
+        description="Take the wish to be forgotten back; null where there is none to take back.",
     )
     async def cancel_erasure(self, info: Info) -> Erasure | None:
         """Take it back."""

@@ -6,6 +6,8 @@ from enum import Enum
 import strawberry
 
 from erasmus_app.api.context import Info
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.agreements import LearningAgreement, contact_of
 from erasmus_app.api.schema.deadlines import Deadline
 from erasmus_app.api.schema.institutions import Contact, Institution
@@ -15,7 +17,14 @@ from erasmus_app.mobilities.agreements import is_change_open
 from erasmus_app.mobilities.models import Api, NominationStatus
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.mobilities.refreshes import heard
-from erasmus_app.mobilities.state import Decision, MobilityState, decision, is_new_family, state
+from erasmus_app.mobilities.state import (
+    Decision,
+    MobilityState,
+    decision,
+    is_new_family,
+    is_past,
+    state,
+)
 from erasmus_app.mobilities.stays import academic_year
 from erasmus_app.mobilities.steps import Party, Phase, StepCode, StepState
 
@@ -61,6 +70,7 @@ class Family(Enum):
     NEW = "new"
 
 
+@access.rule(PART)
 @strawberry.type(description="One step of the timeline.")
 class Step:
     """A step."""
@@ -74,6 +84,7 @@ class Step:
     source: Api | None = strawberry.field(description="Where it was read.")
 
 
+@access.rule(PART)
 @strawberry.type(description="Who has to act next.")
 class WhoseMove:
     """Whose move it is."""
@@ -85,6 +96,7 @@ class WhoseMove:
     contact: Contact | None = strawberry.field(description="Whom the agreement names there.")
 
 
+@access.rule(PART)
 @strawberry.type(description="What the universities say about the nomination.")
 class Nomination:
     """The nomination, without the offices' comments."""
@@ -98,6 +110,7 @@ class Nomination:
     planned_departure: date | None = strawberry.field(description="Old family only.")
 
 
+@access.rule(PART)
 @strawberry.type(description="Where a fact comes from, and how fresh it is. Times are UTC.")
 class Source:
     """A source."""
@@ -111,6 +124,7 @@ class Source:
     )
 
 
+@access.rule(OWNER)
 @strawberry.type(description="One stay of the student at one receiving university.")
 class Mobility:
     """A mobility."""
@@ -118,44 +132,49 @@ class Mobility:
     stored: strawberry.Private[StoredMobility]
     today: strawberry.Private[date]
 
-    @strawberry.field(description="Opaque.")
+    @property
+    def whose(self) -> Whose:
+        """Whose it is, and in whose data."""
+        return Whose(self.stored.account_id, self.stored.mobility.tenant)
+
+    @access.field(OWNER, description="Opaque.")
     def id(self) -> strawberry.ID:
         """Return our id."""
         return strawberry.ID(str(self.stored.mobility_id))
 
-    @strawberry.field(description="Grows by one with each change.")
+    @access.field(OWNER, description="Grows by one with each change.")
     def version(self) -> int:
         """Return the record's version."""
         return self.stored.version
 
-    @strawberry.field(description="Which way, seen from the university that serves this record.")
+    @access.field(OWNER, description="Which way, seen from the university that serves this record.")
     def direction(self) -> Direction:
         """Tell the direction."""
         known = self.stored.mobility
         outgoing = known.tenant == known.sending_hei_id
         return Direction.OUTGOING if outgoing else Direction.INCOMING
 
-    @strawberry.field(description="The home university.")
+    @access.field(OWNER, description="The home university.")
     def sending_institution(self) -> Institution:
         """Return it."""
         return Institution(hei_id=self.stored.mobility.sending_hei_id)
 
-    @strawberry.field(description="The university abroad.")
+    @access.field(OWNER, description="The university abroad.")
     def receiving_institution(self) -> Institution:
         """Return it."""
         return Institution(hei_id=self.stored.mobility.receiving_hei_id)
 
-    @strawberry.field(description="`YYYY/YYYY`, the year of the receiving university.")
+    @access.field(OWNER, description="`YYYY/YYYY`, the year of the receiving university.")
     def academic_year(self) -> str | None:
         """Read it from the nomination, else from the agreement."""
         return academic_year(self.stored.mobility)
 
-    @strawberry.field(description="Where it stands today.")
+    @access.field(OWNER, description="Where it stands today.")
     def state(self) -> MobilityState:
         """Compute it."""
         return state(self.stored.mobility, self.today)
 
-    @strawberry.field(description="Every step in the order of a mobility's life.")
+    @access.field(OWNER, description="Every step in the order of a mobility's life.")
     def steps(self) -> list[Step]:
         """Compute the timeline."""
         return [
@@ -169,7 +188,7 @@ class Mobility:
             for each in steps.timeline(self.stored.mobility, self.today)
         ]
 
-    @strawberry.field(description="Who has to act next, since when, and whom to write to.")
+    @access.field(OWNER, description="Who has to act next, since when, and whom to write to.")
     def whose_move(self) -> WhoseMove:
         """Compute it."""
         found = steps.whose_move(self.stored.mobility, self.today)
@@ -181,9 +200,10 @@ class Mobility:
             contact=contact_of(found.contact),
         )
 
-    @strawberry.field(
+    @access.field(
+        OWNER,
         description="What is still to be done and until when, the earliest first; days without a "
-        "year come last."
+        "year come last.",
     )
     async def deadlines(self, info: Info) -> list[Deadline]:
         """Compute them from the record, the host's factsheet and the programme's rules."""
@@ -197,12 +217,12 @@ class Mobility:
         )
         return [Deadline.of(each) for each in found]
 
-    @strawberry.field(description="Whether a change of a signed learning agreement waits.")
+    @access.field(OWNER, description="Whether a change of a signed learning agreement waits.")
     def is_change_open(self) -> bool:
         """Tell it."""
         return is_change_open(self.stored.mobility)
 
-    @strawberry.field(description="The nomination; null where none is visible.")
+    @access.field(OWNER, description="The nomination; null where none is visible.")
     def nomination(self) -> Nomination | None:
         """Return it without what is not the student's."""
         known = self.stored.mobility.nomination
@@ -219,29 +239,29 @@ class Mobility:
             planned_departure=value.planned_departure,
         )
 
-    @strawberry.field(description="The first day, as the receiving university confirms it.")
+    @access.field(OWNER, description="The first day, as the receiving university confirms it.")
     def actual_arrival(self) -> date | None:
         """Return it."""
         known = _reception(self.stored.mobility)
         return known.actual_arrival if known else None
 
-    @strawberry.field(description="The last day, as the receiving university confirms it.")
+    @access.field(OWNER, description="The last day, as the receiving university confirms it.")
     def actual_departure(self) -> date | None:
         """Return it."""
         known = _reception(self.stored.mobility)
         return known.actual_departure if known else None
 
-    @strawberry.field(description="The transcript of records; null while there is none.")
+    @access.field(OWNER, description="The transcript of records; null while there is none.")
     def transcript(self) -> Transcript | None:
         """Return it."""
         return Transcript.of(self.stored.mobility.transcript)
 
-    @strawberry.field(description="The learning agreement.")
+    @access.field(OWNER, description="The learning agreement.")
     def learning_agreement(self) -> LearningAgreement:
         """Return it."""
         return LearningAgreement.of(self.stored.mobility)
 
-    @strawberry.field(description="Where all of this comes from.")
+    @access.field(OWNER, description="Where all of this comes from.")
     def sources(self) -> list[Source]:
         """Return them."""
         return [
@@ -266,4 +286,6 @@ async def mobilities_of(info: Info) -> list[Mobility]:
     found: dict[tuple[str, str], StoredMobility] = {}
     for each in await context.services.records.mobilities_of(context.session.account_id):
         found.setdefault((each.mobility.sending_hei_id, each.mobility.omobility_id), each)
+    if found and (await context.standing()).is_past_only:
+        found = {key: each for key, each in found.items() if is_past(each.mobility, context.today)}
     return [Mobility(stored=each, today=context.today) for each in found.values()]

@@ -4,6 +4,8 @@ from datetime import datetime
 
 import strawberry
 
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import OWNER, Whose
 from erasmus_app.privacy import models
 from erasmus_app.privacy.models import ErasureState
 
@@ -12,10 +14,12 @@ strawberry.enum(
 )
 
 
+@access.rule(OWNER)
 @strawberry.type(description="The student's wish that everything about them be erased.")
 class Erasure:
     """A wish to be forgotten."""
 
+    whose: strawberry.Private[Whose]
     id: strawberry.ID = strawberry.field(description="Stands on the certificate as well.")
     state: ErasureState = strawberry.field(description="Where it stands.")
     requested_at: datetime = strawberry.field(description="When it was uttered, UTC.")
@@ -27,6 +31,7 @@ class Erasure:
     def of(cls, erasure: models.Erasure) -> "Erasure":
         """Make it from ours."""
         return cls(
+            whose=Whose(erasure.account_id),
             id=strawberry.ID(str(erasure.erasure_id)),
             state=erasure.state,
             requested_at=erasure.requested_at,

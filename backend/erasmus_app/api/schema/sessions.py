@@ -6,6 +6,8 @@ from enum import StrEnum
 import strawberry
 
 from erasmus_app.api.context import Info
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import OWNER, Whose
 from erasmus_app.identity.models import OpenSession
 from erasmus_app.students.models import Platform
 
@@ -21,10 +23,12 @@ strawberry.enum(Platform, name="Platform", description="What a device runs.")
 strawberry.enum(SessionKind, name="SessionKind", description="What is signed in.")
 
 
+@access.rule(OWNER)
 @strawberry.type(description="An app or browser in which the student is signed in.")
 class SignedIn:
     """An open session; nothing of its tokens is readable."""
 
+    whose: strawberry.Private[Whose]
     id: strawberry.ID = strawberry.field(description="Opaque.")
     kind: SessionKind = strawberry.field(description="App or browser.")
     platform: Platform | None = strawberry.field(
@@ -41,6 +45,7 @@ class SignedIn:
     def of(cls, session: OpenSession, info: Info) -> "SignedIn":
         """Make it from ours."""
         return cls(
+            whose=Whose(session.account_id),
             id=strawberry.ID(str(session.session_id)),
             kind=SessionKind(session.kind),
             platform=Platform(session.platform) if session.platform else None,

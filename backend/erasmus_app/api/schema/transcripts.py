@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 import strawberry
 
+from erasmus_app.api.schema import access
+from erasmus_app.api.schema.access import PART
 from erasmus_app.api.schema.agreements import Credits
 from erasmus_app.mobilities import models, transcripts
 from erasmus_app.mobilities.models import ResultStatus
@@ -11,6 +13,7 @@ from erasmus_app.mobilities.models import ResultStatus
 strawberry.enum(ResultStatus, name="ResultStatus", description="How a course ended.")
 
 
+@access.rule(PART)
 @strawberry.type(description="A grade, and how many students of the course got it.")
 class GradeShare:
     """One row of a distribution of grades."""
@@ -19,6 +22,7 @@ class GradeShare:
     count: int | None = strawberry.field(description="How many students.")
 
 
+@access.rule(PART)
 @strawberry.type(description="A course or module of a transcript, with its result.")
 class CourseResult:
     """A result."""
@@ -61,6 +65,7 @@ class CourseResult:
         )
 
 
+@access.rule(PART)
 @strawberry.type(description="The receiving university's transcript of records.")
 class Transcript:
     """A transcript."""

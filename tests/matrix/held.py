@@ -1,0 +1,386 @@
+"""What is held of the students, and everybody's sessions: seeded as the backend itself does it."""
+
+import base64
+import hashlib
+import secrets
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from factories import LINDENTAL, YEAR, a_contact, sourced
+from fed import RIBEIRA
+from matrix.people import HIDDEN, NOW, Person
+from testbed import Bed
+
+from erasmus_app.identity.authorization import AuthorizationRequest, CodeForClient
+from erasmus_app.identity.claims import Identity
+from erasmus_app.identity.clients import Client
+from erasmus_app.identity.models import CodeForApp, Session
+from erasmus_app.ids import EuropeanStudentId, LosId, OmobilityId, ProposalId
+from erasmus_app.institutions.models import Factsheet, TermDays
+from erasmus_app.institutions.ports import FactsheetAnswer
+from erasmus_app.mobilities.consolidate import Reading
+from erasmus_app.mobilities.events import Row, event_about
+from erasmus_app.mobilities.models import (
+    OF_RECEIVING,
+    AgreementEnd,
+    AgreementVersion,
+    Api,
+    Component,
+    ComponentChange,
+    ComponentList,
+    CourseResult,
+    Credit,
+    GradeShare,
+    HeiEnd,
+    LearningAgreement,
+    Mobility,
+    Nomination,
+    NominationStatus,
+    Reception,
+    ReceptionStatus,
+    ResultStatus,
+    Signature,
+    Sourced,
+    StudentData,
+    Transcript,
+)
+from erasmus_app.mobilities.own import Decision, Operation
+from erasmus_app.mobilities.ports import Answer, Document
+from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.deliveries import Teller
+from erasmus_app.store.erasures import ErasureTable
+from erasmus_app.store.factsheets import FactsheetTable
+from erasmus_app.store.own_objects import OwnObjectTable
+from erasmus_app.students.models import Platform, TargetKind
+
+
+async def settle(bed: Bed, people: list[Person]) -> None:
+    """Sign everybody in and seed what is held of the students."""
+    await FactsheetTable(bed.app.database).save(
+        LINDENTAL,
+        RIBEIRA,
+        FactsheetAnswer(
+            value=Factsheet(
+                hei_id=LINDENTAL,
+                nominations=TermDays(autumn="--04-30", spring="--10-31"),
+                applications=TermDays(autumn="--05-31", spring="--11-30"),
+                decision_weeks=4,
+                transcript_weeks=6,
+            ),
+            xml=b"<factsheet/>",
+            signed_by=None,
+        ),
+        NOW,
+    )
+    for person in people:
+        await _log_in(bed, person)
+        if person.is_student:
+            await _seed(bed, person)
+
+
+async def _log_in(bed: Bed, person: Person) -> None:
+    services = bed.app.services
+    esi = EuropeanStudentId(f"urn:schac:personalUniqueCode:int:esi:{person.home}:{person.mark}")
+    identity = Identity(
+        issuer=str(services.settings.oidc_issuer),
+        subject=person.subject,
+        display_name=f"{person.mark} name",
+        email=f"{person.mark}@mail.example",
+        home_hei_ids=(person.home,) if person.home else (),
+        affiliations=(f"{person.affiliation}@{person.home}",) if person.home else (),
+        esis=(esi,) if person.is_student else (),
+        missing=(),
+    )
+    person.account = await AccountTable(bed.app.database).signed_in(identity, "en")
+    person.token, session = await _tokens(bed, person)
+    person.session = session
+    _, spare = await _tokens(bed, person)  # one that can be ended
+    person.ids = {"session": [str(spare.session_id)], "asking": [str(session.session_id)]}
+
+
+async def _tokens(bed: Bed, person: Person) -> tuple[str, Session]:
+    """Go the app's last steps: a one-time code, the tokens for it, and once those after them."""
+    login = bed.app.services.login
+    assert login is not None
+    code, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+    digest = hashlib.sha256(verifier.encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    await login.states.keep_code(code, CodeForApp(account_id=person.account, challenge=challenge))
+    form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+    for _ in range(2):
+        answer = (await bed.http.post(f"{bed.address}/auth/token", data=form)).raise_for_status()
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": answer.json()["refresh_token"],
+        }
+    token = answer.json()["access_token"]
+    return token, await login.session(bearer=token, cookie=None)
+
+
+async def _seed(bed: Bed, person: Person) -> None:
+    services, mark = bed.app.services, person.mark
+    assert person.session is not None
+    assert person.home is not None
+    assert person.account is not None
+    for n in range(2):
+        device = await services.devices.register(
+            person.account,
+            Platform.ANDROID,
+            TargetKind.FID,
+            f"{mark}-{n}",
+            f"x-{mark}"[:35],
+            person.session.session_id,
+        )
+        person.ids.setdefault("device", []).append(str(device.device_id))
+    for mobility in (_late(person), _early(person), _nominated(person)):
+        await _take_in(bed, person, mobility)
+    entries = await services.inbox.entries(person.account)
+    await services.inbox.mark_read(person.account, [entries[-1].entry_id])
+    person.ids["message"] = [str(each.entry_id) for each in entries]
+    await _connect(bed, person)
+    erasure = await services.erasures.request(person.account, NOW, timedelta(days=9))
+    person.ids["erasure"] = [str(erasure.erasure_id)]
+    async with OwnObjectTable(bed.app.database).change(person.home) as change:
+        await change.note_decision(
+            Decision(
+                api="omobilities",
+                omobility_id=OmobilityId(f"{mark}-early"),
+                proposal_id=f"{mark}-p",
+                operation=Operation.APPROVE,
+                partner=LINDENTAL,
+                comment=f"{HIDDEN} {mark}",
+                request=f"<request>{HIDDEN}</request>".encode(),
+            )
+        )
+
+
+async def _connect(bed: Bed, person: Person) -> None:
+    """Allow an assistant that describes itself something."""
+    authorization, client_id = bed.app.services.authorization, f"https://{person.mark}.example/c"
+    assert authorization is not None
+    assert person.account is not None
+    authorization.clients.registered[client_id] = Client(  # type: ignore[attr-defined]
+        client_id=client_id,
+        names={"": f"{person.mark} helper"},
+        redirect_uris=("https://helper.example/back",),
+        scopes=("record:read",),
+    )
+    request = AuthorizationRequest(
+        client_id=client_id,
+        redirect_uri="https://helper.example/back",
+        challenge="c" * 43,
+        scopes=("record:read",),
+        resource=authorization.resources[0],
+    )
+    session = await authorization.grants.open_grant(
+        CodeForClient(request=request, account_id=person.account),
+        hashlib.sha256(client_id.encode()).digest(),
+        NOW + timedelta(days=9),
+    )
+    person.ids["app"] = [str(session)]
+
+
+async def seeded(bed: Bed, person: Person) -> set[str]:
+    """The tables in which something is held of a student."""
+    erasures = ErasureTable(bed.app.database)
+    return set(await erasures.what_would_go(await erasures.subject(str(person.account))))
+
+
+async def _take_in(bed: Bed, person: Person, mobility: Mobility) -> None:
+    """Keep a mobility with what partners sent of it, and tell its student."""
+    services = bed.app.services
+    place = (mobility.tenant, mobility.sending_hei_id, mobility.omobility_id)
+    async with services.records.change(*place) as change:
+        for source in mobility.sources():
+            xml = f"<c>{HIDDEN} {person.mark}</c>".encode()
+            reading = Reading(
+                tenant=mobility.tenant,
+                api=source.api,
+                major=1,
+                hei_id=source.hei_id,
+                asked_as=mobility.tenant,
+                sending_hei_id=mobility.sending_hei_id,
+                receiving_hei_id=mobility.receiving_hei_id,
+                omobility_id=mobility.omobility_id,
+                at=NOW,
+                value=None,
+            )
+            document = Document(xml=xml, sha256=hashlib.sha256(xml).digest(), signed_by="a" * 64)
+            stored = await change.save(mobility, Answer(reading=reading, document=document))
+        events = [
+            event_about(mobility, Row.B10, str(n), requirements=f"{person.mark} paper {n}")
+            for n in range(2 + int(person.key[-1]))  # so that even counts tell the students apart
+        ]
+        await change.record_events(events, silent=False)
+        await Teller(services.messages)(change, events, stored, NOW)
+    person.ids.setdefault("mobility", []).append(str(stored.mobility_id))
+
+
+def _student(person: Person) -> StudentData:
+    return StudentData(
+        given_names=f"{HIDDEN} {person.mark}",
+        family_name=f"{HIDDEN} {person.mark}",
+        esi=EuropeanStudentId(f"urn:schac:personalUniqueCode:int:esi:{person.home}:{person.mark}"),
+        birth_date=date(1999, 1, 10 + int(person.key[-1])),
+        email=f"{HIDDEN}@mail.example",
+    )
+
+
+def _mobility(person: Person, name: str, *facts: Sourced[Any]) -> Mobility:
+    assert person.home is not None
+    fields = {
+        Api.OMOBILITIES: "nomination",
+        Api.IMOBILITIES: "reception",
+        Api.OMOBILITY_LAS: "agreement",
+        Api.IMOBILITY_TORS: "transcript",
+    }
+    return Mobility(
+        tenant=person.home,
+        sending_hei_id=person.home,
+        receiving_hei_id=LINDENTAL,
+        omobility_id=OmobilityId(f"{person.mark}-{name}"),
+        **{fields[each.source.api]: each for each in facts},
+    )
+
+
+def _fact(person: Person, value: Any, api: Api) -> Sourced[Any]:
+    at = person.moment(9)
+    hei = LINDENTAL if api in OF_RECEIVING else person.home
+    given: dict[str, Any] = {"last_error": f"{person.mark} error"} if api is Api.OMOBILITIES else {}
+    return sourced(
+        value, api, hei_id=hei, asked_as=person.home, fetched_at=at, last_confirmed_at=at, **given
+    )
+
+
+def _nomination(
+    person: Person,
+    status: NominationStatus = NominationStatus.APPROVED,
+    term: str = "2026/2027-2/2",
+) -> Nomination:
+    assert person.home is not None
+    return Nomination(
+        status=status,
+        sending=HeiEnd(hei_id=person.home),
+        receiving=HeiEnd(hei_id=LINDENTAL),
+        student=_student(person),
+        receiving_academic_year_id=YEAR,
+        sending_term=term,
+        proposal_id=ProposalId(f"{person.mark}-proposal"),
+        activity_type=f"{person.mark} activity",
+        activity_attributes=f"{person.mark} attributes",
+        planned_arrival=person.day(2),
+        planned_departure=person.day(7),
+    )
+
+
+def _agreement(person: Person, **versions: AgreementVersion) -> LearningAgreement:
+    assert person.home is not None
+    contact = msgspec.structs.replace(
+        a_contact(f"{person.mark} given"),
+        family_name=f"{person.mark} family",
+        email=f"{person.mark}@office.example",
+        phone=f"{person.mark} phone",
+    )
+    return LearningAgreement(
+        sending=AgreementEnd(hei_id=person.home, contact=contact),
+        receiving=AgreementEnd(hei_id=LINDENTAL, contact=contact),
+        receiving_academic_year_id=YEAR,
+        student=_student(person),
+        planned_start=person.day(3).isoformat(),
+        planned_end=person.day(7).isoformat(),
+        **versions,
+    )
+
+
+def _version(person: Person, words: str, *, final: bool = True) -> AgreementVersion:
+    mark = f"{person.mark} {words}"
+    signature = Signature(
+        signed_at=person.moment(30), name=f"{mark} signer", position=f"{mark} position"
+    )
+    components = tuple(
+        Component(
+            table=table,
+            title=f"{mark} title",
+            los_id=LosId("los-1"),
+            los_code=f"{mark} code",
+            credits=(Credit(scheme=f"{person.mark}", value=Decimal(6)),),
+            change=ComponentChange.INSERTED,
+            reason_code=f"{mark} reason",
+            reason_text=f"{mark} words",
+            recognition_conditions=f"{mark} conditions",
+        )
+        for table in (ComponentList.STUDIED, ComponentList.RECOGNIZED)
+    )
+    return AgreementVersion(
+        components=components,
+        student_signature=signature,
+        sending_signature=signature,
+        receiving_signature=signature if final else None,
+        proposal_id=None if final else ProposalId(f"{person.mark}-{words}"),
+    )
+
+
+def _nominated(person: Person) -> Mobility:
+    """Not decided yet, and for a trimester: a factsheet has days for either of two terms."""
+    nomination = _nomination(person, NominationStatus.PENDING, "2026/2027-1/3")
+    return _mobility(person, "nominated", _fact(person, nomination, Api.OMOBILITIES))
+
+
+def _early(person: Person) -> Mobility:
+    """Before the stay: the receiving HEI is to sign."""
+    agreement = _agreement(person, changes_proposal=_version(person, "new", final=False))
+    return _mobility(
+        person,
+        "early",
+        _fact(person, _nomination(person), Api.OMOBILITIES),
+        _fact(person, agreement, Api.OMOBILITY_LAS),
+    )
+
+
+def _late(person: Person) -> Mobility:
+    """After the stay, with all that there can be."""
+    agreement = _agreement(
+        person,
+        first_version=_version(person, "first"),
+        approved_changes=_version(person, "approved"),
+        changes_proposal=_version(person, "proposed", final=False),
+    )
+    reception = Reception(
+        status=ReceptionStatus.VERIFIED,
+        actual_arrival=person.day(3),
+        actual_departure=person.day(7),
+    )
+    transcript = Transcript(
+        student=_student(person),
+        courses=(_result(person, parts=(_result(person),)),),
+        issued_at=person.moment(20),
+        has_document=True,
+        recognition=f"{person.mark} recognition",
+    )
+    return _mobility(
+        person,
+        "late",
+        _fact(person, _nomination(person), Api.OMOBILITIES),
+        _fact(person, agreement, Api.OMOBILITY_LAS),
+        _fact(person, reception, Api.IMOBILITIES),
+        _fact(person, transcript, Api.IMOBILITY_TORS),
+    )
+
+
+def _result(person: Person, parts: tuple[CourseResult, ...] = ()) -> CourseResult:
+    mark = person.mark
+    return CourseResult(
+        title=f"{mark} course",
+        code=f"{mark} code",
+        type=f"{mark} type",
+        status=ResultStatus.PASSED,
+        grade=f"{mark} grade",
+        grading_scheme=f"{mark} scheme",
+        distribution=(GradeShare(grade=f"{mark} share", count=3),),
+        credits=(Credit(scheme=mark, value=Decimal(6)),),
+        language="en",
+        result_date=person.day(7),
+        parts=parts,
+    )
