@@ -442,6 +442,9 @@ async def test_an_assistant_reads_nothing_beyond_what_was_allowed(assistant: Ass
             "message": f"the student has not allowed this app {scope}",
             "extensions": {"code": "insufficient_scope"},
         }
+        assert answer.headers["www-authenticate"] == (
+            f'Bearer error="insufficient_scope", scope="{scope}"'
+        )
 
 
 async def test_an_assistant_sees_deadlines_and_whose_move_it_is(assistant: Assistant):
@@ -460,7 +463,8 @@ async def test_a_token_is_good_where_it_was_meant_for_and_nowhere_else(assistant
     bearer = {"authorization": f"Bearer {tokens['access_token']}", "cookie": ""}
     out = await assistant.bed.http.post(f"{assistant.bed.address}/auth/logout", headers=bearer)
 
-    assert (await assistant.ask(for_mcp["access_token"])).status_code == 401
+    elsewhere = await assistant.ask(for_mcp["access_token"])
+    assert (elsewhere.status_code, elsewhere.headers["www-authenticate"]) == (401, "Bearer")
     assert out.status_code == 401
     assert (await assistant.ask(tokens["access_token"])).status_code == 200
 

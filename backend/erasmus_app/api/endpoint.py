@@ -65,9 +65,10 @@ class Request(msgspec.Struct, frozen=True):
 class Refused(Exception):
     """A request that is answered before anything is executed."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, challenge: str | None = None) -> None:
         super().__init__(message)
         self.status, self.code = status, code
+        self.challenge = challenge  # to whoever wants in (RFC 6750 §3)
 
 
 class GraphQLEndpoint:
@@ -84,6 +85,7 @@ class GraphQLEndpoint:
         if scope["type"] != ScopeType.HTTP:
             return
         headers = headers_of(scope)
+        challenge: str | None = None
         kind = RESPONSE if RESPONSE in headers.get("accept", "") else "application/json"
         try:
             if scope["method"] in {"GET", "HEAD"} and self._services.settings.explorer:
@@ -92,13 +94,17 @@ class GraphQLEndpoint:
             status, answer = await self._answer(scope, headers, receive)
         except Refused as error:
             status, answer = error.status, _failed(str(error), error.code)
+            challenge = error.challenge
         except NotSignedIn as error:
             log.info("access.refused", what="/graphql", code=error.code)
             status, answer = error.status, _failed(str(error), error.code)
+            challenge = "Bearer"
         if kind == "application/json" and status == HTTPStatus.BAD_REQUEST and "errors" in answer:
             valid = answer.get("data", ...) is None
             status = HTTPStatus.OK if valid else status
         more = [(b"allow", b"POST")] if status == HTTPStatus.METHOD_NOT_ALLOWED else []
+        if challenge is not None:
+            more.append((b"www-authenticate", challenge.encode("ascii")))
         body = msgspec.json.encode(answer)
         await _send(send, status, f"{kind}; charset=utf-8", body, more)
 
@@ -130,6 +136,7 @@ class GraphQLEndpoint:
                 HTTPStatus.FORBIDDEN,
                 "insufficient_scope",
                 f"the student has not allowed this app {' '.join(lacks)}",
+                f'Bearer error="insufficient_scope", scope="{" ".join(lacks)}"',
             )
         services = self._services
         context = Context(

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urlencode
 from uuid import UUID
@@ -368,7 +367,3 @@ def _challenge_of(verifier: str) -> str:
 
 def _sha256(secret: str) -> bytes:
     return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
-
-
-REFUSALS: Mapping[str, int] = {"invalid_client": HTTPStatus.UNAUTHORIZED}
-"""Which refusals of the token endpoint have a status of their own (RFC 6749 §5.2)."""
