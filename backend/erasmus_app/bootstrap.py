@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,11 @@ from redis.asyncio import Redis
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.providers import DEFAULT
+from erasmus_app.identity.roles import HeiRules
 from erasmus_app.identity.service import LoginService
+from erasmus_app.identity.standings import Standings
+from erasmus_app.ids import HeiId
+from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
@@ -188,6 +192,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             devices=DeviceTable(tables),
             push=_push(stack, settings, clock),
             login=login,
+            standings=_standings(settings, heis, tables, clock),
             erasures=ErasureTable(tables),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
@@ -312,6 +317,21 @@ async def _login(
         revocations=revocations,
         clock=clock,
         app_links=frozenset(settings.app_links),
+    )
+
+
+def _standings(
+    settings: Settings, heis: Mapping[HeiId, CoveredHei], tables: Database, clock: Clock
+) -> Standings:
+    return Standings(
+        store=AccountTable(tables),
+        heis={
+            each.id: HeiRules(id=each.id, domains=each.domains, coordinators=each.coordinators)
+            for each in heis.values()
+        },
+        clock=clock,
+        issuer=settings.oidc_issuer,
+        administrators=settings.administrators,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from erasmus_app.identity.service import LoginService
+from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
@@ -55,5 +56,6 @@ class Services:
     devices: DeviceStore
     push: PushSender | None  # None: no push service is configured, the inbox is all
     login: LoginService | None  # None: no login provider is configured
+    standings: Standings
     erasures: Erasures
     operations: Operations

@@ -9,7 +9,7 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oidc_providers: Path | None = None  # further login providers, TOML
     session_key: Path | None = None  # EC P-256, PEM, or a folder; None: made once in `data_dir`
     app_links: tuple[str, ...] = ()  # exact addresses that a login of the app may return to
+    administrators: tuple[str, ...] = ()  # `subject` at OIDC_ISSUER, or `issuer subject`
 
     # The network
     ewp_registry_url: str | None = None
@@ -173,7 +174,7 @@ def _known(field: str, name: str, spelled: Callable[[str], str]) -> str:
 
 
 def _from_text(field: str, value: str) -> Any:
-    if field in {"trusted_proxies", "app_links"}:
+    if field in {"trusted_proxies", "app_links", "administrators"}:
         return [each.strip() for each in value.split(",") if each.strip()]
     if not value.strip():  # a secret that did not come must not start an engine of our own
         raise SettingsInvalid(f"{PREFIX}{field.upper()}: is empty; leave it out for the default")
@@ -265,6 +266,19 @@ def _check_apis(hei: CoveredHei, where: str) -> None:
         raise SettingsInvalid(f"{where}: {words}")
 
 
+def _check_people(hei: CoveredHei, before: Iterable[CoveredHei], where: str) -> None:
+    for domain in hei.domains:
+        if _DOMAIN.fullmatch(domain) is None:
+            raise SettingsInvalid(f"{where}: domains: {domain!r} is not a lower-case domain")
+    own = {hei.id, *hei.domains}
+    for other in before:
+        if shared := sorted(own & {other.id, *other.domains}):
+            raise SettingsInvalid(f"{where}: domains: {shared[0]} is {other.id}'s as well")
+    for name in hei.coordinators:
+        if not name.strip():
+            raise SettingsInvalid(f"{where}: coordinators: an empty name is nobody's")
+
+
 def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
     """Read the covered HEIs from the file that `EWP_HEIS` names; none without a file.
 
@@ -292,6 +306,7 @@ def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
             raise SettingsInvalid(f"{where}: {hei.id!r} is not a lower-case domain")
         if hei.id in heis:
             raise SettingsInvalid(f"{where}: {hei.id} stands there twice")
+        _check_people(hei, heis.values(), f"{where}: {hei.id}")
         _check_apis(hei, f"{where}: {hei.id}")
         if not hei.admin_emails:
             raise SettingsInvalid(f"{where}: {hei.id}: admin_emails: a manifest names at least one")

@@ -242,6 +242,18 @@ WRONG_HEIS = {
         HEI + 'feed_token_sha256 = ["secret"]\n',
         "ribeira.example: feed_token_sha256: wants what `erasmus-app ewp feed-token` prints",
     ),
+    "an alias that is no domain": (
+        HEI + 'domains = ["Uni Old"]\n',
+        "ribeira.example: domains: 'Uni Old' is not a lower-case domain",
+    ),
+    "an alias that is another's": (
+        HEI + HEI.replace("ribeira.example", "x.example") + 'domains = ["ribeira.example"]\n',
+        "x.example: domains: ribeira.example is ribeira.example's as well",
+    ),
+    "a coordinator without a name": (
+        HEI + 'coordinators = [" "]\n',
+        "ribeira.example: coordinators: an empty name is nobody's",
+    ),
     "an unknown mode": (API + 'omobility-cnr = "push"\n', "Invalid enum value 'push'"),
 }
 

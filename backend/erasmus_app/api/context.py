@@ -1,15 +1,16 @@
 """What a resolver may reach."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from strawberry.types import Info as StrawberryInfo
 
 from erasmus_app.identity.models import Session
+from erasmus_app.identity.roles import Standing
 from erasmus_app.services import Services
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Context:
     """One signed-in request."""
 
@@ -17,6 +18,13 @@ class Context:
     session: Session
     language: str  # of texts, by `Accept-Language`
     today: date  # UTC
+    _standing: Standing | None = field(default=None, repr=False)
+
+    async def standing(self) -> Standing:
+        """Return what the account may act as; read once for the whole request."""
+        if self._standing is None:
+            self._standing = await self.services.standings.of(self.session)
+        return self._standing
 
 
 Info = StrawberryInfo[Context, None]

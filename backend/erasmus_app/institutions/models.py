@@ -47,6 +47,8 @@ class CoveredHei(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     own_system: str | None = None  # manifest address of the HEI's own EWP host
     feed_token_sha256: tuple[str, ...] = ()  # of its system's tokens, in hex; two while one changes
     api: dict[str, ApiMode] = {}
+    domains: tuple[str, ...] = ()  # further ones of its people's logins; those below count as well
+    coordinators: tuple[str, ...] = ()  # staff by `subject`, or `issuer subject`
 
     def mode(self, api: str) -> ApiMode:
         """Return how changes of `api` (a manifest element name) reach us; polling by default."""

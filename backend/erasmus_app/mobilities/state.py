@@ -11,6 +11,7 @@ from erasmus_app.mobilities.models import (
     NominationStatus,
     ReceptionStatus,
 )
+from erasmus_app.mobilities.stays import planned_end
 
 
 class MobilityState(StrEnum):
@@ -41,6 +42,9 @@ class Decision(StrEnum):
     NOT_SHARED = "not-shared"  # no nomination travels through EWP
 
 
+_OVER = frozenset(
+    {MobilityState.RECOGNISED, MobilityState.TRANSCRIPT_ISSUED, MobilityState.DEPARTED}
+)
 SETTLED = frozenset({NominationStatus.LIVE, NominationStatus.RECOGNIZED})
 """Statuses of the old family that the receiving HEI has no say in any more."""
 
@@ -106,6 +110,14 @@ def state(mobility: Mobility, today: date) -> MobilityState:
     if decided is Decision.ACCEPTED:
         return MobilityState.ACCEPTED
     return MobilityState.NOMINATED if nomination else MobilityState.KNOWN
+
+
+def is_past(mobility: Mobility, today: date) -> bool:
+    """Whether a stay is over: by what the universities say, else by its planned last day."""
+    if state(mobility, today) in _OVER:
+        return True
+    end = planned_end(mobility)
+    return end is not None and end[0] < today
 
 
 def _is_time_of(agreement: LearningAgreement, today: date) -> bool:

@@ -17,6 +17,7 @@ from erasmus_app.identity.models import (
     Session,
 )
 from erasmus_app.identity.providers import DEFAULT
+from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.store.database import Database
 
@@ -121,6 +122,24 @@ class AccountTable:
             vault.seal_text(identity.email, "account.email", account),
         )
         return account
+
+    async def identities(self, account: AccountId) -> list[KnownIdentity]:
+        """Return what the latest login of each of the account's identities said of roles."""
+        rows = await self.database.fetch(
+            """select issuer, subject, home_hei_ids, affiliations, last_login_at
+               from account_identity where account_id = $1 order by issuer, subject""",
+            account,
+        )
+        return [
+            KnownIdentity(
+                issuer=row["issuer"],
+                subject=row["subject"],
+                home_hei_ids=tuple(HeiId(each) for each in row["home_hei_ids"]),
+                affiliations=tuple(row["affiliations"]),
+                last_login_at=row["last_login_at"],
+            )
+            for row in rows
+        ]
 
     async def account(self, account: AccountId) -> Account | None:
         """Return an account with what its latest identity said."""

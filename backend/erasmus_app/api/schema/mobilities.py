@@ -15,7 +15,14 @@ from erasmus_app.mobilities.agreements import is_change_open
 from erasmus_app.mobilities.models import Api, NominationStatus
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.mobilities.refreshes import heard
-from erasmus_app.mobilities.state import Decision, MobilityState, decision, is_new_family, state
+from erasmus_app.mobilities.state import (
+    Decision,
+    MobilityState,
+    decision,
+    is_new_family,
+    is_past,
+    state,
+)
 from erasmus_app.mobilities.stays import academic_year
 from erasmus_app.mobilities.steps import Party, Phase, StepCode, StepState
 
@@ -266,4 +273,6 @@ async def mobilities_of(info: Info) -> list[Mobility]:
     found: dict[tuple[str, str], StoredMobility] = {}
     for each in await context.services.records.mobilities_of(context.session.account_id):
         found.setdefault((each.mobility.sending_hei_id, each.mobility.omobility_id), each)
+    if found and (await context.standing()).is_past_only:
+        found = {key: each for key, each in found.items() if is_past(each.mobility, context.today)}
     return [Mobility(stored=each, today=context.today) for each in found.values()]
