@@ -10,8 +10,8 @@ import msgspec
 from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId, PersonId
 from erasmus_app.privacy.models import NOT_AGAIN, Certificate, Erasure, Subject
 from erasmus_app.store import jobs
-from erasmus_app.store.accounts import lock_esis
 from erasmus_app.store.database import Database
+from erasmus_app.store.esis import lock_esis
 from erasmus_app.store.forgotten import remember
 from erasmus_app.store.holdings import ERASED, KEPT
 from erasmus_app.store.records import lock_mobilities
@@ -105,7 +105,9 @@ class ErasureTable:
             except ValueError:
                 key = self.database.vault.esi_key(EuropeanStudentId(who))
             accounts = await connection.fetch(
-                "select account_id from account_esi where esi_key = $1 and current", key
+                """select account_id from account_esi
+                   where esi_key = $1 and current and hold is distinct from 'elsewhere'""",
+                key,
             )
             persons = await connection.fetch(
                 "select tenant, person_id from person_esi where esi_key = $1", key
@@ -229,7 +231,8 @@ async def _mobilities(connection: asyncpg.Connection, subject: Subject) -> list[
 
 async def _esi_keys(connection: asyncpg.Connection, subject: Subject) -> list[str]:
     rows = await connection.fetch(
-        """select esi_key from account_esi where account_id = any($1::uuid[])
+        """select esi_key from account_esi
+           where account_id = any($1::uuid[]) and hold is distinct from 'elsewhere'
            union select esi_key from person_esi
            where (tenant, person_id) in (select * from unnest($2::text[], $3::uuid[]))""",
         *_given(subject),

@@ -45,6 +45,10 @@ ERASED = (
     Holding("person_esi", _PERSONS),
     Holding("account_person", f"{_ACCOUNTS} or {_PERSONS}"),
     Holding("person", _PERSONS),
+    Holding(
+        "account_link", "kept_account_id = any($1::uuid[]) or joined_account_id = any($1::uuid[])"
+    ),
+    Holding("identity_esi", _ACCOUNTS),
     Holding("account_esi", _ACCOUNTS),
     Holding("account_identity", _ACCOUNTS),
     Holding("account", _ACCOUNTS),
