@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.identity.doctor import LoginDoctor
 from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.roles import HeiRules
 from erasmus_app.identity.service import LoginService
@@ -54,6 +55,7 @@ from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
+from erasmus_app.store.identities import IdentityTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisLoginStates, RedisTokenRefusals
 from erasmus_app.store.looks import LookTable
@@ -192,7 +194,23 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             devices=DeviceTable(tables),
             push=_push(stack, settings, clock),
             login=login,
-            standings=_standings(settings, heis, tables, clock),
+            standings=Standings(
+                store=IdentityTable(tables),
+                heis=_rules(heis),
+                clock=clock,
+                issuer=settings.oidc_issuer,
+                administrators=settings.administrators,
+            ),
+            doctor=LoginDoctor(
+                store=IdentityTable(tables),
+                providers={
+                    each.issuer: (each.name, each.claims)
+                    for each in load_providers(settings).values()
+                },
+                heis=_rules(heis),
+                is_known=names.is_known,
+                clock=clock,
+            ),
             erasures=ErasureTable(tables),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
@@ -320,19 +338,11 @@ async def _login(
     )
 
 
-def _standings(
-    settings: Settings, heis: Mapping[HeiId, CoveredHei], tables: Database, clock: Clock
-) -> Standings:
-    return Standings(
-        store=AccountTable(tables),
-        heis={
-            each.id: HeiRules(id=each.id, domains=each.domains, coordinators=each.coordinators)
-            for each in heis.values()
-        },
-        clock=clock,
-        issuer=settings.oidc_issuer,
-        administrators=settings.administrators,
-    )
+def _rules(heis: Mapping[HeiId, CoveredHei]) -> dict[HeiId, HeiRules]:
+    return {
+        each.id: HeiRules(id=each.id, domains=each.domains, coordinators=each.coordinators)
+        for each in heis.values()
+    }
 
 
 def _path_of(provider: str) -> str:

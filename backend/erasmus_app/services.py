@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from erasmus_app.identity.doctor import LoginDoctor
 from erasmus_app.identity.service import LoginService
 from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
@@ -57,5 +58,6 @@ class Services:
     push: PushSender | None  # None: no push service is configured, the inbox is all
     login: LoginService | None  # None: no login provider is configured
     standings: Standings
+    doctor: LoginDoctor
     erasures: Erasures
     operations: Operations

@@ -12,6 +12,7 @@ RULES = {
     ("GET", "/auth/callback"): "public",
     ("GET", "/auth/{provider:str}/login"): "public",
     ("GET", "/auth/{provider:str}/callback"): "public",
+    ("GET", "/auth/doctor"): "signed_in",
     ("POST", "/auth/token"): "public",
     ("POST", "/auth/logout"): "signed_in",
     ("POST", "/feed/{hei_id:str}"): "feed",

@@ -16,7 +16,6 @@ from erasmus_app.identity.models import (
     Session,
 )
 from erasmus_app.identity.providers import DEFAULT
-from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.store.database import Database
 from erasmus_app.store.esis import note_esis
@@ -100,24 +99,6 @@ class AccountTable:
             vault.seal_text(identity.email, "account.email", account),
         )
         return which
-
-    async def identities(self, account: AccountId) -> list[KnownIdentity]:
-        """Return what the latest login of each of the account's identities said of roles."""
-        rows = await self.database.fetch(
-            """select issuer, subject, home_hei_ids, affiliations, last_login_at
-               from account_identity where account_id = $1 order by issuer, subject""",
-            account,
-        )
-        return [
-            KnownIdentity(
-                issuer=row["issuer"],
-                subject=row["subject"],
-                home_hei_ids=tuple(HeiId(each) for each in row["home_hei_ids"]),
-                affiliations=tuple(row["affiliations"]),
-                last_login_at=row["last_login_at"],
-            )
-            for row in rows
-        ]
 
     async def account(self, account: AccountId) -> Account | None:
         """Return an account with what its latest identity said."""

@@ -4,12 +4,14 @@ from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from erasmus_app.api.rest.doctor import doctor
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
+    doctor,
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 OPENAPI = OpenAPIConfig(
