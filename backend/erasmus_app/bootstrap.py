@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.doctor import LoginDoctor
+from erasmus_app.identity.linking import LinkService
 from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.roles import HeiRules
 from erasmus_app.identity.service import LoginService
@@ -58,6 +59,8 @@ from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.identities import IdentityTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisLoginStates, RedisTokenRefusals
+from erasmus_app.store.link_tickets import RedisLinkTickets
+from erasmus_app.store.links import LinkTable
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
@@ -201,6 +204,14 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 issuer=settings.oidc_issuer,
                 administrators=settings.administrators,
             ),
+            linking=LinkService(
+                login=login,
+                tickets=RedisLinkTickets(redis),
+                store=LinkTable(tables),
+                clock=clock,
+            )
+            if login
+            else None,
             doctor=LoginDoctor(
                 store=IdentityTable(tables),
                 providers={

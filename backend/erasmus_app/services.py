@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from erasmus_app.identity.doctor import LoginDoctor
+from erasmus_app.identity.linking import LinkService
 from erasmus_app.identity.service import LoginService
 from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
@@ -59,5 +60,6 @@ class Services:
     login: LoginService | None  # None: no login provider is configured
     standings: Standings
     doctor: LoginDoctor
+    linking: LinkService | None  # None as `login`
     erasures: Erasures
     operations: Operations

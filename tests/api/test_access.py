@@ -13,6 +13,7 @@ RULES = {
     ("GET", "/auth/{provider:str}/login"): "public",
     ("GET", "/auth/{provider:str}/callback"): "public",
     ("GET", "/auth/doctor"): "signed_in",
+    ("GET", "/auth/link/start"): "public",
     ("POST", "/auth/token"): "public",
     ("POST", "/auth/logout"): "signed_in",
     ("POST", "/feed/{hei_id:str}"): "feed",
@@ -35,6 +36,10 @@ OWNERS = {  # how each root field is confined to who is signed in
     "Mutation.cancelErasure": "the session's account",
     "Mutation.endSession": "the session's account",
     "Mutation.endOtherSessions": "the session's account",
+    "Mutation.beginLinking": "the session's account",
+    "Mutation.completeLinking": "the session that began it",
+    "Mutation.undoLinking": "the session's account",
+    "Mutation.unlinkIdentity": "the session's account",
 }
 
 

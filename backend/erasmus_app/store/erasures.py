@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
+from erasmus_app.identity.linking import UNDO
 from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId, PersonId
 from erasmus_app.privacy.models import NOT_AGAIN, Certificate, Erasure, Subject
 from erasmus_app.store import jobs
@@ -118,6 +119,23 @@ class ErasureTable:
                 [(HeiId(row["tenant"]), PersonId(row["person_id"])) for row in persons],
             )
 
+    async def forget_joined(self, now: datetime) -> int:
+        """Take away what joined accounts kept for their undoing, when that is over.
+
+        That they were joined stays on record. Returns how many accounts it was.
+        """
+        rows = await self.database.fetch(
+            """with over as (
+                   update account_link set moved = null
+                   where state = 'joined' and moved is not null and decided_at < $1
+                   returning joined_account_id)
+               , emptied as (delete from inbox_entry
+                   where account_id in (select joined_account_id from over))
+               select 1 from over""",
+            now - UNDO,
+        )
+        return len(rows)
+
     async def forget_hashes(self, now: datetime) -> int:
         """Take away the hashes whose time is over; return how many."""
         rows = await self.database.fetch("delete from forgotten where until < $1 returning 1", now)
@@ -129,7 +147,16 @@ async def _subject_of(
     accounts: list[AccountId],
     persons: list[tuple[HeiId, PersonId]],
 ) -> Subject:
-    """Add the accounts' persons, and leave out those that another login sees too."""
+    """Add what was joined with the accounts, and their persons but for those others see too."""
+    joined = await connection.fetch(
+        """with recursive whole (account_id) as (
+               select unnest($1::uuid[])
+               union select joined_account_id from account_link
+                   join whole on kept_account_id = account_id where state = 'joined')
+           select account_id from whole order by 1""",
+        accounts,
+    )
+    accounts = [AccountId(row["account_id"]) for row in joined]
     rows = await connection.fetch(
         """select p.tenant, p.person_id, exists (
                select 1 from account_person other

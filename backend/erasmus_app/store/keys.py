@@ -49,7 +49,8 @@ def refused_tokens(address: str, hei: HeiId | None) -> list[str]:
 
 
 @contextmanager
-def _reaching() -> Iterator[None]:
+def reaching() -> Iterator[None]:
+    """Raise EngineFailed where Redis cannot be reached."""
     try:
         yield
     except (RedisError, OSError) as error:
@@ -70,7 +71,7 @@ class RedisLoginStates:
     async def keep_login(self, under_way: LoginUnderWay) -> None:
         """Keep a login for ten minutes, and what it was for a little longer."""
         left = msgspec.structs.replace(under_way, nonce="", verifier="")
-        with _reaching():
+        with reaching():
             async with self.redis.pipeline() as pipe:
                 pipe.set(login(under_way.state), msgspec.json.encode(under_way), ex=LOGIN_LIFETIME)
                 pipe.set(wish(under_way.state), msgspec.json.encode(left), ex=WISH_LIFETIME)
@@ -78,24 +79,24 @@ class RedisLoginStates:
 
     async def take_login(self, state: str) -> LoginUnderWay | None:
         """Return a login and forget it."""
-        with _reaching():
+        with reaching():
             found = await self.redis.getdel(login(state))
         return msgspec.json.decode(found, type=LoginUnderWay) if found else None
 
     async def begun(self, state: str) -> LoginUnderWay | None:
         """Return a login that was begun within the hour, be it over or used; no nonce, verifier."""
-        with _reaching():
+        with reaching():
             found = await self.redis.get(wish(state))
         return msgspec.json.decode(found, type=LoginUnderWay) if found else None
 
     async def keep_code(self, code: str, what: CodeForApp) -> None:
         """Keep a one-time code for a minute."""
-        with _reaching():
+        with reaching():
             await self.redis.set(app_code(code), msgspec.json.encode(what), ex=CODE_LIFETIME)
 
     async def take_code(self, code: str) -> CodeForApp | None:
         """Return what a code stands for and forget it."""
-        with _reaching():
+        with reaching():
             found = await self.redis.getdel(app_code(code))
         return msgspec.json.decode(found, type=CodeForApp) if found else None
 
@@ -111,7 +112,7 @@ class RedisTokenRefusals:
 
     async def before(self, address: str, hei: HeiId | None) -> RefusedBefore:
         """Return the counts. Raises EngineFailed."""
-        with _reaching():
+        with reaching():
             async with asyncio.timeout(PATIENCE):
                 found = await self.redis.mget(refused_tokens(address, hei))
         of_address, of_hei = (int(each or 0) for each in (*found, 0)[:2])
@@ -119,7 +120,7 @@ class RedisTokenRefusals:
 
     async def add(self, address: str, hei: HeiId | None) -> None:
         """Count one more. Raises EngineFailed."""
-        with _reaching():
+        with reaching():
             async with asyncio.timeout(PATIENCE), self.redis.pipeline(transaction=True) as commands:
                 for key in refused_tokens(address, hei):
                     commands.set(key, 0, ex=WINDOW, nx=True)

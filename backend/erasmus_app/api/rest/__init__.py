@@ -7,11 +7,12 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from erasmus_app.api.rest.doctor import doctor
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
+from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
-    doctor,
+    *(doctor, start_linking),
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 OPENAPI = OpenAPIConfig(

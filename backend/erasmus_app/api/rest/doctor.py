@@ -109,7 +109,8 @@ def _section(each: Diagnosis, services: Services, language: str) -> str:
     note = text["came_note"] if came else text["nothing_yet"]
     return (
         f"<section><h2>{escape(names or text['no_home'])}</h2>"
-        f'<p class="soft">{escape(NAMES.get(each.provider, each.provider))}</p><dl>{rows}</dl>{findings}'
+        f'<p class="soft">{escape(NAMES.get(each.provider, each.provider))}</p>'
+        f"<dl>{rows}</dl>{findings}"
         f"<details><summary>{escape(text['came'])}</summary>"
         f'<p class="soft">{escape(note)}</p><ul>{came}</ul></details></section>'
     )

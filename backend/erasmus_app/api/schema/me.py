@@ -8,6 +8,7 @@ import strawberry
 
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema.accounts import Logins
+from erasmus_app.api.schema.linking import LinkMutations, Links
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
@@ -86,7 +87,7 @@ class Login:
 
 
 @strawberry.type(description="The signed-in student.")
-class Student(Logins):
+class Student(Logins, Links):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -213,7 +214,7 @@ RegisterDeviceResult = Annotated[
 
 
 @strawberry.type(description="What a signed-in student can do.")
-class Mutation:
+class Mutation(LinkMutations):
     """The root of doing."""
 
     @strawberry.mutation(
