@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.identity.claiming import ClaimService
 from erasmus_app.identity.doctor import LoginDoctor
 from erasmus_app.identity.linking import LinkService
 from erasmus_app.identity.providers import DEFAULT
@@ -47,9 +49,11 @@ from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.push.credentials import AccessTokens
 from erasmus_app.push.fcm import FcmSender
 from erasmus_app.push.http2 import Http2Transport
+from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
@@ -69,6 +73,7 @@ from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
+from erasmus_app.worker.claim import ClaimMailer
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
@@ -195,6 +200,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 store=InboxTable(tables), catalogue=messages, names=names, clock=clock
             ),
             devices=DeviceTable(tables),
+            claiming=ClaimService(store=ClaimTable(tables), clock=clock),
+            mail=_mail(settings),
             push=_push(stack, settings, clock),
             login=login,
             standings=Standings(
@@ -209,6 +216,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 tickets=RedisLinkTickets(redis),
                 store=LinkTable(tables),
                 clock=clock,
+                heis=_rules(heis),
             )
             if login
             else None,
@@ -273,6 +281,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             PLAN_FACTSHEETS: keeper.plan,
             ERASE: Eraser(ErasureTable(tables), services.clock),
             REMIND: reminder,
+            MAIL: ClaimMailer(services, ClaimTable(tables)),
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
@@ -358,6 +367,13 @@ def _rules(heis: Mapping[HeiId, CoveredHei]) -> dict[HeiId, HeiRules]:
 
 def _path_of(provider: str) -> str:
     return "" if provider == DEFAULT else f"/{provider}"
+
+
+def _mail(settings: Settings) -> SmtpSender | None:
+    if settings.smtp_url is None:
+        return None
+    sender = settings.mail_from or f"no-reply@{urlsplit(settings.public_url).hostname}"
+    return smtp_sender(settings.smtp_url, sender, trusting(settings.tls_ca_file))
 
 
 def _push(stack: AsyncExitStack, settings: Settings, clock: Clock) -> FcmSender | None:

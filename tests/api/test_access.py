@@ -40,6 +40,11 @@ OWNERS = {  # how each root field is confined to who is signed in
     "Mutation.completeLinking": "the session that began it",
     "Mutation.undoLinking": "the session's account",
     "Mutation.unlinkIdentity": "the session's account",
+    "Mutation.claimMobility": "the session's account",
+    "Mutation.confirmClaim": "the session's account",
+    "Query.office": "coordinators of that HEI",
+    "Mutation.decideClaim": "coordinators of the claim's HEI",
+    "Mutation.decideLink": "coordinators of both logins' HEI",
 }
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
+from api.test_roles import with_an_office
 from testbed import Bed, bed_running
 from unit.store.samples import a_nomination, an_answer, take_in
 
@@ -31,12 +32,15 @@ COMPLETE = """mutation($code: String!) { completeLinking(code: $code) {
     ... on LinkedLogin { id state evidence } ... on LinkingRefused { code } } }"""
 ME = "{ me { id identities { id subject } mobilities { id } links { id state evidence } } }"
 UNDO = "mutation($id: ID!) { undoLinking(id: $id) }"
+OFFICE = """{ office(heiId: "ribeira.example") { links { link { id state } older { name email }
+    newer { name homes { heiId } } } } }"""
+DECIDE = "mutation($id: ID!, $yes: Boolean!) { decideLink(id: $id, accept: $yes) { state } }"
 UNLINK = "mutation($id: ID!) { unlinkIdentity(id: $id) }"
 
 
 @pytest.fixture
 async def bed(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Bed]:
-    async with bed_running(dsn, valkey, tmp_path, worker=False) as bed:
+    async with bed_running(dsn, valkey, tmp_path, worker=False, prepare=with_an_office) as bed:
         bed.world.login.people = EVERYBODY
         yield bed
     while OPENED:
@@ -311,3 +315,28 @@ async def test_a_login_is_taken_away_but_not_the_last_one(bed: Bed):
     )
     assert (left["mobilities"], len(alone["mobilities"])) == ([], 1)  # what only it led to
     assert alone["id"] != left["id"]
+
+
+async def test_an_office_joins_a_guests_login_of_its_own_student_and_no_one_elses(bed: Bed):
+    phone, marta = await bed.signed_in("ines"), await bed.signed_in("marta")
+    back = await Browser(bed).follow((await begin(bed, phone))["url"], "google")
+    done = (await bed.ask(phone, COMPLETE, code=code_of(back)))["completeLinking"]
+    away = await bed.signed_in("jonas")  # of another university
+    back = await Browser(bed).follow((await begin(bed, away))["url"], "beatriz")
+    theirs = (await bed.ask(away, COMPLETE, code=code_of(back)))["completeLinking"]
+    waiting = (await bed.ask(marta, OFFICE))["office"]["links"]
+    refused = [
+        (await bed.ask(who, DECIDE, id=id, yes=True))["decideLink"]
+        for who, id in ((phone, done["id"]), (away, done["id"]), (marta, theirs["id"]))
+    ]
+    joined = (await bed.ask(marta, DECIDE, id=done["id"], yes=True))["decideLink"]
+
+    assert waiting == [
+        {
+            "link": {"id": done["id"], "state": "WAITING"},
+            "older": {"name": INES.name, "email": INES.email},
+            "newer": {"name": GOOGLE.name, "homes": []},
+        }
+    ]
+    assert (refused, joined) == ([None, None, None], {"state": "JOINED"})
+    assert len((await me(bed, phone))["identities"]) == 2

@@ -123,7 +123,11 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("TRUSTED_PROXIES", "proxy.example", "does not appear to be an IPv4 or IPv6 network"),
         ("EWP_HEIS", "/nowhere/heis.toml", "there is no file /nowhere/heis.toml"),
         ("TLS_CA_FILE", "/nowhere", "there is no file /nowhere"),
-        ("SESSION_KEY", f"/{'9' * 400}", "there is no file /999"),  # too long to be looked up
+        (
+            "SESSION_KEY",
+            f"/{'9' * 400}",
+            "there is no file or folder /999",
+        ),  # too long to be looked up
         ("DATABASE_URL", "", "is empty; leave it out for the default"),
         ("OIDC_CLIENT_SECRET", "  ", "is empty; leave it out for the default"),
         ("DATA_DIR", "~nobody-0", "~nobody-0: there is no such home directory"),

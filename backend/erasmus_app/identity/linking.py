@@ -1,7 +1,7 @@
 """Joining a further login with an account: both are proved, or somebody decides (guide §1.10)."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ import msgspec
 
 from erasmus_app.errors import LoginFailed
 from erasmus_app.identity.models import Finished, LinkWish, LoginUnderWay, Proved, Session
+from erasmus_app.identity.roles import HeiRules, Standing
 from erasmus_app.identity.service import LoginService, is_local
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.kit.clock import Clock
@@ -69,6 +70,22 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
         return self.decided_at + UNDO
 
 
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One account of a link, as an office sees it. Personal."""
+
+    name: str | None
+    email: str | None
+    homes: tuple[HeiId, ...]
+
+
+class OfficeLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link that an office has to decide about."""
+
+    link: Link
+    kept: Side
+    joined: Side
+
+
 def evidence(account: Sequence[Login], other: Sequence[Login]) -> Evidence:
     """Say what two accounts' logins have in common that only one person can have.
 
@@ -121,6 +138,15 @@ class LinkStore(Protocol):
     async def links(self, account: AccountId) -> list[Link]:
         """Return the account's links, the latest first."""
 
+    async def open_at(self, domains: Sequence[str]) -> list[OfficeLink]:
+        """Return the undecided links of accounts whose only homes are these, the oldest first.
+
+        An account without any home, as a guest's, may be one of the two.
+        """
+
+    async def decide(self, link: UUID, by: AccountId, accept: bool, now: datetime) -> Link | None:
+        """Join or refuse as a coordinator decides; None where there is nothing to decide."""
+
     async def undo(self, account: AccountId, link: UUID, session: UUID, now: datetime) -> bool:
         """Take two accounts apart again; False where there is no such link, or it is too late."""
 
@@ -136,6 +162,7 @@ class LinkService:
     tickets: LinkTickets
     store: LinkStore
     clock: Clock
+    heis: Mapping[HeiId, HeiRules]
 
     @property
     def options(self) -> Sequence[str]:
@@ -220,6 +247,25 @@ class LinkService:
         if proved is None or proved.wish.session_id != session.session_id:
             raise LoginFailed("link_unknown", "This is over. Please begin again.")
         return await self._connect(proved)
+
+    async def waiting(self, hei: HeiId) -> Sequence[OfficeLink]:
+        """Return what a coordinator of this HEI may decide."""
+        return await self.store.open_at(self._domains(hei))
+
+    async def decide(self, standing: Standing, link: UUID, accept: bool) -> Link | None:
+        """Decide as a coordinator; None where there is nothing that they have to decide.
+
+        Whoever decides must be a coordinator of an HEI that each of both accounts with a home
+        among the covered HEIs names, so that no office opens another one's students' papers.
+        """
+        for hei in standing.coordinated:
+            if any(each.link.link_id == link for each in await self.waiting(hei)):
+                return await self.store.decide(link, standing.account_id, accept, self.clock())
+        return None
+
+    def _domains(self, hei: HeiId) -> Sequence[str]:
+        rules = self.heis.get(hei)
+        return (hei, *(rules.domains if rules else ()))
 
     async def _connect(self, proved: Proved) -> Link:
         now = self.clock()

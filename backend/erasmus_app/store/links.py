@@ -15,6 +15,8 @@ from erasmus_app.identity.linking import (
     Link,
     LinkState,
     Login,
+    OfficeLink,
+    Side,
     evidence,
 )
 from erasmus_app.identity.models import Proved
@@ -84,6 +86,41 @@ class LinkTable:
                 await _not_refused(connection, kept, joined, now)
                 return await _note(connection, kept, joined, LinkState.WAITING, found, now)
             return await _join(connection, kept, joined, found, now)
+
+    async def open_at(self, domains: Sequence[str]) -> list[OfficeLink]:
+        """Return the undecided links of accounts whose only homes are these, the oldest first."""
+        rows = await self.database.fetch(
+            f"""select {_LINK} from account_link where state in ('check', 'waiting')
+                and (select bool_and(home = any($1)) from account_identity,
+                         unnest(home_hei_ids) as home
+                     where account_id in (kept_account_id, joined_account_id))
+                order by begun_at, link_id""",  # noqa: S608 - a constant
+            list(domains),
+        )
+        return [
+            OfficeLink(
+                link=_link(row),
+                kept=await self._side(row["kept"]),
+                joined=await self._side(row["joined"]),
+            )
+            for row in rows
+        ]
+
+    async def _side(self, account: UUID) -> Side:
+        vault = self.database.vault
+        row = await self.database.fetchrow(
+            """select display_name, email, array(select distinct unnest(home_hei_ids)
+                   from account_identity mine where mine.account_id = account.account_id) as homes
+               from account where account_id = $1""",
+            account,
+        )
+        if row is None:  # it was erased just now
+            return Side(name=None, email=None, homes=())
+        return Side(
+            name=vault.open_text(row["display_name"], "account.display_name", account),
+            email=vault.open_text(row["email"], "account.email", account),
+            homes=tuple(HeiId(each) for each in row["homes"]),
+        )
 
     async def decide(self, link: UUID, by: AccountId, accept: bool, now: datetime) -> Link | None:
         """Join or refuse as a coordinator decides; None where there is nothing to decide."""

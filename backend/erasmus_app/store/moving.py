@@ -79,6 +79,11 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         source,
         target,
     )
+    claims = await connection.fetch(
+        "update mobility_claim set account_id = $2 where account_id = $1 returning claim_id",
+        source,
+        target,
+    )
     entries = await connection.fetch(
         """select inbox_entry_id from inbox_entry mine where account_id = $1 and not exists (
                select 1 from inbox_entry other
@@ -95,6 +100,7 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         "persons": [[row["tenant"], str(row["person_id"])] for row in persons],
         "new_persons": [[row["tenant"], str(row["person_id"])] for row in new],
         "devices": [str(row["device_id"]) for row in devices],
+        "claims": [str(row["claim_id"]) for row in claims],
         "entries": [str(each) for each in ids],
     }
 
@@ -134,6 +140,12 @@ async def give_back(
         source,
         target,
         _uuids(moved["devices"]),
+    )
+    await connection.execute(
+        "update mobility_claim set account_id = $2 where account_id = $1 and claim_id = any($3)",
+        source,
+        target,
+        _uuids(moved["claims"]),
     )
     await _move_entries(connection, source, target, _uuids(moved["entries"]))
     await _leave_persons(connection, source, target)

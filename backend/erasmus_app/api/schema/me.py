@@ -8,6 +8,7 @@ import strawberry
 
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema.accounts import Logins
+from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.linking import LinkMutations, Links
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
@@ -87,7 +88,7 @@ class Login:
 
 
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links):
+class Student(Logins, Links, Claims):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -166,7 +167,7 @@ class Student(Logins, Links):
 
 
 @strawberry.type(description="What a signed-in student can read.")
-class Query:
+class Query(OfficeQuery):
     """The root of reading."""
 
     @strawberry.field(description="The signed-in student; null once the account is erased.")
@@ -214,7 +215,7 @@ RegisterDeviceResult = Annotated[
 
 
 @strawberry.type(description="What a signed-in student can do.")
-class Mutation(LinkMutations):
+class Mutation(LinkMutations, ClaimMutations):
     """The root of doing."""
 
     @strawberry.mutation(

@@ -57,3 +57,25 @@ create table account_link (
 create unique index account_link_open on account_link (kept_account_id, joined_account_id)
     where state in ('check', 'waiting', 'joined');
 create index account_link_by_joined on account_link (joined_account_id);
+
+-- A student says that a mobility is theirs. What the mail's code proves, or an office decides; nobody
+-- is told whether there is such a mobility. code_key and mail_key are keyed hashes.
+create table mobility_claim (
+    claim_id uuid primary key default gen_random_uuid(),
+    account_id uuid not null references account on delete cascade,
+    sending_hei_id hei_id not null,
+    omobility_id network_id not null,
+    state text not null default 'open' check (state in ('open', 'granted', 'refused')),
+    evidence text check (evidence in ('email', 'decided')),
+    begun_at timestamptz not null,
+    code_key text collate "C",
+    code_until timestamptz,
+    tries integer not null default 0,
+    mail_key text collate "C",
+    mailed_at timestamptz,
+    decided_at timestamptz,
+    decided_by uuid,
+    contradicted_at timestamptz
+);
+create index mobility_claim_by_account on mobility_claim (account_id, begun_at desc);
+create index mobility_claim_by_mobility on mobility_claim (sending_hei_id, omobility_id);
