@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from redis.asyncio import Redis
@@ -15,6 +16,9 @@ from redis.asyncio import Redis
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.authorization import AuthorizationService
+from erasmus_app.identity.claiming import ClaimService
+from erasmus_app.identity.doctor import LoginDoctor
+from erasmus_app.identity.linking import LinkService
 from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.roles import HeiRules
 from erasmus_app.identity.service import LoginService
@@ -48,9 +52,11 @@ from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.push.credentials import AccessTokens
 from erasmus_app.push.fcm import FcmSender
 from erasmus_app.push.http2 import Http2Transport
+from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
@@ -58,8 +64,11 @@ from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.grants import GrantTable
+from erasmus_app.store.identities import IdentityTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisAuthorizations, RedisLoginStates, RedisTokenRefusals
+from erasmus_app.store.link_tickets import RedisLinkTickets
+from erasmus_app.store.links import LinkTable
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
@@ -68,6 +77,7 @@ from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
+from erasmus_app.worker.claim import ClaimMailer
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
@@ -197,10 +207,37 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 store=InboxTable(tables), catalogue=messages, names=names, clock=clock
             ),
             devices=DeviceTable(tables),
+            claiming=ClaimService(store=ClaimTable(tables), clock=clock),
+            mail=_mail(settings),
             push=_push(stack, settings, clock),
             login=login,
             authorization=None if login is None else _authorization(settings, redis, tables, login),
-            standings=_standings(settings, heis, tables, clock),
+            standings=Standings(
+                store=IdentityTable(tables),
+                heis=_rules(heis),
+                clock=clock,
+                issuer=settings.oidc_issuer,
+                administrators=settings.administrators,
+            ),
+            linking=LinkService(
+                login=login,
+                tickets=RedisLinkTickets(redis),
+                store=LinkTable(tables),
+                clock=clock,
+                heis=_rules(heis),
+            )
+            if login
+            else None,
+            doctor=LoginDoctor(
+                store=IdentityTable(tables),
+                providers={
+                    each.issuer: (each.name, each.claims)
+                    for each in load_providers(settings).values()
+                },
+                heis=_rules(heis),
+                is_known=names.is_known,
+                clock=clock,
+            ),
             erasures=ErasureTable(tables),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
@@ -252,6 +289,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             PLAN_FACTSHEETS: keeper.plan,
             ERASE: Eraser(ErasureTable(tables), services.clock),
             REMIND: reminder,
+            MAIL: ClaimMailer(services, ClaimTable(tables)),
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
@@ -344,23 +382,22 @@ def _authorization(
     )
 
 
-def _standings(
-    settings: Settings, heis: Mapping[HeiId, CoveredHei], tables: Database, clock: Clock
-) -> Standings:
-    return Standings(
-        store=AccountTable(tables),
-        heis={
-            each.id: HeiRules(id=each.id, domains=each.domains, coordinators=each.coordinators)
-            for each in heis.values()
-        },
-        clock=clock,
-        issuer=settings.oidc_issuer,
-        administrators=settings.administrators,
-    )
+def _rules(heis: Mapping[HeiId, CoveredHei]) -> dict[HeiId, HeiRules]:
+    return {
+        each.id: HeiRules(id=each.id, domains=each.domains, coordinators=each.coordinators)
+        for each in heis.values()
+    }
 
 
 def _path_of(provider: str) -> str:
     return "" if provider == DEFAULT else f"/{provider}"
+
+
+def _mail(settings: Settings) -> SmtpSender | None:
+    if settings.smtp_url is None:
+        return None
+    sender = settings.mail_from or f"no-reply@{urlsplit(settings.public_url).hostname}"
+    return smtp_sender(settings.smtp_url, sender, trusting(settings.tls_ca_file))
 
 
 def _push(stack: AsyncExitStack, settings: Settings, clock: Clock) -> FcmSender | None:

@@ -7,9 +7,11 @@ AppError
 ├── SealBroken          a sealed value is not what was sealed for its row
 ├── PartnerFailed       a partner's answer brought nothing; carries the toolkit's code
 ├── PartnerBusy         enough calls to its host are under way; nothing was asked
+├── MailFailed          a mail that was not taken; `retry` says whether another time may do
 ├── FeedRefused         what an HEI's system gives us, and we do not take: 4xx; nothing is kept
 ├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
+├── ClaimRefused        a mobility that somebody may not claim, or not now; `code` says why
 ├── NotSignedIn         no session, or one that is over: 401
 ├── Forbidden           signed in, and not the caller's to have: 403
 └── NotFound            unknown, or not the caller's: 404
@@ -97,6 +99,17 @@ class PartnerBusy(AppError):
         self.after = after
 
 
+class MailFailed(AppError):
+    """A mail that was not taken. `code` says why, and nothing of whom it was for."""
+
+    status = HTTPStatus.BAD_GATEWAY
+
+    def __init__(self, code: str, *, retry: bool) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry = retry
+
+
 class FeedRefused(AppError):
     """What an HEI's own system gives us, and we do not take. Nothing of it is kept.
 
@@ -139,6 +152,16 @@ class LoginFailed(AppError):
         super().__init__(message)
         self.code = code
         self.status = status
+
+
+class ClaimRefused(AppError):
+    """A claim to a mobility that is not taken. `code` names the reason and is safe to show."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class NotSignedIn(AppError):

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from erasmus_app.identity.authorization import AuthorizationService
+from erasmus_app.identity.claiming import ClaimService
+from erasmus_app.identity.doctor import LoginDoctor
+from erasmus_app.identity.linking import LinkService
 from erasmus_app.identity.service import LoginService
 from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
@@ -18,7 +21,7 @@ from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.ports import MobilitySource, RecordStore
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
-from erasmus_app.notifications.ports import PushSender
+from erasmus_app.notifications.ports import MailSender, PushSender
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.privacy.ports import Erasures
 from erasmus_app.settings import Settings
@@ -55,9 +58,13 @@ class Services:
     messages: Catalogue
     inbox: InboxService
     devices: DeviceStore
+    claiming: ClaimService
+    mail: MailSender | None  # None: no mail server is configured
     push: PushSender | None  # None: no push service is configured, the inbox is all
     login: LoginService | None  # None: no login provider is configured
     authorization: AuthorizationService | None  # None likewise
     standings: Standings
+    doctor: LoginDoctor
+    linking: LinkService | None  # None as `login`
     erasures: Erasures
     operations: Operations

@@ -76,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fcm_url: str = "https://fcm.googleapis.com"
     vapid_key: Path | None = None
     smtp_url: str | None = None
+    mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
     # Privacy
     erasure_days: float = 14  # in which a student can take the wish to be forgotten back

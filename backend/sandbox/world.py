@@ -17,6 +17,8 @@ from sandbox.cast import COVERED, UNIVERSITIES
 from sandbox.hei import SandboxHei
 from sandbox.login import Client, LoginProvider
 from sandbox.login import running as running_login
+from sandbox.mail import MailSink
+from sandbox.mail import running as running_mail
 from sandbox.network import Network, kept_key
 from sandbox.push import PushService, running_push
 from sandbox.serving import listen, origin, serving
@@ -44,6 +46,7 @@ class World:
     story: Story
     push: PushService
     login: LoginProvider
+    mail: MailSink
     authority: Authority
     control: socket.socket  # bound, for whoever steers
     environment: dict[str, str]
@@ -127,6 +130,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
                 listener=bound["login"],
             )
         )
+        post = await stack.enter_async_context(running_mail())
         await stack.enter_async_context(
             serving(_hosts(network), listener=bound["network"], tls=authority.server)
         )
@@ -142,6 +146,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
             story=Story(network, folder / "story"),
             push=push,
             login=login,
+            mail=post,
             authority=authority,
             control=bound["control"],
             environment={
@@ -157,6 +162,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
                 "ERASMUS_APP_EWP_HEIS": str(_covered(folder, secure["network"])),
                 "ERASMUS_APP_FCM_CREDENTIALS": str(push.service_account_file),
                 "ERASMUS_APP_FCM_URL": push.url,
+                "ERASMUS_APP_SMTP_URL": post.url,
             },
         )
 

@@ -11,6 +11,8 @@ RULES = {
     ("GET", "/auth/callback"): "public",
     ("GET", "/auth/{provider:str}/login"): "public",
     ("GET", "/auth/{provider:str}/callback"): "public",
+    ("GET", "/auth/doctor"): "signed_in",
+    ("GET", "/auth/link/start"): "public",
     ("POST", "/auth/token"): "public",
     ("POST", "/auth/logout"): "signed_in",
     ("GET", "/.well-known/oauth-authorization-server"): "public",

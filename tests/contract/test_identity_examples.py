@@ -190,6 +190,7 @@ async def test_feides_student_is_one_and_has_no_identifier():
         affiliations=("student@uni-nord.example", "member@uni-nord.example"),
         esis=(),
         missing=(),
+        received=tuple(sorted({**case["userinfo"], **case["extended_userinfo"]})),
         authenticated_at=datetime.fromtimestamp(1767225590, UTC),
     )
     assert as_expected(found, case["expect"]) == in_keys(case["expect"])

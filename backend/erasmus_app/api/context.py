@@ -5,6 +5,7 @@ from datetime import date
 
 from strawberry.types import Info as StrawberryInfo
 
+from erasmus_app.identity.doctor import Diagnosis
 from erasmus_app.identity.models import Session
 from erasmus_app.identity.roles import Standing
 from erasmus_app.services import Services
@@ -19,6 +20,14 @@ class Context:
     language: str  # of texts, by `Accept-Language`
     today: date  # UTC
     _standing: Standing | None = field(default=None, repr=False)
+
+    _logins: list[Diagnosis] | None = field(default=None, repr=False)
+
+    async def logins(self) -> list[Diagnosis]:
+        """Return the account's logins, as the doctor sees them; read once."""
+        if self._logins is None:
+            self._logins = await self.services.doctor.look(self.session.account_id)
+        return self._logins
 
     async def standing(self) -> Standing:
         """Return what the account may act as; read once for the whole request."""

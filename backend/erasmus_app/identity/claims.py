@@ -19,6 +19,7 @@ _OTHER_SCOPE = {
     "myacademicid.org": "erasmus.eduteams.org",
 }
 RESERVED = frozenset({"test@erasmus.eduteams.org", "test@myacademicid.org"})
+MOST_NAMES = 50  # of claims; no provider has more that we asked for
 _ROLES = {"student": "student", "staff": "staff", "faculty": "staff", "employee": "staff"}
 
 
@@ -72,6 +73,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     affiliations: tuple[str, ...]  # `value@scope`, lower case
     esis: tuple[EuropeanStudentId, ...]
     missing: tuple[str, ...]  # names of expected claims that brought nothing of use
+    received: tuple[str, ...] = ()  # names of the claims that came
     email_verified: bool = False
     authenticated_at: datetime | None = None  # UTC; None: the provider does not say when
 
@@ -159,8 +161,14 @@ def identity_of(
         affiliations=tuple(dict.fromkeys(affiliations)),
         esis=tuple(esis.values()),
         missing=tuple(name for name in names.expected if not brought[name]),
+        received=tuple(sorted(each for each in claims if _is_name(each))[:MOST_NAMES]),
         email_verified=trust_email and bool(email) and claims.get("email_verified", True) is True,
     )
+
+
+def _is_name(claim: str) -> bool:
+    """Whether a claim's name is one: a short word or address, with no room for a value."""
+    return re.fullmatch(r"[!-~]{1,100}", claim) is not None
 
 
 def _of_student(affiliation: str) -> bool:

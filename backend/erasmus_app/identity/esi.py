@@ -281,3 +281,15 @@ def is_esi(value: str) -> bool:
 def esi_key(value: EuropeanStudentId) -> str:
     """Return the form that is compared; the raw text is what is stored and sent."""
     return value.strip().lower()
+
+
+def differ_in_case(one: str, other: str) -> bool:
+    """Whether two ESIs with the same key have codes of other letter case (§2.2).
+
+    The case of what stands before the code says nothing: it is written in either.
+    """
+    return _code(one) != _code(other)
+
+
+def _code(esi: str) -> str:
+    return esi.strip().split(":", 6)[-1]

@@ -43,6 +43,16 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
     platform: str | None = None  # of the device that it registered last
 
 
+class LinkWish(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose account a further login is to be joined with: the session that asked for it."""
+
+    account_id: AccountId
+    session_id: UUID
+    provider: str  # where the further login is
+    return_to: str  # app link, or a path of ours where the session is a browser's
+    is_browser: bool
+
+
 class LoginUnderWay(msgspec.Struct, frozen=True, kw_only=True):
     """A browser that we sent to a provider; good for ten minutes, used once."""
 
@@ -55,6 +65,7 @@ class LoginUnderWay(msgspec.Struct, frozen=True, kw_only=True):
     return_to: str = "/"  # app link, or a path of ours for browsers
     fresh_after: datetime | None = None  # UTC: who logged in before has to do it anew
     restarts: int = 0  # how often it was begun again by itself
+    link: LinkWish | None = None  # it opens no session: it is to be joined with another
 
 
 class Restarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +75,16 @@ class Restarted(msgspec.Struct, frozen=True, kw_only=True):
     login: LoginUnderWay
 
 
+class Proved(msgspec.Struct, frozen=True, kw_only=True):
+    """A further login that went through, for somebody who wants it joined with theirs."""
+
+    wish: LinkWish
+    account_id: AccountId  # the further login's
+    issuer: str
+    subject: str
+    at: datetime  # UTC
+
+
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """A login that went through: where the browser goes now, and with what."""
 
@@ -71,6 +92,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None  # one-time code for an app
     browser_session: str | None = None  # cookie value for a browser
     missing: tuple[str, ...] = ()  # names of the claims that an HEI should have released
+    proved: Proved | None = None  # nobody is signed in by it
 
 
 class CodeForApp(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,20 @@ ALGORITHMS = (
 """Those with a public key (RFC 7518 §3.1): a client secret or nothing at all signs no ID token."""
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-TAKEN = frozenset({DEFAULT, "authorize", "callback", "jwks", "login", "logout", "revoke", "token"})
+TAKEN = frozenset(
+    {
+        DEFAULT,
+        "authorize",
+        "callback",
+        "doctor",
+        "jwks",
+        "link",
+        "login",
+        "logout",
+        "revoke",
+        "token",
+    }
+)
 _ANY_SUBJECT = r"[!-~]{1,255}"  # OpenID Connect Core §2
 
 

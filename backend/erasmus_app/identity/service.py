@@ -20,8 +20,10 @@ from erasmus_app.identity.models import (
     Account,
     CodeForApp,
     Finished,
+    LinkWish,
     LoginUnderWay,
     OpenSession,
+    Proved,
     Restarted,
     Session,
     Tokens,
@@ -65,6 +67,7 @@ class LoginService:
         provider: str = DEFAULT,
         fresh: bool = False,
         restarts: int = 0,
+        link: LinkWish | None = None,
     ) -> tuple[str, LoginUnderWay]:
         """Begin a login; return where to send the browser, and what binds it to us.
 
@@ -75,6 +78,7 @@ class LoginService:
             provider: its name.
             fresh: whoever is still logged in at the provider has to log in there anew.
             restarts: how often this login was begun again by itself.
+            link: whose account it is to be joined with, in place of a session.
 
         Raises:
             LoginFailed: the challenge or the address to return to is not allowed, there is no such
@@ -83,7 +87,7 @@ class LoginService:
         chosen = self._provider(provider)
         if app_challenge is None:
             target = return_to or "/graphql"
-            if not _is_local(target):
+            if not is_local(target):
                 raise LoginFailed("return_refused", "That address is not one of this site.")
         else:
             target = return_to or ""
@@ -101,6 +105,7 @@ class LoginService:
             return_to=target,
             fresh_after=self.clock() - LEEWAY if fresh else None,
             restarts=restarts,
+            link=link,
         )
         address = await chosen.authorization_url(login, hint=hint)
         await self.states.keep_login(login)
@@ -145,10 +150,20 @@ class LoginService:
         if login is None:
             return await self._again(state, cookie, provider, browser_session)
         identity = await self._provider(provider).identity(code, login, issuer)
-        since = identity.authenticated_at
-        if login.fresh_after is not None and (since is None or since < login.fresh_after):
+        since, now = identity.authenticated_at, self.clock()
+        shown = since or (now if login.link else None)  # joining asks for two proofs, and more
+        if login.fresh_after is not None and (shown is None or shown < login.fresh_after):
             raise LoginFailed("login_not_fresh", "The login provider did not ask you to log in.")
         account = await self.accounts.signed_in(identity, language)
+        if login.link is not None:
+            proved = Proved(
+                wish=login.link,
+                account_id=account,
+                issuer=identity.issuer,
+                subject=identity.subject,
+                at=since or now,  # where the provider does not say, it was asked to do so just now
+            )
+            return Finished(return_to=login.link.return_to, proved=proved, missing=identity.missing)
         if login.app_challenge is None:
             secret = secrets.token_urlsafe(32)
             expires = self.clock() + BROWSER_LIFETIME
@@ -208,6 +223,8 @@ class LoginService:
     ) -> Finished | Restarted:
         wish = await self.states.begun(state)
         if wish is None or not _is_cookie_of(wish, cookie) or wish.provider != provider:
+            raise _unknown()
+        if wish.link is not None:  # whoever asked for it begins it anew
             raise _unknown()
         if wish.app_challenge is None and browser_session is not None:
             held = await self.accounts.by_secret(_sha256(browser_session), self.clock())
@@ -328,7 +345,7 @@ def _unknown() -> LoginFailed:
     return LoginFailed("login_unknown", "This login is over. Please start again.")
 
 
-def _is_local(path: str) -> bool:
+def is_local(path: str) -> bool:
     """Whether a browser stays on this site: an absolute path, nothing that names a host."""
     if not path.startswith("/") or path.startswith("//"):
         return False

@@ -11,6 +11,9 @@ from erasmus_app.institutions.models import Factsheet, KnownFactsheet
 class InstitutionNames(Protocol):
     """Names of HEIs; the registry catalogue's in production."""
 
+    def is_known(self, hei: HeiId) -> bool:
+        """Return whether an HEI is in the network, or ours; true where that cannot be told."""
+
     def name(self, hei: HeiId, language: str) -> str:
         """Return the name in `language`, else in English, else any, else the id itself."""
 

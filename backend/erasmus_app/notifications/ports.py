@@ -44,6 +44,13 @@ class PushResult(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float | None = None  # seconds
 
 
+class MailSender(Protocol):
+    """Sends mail; an SMTP server in production."""
+
+    async def send(self, to: str, kind: str, language: str, **values: str) -> None:
+        """Send one mail of a kind in the nearest language. Raises MailFailed."""
+
+
 class PushSender(Protocol):
     """Sends pushes; FCM in production."""
 

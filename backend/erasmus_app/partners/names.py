@@ -17,6 +17,13 @@ class CatalogueNames:
     catalogue: Callable[[], Catalogue]
     heis: Mapping[HeiId, CoveredHei]
 
+    def is_known(self, hei: HeiId) -> bool:
+        """Whether an HEI is ours or listed; of the others nothing is said without a catalogue."""
+        try:
+            return hei in self.heis or self.catalogue().covers(hei)
+        except CatalogueUnavailable:
+            return True
+
     def name(self, hei: HeiId, language: str) -> str:
         """Return the name in `language`, else in English, else any, else the id itself."""
         if (covered := self.heis.get(hei)) is not None and covered.name:

@@ -1,6 +1,5 @@
 """Accounts and their sessions in PostgreSQL."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +19,7 @@ from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.store.database import Database
+from erasmus_app.store.esis import note_esis
 
 log = structlog.get_logger(__name__)
 
@@ -29,17 +29,6 @@ REVOKED = "session_revoked"
 SESSION_COLUMNS = (
     "account_id, session_id, expires_at, authenticated_at, client_id, scopes, resource"
 )
-
-
-async def lock_esis(connection: asyncpg.Connection, keys: Iterable[str]) -> None:
-    """Let nobody else look for, or make, an account or a person of these ESIs meanwhile.
-
-    Two who do so at once would not see each other, and the student not the mobility.
-    """
-    for key in sorted(set(keys)):  # in one order for all, so that nobody waits in a circle
-        await connection.execute(
-            "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"esi {key}"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +45,8 @@ class AccountTable:
                 f"identity {identity.issuer} {identity.subject}",
             )
             account = await self._account_of(connection, identity, language)
-            vault = self.database.vault
-            keys = [vault.esi_key(each) for each in identity.esis]
-            await lock_esis(connection, keys)
-            await connection.execute(
-                """update account_esi set current = false
-                   where account_id = $1 and esi_key <> all($2)""",
-                account,
-                keys,
-            )
-            for key, esi in zip(keys, identity.esis, strict=True):
-                await connection.execute(
-                    """insert into account_esi (account_id, esi_key, esi) values ($1, $2, $3)
-                       on conflict (account_id, esi_key)
-                       do update set current = true, last_seen_at = now()""",
-                    account,
-                    key,
-                    vault.seal(esi.encode(), "account_esi.esi", account, key),
-                )
-            await connection.execute(
-                """insert into account_person (account_id, tenant, person_id)
-                   select $1, tenant, person_id from person_esi where esi_key = any($2)
-                   on conflict do nothing""",
-                account,
-                keys,
-            )
+            which = await self._note_identity(connection, identity, account)
+            await note_esis(connection, account, which, identity.esis)
         return AccountId(account)
 
     async def _account_of(
@@ -103,20 +69,32 @@ class AccountTable:
             if before is not None:  # never joined by that alone: whoever it is proves it by linking
                 log.info("login.subject_moved", account_id=account, other_account_id=before)
         assert account is not None
+        return account
+
+    async def _note_identity(
+        self, connection: asyncpg.Connection, identity: Identity, account: UUID
+    ) -> UUID:
         vault = self.database.vault
-        await connection.execute(
-            """insert into account_identity
-                   (issuer, subject, account_id, home_hei_ids, affiliations, email_verified)
-               values ($1, $2, $3, $4, $5, $6)
+        which: UUID = await connection.fetchval(
+            """insert into account_identity (issuer, subject, account_id, home_hei_ids,
+                   affiliations, email, email_verified, received, missing)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                on conflict (issuer, subject) do update set home_hei_ids = excluded.home_hei_ids,
                    affiliations = excluded.affiliations, last_login_at = now(),
-                   email_verified = excluded.email_verified""",
+                   email = excluded.email, email_verified = excluded.email_verified,
+                   received = excluded.received, missing = excluded.missing
+               returning identity_id""",
             identity.issuer,
             identity.subject,
             account,
             list(identity.home_hei_ids),
             list(identity.affiliations),
+            vault.seal_text(
+                identity.email, "account_identity.email", identity.issuer, identity.subject
+            ),
             identity.email_verified,
+            list(identity.received),
+            list(identity.missing),
         )
         await connection.execute(
             """update account set display_name = $2, email = $3, last_login_at = now()
@@ -125,7 +103,7 @@ class AccountTable:
             vault.seal_text(identity.display_name, "account.display_name", account),
             vault.seal_text(identity.email, "account.email", account),
         )
-        return account
+        return which
 
     async def identities(self, account: AccountId) -> list[KnownIdentity]:
         """Return what the latest login of each of the account's identities said of roles."""

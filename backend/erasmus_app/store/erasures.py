@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
+from erasmus_app.identity.linking import UNDO
 from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId, PersonId
 from erasmus_app.privacy.models import NOT_AGAIN, Certificate, Erasure, Subject
 from erasmus_app.store import jobs
-from erasmus_app.store.accounts import lock_esis
 from erasmus_app.store.database import Database
+from erasmus_app.store.esis import lock_esis
 from erasmus_app.store.forgotten import remember
 from erasmus_app.store.holdings import ERASED, KEPT
 from erasmus_app.store.records import lock_mobilities
@@ -105,7 +106,9 @@ class ErasureTable:
             except ValueError:
                 key = self.database.vault.esi_key(EuropeanStudentId(who))
             accounts = await connection.fetch(
-                "select account_id from account_esi where esi_key = $1 and current", key
+                """select account_id from account_esi
+                   where esi_key = $1 and current and hold is distinct from 'elsewhere'""",
+                key,
             )
             persons = await connection.fetch(
                 "select tenant, person_id from person_esi where esi_key = $1", key
@@ -115,6 +118,23 @@ class ErasureTable:
                 [AccountId(row["account_id"]) for row in accounts],
                 [(HeiId(row["tenant"]), PersonId(row["person_id"])) for row in persons],
             )
+
+    async def forget_joined(self, now: datetime) -> int:
+        """Take away what joined accounts kept for their undoing, when that is over.
+
+        That they were joined stays on record. Returns how many accounts it was.
+        """
+        rows = await self.database.fetch(
+            """with over as (
+                   update account_link set moved = null
+                   where state = 'joined' and moved is not null and decided_at < $1
+                   returning joined_account_id)
+               , emptied as (delete from inbox_entry
+                   where account_id in (select joined_account_id from over))
+               select 1 from over""",
+            now - UNDO,
+        )
+        return len(rows)
 
     async def forget_hashes(self, now: datetime) -> int:
         """Take away the hashes whose time is over; return how many."""
@@ -127,7 +147,16 @@ async def _subject_of(
     accounts: list[AccountId],
     persons: list[tuple[HeiId, PersonId]],
 ) -> Subject:
-    """Add the accounts' persons, and leave out those that another login sees too."""
+    """Add what was joined with the accounts, and their persons but for those others see too."""
+    joined = await connection.fetch(
+        """with recursive whole (account_id) as (
+               select unnest($1::uuid[])
+               union select joined_account_id from account_link
+                   join whole on kept_account_id = account_id where state = 'joined')
+           select account_id from whole order by 1""",
+        accounts,
+    )
+    accounts = [AccountId(row["account_id"]) for row in joined]
     rows = await connection.fetch(
         """select p.tenant, p.person_id, exists (
                select 1 from account_person other
@@ -229,7 +258,8 @@ async def _mobilities(connection: asyncpg.Connection, subject: Subject) -> list[
 
 async def _esi_keys(connection: asyncpg.Connection, subject: Subject) -> list[str]:
     rows = await connection.fetch(
-        """select esi_key from account_esi where account_id = any($1::uuid[])
+        """select esi_key from account_esi
+           where account_id = any($1::uuid[]) and hold is distinct from 'elsewhere'
            union select esi_key from person_esi
            where (tenant, person_id) in (select * from unnest($2::text[], $3::uuid[]))""",
         *_given(subject),

@@ -6,7 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from erasmus_app.mobilities.models import Mobility
-from erasmus_app.store.accounts import lock_esis
+from erasmus_app.store.esis import lock_esis
 from erasmus_app.store.persons import esis_of
 from erasmus_app.store.sealed import Vault, vault_of
 

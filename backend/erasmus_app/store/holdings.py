@@ -30,6 +30,8 @@ ERASED = (
         "job",
         f"""payload ->> 'delivery_id' in (
                 select delivery_id::text from delivery where {_ACCOUNTS})
+            or payload ->> 'claim_id' in (
+                select claim_id::text from mobility_claim where {_ACCOUNTS})
             or (payload ->> 'tenant', payload ->> 'sending_hei_id', payload ->> 'omobility_id') in (
                 select tenant, sending_hei_id, omobility_id from {_MOBILITIES} as m)""",  # noqa: S608 - constants
     ),
@@ -45,6 +47,11 @@ ERASED = (
     Holding("person_esi", _PERSONS),
     Holding("account_person", f"{_ACCOUNTS} or {_PERSONS}"),
     Holding("person", _PERSONS),
+    Holding(
+        "account_link", "kept_account_id = any($1::uuid[]) or joined_account_id = any($1::uuid[])"
+    ),
+    Holding("mobility_claim", _ACCOUNTS),
+    Holding("identity_esi", _ACCOUNTS),
     Holding("account_esi", _ACCOUNTS),
     Holding("account_identity", _ACCOUNTS),
     Holding("account", _ACCOUNTS),

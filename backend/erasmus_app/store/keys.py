@@ -66,7 +66,8 @@ def refused_tokens(address: str, hei: HeiId | None) -> list[str]:
 
 
 @contextmanager
-def _reaching() -> Iterator[None]:
+def reaching() -> Iterator[None]:
+    """Raise EngineFailed where Redis cannot be reached."""
     try:
         yield
     except (RedisError, OSError) as error:
@@ -87,7 +88,7 @@ class RedisLoginStates:
     async def keep_login(self, under_way: LoginUnderWay) -> None:
         """Keep a login for ten minutes, and what it was for a little longer."""
         left = msgspec.structs.replace(under_way, nonce="", verifier="")
-        with _reaching():
+        with reaching():
             async with self.redis.pipeline() as pipe:
                 pipe.set(login(under_way.state), msgspec.json.encode(under_way), ex=LOGIN_LIFETIME)
                 pipe.set(wish(under_way.state), msgspec.json.encode(left), ex=WISH_LIFETIME)
@@ -95,24 +96,24 @@ class RedisLoginStates:
 
     async def take_login(self, state: str) -> LoginUnderWay | None:
         """Return a login and forget it."""
-        with _reaching():
+        with reaching():
             found = await self.redis.getdel(login(state))
         return msgspec.json.decode(found, type=LoginUnderWay) if found else None
 
     async def begun(self, state: str) -> LoginUnderWay | None:
         """Return a login that was begun within the hour, be it over or used; no nonce, verifier."""
-        with _reaching():
+        with reaching():
             found = await self.redis.get(wish(state))
         return msgspec.json.decode(found, type=LoginUnderWay) if found else None
 
     async def keep_code(self, code: str, what: CodeForApp) -> None:
         """Keep a one-time code for a minute."""
-        with _reaching():
+        with reaching():
             await self.redis.set(app_code(code), msgspec.json.encode(what), ex=CODE_LIFETIME)
 
     async def take_code(self, code: str) -> CodeForApp | None:
         """Return what a code stands for and forget it."""
-        with _reaching():
+        with reaching():
             found = await self.redis.getdel(app_code(code))
         return msgspec.json.decode(found, type=CodeForApp) if found else None
 
@@ -128,38 +129,38 @@ class RedisAuthorizations:
 
     async def keep_waiting(self, name: str, what: Waiting) -> None:
         """Keep a request for ten minutes."""
-        with _reaching():
+        with reaching():
             await self.redis.set(
                 authorization_request(name), msgspec.json.encode(what), ex=LOGIN_LIFETIME
             )
 
     async def take_waiting(self, name: str) -> Waiting | None:
         """Return a request and forget it."""
-        with _reaching():
+        with reaching():
             found = await self.redis.getdel(authorization_request(name))
         return msgspec.json.decode(found, type=Waiting) if found else None
 
     async def keep_authorization(self, code: str, what: CodeForClient) -> None:
         """Keep a code for a minute."""
-        with _reaching():
+        with reaching():
             await self.redis.set(
                 authorization_code(code), msgspec.json.encode(what), ex=CODE_LIFETIME
             )
 
     async def take_authorization(self, code: str) -> CodeForClient | None:
         """Return what a code stands for and forget it."""
-        with _reaching():
+        with reaching():
             found = await self.redis.getdel(authorization_code(code))
         return msgspec.json.decode(found, type=CodeForClient) if found else None
 
     async def keep_spent(self, code: str, session: UUID) -> None:
         """Remember for ten minutes which session a code has led to."""
-        with _reaching():
+        with reaching():
             await self.redis.set(spent_code(code), msgspec.json.encode(session), ex=LOGIN_LIFETIME)
 
     async def spent(self, code: str) -> UUID | None:
         """Return which session a used code has led to."""
-        with _reaching():
+        with reaching():
             found = await self.redis.get(spent_code(code))
         return msgspec.json.decode(found, type=UUID) if found else None
 
@@ -175,7 +176,7 @@ class RedisTokenRefusals:
 
     async def before(self, address: str, hei: HeiId | None) -> RefusedBefore:
         """Return the counts. Raises EngineFailed."""
-        with _reaching():
+        with reaching():
             async with asyncio.timeout(PATIENCE):
                 found = await self.redis.mget(refused_tokens(address, hei))
         of_address, of_hei = (int(each or 0) for each in (*found, 0)[:2])
@@ -183,7 +184,7 @@ class RedisTokenRefusals:
 
     async def add(self, address: str, hei: HeiId | None) -> None:
         """Count one more. Raises EngineFailed."""
-        with _reaching():
+        with reaching():
             async with asyncio.timeout(PATIENCE), self.redis.pipeline(transaction=True) as commands:
                 for key in refused_tokens(address, hei):
                     commands.set(key, 0, ex=WINDOW, nx=True)

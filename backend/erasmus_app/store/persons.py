@@ -9,7 +9,8 @@ from erasmus_app.identity.esi import is_esi
 from erasmus_app.ids import EuropeanStudentId, PersonId
 from erasmus_app.mobilities.models import Mobility
 from erasmus_app.mobilities.ports import StoredMobility
-from erasmus_app.store.accounts import lock_esis
+from erasmus_app.store.claims import flag_contradictions
+from erasmus_app.store.esis import lock_esis
 from erasmus_app.store.sealed import vault_of
 
 
@@ -101,7 +102,7 @@ async def _see_esis(connection: asyncpg.Connection, mobility: Mobility, person: 
                select esi_key, person_id from seen
                union select esi_key, person_id from person_esi
                    where tenant = $1 and person_id = $2) as known
-           join account_esi using (esi_key) where person_id = $2
+           join account_esi using (esi_key) where person_id = $2 and hold is null
            on conflict do nothing""",
         mobility.tenant,
         person,
@@ -111,3 +112,4 @@ async def _see_esis(connection: asyncpg.Connection, mobility: Mobility, person: 
             for key, esi in esis.items()
         ],
     )
+    await flag_contradictions(connection, person=person)

@@ -36,6 +36,7 @@ class SealedColumn(NamedTuple):
 COLUMNS = (
     SealedColumn("account", "display_name", ("account_id",)),
     SealedColumn("account", "email", ("account_id",)),
+    SealedColumn("account_identity", "email", ("issuer", "subject")),
     SealedColumn("account_esi", "esi", ("account_id", "esi_key"), ("esi_key", "esi")),
     SealedColumn("person_esi", "esi", ("tenant", "esi_key"), ("esi_key", "esi")),
     SealedColumn("mobility", "sealed", ("tenant", "sending_hei_id", "omobility_id")),

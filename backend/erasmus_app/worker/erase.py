@@ -23,6 +23,7 @@ class Eraser:
         """Erase in one transaction, and say how much that was."""
         erasure, now = UUID(job.payload["erasure_id"]), self.clock()
         await self.erasures.forget_hashes(now)
+        await self.erasures.forget_joined(now)
         certificate = await self.erasures.fulfil(erasure, now)
         if certificate is not None:
             log.info("student.erased", erasure_id=str(erasure), rows=certificate.erased)

@@ -34,6 +34,7 @@ KNOWN = Identity(
     affiliations=("student@ribeira.example", "member@ribeira.example"),
     esis=(ESI,),
     missing=(),
+    received=tuple(sorted(CLAIMS)),
 )
 
 

@@ -49,6 +49,7 @@ FULL = {
     "person_esi": 1,
     "account_person": 1,
     "person": 1,
+    "identity_esi": 1,
     "account_esi": 1,
     "account_identity": 1,
     "account": 1,
@@ -163,7 +164,8 @@ async def test_who_is_erased_does_not_come_back_with_the_next_poll_for_thirty_da
 async def test_what_another_login_sees_too_stays_for_it_and_is_counted(database: Database):
     erasures = ErasureTable(database)
     account = await a_student(database)
-    other = await log_in(AccountTable(database), "ines at her other university")
+    other = await log_in(AccountTable(database), "ines at her other university", ())
+    assert await RecordTable(database).link(other, [ESI]) == 1
 
     certificate = await erasures.erase(await erasures.subject(str(account)), NOW)
 

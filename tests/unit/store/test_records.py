@@ -246,10 +246,16 @@ async def test_an_account_is_matched_whichever_comes_first(
 ):
     before = await log_in(accounts, "before")
     await take_in(records, an_answer(a_nomination(f" {ESI.upper()} ")))
-    later = await log_in(accounts, "later")
+    third = f"{OTHER_ESI}3"
+    await take_in(records, an_answer(a_nomination(third), omobility_id="om-3"))
+    later = await log_in(accounts, "later", (third,))
     stranger = await log_in(accounts, "stranger", (OTHER_ESI,))
 
-    assert [await seen(records, each) for each in (before, later, stranger)] == [{OM}, {OM}, set()]
+    assert [await seen(records, each) for each in (before, later, stranger)] == [
+        {OM},
+        {"om-3"},
+        set(),
+    ]
     assert await records.link(stranger, [ESI]) == 1
     assert await records.link(stranger, [ESI, OTHER_ESI]) == 0
     assert await seen(records, stranger) == {OM}

@@ -309,3 +309,48 @@ async def test_an_upgrade_seals_what_a_database_of_old_has_in_clear(old_dsn: str
         own = OwnObjectTable(database)
         wanted = Wanted(parties=frozenset({HOME}), student_key=ESI.lower())
         assert await own.index(HOME, "omobilities", [3], wanted) == [OM]
+
+
+async def test_an_upgrade_leaves_an_esi_to_the_account_that_had_it_first(old_dsn: str):
+    clear = await asyncpg.connect(old_dsn)
+    await clear.execute("insert into person (tenant, person_id) values ($1, $2)", HOME, PERSON)
+    await clear.execute(
+        "insert into person_esi (tenant, esi_key, person_id, esi) values ($1, $2, $3, $4)",
+        HOME,
+        ESI.lower(),
+        PERSON,
+        ESI,
+    )
+    for number in (1, 2):
+        await clear.execute(
+            """with made as (insert into account default values returning account_id),
+               named as (insert into account_identity (issuer, subject, account_id)
+                   select 'https://login.example', $3, account_id from made),
+               seen as (insert into account_person (account_id, tenant, person_id)
+                   select account_id, $4, $5 from made)
+               insert into account_esi (account_id, esi_key, esi, first_seen_at)
+               select account_id, $1, $2, now() + $6 * interval '1 day' from made""",
+            ESI.lower(),
+            ESI,
+            f"{number}@myacademicid.org",
+            HOME,
+            PERSON,
+            number,
+        )
+    await clear.close()
+    await upgrade(old_dsn, VAULT)
+
+    async with open_database(old_dsn, VAULT) as database:
+        found = await database.fetch(
+            """select subject, hold, esi_key, identity_esi.current, exists (
+                   select 1 from account_person seen
+                   where seen.account_id = account_identity.account_id) as sees
+               from account_identity join identity_esi using (identity_id)
+               join account_esi using (esi_key) where account_esi.account_id
+                   = account_identity.account_id order by subject"""
+        )
+    key = VAULT.esi_key(ESI)  # the hash by now
+    assert [tuple(row) for row in found] == [
+        ("1@myacademicid.org", None, key, True, True),
+        ("2@myacademicid.org", "elsewhere", key, True, False),
+    ]

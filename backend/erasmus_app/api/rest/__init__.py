@@ -6,13 +6,16 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from erasmus_app.api.rest.access import declared, keep
 from erasmus_app.api.rest.authorize import answer, authorization_server, authorize, revoke
+from erasmus_app.api.rest.doctor import doctor
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
+from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
     *(authorization_server, authorize, answer, revoke),
+    *(doctor, start_linking),
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 

@@ -15,7 +15,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 from litestar.params import PathParameter, QueryParameter
 
 from erasmus_app.api.guards import session_cookie
-from erasmus_app.errors import LoginFailed
+from erasmus_app.errors import LoginFailed, NotSignedIn
 from erasmus_app.identity.models import (
     BROWSER_LIFETIME,
     WISH_LIFETIME,
@@ -99,7 +99,8 @@ def _given(description: str, name: str | None = None) -> QueryParameter:
     return QueryParameter(description=description, name=name)
 
 
-def _to_provider(services: Services, address: str, under_way: LoginUnderWay) -> Response[Any]:
+def to_provider(services: Services, address: str, under_way: LoginUnderWay) -> Response[Any]:
+    """Send the browser to a login provider, with the cookie that binds the way back to it."""
     cookie = _cookie(
         _cookie_name(services, under_way.state),
         under_way.cookie,
@@ -145,7 +146,7 @@ async def _begin(
         )
     except LoginFailed as error:
         return failed_page(error, provider)
-    return _to_provider(services, address, under_way)
+    return to_provider(services, address, under_way)
 
 
 @get(
@@ -228,13 +229,20 @@ async def _end(
             provider=provider,
             browser_session=request.cookies.get(session_cookie(services)),
         )
+        if not isinstance(finished, Restarted) and finished.proved and services.linking:
+            finished = await services.linking.came_back(
+                finished, request.cookies.get(session_cookie(services))
+            )
+    except NotSignedIn:
+        gone = LoginFailed("login_other_browser", "This was started in another browser.")
+        return failed_page(gone, provider)
     except LoginFailed as failed:
         known = provider if NAME.fullmatch(provider) else None  # it is what a stranger wrote
         log.info("login.failed", code=failed.code, provider=known)
         return failed_page(failed, provider)
     if isinstance(finished, Restarted):
         log.info("login.restarted", provider=provider)
-        return _to_provider(services, finished.address, finished.login)
+        return to_provider(services, finished.address, finished.login)
     log.info("login.succeeded", missing=finished.missing, provider=provider)
     cookies = []  # the login's own stays, so that its way back can be gone once more
     if finished.browser_session is not None:

@@ -10,7 +10,9 @@ from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
+from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
+from erasmus_app.api.schema.linking import LinkMutations, Links
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
@@ -97,7 +99,7 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins):
+class Student(Logins, Links, Claims):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -188,7 +190,7 @@ class Student(Logins):
 
 
 @strawberry.type(description="What a signed-in student can read.")
-class Query:
+class Query(OfficeQuery):
     """The root of reading."""
 
     @access.field(OWNER, description="The signed-in student; null once the account is erased.")
@@ -238,7 +240,7 @@ RegisterDeviceResult = Annotated[
 
 
 @strawberry.type(description="What a signed-in student can do.")
-class Mutation:
+class Mutation(LinkMutations, ClaimMutations):
     """The root of doing."""
 
     @access.mutation(

@@ -1,0 +1,99 @@
+"""Mail over SMTP, to a sink on a socket."""
+
+import ssl
+
+import pytest
+
+from erasmus_app.errors import MailFailed, SettingsInvalid
+from erasmus_app.kit.trust import trusting
+from erasmus_app.push.mail import LANGUAGES, SmtpSender, smtp_sender, texts, written
+from sandbox.authority import Authority
+from sandbox.mail import running
+
+VALUES = {"code": "01234567", "minutes": "10"}
+TO, FROM = "bea@post.example", "no-reply@app.example"
+
+
+def a_sender(url: str) -> SmtpSender:
+    return smtp_sender(url, FROM, trusting(None))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_mail_arrives_as_it_was_written(language: str):
+    async with running() as sink:
+        await a_sender(sink.url).send(TO, "claim", language, **VALUES)
+
+    [mail] = sink.received
+    assert (mail["to"], mail["from"], mail["auto-submitted"]) == (TO, FROM, "auto-generated")
+    assert mail["subject"] == texts("claim", language)["subject"]
+    assert "\n    01234567\n" in mail.get_content()
+    assert "10" in mail.get_content()
+    assert "{" not in mail.get_content()
+
+
+async def test_a_server_is_talked_to_over_tls_that_we_trust(authority: Authority):
+    async with running(authority.server_context()) as sink:
+        host = sink.url.replace("127.0.0.1", "localhost")
+        with pytest.raises(MailFailed) as stranger:
+            await smtp_sender(host, FROM, ssl.create_default_context()).send(
+                TO, "claim", "en", **VALUES
+            )
+        known = trusting(authority.ca_file)
+        await smtp_sender(host, FROM, known).send(TO, "claim", "en", **VALUES)
+
+    assert (stranger.value.retry, len(sink.received)) == (True, 1)
+
+
+@pytest.mark.parametrize(("code", "retry"), [(451, True), (550, False)])
+async def test_a_refusal_says_whether_another_time_may_do(code: int, retry: bool):
+    async with running() as sink:
+        sink.refusals.append(code)
+        with pytest.raises(MailFailed) as refused:
+            await a_sender(sink.url).send(TO, "claim", "en", **VALUES)
+
+    assert (refused.value.code, refused.value.retry) == ("recipient_refused", retry)
+    assert TO not in str(refused.value)
+
+
+async def test_a_server_that_is_not_there_is_tried_again():
+    with pytest.raises(MailFailed) as failed:
+        await a_sender("smtp://127.0.0.1:1").send(TO, "claim", "en", **VALUES)
+
+    assert failed.value.retry
+
+
+async def test_nothing_is_said_in_clear_to_a_server_elsewhere():
+    async with running() as sink:  # offers no STARTTLS
+        elsewhere = SmtpSender(
+            host="127.0.0.1.",  # the same place, by a name that is none of loopback's
+            port=int(sink.url.rpartition(":")[2]),
+            tls=False,
+            sender=FROM,
+            context=trusting(None),
+        )
+        with pytest.raises(MailFailed):
+            await elsewhere.send(TO, "claim", "en", **VALUES)
+
+    assert sink.received == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://mail.example", "smtp://", "smtps://u:s@mail.example:port", "mail.example", ""]
+)
+def test_an_address_that_is_none_stops_the_start_and_is_not_repeated(url: str):
+    with pytest.raises(SettingsInvalid) as refused:
+        a_sender(url)
+    assert "ERASMUS_APP_SMTP_URL" in str(refused.value)
+    assert "u:s@" not in str(refused.value)
+
+
+def test_the_address_of_a_server_has_its_port_and_secret():
+    found = smtp_sender("smtps://us%40er:se%3Acret@mail.example", FROM, trusting(None))
+
+    assert (found.host, found.port, found.tls) == ("mail.example", 465, True)
+    assert (found.user, found.secret) == ("us@er", "se:cret")
+    assert a_sender("smtp://mail.example").port == 587
+
+
+def test_a_language_that_we_have_no_words_in_is_english():
+    assert written(TO, FROM, "claim", "fi", VALUES)["subject"] == texts("claim", "en")["subject"]
