@@ -2,11 +2,11 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
 from erasmus_app.api.context import Info
+from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.api.schema.linking import LinkedLogin
 from erasmus_app.errors import ClaimRefused
@@ -191,7 +191,7 @@ class ClaimMutations:
     )
     async def confirm_claim(self, info: Info, id: strawberry.ID, code: str) -> bool:
         """Prove it."""
-        claim = _uuid(id)
+        claim = uuid_of(id)
         if claim is None:
             return False
         account = info.context.session.account_id
@@ -205,7 +205,7 @@ class ClaimMutations:
         self, info: Info, id: strawberry.ID, accept: bool
     ) -> MobilityClaim | None:
         """Decide about it."""
-        claim = _uuid(id)
+        claim = uuid_of(id)
         if claim is None:
             return None
         standing = await info.context.standing()
@@ -218,15 +218,8 @@ class ClaimMutations:
     )
     async def decide_link(self, info: Info, id: strawberry.ID, accept: bool) -> LinkedLogin | None:
         """Decide about it."""
-        link, service = _uuid(id), info.context.services.linking
+        link, service = uuid_of(id), info.context.services.linking
         if link is None or service is None:
             return None
         found = await service.decide(await info.context.standing(), link, accept)
         return LinkedLogin.of(found) if found else None
-
-
-def _uuid(id: str) -> UUID | None:
-    try:
-        return UUID(id)
-    except ValueError:
-        return None
