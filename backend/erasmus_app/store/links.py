@@ -192,8 +192,12 @@ class LinkTable:
                 return False
             await lock_accounts(connection, [account, joined])
             moved = await connection.fetchval(
+                # Where none of its logins is left here, nobody is to have anything back.
                 """update account_link set state = 'undone', decided_at = $2, decided_by = $3
-                   where link_id = $1 and state = 'joined' returning moved""",
+                   where link_id = $1 and state = 'joined' and exists (
+                       select 1 from account_identity where account_id = $3
+                           and moved -> 'identities' ? identity_id::text)
+                   returning moved""",
                 link,
                 now,
                 account,
