@@ -68,7 +68,7 @@ from erasmus_app.store.identities import IdentityTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisAuthorizations, RedisLoginStates, RedisTokenRefusals
 from erasmus_app.store.link_tickets import RedisLinkTickets
-from erasmus_app.store.links import LinkTable
+from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
@@ -82,6 +82,7 @@ from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
 from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
+from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.loop import Worker
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
@@ -289,6 +290,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             PLAN_FACTSHEETS: keeper.plan,
             ERASE: Eraser(ErasureTable(tables), services.clock),
             REMIND: reminder,
+            MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
             MAIL: ClaimMailer(services, ClaimTable(tables)),
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),

@@ -340,3 +340,16 @@ async def test_an_office_joins_a_guests_login_of_its_own_student_and_no_one_else
     ]
     assert (refused, joined) == ([None, None, None], {"state": "JOINED"})
     assert len((await me(bed, phone))["identities"]) == 2
+
+
+async def test_the_addresses_of_both_logins_are_told_that_they_were_joined(bed: Bed):
+    phone = await bed.signed_in("ines")
+    second = msgspec.structs.replace(SECOND, email="other@post.example")
+    bed.world.login.people = (INES, second)
+    back = await Browser(bed).follow((await begin(bed, phone))["url"], "second")
+    await bed.ask(phone, COMPLETE, code=code_of(back))
+    async with bed.working():
+        mails = await bed.world.mail.wait(2)
+
+    assert {each["to"] for each in mails} == {INES.email, "other@post.example"}
+    assert {each["subject"] for each in mails} == {"Two of your logins were joined"}

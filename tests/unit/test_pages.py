@@ -7,7 +7,7 @@ import pytest
 from erasmus_app.api.pages import LANGUAGES, words
 from erasmus_app.identity.doctor import Condition
 
-PAGES = ("doctor",)
+PAGES = ("consent", "doctor")
 
 
 def flat(content: dict) -> dict[str, str]:

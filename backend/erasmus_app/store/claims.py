@@ -249,34 +249,31 @@ class ClaimTable:
             return await _decided(connection, claim, state, ClaimEvidence.DECIDED, by, now)
 
 
-async def flag_contradictions(
-    connection: asyncpg.Connection, *, account: UUID | None = None, person: UUID | None = None
-) -> None:
-    """Flag what was granted and an ESI speaks against since: of one account, or about one person.
+_CONTRADICTED = """update mobility_claim claim set contradicted_at = now()
+    from mobility where claim.state = 'granted' and contradicted_at is null
+        and mobility.sending_hei_id = claim.sending_hei_id
+        and mobility.omobility_id = claim.omobility_id and {which}
+        and exists (select 1 from person_esi papers left join account_esi other
+                on other.esi_key = papers.esi_key and other.account_id <> claim.account_id
+            where papers.tenant = mobility.tenant and papers.person_id = mobility.person_id
+                and (other.account_id is not null or exists (select 1 from account_esi mine
+                    where mine.account_id = claim.account_id)))
+        and not exists (select 1 from person_esi papers join account_esi mine using (esi_key)
+            where papers.tenant = mobility.tenant and papers.person_id = mobility.person_id
+                and mine.account_id = claim.account_id)"""
+"""What an ESI speaks against: the papers' is none of the account's, which has another, or somebody
+else has it."""
 
-    The student's ESI in the papers is none of the account's, which has another, or somebody else
-    has it.
-    """
-    await connection.execute(
-        """update mobility_claim claim set contradicted_at = now()
-           from mobility where claim.state = 'granted' and contradicted_at is null
-               and mobility.sending_hei_id = claim.sending_hei_id
-               and mobility.omobility_id = claim.omobility_id
-               and ($1::uuid is null or claim.account_id = $1)
-               and ($2::uuid is null or mobility.person_id = $2)
-               and exists (select 1 from person_esi papers left join account_esi other
-                       on other.esi_key = papers.esi_key and other.account_id <> claim.account_id
-                   where papers.tenant = mobility.tenant
-                       and papers.person_id = mobility.person_id
-                       and (other.account_id is not null or exists (select 1 from account_esi mine
-                           where mine.account_id = claim.account_id)))
-               and not exists (select 1 from person_esi papers join account_esi mine
-                       using (esi_key) where papers.tenant = mobility.tenant
-                   and papers.person_id = mobility.person_id
-                   and mine.account_id = claim.account_id)""",
-        account,
-        person,
-    )
+
+async def flag_account(connection: asyncpg.Connection, account: UUID) -> None:
+    """Flag what was granted to an account and an ESI speaks against by now."""
+    await connection.execute(_CONTRADICTED.format(which="claim.account_id = $1"), account)
+
+
+async def flag_person(connection: asyncpg.Connection, tenant: HeiId, person: PersonId) -> None:
+    """Flag what was granted of a student's and an ESI speaks against by now."""
+    which = "mobility.tenant = $1 and mobility.person_id = $2"
+    await connection.execute(_CONTRADICTED.format(which=which), tenant, person)
 
 
 async def _papers(

@@ -8,7 +8,7 @@ import structlog
 
 from erasmus_app.identity.esi import differ_in_case
 from erasmus_app.ids import EuropeanStudentId
-from erasmus_app.store.claims import flag_contradictions
+from erasmus_app.store.claims import flag_account
 from erasmus_app.store.sealed import Vault, vault_of
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ async def note_esis(
             key,
         )
     await see_persons(connection, account)
-    await flag_contradictions(connection, account=account)
+    await flag_account(connection, account)
 
 
 async def see_persons(connection: asyncpg.Connection, account: UUID) -> None:

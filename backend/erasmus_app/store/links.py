@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from erasmus_app.errors import LoginFailed
+from erasmus_app.identity.claiming import is_address
 from erasmus_app.identity.linking import (
     FRESH,
     UNDO,
@@ -21,11 +22,14 @@ from erasmus_app.identity.linking import (
 )
 from erasmus_app.identity.models import Proved
 from erasmus_app.ids import AccountId, HeiId
+from erasmus_app.store import jobs
 from erasmus_app.store.accounts import REVOKED
 from erasmus_app.store.database import Database
 from erasmus_app.store.moving import give_back, lock_accounts, move_all, split_off
 from erasmus_app.store.sealed import vault_of
 
+MAIL_LINKED = "mail-linked"
+"""The job that tells both logins' addresses that they were joined."""
 _LINK = """link_id, state, evidence, begun_at, decided_at,
     kept_account_id as kept, joined_account_id as joined"""
 
@@ -86,6 +90,27 @@ class LinkTable:
                 await _not_refused(connection, kept, joined, now)
                 return await _note(connection, kept, joined, LinkState.WAITING, found, now)
             return await _join(connection, kept, joined, found, now)
+
+    async def told(self, link: UUID) -> tuple[str, list[str]]:
+        """Return the language and the verified addresses of an account that was joined."""
+        vault = self.database.vault
+        rows = await self.database.fetch(
+            """select language, issuer, subject, account_identity.email from account_link
+               join account on account_id = kept_account_id
+               join account_identity using (account_id)
+               where link_id = $1 and state = 'joined' and email_verified
+                   and account_identity.email is not null
+               order by account_identity.last_login_at desc""",
+            link,
+        )
+        found = (
+            vault.open(
+                row["email"], "account_identity.email", row["issuer"], row["subject"]
+            ).decode()
+            for row in rows
+        )
+        addresses = {each.casefold(): each for each in found if is_address(each)}
+        return (rows[0]["language"] if rows else "en"), list(addresses.values())
 
     async def open_at(self, domains: Sequence[str]) -> list[OfficeLink]:
         """Return the undecided links of accounts whose only homes are these, the oldest first."""
@@ -167,8 +192,12 @@ class LinkTable:
                 return False
             await lock_accounts(connection, [account, joined])
             moved = await connection.fetchval(
+                # Where none of its logins is left here, nobody is to have anything back.
                 """update account_link set state = 'undone', decided_at = $2, decided_by = $3
-                   where link_id = $1 and state = 'joined' returning moved""",
+                   where link_id = $1 and state = 'joined' and exists (
+                       select 1 from account_identity where account_id = $3
+                           and moved -> 'identities' ? identity_id::text)
+                   returning moved""",
                 link,
                 now,
                 account,
@@ -299,6 +328,13 @@ async def _join(
     link = await _note(connection, kept, joined, LinkState.JOINED, found, now, by)
     await connection.execute(
         "update account_link set moved = $2 where link_id = $1", link.link_id, moved
+    )
+    await jobs.enqueue(
+        connection,
+        MAIL_LINKED,
+        {"link_id": str(link.link_id)},
+        dedupe_key=f"{MAIL_LINKED} {link.link_id}",
+        due=now,
     )
     return link
 

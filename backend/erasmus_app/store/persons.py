@@ -9,7 +9,7 @@ from erasmus_app.identity.esi import is_esi
 from erasmus_app.ids import EuropeanStudentId, PersonId
 from erasmus_app.mobilities.models import Mobility
 from erasmus_app.mobilities.ports import StoredMobility
-from erasmus_app.store.claims import flag_contradictions
+from erasmus_app.store.claims import flag_person
 from erasmus_app.store.esis import lock_esis
 from erasmus_app.store.sealed import vault_of
 
@@ -112,4 +112,4 @@ async def _see_esis(connection: asyncpg.Connection, mobility: Mobility, person: 
             for key, esi in esis.items()
         ],
     )
-    await flag_contradictions(connection, person=person)
+    await flag_person(connection, mobility.tenant, person)

@@ -25,6 +25,7 @@ HEIS = {RIBEIRA: HeiRules(id=RIBEIRA, domains=("old.example",))}
 NOW, OLD = SeenEsi(is_current=True), SeenEsi(is_current=False)
 CODES, AFFILIATIONS = MYACADEMICID.codes, MYACADEMICID.affiliations
 WELL = SeenIdentity(
+    account_id=AccountId(UUID(int=2)),
     identity_id=UUID(int=1),
     known=KnownIdentity(
         issuer=ISSUER,

@@ -19,7 +19,7 @@ from unit.sandbox.hand_clock import HandClock
 from erasmus_app.errors import LoginFailed
 from erasmus_app.identity.claims import FEIDE, Identity
 from erasmus_app.identity.models import LoginUnderWay
-from erasmus_app.identity.providers import ProviderConfig, myacademicid
+from erasmus_app.identity.providers import DEFAULT, SCOPES, ProviderConfig, myacademicid
 from erasmus_app.oidc import provider as provider_module
 from erasmus_app.oidc.provider import OpenIdProvider
 from sandbox import login
@@ -167,6 +167,7 @@ async def test_each_kind_of_person_logs_in(
         email=who.email,
         email_verified=True,
         authenticated_at=clock().replace(microsecond=0),
+        received=tuple(sorted(who.claims(SCOPES[DEFAULT]))),
         **expected,
     )
 
@@ -373,6 +374,7 @@ async def test_a_provider_of_another_hand_is_understood_too():
         affiliations=(),
         esis=(),
         missing=("email", *NONE_BUT_NAME),
+        received=("name", "sub"),
     )
 
 

@@ -95,5 +95,16 @@ def test_the_address_of_a_server_has_its_port_and_secret():
     assert a_sender("smtp://mail.example").port == 587
 
 
+@pytest.mark.parametrize("kind", ["claim", "linked"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_mail_has_its_values_in_every_language(kind: str, language: str):
+    values = {"code": "01234567", "minutes": "10", "days": "30"}
+    english = written(TO, FROM, kind, "en", values).get_content()
+    found = written(TO, FROM, kind, language, values).get_content()
+
+    for value in values.values():
+        assert (value in found) is (value in english)
+
+
 def test_a_language_that_we_have_no_words_in_is_english():
     assert written(TO, FROM, "claim", "fi", VALUES)["subject"] == texts("claim", "en")["subject"]

@@ -222,3 +222,22 @@ async def test_what_undoing_needed_goes_when_it_is_too_late_for_it(
 
     assert [await erasures.forget_joined(each) for each in (utc_now(), later, later)] == [0, 1, 0]
     assert not await links.undo(one, link.link_id, uuid4(), utc_now())
+
+
+async def test_a_login_that_was_taken_away_meanwhile_has_nothing_given_back(
+    database: Database, links: LinkTable
+):
+    older = await a_student(database)
+    newer = await a_student(database, "zofia", OTHER_ESI, "om-2")
+    waiting = await links.connect(newer, proof(newer, older, "ines"), utc_now())
+    link = await decided(database, links, waiting)
+    identity = await database.fetchval(
+        "select identity_id from account_identity where subject = 'zofia@myacademicid.org'"
+    )
+
+    assert await links.unlink(older, identity, uuid4())
+    assert not await links.undo(older, link.link_id, uuid4(), utc_now())
+    assert await owned(database, newer) == {}  # else what is there would be nobody's to erase
+    alone = await log_in(AccountTable(database), "zofia", (OTHER_ESI,))
+    assert len(await RecordTable(database).mobilities_of(alone)) == 1
+    assert len(await RecordTable(database).mobilities_of(older)) == 1

@@ -4,18 +4,15 @@ Its words stand beside it, a file for each language.
 """
 
 import html
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from urllib.parse import urlsplit
 
 import msgspec
 
+from erasmus_app.api.pages import words
 from erasmus_app.identity.authorization import AuthorizationRequest
 from erasmus_app.identity.clients import APP, Client
-
-LANGUAGES = ("en", "de", "pt")
 
 _PAGE = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">
@@ -64,10 +61,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 @cache
-def words(language: str) -> Words:
-    """Return the words of one of `LANGUAGES`."""
-    text = (files("erasmus_app.api.pages") / f"consent.{language}.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), Words)
+def _words(language: str) -> Words:
+    return msgspec.convert(words("consent", language), Words)
 
 
 def consent_page(
@@ -91,7 +86,7 @@ def consent_page(
         until: the day on which it is over at the latest, written in that language.
         language: one of `LANGUAGES`.
     """
-    say = words(language)
+    say = _words(language)
     app = client.name(language)
     lines = [f'<h1 id="what">{_text(say.title, app=app)}</h1>']
     if name:
@@ -122,7 +117,7 @@ def consent_page(
 
 def refusal_page(code: str, language: str) -> str:
     """Say why nothing can be allowed."""
-    say = words(language)
+    say = _words(language)
     why = say.refusals.get(code, say.refusals["other"])
     body = (
         f"<h1>{_text(say.refused_title)}</h1><p>{_text(why)}</p>"

@@ -9,7 +9,8 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import State
 
 from erasmus_app.api.guards import session_of
-from erasmus_app.api.pages.consent import LANGUAGES, consent_page, refusal_page
+from erasmus_app.api.pages import LANGUAGES
+from erasmus_app.api.pages.consent import consent_page, refusal_page
 from erasmus_app.api.rest.login import NO_STORE, TokenRefused
 from erasmus_app.errors import LoginFailed, NotSignedIn
 from erasmus_app.identity.authorization import (

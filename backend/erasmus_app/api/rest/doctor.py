@@ -6,7 +6,6 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 
-from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.pages import LANGUAGES, words
 from erasmus_app.api.pages.findings import told
 from erasmus_app.api.rest.login import NO_STORE
@@ -49,6 +48,16 @@ dt{{color:var(--soft)}}dd{{margin:0;overflow-wrap:anywhere}}
 </style></head><body><main>{body}</main></body></html>"""
 
 
+def _language(request: Request[Any, Any, Any]) -> str:
+    return accepted(request.headers.get("accept-language", ""), LANGUAGES, "en")
+
+
+def _way_in(request: Request[Any, Any, Any], _: NotSignedIn) -> Response[str]:
+    """Show a browser without a session where it gets one."""
+    language = _language(request)
+    return _answer(language, _signed_out(language), 401)
+
+
 @get(
     "/auth/doctor",
     tags=["login"],
@@ -58,16 +67,13 @@ dt{{color:var(--soft)}}dd{{margin:0;overflow-wrap:anywhere}}
     status_code=200,
     media_type=MediaType.HTML,
     raises=[],
+    exception_handlers={NotSignedIn: _way_in},
 )
 async def doctor(request: Request[Any, Any, Any], state: State) -> Response[str]:
     """Say in plain words what the student's logins brought, what is missing and whom to ask."""
     services: Services = state.services
-    language = accepted(request.headers.get("accept-language", ""), LANGUAGES, "en")
-    try:
-        session = await session_of(services, headers_of(request.scope))
-    except NotSignedIn:
-        return _answer(language, _signed_out(language), 401)
-    found = await services.doctor.look(session.account_id)
+    language = _language(request)
+    found = await services.doctor.look(request.state.session.account_id)
     return _answer(language, _told(found, services, language), 200)
 
 

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, SIGNED_IN, Whose
+from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.api.schema.linking import LinkedLogin
 from erasmus_app.errors import ClaimRefused
@@ -214,7 +214,7 @@ class ClaimMutations:
     )
     async def confirm_claim(self, info: Info, id: strawberry.ID, code: str) -> bool:
         """Prove it."""
-        claim = _uuid(id)
+        claim = uuid_of(id)
         if claim is None:
             return False
         account = info.context.session.account_id
@@ -229,7 +229,7 @@ class ClaimMutations:
         self, info: Info, id: strawberry.ID, accept: bool
     ) -> MobilityClaim | None:
         """Decide about it."""
-        claim = _uuid(id)
+        claim = uuid_of(id)
         if claim is None:
             return None
         standing = await info.context.standing()
@@ -244,16 +244,9 @@ class ClaimMutations:
     )
     async def decide_link(self, info: Info, id: strawberry.ID, accept: bool) -> LinkedLogin | None:
         """Decide about it."""
-        link, service = _uuid(id), info.context.services.linking
+        link, service = uuid_of(id), info.context.services.linking
         if link is None or service is None:
             return None
         standing = await info.context.standing()
         found = await service.decide(standing, link, accept)
         return LinkedLogin.of(found, info, standing.coordinated[0]) if found else None
-
-
-def _uuid(id: str) -> UUID | None:
-    try:
-        return UUID(id)
-    except ValueError:
-        return None

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
-from uuid import UUID
 
 import strawberry
 
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, Whose
+from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.errors import LoginFailed
 from erasmus_app.identity import linking
 from erasmus_app.identity.linking import Evidence, LinkService, LinkState
@@ -155,7 +155,7 @@ class LinkMutations:
     )
     async def undo_linking(self, info: Info, id: strawberry.ID) -> bool:
         """Undo it."""
-        service, link, session = info.context.services.linking, _uuid(id), info.context.session
+        service, link, session = info.context.services.linking, uuid_of(id), info.context.session
         if service is None or link is None:
             return False
         return await service.store.undo(
@@ -169,7 +169,8 @@ class LinkMutations:
     )
     async def unlink_identity(self, info: Info, id: strawberry.ID) -> bool:
         """Take it away."""
-        service, identity, session = info.context.services.linking, _uuid(id), info.context.session
+        service, session = info.context.services.linking, info.context.session
+        identity = uuid_of(id)
         if service is None or identity is None:
             return False
         return await service.store.unlink(session.account_id, identity, session.session_id)
@@ -179,10 +180,3 @@ def _service(info: Info) -> LinkService:
     if (service := info.context.services.linking) is None:
         raise LoginFailed("login_off", "There is no login provider here.")
     return service
-
-
-def _uuid(id: str) -> UUID | None:
-    try:
-        return UUID(id)
-    except ValueError:
-        return None

@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -12,6 +11,7 @@ from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
+from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
@@ -336,11 +336,3 @@ class Mutation(LinkMutations, ClaimMutations):
         services = info.context.services
         found = await services.erasures.cancel(info.context.session.account_id, services.clock())
         return Erasure.of(found) if found else None
-
-
-def uuid_of(id: str) -> UUID | None:
-    """Read an id; None for what cannot be one, which is then as unknown as any other."""
-    try:
-        return UUID(id)
-    except ValueError:
-        return None

@@ -79,3 +79,6 @@ create table mobility_claim (
 );
 create index mobility_claim_by_account on mobility_claim (account_id, begun_at desc);
 create index mobility_claim_by_mobility on mobility_claim (sending_hei_id, omobility_id);
+
+-- A claim names a mobility without a tenant.
+create index mobility_by_object on mobility (sending_hei_id, omobility_id);
