@@ -374,7 +374,7 @@ async def test_a_provider_of_another_hand_is_understood_too():
         affiliations=(),
         esis=(),
         missing=("email", *NONE_BUT_NAME),
-        received=("name", "sub"),
+        received=("email", "name", "sub"),
     )
 
 
