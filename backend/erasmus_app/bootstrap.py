@@ -13,6 +13,7 @@ import httpx
 from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
+from erasmus_app.api.ewp.noted import noting
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.service import LoginService
@@ -43,6 +44,7 @@ from erasmus_app.push.fcm import FcmSender
 from erasmus_app.push.http2 import Http2Transport
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
+from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
@@ -189,6 +191,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             push=_push(stack, settings, clock),
             login=login,
             erasures=ErasureTable(tables),
+            access=AccessLogTable(tables),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
             ),
@@ -206,6 +209,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                     JobQueue(tables, clock),
                     services.own,
                     FigureTable(tables),
+                    noting(services.access, clock),
                 ).get,
                 lambda: keeper.current,
                 hosts=settings.public_hosts,

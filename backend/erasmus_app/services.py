@@ -18,7 +18,7 @@ from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.ports import PushSender
 from erasmus_app.notifications.service import InboxService
-from erasmus_app.privacy.ports import Erasures
+from erasmus_app.privacy.ports import AccessLog, Erasures
 from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
 
@@ -56,4 +56,5 @@ class Services:
     push: PushSender | None  # None: no push service is configured, the inbox is all
     login: LoginService | None  # None: no login provider is configured
     erasures: Erasures
+    access: AccessLog
     operations: Operations
