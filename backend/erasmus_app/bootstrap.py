@@ -39,6 +39,9 @@ from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.notices import EwpNotices
 from erasmus_app.partners.own_messages import EwpOwnMessages
 from erasmus_app.partners.own_systems import OwnSystems
+from erasmus_app.privacy.exports import EXPORT
+from erasmus_app.privacy.retention import Keeping
+from erasmus_app.privacy.words import load_archive_words, load_purposes
 from erasmus_app.push.credentials import AccessTokens
 from erasmus_app.push.fcm import FcmSender
 from erasmus_app.push.http2 import Http2Transport
@@ -46,10 +49,12 @@ from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
+from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.jobs import JobQueue
@@ -58,12 +63,15 @@ from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
+from erasmus_app.worker.archive import Archivist
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.erase import Eraser
+from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
 from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
 from erasmus_app.worker.loop import Worker
@@ -71,6 +79,7 @@ from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
 from erasmus_app.worker.report import Reporter
+from erasmus_app.worker.retain import RETAIN, Retainer
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -192,6 +201,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             login=login,
             erasures=ErasureTable(tables),
             access=AccessLogTable(tables),
+            exports=ExportTable(tables),
+            consents=ConsentTable(tables),
+            purposes=load_purposes(catalogue_folder()),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
             ),
@@ -232,6 +244,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     poller = Poller(services, tables, records, refresher)
     keeper = FactsheetKeeper(services, app.factsheets, FactsheetTable(tables), records)
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
+    retainer = Retainer(RetentionTable(tables, keeping_of(services.settings)), services.clock)
     queue = JobQueue(tables, services.clock)
     worker = Worker(
         queue=queue,
@@ -242,6 +255,16 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             FACTSHEET: keeper.ask,
             PLAN_FACTSHEETS: keeper.plan,
             ERASE: Eraser(ErasureTable(tables), services.clock),
+            EXPORT: Exporter(
+                ExportTable(tables),
+                Archivist(
+                    words=load_archive_words(catalogue_folder()),
+                    messages=services.messages,
+                    names=services.names,
+                ),
+                services.clock,
+            ),
+            RETAIN: retainer,
             REMIND: reminder,
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),
@@ -253,7 +276,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    for recurring in (poller, keeper, reminder):
+    for recurring in (poller, keeper, reminder, retainer):
         await recurring.start()
     async with beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))
@@ -316,6 +339,18 @@ async def _login(
         revocations=revocations,
         clock=clock,
         app_links=frozenset(settings.app_links),
+    )
+
+
+def keeping_of(settings: Settings) -> Keeping:
+    """Return how long what is kept."""
+    return Keeping(
+        mobility=settings.keep_mobility_months,
+        message=settings.keep_message_months,
+        affiliation=settings.keep_affiliation_months,
+        session=settings.keep_session_months,
+        access_log=settings.keep_access_log_months,
+        consent=settings.keep_consent_months,
     )
 
 

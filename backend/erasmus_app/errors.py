@@ -11,6 +11,7 @@ AppError
 ├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── NotSignedIn         no session, or one that is over: 401
+├── LoginTooOld         the session is too old for what is asked: 403; sign in anew
 └── NotFound            unknown, or not the caller's: 404
 """
 
@@ -145,6 +146,13 @@ class NotSignedIn(AppError):
 
     code = "not_signed_in"
     status = HTTPStatus.UNAUTHORIZED
+
+
+class LoginTooOld(AppError):
+    """The login is too long ago for what is asked; a fresh one helps."""
+
+    code = "login_too_old"
+    status = HTTPStatus.FORBIDDEN
 
 
 class NotFound(AppError):

@@ -18,7 +18,8 @@ from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.ports import PushSender
 from erasmus_app.notifications.service import InboxService
-from erasmus_app.privacy.ports import AccessLog, Erasures
+from erasmus_app.privacy.consents import Purpose
+from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
 from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
 
@@ -57,4 +58,7 @@ class Services:
     login: LoginService | None  # None: no login provider is configured
     erasures: Erasures
     access: AccessLog
+    exports: Exports
+    consents: Consents
+    purposes: Mapping[str, Purpose]
     operations: Operations

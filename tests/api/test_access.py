@@ -1,5 +1,7 @@
 """Every field and route has an authorisation rule; one without a rule fails here."""
 
+from uuid import uuid4
+
 from litestar import Litestar
 from litestar.routes import ASGIRoute, HTTPRoute
 from testbed import Bed
@@ -17,6 +19,7 @@ RULES = {
     ("POST", "/feed/{hei_id:str}"): "feed",
     ("DELETE", "/feed/{hei_id:str}/{api:str}"): "feed",
     ("GET", "/feed/{hei_id:str}/decisions"): "feed",
+    ("GET", "/privacy/exports/{export_id:uuid}"): "signed_in",
     ("GET", "/livez"): "public",
     ("GET", "/readyz"): "public",
     ("GET", "/metrics"): "public",
@@ -32,6 +35,10 @@ OWNERS = {  # how each root field is confined to who is signed in
     "Mutation.markRead": "the session's account",
     "Mutation.requestErasure": "the session's account",
     "Mutation.cancelErasure": "the session's account",
+    "Mutation.requestExport": "the session's account",
+    "Mutation.giveConsent": "the session's account",
+    "Mutation.withdrawConsent": "the session's account",
+    "Mutation.acknowledgeNotice": "the session's account",
     "Mutation.endSession": "the session's account",
     "Mutation.endOtherSessions": "the session's account",
 }
@@ -61,7 +68,7 @@ async def test_a_route_for_the_signed_in_answers_401_without_a_session(bed: Bed)
     for method, path in closed:
         answer = await bed.http.request(
             "POST" if method == "*" else method,
-            f"{bed.address}{path}",
+            f"{bed.address}{path.format(**{'export_id:uuid': uuid4()})}",
             json={"query": "{ me { id } }"},
         )
         assert answer.status_code == 401, path

@@ -13,6 +13,7 @@ import asyncpg
 
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.privacy.access import Access, AccessOutcome, ActorKind, Noted, Read, Served
+from erasmus_app.privacy.models import Subject
 from erasmus_app.store.database import Database
 
 MOST_AT_ONCE = 200
@@ -82,6 +83,19 @@ class AccessLogTable:
             account,
             max(0, min(first, MOST_AT_ONCE)),
             after,
+        )
+        return [noted(row) for row in rows]
+
+    async def whole(self, subject: Subject) -> list[Noted]:
+        """Return all of what was read of accounts and persons, the newest first."""
+        rows = await self.database.fetch(
+            f"""select {_NOTED} from access_log
+                where (tenant = '' and subject_id = any($1::uuid[]))
+                    or (tenant, subject_id) in (select * from unnest($2::text[], $3::uuid[]))
+                order by first_at desc, access_id desc""",  # noqa: S608 - a constant
+            list(subject.accounts),
+            [tenant for tenant, _ in subject.persons],
+            [person for _, person in subject.persons],
         )
         return [noted(row) for row in rows]
 

@@ -30,6 +30,7 @@ ERASED = (
         "job",
         f"""payload ->> 'delivery_id' in (
                 select delivery_id::text from delivery where {_ACCOUNTS})
+            or payload ->> 'account_id' = any($1::uuid[]::text[])
             or (payload ->> 'tenant', payload ->> 'sending_hei_id', payload ->> 'omobility_id') in (
                 select tenant, sending_hei_id, omobility_id from {_MOBILITIES} as m)""",  # noqa: S608 - constants
     ),
@@ -38,6 +39,9 @@ ERASED = (
     Holding("device", _ACCOUNTS),
     Holding("spent_refresh", _SESSIONS),
     Holding("session", _ACCOUNTS),
+    Holding("export_part", _ACCOUNTS),
+    Holding("export", _ACCOUNTS),
+    Holding("notice_seen", _ACCOUNTS),
     Holding("event", _PERSONS),
     Holding("recent_fetch", _OBJECTS),
     Holding("source_document", _OBJECTS),
@@ -53,6 +57,8 @@ ERASED = (
 KEPT = {  # and told in the certificate
     "own_object": "the university's own data, which we serve for it; it decides about them",
     "own_decision": "what partners decided about the university's data; it decides about them",
+    "access_log": "who read what, for as long as is set; it says of whom by internal ids alone",
+    "consent": "the proof of what was agreed to, withdrawn now; under a keyed hash, for three years",
     "erasure": "the proof that this was done; it names nobody",
     "forgotten": "keyed hashes, for thirty days, so that nothing comes back by itself",
 }
@@ -65,6 +71,7 @@ NOBODYS = frozenset(
         "poll_state",
         "quarantine",  # fingerprints of answers, and which object they were about
         "refusal",
+        "retained",  # counts by class of data
     }
 )
 """Tables without a student."""

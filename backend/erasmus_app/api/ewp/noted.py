@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from erasmus_app.kit.clock import Clock
 from erasmus_app.privacy.access import Served
 from erasmus_app.privacy.ports import AccessLog
-from ewp.host_calls import Call, Endpoint, File
+from ewp.apis import hei_parameter
+from ewp.host_calls import Call, Endpoint
 from ewp.host_services import Service
 from ewp.manifest import Offer
+from ewp.messages.file import File
 
 OF_STUDENTS = ("omobilities", "omobility-las", "imobilities", "imobility-tors")
 _MOST = 1000  # ids: the service itself refuses more than it allows, long before

@@ -7,16 +7,18 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
+from erasmus_app.api.rest.privacy import fetch_export
 
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
+    fetch_export,
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 OPENAPI = OpenAPIConfig(
     title="Erasmus+ App backend",
     version="1",
     description=(
-        "Login, the feed of universities' own systems, and operations. "
+        "Login, a student's archive, the feed of universities' own systems, and operations. "
         "What a student reads is GraphQL, at `/graphql`."
     ),
     path="/openapi",

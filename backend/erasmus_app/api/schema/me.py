@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from erasmus_app.api.context import Info
+from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
@@ -85,7 +86,7 @@ class Login:
 
 
 @strawberry.type(description="The signed-in student.")
-class Student:
+class Student(HeldOfStudent):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -212,7 +213,7 @@ RegisterDeviceResult = Annotated[
 
 
 @strawberry.type(description="What a signed-in student can do.")
-class Mutation:
+class Mutation(HeldMutations):
     """The root of doing."""
 
     @strawberry.mutation(

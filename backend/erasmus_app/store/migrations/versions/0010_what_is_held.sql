@@ -82,8 +82,15 @@ create index export_by_end on export (expires_at);
 create table export_part (
     account_id uuid not null,
     export_id uuid not null,
-    part integer not null,
+    part text collate "C" not null, -- a number, as the value is bound to it
     content bytea not null,
     primary key (account_id, export_id, part),
     foreign key (account_id, export_id) references export on delete cascade
+);
+
+-- How many rows went because their time was over, by class of data, and when last.
+create table retained (
+    class text primary key,
+    rows bigint not null,
+    last_at timestamptz not null
 );
