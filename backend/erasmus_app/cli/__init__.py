@@ -61,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         "rotate-keys", help="seal personal data anew with the first data key; may be broken off"
     )
 
-    _student(
-        commands.add_parser("student", help="what is held of a student: show, export, erase it")
-    )
+    _student(commands.add_parser("student", help="what is held of a student: export, erase"))
 
     data = commands.add_parser("data", help="how long what is kept")
     retain = data.add_subparsers(dest="what", required=True, metavar="COMMAND").add_parser(

@@ -13,8 +13,8 @@ from typing import Any
 from erasmus_app.privacy.words import ArchiveWords, Reason
 
 STYLE = """
-:root{color-scheme:light dark;--ink:#16202c;--soft:#556170;--line:#d9dee5;--card:#fff;--page:#f4f6f9;
---accent:#1d4f91}
+:root{color-scheme:light dark;--ink:#16202c;--soft:#556170;--line:#d9dee5;--card:#fff;
+--page:#f4f6f9;--accent:#1d4f91}
 @media(prefers-color-scheme:dark){:root{--ink:#e9edf2;--soft:#a5b0bd;--line:#323b47;--card:#1b222b;
 --page:#12171d;--accent:#8fb8ee}}
 *{box-sizing:border-box}
@@ -30,7 +30,8 @@ article{background:var(--card);border:1px solid var(--line);border-radius:.6rem;
 padding:.75rem 1rem;margin:.6rem 0}
 dl{display:grid;grid-template-columns:minmax(7rem,12rem) 1fr;gap:.15rem 1rem;margin:0}
 dt{color:var(--soft)}dd{margin:0;min-width:0}
-dd.whole{grid-column:1/-1;border-left:2px solid var(--line);padding-left:.75rem;margin:.15rem 0 .5rem}
+dd.whole{grid-column:1/-1;border-left:2px solid var(--line);padding-left:.75rem;
+margin:.15rem 0 .5rem}
 dt.whole{grid-column:1/-1;font-weight:600;color:var(--ink);margin-top:.4rem}
 dd.whole>dl+dl{border-top:1px solid var(--line);margin-top:.4rem;padding-top:.4rem}
 @media(max-width:30rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.35rem}}

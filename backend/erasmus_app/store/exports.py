@@ -172,7 +172,8 @@ class Writing:
     async def _put(self, content: bytes) -> None:
         place = ("export_part.content", self.export, str(self._part))
         await self._connection.execute(
-            "insert into export_part (account_id, export_id, part, content) values ($1, $2, $3, $4)",
+            """insert into export_part (account_id, export_id, part, content)
+               values ($1, $2, $3, $4)""",
             self.account,
             self.export,
             str(self._part),

@@ -58,7 +58,7 @@ KEPT = {  # and told in the certificate
     "own_object": "the university's own data, which we serve for it; it decides about them",
     "own_decision": "what partners decided about the university's data; it decides about them",
     "access_log": "who read what, for as long as is set; it says of whom by internal ids alone",
-    "consent": "the proof of what was agreed to, withdrawn now; under a keyed hash, for three years",
+    "consent": "what was agreed to, withdrawn now, for three years; it names nobody",
     "erasure": "the proof that this was done; it names nobody",
     "forgotten": "keyed hashes, for thirty days, so that nothing comes back by itself",
 }

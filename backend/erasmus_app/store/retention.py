@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
@@ -114,9 +115,9 @@ class RetentionTable:
 
     async def _batch(self, lapsing: _Lapsing, since: datetime) -> int:
         what = (
-            f"update {lapsing.table} set {lapsing.emptied}"
+            f"update {lapsing.table} set {lapsing.emptied}"  # noqa: S608 - constants
             if lapsing.emptied
-            else (f"delete from {lapsing.table}")
+            else f"delete from {lapsing.table}"  # noqa: S608 - constants
         )
         done: str = await self.database.pool.execute(
             f"""{what} where ctid = any(array(
@@ -129,11 +130,11 @@ class RetentionTable:
     async def _over(self, now: datetime) -> AsyncIterator["_Person"]:
         """Yield the persons all of whose mobilities are over, in their order."""
         since = before(now, self.keeping.mobility)
-        last: tuple[str, object] = ("", None)
+        last: tuple[str, UUID] = ("", UUID(int=0))
         while True:
             rows = await self.database.fetch(
                 f"""select tenant, person_id from person
-                    where (tenant, person_id) > ($1, coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid))
+                    where (tenant, person_id) > ($1, $2)
                         and created_at < $3
                         and not exists (select 1 from mobility m where m.tenant = person.tenant
                             and m.person_id = person.person_id and m.changed_at >= $3)
