@@ -144,12 +144,15 @@ class Archivist:
         """Add what a message says, which is written when it is read."""
         if area.table != "inbox_entry":
             return row
-        text = self.messages.render(
-            row["kind"],
-            language,
-            row["arguments"],
-            lambda hei, reader: self.names.name(HeiId(hei), reader),
-        )
+        try:
+            text = self.messages.render(
+                row["kind"],
+                language,
+                row["arguments"],
+                lambda hei, reader: self.names.name(HeiId(hei), reader),
+            )
+        except KeyError:  # of a kind, or with arguments, that this version does not write any more
+            return row
         return row | {"title": text.title, "body": text.body}
 
 
