@@ -105,11 +105,11 @@ class Page:
 
     def _list(self, row: Mapping[str, Any]) -> str:
         parts = []
-        for name, value in self._sorted(row):
+        for name, value in self._sorted(_flat(row)):
             label = self.words.fields.get(name)
             if label is None or value in (None, "", [], {}):
                 continue
-            inner = self._nested(value)
+            inner = self._nested(name, value)
             if inner is None:
                 parts.append(f"<dt>{escape(label)}</dt><dd>{self._plain(name, value)}</dd>")
             elif inner:
@@ -122,15 +122,15 @@ class Page:
         """In the order of the labels, so that what matters comes first."""
         order = {name: place for place, name in enumerate(self.words.fields)}
         known = [(name, value) for name, value in row.items() if name in order]
-        return sorted(known, key=lambda each: (self._nested(each[1]) is not None, order[each[0]]))
+        return sorted(known, key=lambda each: (_has_fields(*each), order[each[0]]))
 
-    def _nested(self, value: Any) -> str | None:
+    def _nested(self, name: str, value: Any) -> str | None:
         """Write what has fields of its own; None for what has none."""
         if isinstance(value, Mapping):
             if value.keys() >= {"value", "source"}:
                 return self._sourced(value)
             return self._list(value)
-        if isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
+        if _has_fields(name, value):
             return "".join(self._list(each) for each in value if isinstance(each, Mapping))
         return None
 
@@ -147,6 +147,8 @@ class Page:
     def _plain(self, name: str, value: Any) -> str:
         if isinstance(value, bool):
             return escape(self.words.yes if value else self.words.no)
+        if isinstance(value, Mapping):  # credits
+            return escape(f"{value['value']} {str(value['scheme']).upper()}")
         if isinstance(value, list | tuple):
             return ", ".join(self._plain(name, each) for each in value)
         text = str(value)
@@ -168,3 +170,22 @@ class Page:
         except ValueError:
             return text
         return f"{self.day(moment.date().isoformat())}, {moment:%H:%M}"
+
+
+def _flat(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a mobility with its facts beside what identifies it, which they say again."""
+    record = row.get("record")
+    if not isinstance(record, Mapping):
+        return row
+    facts = {name: value for name, value in record.items() if isinstance(value, Mapping)}
+    return {name: value for name, value in row.items() if name != "record"} | facts
+
+
+def _has_fields(name: str, value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return True
+    return (
+        name != "credits"
+        and isinstance(value, list | tuple)
+        and any(isinstance(each, Mapping) for each in value)
+    )

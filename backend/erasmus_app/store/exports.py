@@ -147,10 +147,11 @@ class Writing:
     async def write(self, piece: bytes) -> None:
         """Take the next piece."""
         self.size += len(piece)
-        self._rest += piece
-        while len(self._rest) >= PART:
-            await self._put(self._rest[:PART])
-            self._rest = self._rest[PART:]
+        whole, start = self._rest + piece, 0
+        while len(whole) - start >= PART:
+            await self._put(whole[start : start + PART])
+            start += PART
+        self._rest = whole[start:]
 
     async def finish(self, now: datetime) -> None:
         """Say that it is whole."""

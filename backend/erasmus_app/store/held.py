@@ -110,7 +110,7 @@ class Held:
             "and $2::text[] is not null and $3::uuid[] is not null and $4::text[] is not null "
             f"and ({area.condition}) order by {area.order}",
             *self._given,
-            prefetch=_PAGE,
+            prefetch=1 if area.table == "source_document" else _PAGE,  # one may have megabytes
         )
         async for row in cursor:
             yield row
