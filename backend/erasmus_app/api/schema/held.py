@@ -228,7 +228,7 @@ class HeldOfStudent:
         """Return the rows."""
         context = info.context
         found = await context.services.access.of(
-            context.session.account_id, first=first, after=_uuid(after) if after else None
+            context.session.account_id, first=first, after=uuid_of(after) if after else None
         )
         return [AccessEntry.of(each, info) for each in found]
 
@@ -293,8 +293,9 @@ class HeldMutations:
         return PrivacyNotice(url=settings.privacy_notice_url, version=version, seen_at=seen)
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(id: str) -> UUID | None:
+    """Read an id; None for what cannot be one, which is then as unknown as any other."""
     try:
-        return UUID(text)
+        return UUID(id)
     except ValueError:
         return None

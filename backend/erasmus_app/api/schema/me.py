@@ -2,12 +2,11 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
 from erasmus_app.api.context import Info
-from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
+from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent, uuid_of
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
@@ -293,11 +292,3 @@ class Mutation(HeldMutations):
         services = info.context.services
         found = await services.erasures.cancel(info.context.session.account_id, services.clock())
         return Erasure.of(found) if found else None
-
-
-def uuid_of(id: str) -> UUID | None:
-    """Read an id; None for what cannot be one, which is then as unknown as any other."""
-    try:
-        return UUID(id)
-    except ValueError:
-        return None
