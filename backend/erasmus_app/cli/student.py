@@ -63,11 +63,19 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _note(database: Database, subject: Subject, given: argparse.Namespace) -> None:
-    by = (given.by or os.environ.get("SUDO_USER") or getpass.getuser())[:LONGEST_NAME]
+    by = (given.by or os.environ.get("SUDO_USER") or _user())[:LONGEST_NAME]
     access = Access(kind=ActorKind.OPERATOR, actor=by, purpose=PURPOSE, api=f"student {given.what}")
     reads = [Read(tenant=None, subject=each) for each in subject.accounts]
     reads += [Read(tenant=tenant, subject=person) for tenant, person in subject.persons]
     await AccessLogTable(database).note(access, reads, utc_now())
+
+
+def _user() -> str:
+    """Return who runs this; in a container there may be a number alone."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 async def _erase(erasures: ErasureTable, subject: Subject, *, dry_run: bool) -> None:
