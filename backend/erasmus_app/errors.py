@@ -14,6 +14,7 @@ AppError
 ├── ClaimRefused        a mobility that somebody may not claim, or not now; `code` says why
 ├── NotSignedIn         no session, or one that is over: 401
 ├── Forbidden           signed in, and not the caller's to have: 403
+├── LoginTooOld         the session is too old for what is asked: 403; sign in anew
 └── NotFound            unknown, or not the caller's: 404
 """
 
@@ -175,6 +176,13 @@ class Forbidden(AppError):
     """Signed in, and not the caller's to have; says nothing about what it is."""
 
     code = "forbidden"
+    status = HTTPStatus.FORBIDDEN
+
+
+class LoginTooOld(AppError):
+    """The login is too long ago for what is asked; a fresh one helps."""
+
+    code = "login_too_old"
     status = HTTPStatus.FORBIDDEN
 
 

@@ -23,7 +23,8 @@ from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.ports import MailSender, PushSender
 from erasmus_app.notifications.service import InboxService
-from erasmus_app.privacy.ports import Erasures
+from erasmus_app.privacy.consents import Purpose
+from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
 from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
 
@@ -67,4 +68,8 @@ class Services:
     doctor: LoginDoctor
     linking: LinkService | None  # None as `login`
     erasures: Erasures
+    access: AccessLog
+    exports: Exports
+    consents: Consents
+    purposes: Mapping[str, Purpose]
     operations: Operations

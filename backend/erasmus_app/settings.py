@@ -23,6 +23,7 @@ from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CNR_APIS, DATA_APIS, ApiMode, CoveredHei
 
 PREFIX = "ERASMUS_APP_"
+LONGEST_KEPT = 600  # months
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -80,6 +81,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     # Privacy
     erasure_days: float = 14  # in which a student can take the wish to be forgotten back
+    privacy_notice_url: str | None = None  # the operator's text; None: there is none yet
+    privacy_notice_version: str = "1"
+    keep_mobility_months: int = 12  # after the end of a student's last mobility
+    keep_message_months: int = 12  # of mobilities that are gone
+    keep_affiliation_months: int = 12  # after the last login
+    keep_session_months: int = 6  # after its end
+    keep_access_log_months: int = 24
+    keep_consent_months: int = 36  # after its withdrawal
 
     # Work
     job_lease_seconds: float = 30
@@ -192,7 +201,7 @@ def _check(settings: Settings) -> None:
     if not host or not 0 < port < 65536:  # no host would be all of them
         raise SettingsInvalid(f"{PREFIX}LISTEN: {settings.listen!r} is not host:port")
     _check_url("PUBLIC_URL", settings.public_url, loopback_http=False)
-    for name in ("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL"):
+    for name in ("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"):
         if (value := getattr(settings, name.lower())) is not None:
             _check_url(name, value, loopback_http=True)
     for proxy in settings.trusted_proxies:
@@ -205,6 +214,10 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, each.name)
         if each.type in (float, int) and not 0 < value < math.inf:
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be a number above 0")
+        if each.name.startswith("keep_") and value > LONGEST_KEPT:
+            raise SettingsInvalid(
+                f"{PREFIX}{each.name.upper()}: must be at most {LONGEST_KEPT} months"
+            )
         if each.type in (float, int) and value > LARGEST:
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be at most {LARGEST}")
 

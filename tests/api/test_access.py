@@ -1,5 +1,7 @@
 """Every field and route has an authorisation rule; one without a rule fails here."""
 
+from uuid import uuid4
+
 from litestar import Litestar
 from litestar.routes import ASGIRoute, HTTPRoute
 from testbed import Bed
@@ -22,6 +24,7 @@ RULES = {
     ("POST", "/feed/{hei_id:str}"): "feed",
     ("DELETE", "/feed/{hei_id:str}/{api:str}"): "feed",
     ("GET", "/feed/{hei_id:str}/decisions"): "feed",
+    ("GET", "/privacy/exports/{export_id:uuid}"): "signed_in",
     ("GET", "/livez"): "public",
     ("GET", "/readyz"): "public",
     ("GET", "/metrics"): "public",
@@ -55,7 +58,7 @@ async def test_a_route_for_the_signed_in_answers_401_without_a_session(bed: Bed)
     for method, path in closed:
         answer = await bed.http.request(
             "POST" if method == "*" else method,
-            f"{bed.address}{path}",
+            f"{bed.address}{path.replace('{export_id:uuid}', str(uuid4()))}",
             json={"query": "{ me { id } }"},
         )
         assert answer.status_code == 401, path

@@ -1,6 +1,10 @@
 """What universities write to each other about a nomination never reaches the student."""
 
-from databases import in_clear
+import html
+import io
+import zipfile
+
+from databases import in_clear, until
 from graphql import (
     GraphQLObjectType,
     GraphQLUnionType,
@@ -11,6 +15,9 @@ from graphql import (
 from testbed import Bed
 
 from erasmus_app.api.schema import schema
+from erasmus_app.cli.phones import Phone
+from erasmus_app.notifications.catalogue import catalogue_folder
+from erasmus_app.privacy.words import load_archive_words
 
 SECRET = "Between the offices"
 
@@ -56,5 +63,26 @@ async def test_no_answer_push_or_message_holds_a_nomination_s_comment(bed: Bed):
     assert '"family_name":"' in facts
     frames = await bed.app.database.fetchval("select string_agg(record::text, '') from mobility")
     assert "family_name" not in frames
-    for what in (answer.text, pushes, inbox, facts, frames):
+    archive = await the_archive(bed, phone)
+    documents = [archive.read(each) for each in archive.namelist() if each.startswith("sources/")]
+    assert b"family-name" in b"".join(documents)
+    for words in load_archive_words(catalogue_folder()).values():
+        assert words.left_out["comments"].why  # it says what is missing, and whom to ask
+    said = load_archive_words(catalogue_folder())["en"].left_out["comments"]
+    assert said.what in html.unescape(archive.read("index.html").decode())
+    whole = b"\n".join(archive.read(each) for each in archive.namelist()).decode()
+    for what in (answer.text, pushes, inbox, facts, frames, whole):
         assert SECRET not in what
+
+
+async def the_archive(bed: Bed, phone: Phone) -> zipfile.ZipFile:
+    """Fetch the student's archive."""
+    wish = await bed.ask(phone, "mutation { requestExport { id } }")
+    address = f"{bed.address}/privacy/exports/{wish['requestExport']['id']}"
+    headers = {"authorization": f"Bearer {phone.token}"}
+
+    async def ready() -> bool:
+        return (await bed.http.get(address, headers=headers)).status_code == 200
+
+    await until(ready)
+    return zipfile.ZipFile(io.BytesIO((await bed.http.get(address, headers=headers)).content))

@@ -124,6 +124,9 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("EWP_HEIS", "/nowhere/heis.toml", "there is no file /nowhere/heis.toml"),
         ("TLS_CA_FILE", "/nowhere", "there is no file /nowhere"),
         ("SESSION_KEY", f"/{'9' * 400}", "no file or folder /999"),  # too long to look up
+        ("KEEP_MOBILITY_MONTHS", "0", "must be a number above 0"),
+        ("KEEP_MOBILITY_MONTHS", "601", "must be at most 600 months"),
+        ("PRIVACY_NOTICE_URL", "http://uni.example/privacy", "is not an https address"),
         ("DATABASE_URL", "", "is empty; leave it out for the default"),
         ("OIDC_CLIENT_SECRET", "  ", "is empty; leave it out for the default"),
         ("DATA_DIR", "~nobody-0", "~nobody-0: there is no such home directory"),

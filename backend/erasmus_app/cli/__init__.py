@@ -61,7 +61,13 @@ def _parser() -> argparse.ArgumentParser:
         "rotate-keys", help="seal personal data anew with the first data key; may be broken off"
     )
 
-    _student(commands.add_parser("student", help="what is held of a student: erase it"))
+    _student(commands.add_parser("student", help="what is held of a student: export, erase"))
+
+    data = commands.add_parser("data", help="how long what is kept")
+    retain = data.add_subparsers(dest="what", required=True, metavar="COMMAND").add_parser(
+        "retain", help="delete what is over, as the worker does by itself"
+    )
+    retain.add_argument("--dry-run", action="store_true", help="only count what would go")
 
     _ewp(commands.add_parser("ewp", help="the EWP network: look, call, check"))
 
@@ -78,8 +84,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _student(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
-    erase = commands.add_parser("erase", help="erase everything, and print the certificate")
-    erase.add_argument("who", metavar="WHO", help="an account id or an ESI")
+    about = argparse.ArgumentParser(add_help=False)
+    about.add_argument("who", metavar="WHO", help="an account id or an ESI")
+    about.add_argument(
+        "--by", metavar="NAME", help="who you are, for the access log; your user name if left out"
+    )
+    export = commands.add_parser(
+        "export", parents=[about], help="write an archive of everything that is held"
+    )
+    export.add_argument("--output", type=Path, metavar="FILE.zip", help="a new file")
+    export.add_argument("--language", default="en", metavar="TAG", help="of the page (default en)")
+    commands.add_parser("access", parents=[about], help="who looked at the student's data")
+    commands.add_parser("consents", parents=[about], help="what the student allowed, and when")
+    erase = commands.add_parser(
+        "erase", parents=[about], help="erase everything, and print the certificate"
+    )
     how = erase.add_mutually_exclusive_group(required=True)
     how.add_argument("--now", action="store_true", help="at once; there is no way back")
     how.add_argument("--dry-run", action="store_true", help="only count what would go")
@@ -189,6 +208,10 @@ def _run(given: argparse.Namespace) -> int:
         from erasmus_app.cli import serve, student
 
         return serve.run(student.run(given, load_settings(os.environ)))
+    if given.command == "data":
+        from erasmus_app.cli import data, serve
+
+        return serve.run(data.run(given, load_settings(os.environ)))
     if given.command == "ewp":
         from erasmus_app.cli import ewp
 

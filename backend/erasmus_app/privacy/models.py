@@ -13,6 +13,9 @@ from erasmus_app.ids import AccountId, HeiId, PersonId
 NOT_AGAIN = timedelta(days=30)
 """How long what was erased is kept from coming back with the next poll (identity guide §7.3)."""
 
+NOT_AGAIN_LAPSED = timedelta(days=5 * 365)
+"""The same for a mobility whose time is over: universities list theirs for years."""
+
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """All that we know one student as."""

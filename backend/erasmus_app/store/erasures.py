@@ -1,5 +1,6 @@
 """Forgetting a student: one transaction over every table, and the proof of it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -9,8 +10,9 @@ import msgspec
 
 from erasmus_app.identity.linking import UNDO
 from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId, PersonId
-from erasmus_app.privacy.models import NOT_AGAIN, Certificate, Erasure, Subject
+from erasmus_app.privacy.models import NOT_AGAIN, NOT_AGAIN_LAPSED, Certificate, Erasure, Subject
 from erasmus_app.store import jobs
+from erasmus_app.store.consents import withdraw_all
 from erasmus_app.store.database import Database
 from erasmus_app.store.esis import lock_esis
 from erasmus_app.store.forgotten import remember
@@ -200,6 +202,7 @@ async def _forget(
         await _esi_keys(connection, subject),
         until=now + NOT_AGAIN,
     )
+    await withdraw_all(connection, list(subject.accounts), now)
     given = _given(subject)
     erased: dict[str, int] = {}
     for held in ERASED:
@@ -236,15 +239,46 @@ async def _forget(
     return certificate
 
 
+async def lapse(
+    connection: asyncpg.Connection,
+    subject: Subject,
+    now: datetime,
+    still: Callable[[], Awaitable[object]],
+) -> bool:
+    """Delete persons whose time is over, in the caller's transaction; their accounts stay.
+
+    `still` is asked once nobody can write about them any more; None is a no. Their mobilities do
+    not come back with the next poll; the students themselves may, with another one.
+    """
+    # Unlike an erasure it takes away what several logins see: it is over for all of them.
+    found = await _lock_all_of(connection, subject)
+    if await still() is None:
+        return False
+    await remember(connection, found, [], until=now + NOT_AGAIN_LAPSED)
+    for held in ERASED:
+        await connection.execute(
+            f"delete from {held.table} where $1::uuid[] is not null "  # noqa: S608 - constants
+            f"and $2::text[] is not null and $3::uuid[] is not null and ({held.rows})",
+            *_given(subject),
+        )
+    return True
+
+
 async def _keep_others_away(connection: asyncpg.Connection, subject: Subject) -> Subject:
     """Let nobody write about the student until the end; return all that is known of them then."""
+    await _lock_all_of(connection, subject)
+    return await _subject_of(connection, list(subject.accounts), list(subject.persons))
+
+
+async def _lock_all_of(connection: asyncpg.Connection, subject: Subject) -> list[asyncpg.Record]:
+    """Lock the mobilities and ESIs; return the mobilities."""
     found = await _mobilities(connection, subject)
     for tenant in sorted({row["tenant"] for row in found}):
         own = [(row["sending_hei_id"], row["omobility_id"]) for row in found if row[0] == tenant]
         await lock_mobilities(connection, tenant, own)
     # In this order, as who takes a partner's answer in.
     await lock_esis(connection, await _esi_keys(connection, subject))
-    return await _subject_of(connection, list(subject.accounts), list(subject.persons))
+    return found
 
 
 async def _mobilities(connection: asyncpg.Connection, subject: Subject) -> list[asyncpg.Record]:

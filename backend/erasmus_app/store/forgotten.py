@@ -24,7 +24,8 @@ async def remember(
     keys += [_of_esi(vault, each) for each in esi_keys]
     await connection.execute(
         """insert into forgotten (key, until) select key, $2 from unnest($1::text[]) as new (key)
-           on conflict (key) do update set until = excluded.until""",
+           on conflict (key) do update set
+               until = greatest(forgotten.until, excluded.until)""",
         keys,
         until,
     )

@@ -32,6 +32,7 @@ ERASED = (
                 select delivery_id::text from delivery where {_ACCOUNTS})
             or payload ->> 'claim_id' in (
                 select claim_id::text from mobility_claim where {_ACCOUNTS})
+            or payload ->> 'account_id' = any($1::uuid[]::text[])
             or (payload ->> 'tenant', payload ->> 'sending_hei_id', payload ->> 'omobility_id') in (
                 select tenant, sending_hei_id, omobility_id from {_MOBILITIES} as m)""",  # noqa: S608 - constants
     ),
@@ -40,6 +41,9 @@ ERASED = (
     Holding("device", _ACCOUNTS),
     Holding("spent_refresh", _SESSIONS),
     Holding("session", _ACCOUNTS),
+    Holding("export_part", _ACCOUNTS),
+    Holding("export", _ACCOUNTS),
+    Holding("notice_seen", _ACCOUNTS),
     Holding("event", _PERSONS),
     Holding("recent_fetch", _OBJECTS),
     Holding("source_document", _OBJECTS),
@@ -60,6 +64,8 @@ ERASED = (
 KEPT = {  # and told in the certificate
     "own_object": "the university's own data, which we serve for it; it decides about them",
     "own_decision": "what partners decided about the university's data; it decides about them",
+    "access_log": "who read what, for as long as is set; it says of whom by internal ids alone",
+    "consent": "what was agreed to, withdrawn now, for three years; it names nobody",
     "erasure": "the proof that this was done; it names nobody",
     "forgotten": "keyed hashes, for thirty days, so that nothing comes back by itself",
 }
@@ -72,6 +78,7 @@ NOBODYS = frozenset(
         "poll_state",
         "quarantine",  # fingerprints of answers, and which object they were about
         "refusal",
+        "retained",  # counts by class of data
     }
 )
 """Tables without a student."""

@@ -54,11 +54,13 @@ class OperationsView:
             """select case when first_sync_done_at is null then 'first' else 'synchronised' end
                    as name, count(*) from poll_state group by 1"""
         )
+        retained = await self.database.fetch("select class, rows from retained")
         age = self.catalogue_age()
         return {
             "erasmus_polls": {row[0]: float(row[1]) for row in polls},
             "erasmus_jobs": {row[0]: float(row[1]) for row in jobs},
             "erasmus_deliveries": {row[0]: float(row[1]) for row in deliveries},
             "ewp_refusals": {row[0]: float(row[1]) for row in refusals},
+            "erasmus_retained_rows": {row[0]: float(row[1]) for row in retained},
             "ewp_catalogue_age_seconds": {"": age.total_seconds()} if age is not None else {},
         }

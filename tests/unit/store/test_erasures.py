@@ -27,22 +27,27 @@ from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.models import Message
 from erasmus_app.privacy.models import Certificate, ErasureState
 from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.deliveries import tell
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
+from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.holdings import ERASED, KEPT, NOBODYS
 from erasmus_app.store.records import RecordTable
 from erasmus_app.students.models import Platform, TargetKind
 
 FORTNIGHT = timedelta(days=14)
 FULL = {
-    "job": 2,
+    "job": 3,
     "delivery": 1,
     "inbox_entry": 1,
     "device": 1,
     "spent_refresh": 1,
     "session": 1,
+    "export_part": 1,
+    "export": 1,
+    "notice_seen": 1,
     "event": 1,
     "source_document": 2,
     "mobility": 1,
@@ -90,6 +95,13 @@ async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: 
         await tell(change.connection, message, NOW)
         refresh = {"tenant": HOME, "sending_hei_id": HOME, "omobility_id": om}
         await change.enqueue("look", refresh, dedupe_key=f"look {om}")
+    await ConsentTable(database).acknowledge(account, "1", NOW)
+    exports = ExportTable(database)
+    wish = await exports.request(account, "pt", NOW)
+    async with exports.writing(wish.export_id) as writing:
+        assert writing is not None
+        await writing.write(b"archive")
+        await writing.finish(NOW)
     return account
 
 
@@ -185,7 +197,7 @@ async def test_a_wish_can_be_taken_back_until_it_is_fulfilled(database: Database
     assert cancelled.state is ErasureState.CANCELLED
     assert await erasures.cancel(account, NOW) is None
     assert await erasures.fulfil(first.erasure_id, NOW + FORTNIGHT) is None
-    assert await counts(database) == FULL | {"job": 3}
+    assert await counts(database) == FULL | {"job": 4}
 
     second = await erasures.request(account, NOW, FORTNIGHT)
     certificate = await erasures.fulfil(second.erasure_id, NOW + FORTNIGHT)

@@ -183,6 +183,7 @@ async def test_numbers_count_rows_by_what_they_are(database: Database, redis: Re
            values ('a.example', 'b.example', 'omobilities', now()),
                   ('a.example', 'c.example', 'omobilities', null)"""
     )
+    await database.execute("insert into retained values ('access_log', 3, now())")
 
     assert running.kind == "fetch"
     assert await a_view(database, redis, timedelta(seconds=5)).numbers() == {
@@ -194,6 +195,7 @@ async def test_numbers_count_rows_by_what_they_are(database: Database, redis: Re
             "poll waiting": 1.0,
         },
         "erasmus_deliveries": {},
+        "erasmus_retained_rows": {"access_log": 3.0},
         "ewp_refusals": {"omobility-cnr signature_invalid": 2.0},
         "ewp_catalogue_age_seconds": {"": 5.0},
     }

@@ -1,6 +1,6 @@
 """What we serve for each covered HEI, and what a CNR leads to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from erasmus_app.mobilities.ports import JobWriter
 from erasmus_app.mobilities.refreshes import CNR_OF, REFRESH, Refresh
 from erasmus_app.settings import Settings
 from ewp.host import HostedHei
-from ewp.host_services import CnrService
+from ewp.host_services import CnrService, Service
 from ewp.keys import PrivateKey
 
 PROVIDER = "Erasmus+ App backend (open source)"
@@ -73,8 +73,12 @@ def hosted_heis(
     jobs: JobWriter,
     own: OwnData,
     figures: Figures,
+    noted: Callable[[Service], Service] = lambda service: service,
 ) -> dict[HeiId, HostedHei]:
-    """Make every covered HEI's host: its own URLs, its own keys, what it lets us own and serve."""
+    """Make every covered HEI's host: its own URLs, its own keys, what it lets us own and serve.
+
+    `noted` is put around the services of the HEI's own data (`api.ewp.noted`).
+    """
     inbox = CnrInbox(jobs, timedelta(seconds=settings.cnr_debounce_seconds))
     most = settings.ewp_max_ids
     counted = {hei: Counted(hei, figures) for hei in heis}
@@ -88,7 +92,7 @@ def hosted_heis(
             client_keys=(client_keys[hei.id].public,),
             server_key=server_keys[hei.id],
             services=(
-                *services_over(hei, own, counted[hei.id], most),
+                *(noted(each) for each in services_over(hei, own, counted[hei.id], most)),
                 *_receivers(hei, ApiMode.OWN, inbox, most, counted[hei.id]),
             ),
             unlisted=_receivers(hei, ApiMode.FORWARDED, inbox, most, None),

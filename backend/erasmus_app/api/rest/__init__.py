@@ -11,11 +11,12 @@ from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
+from erasmus_app.api.rest.privacy import fetch_export
 
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
     *(authorization_server, authorize, answer, revoke),
-    *(doctor, start_linking),
+    *(doctor, start_linking, fetch_export),
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 
@@ -26,7 +27,7 @@ def openapi_config() -> OpenAPIConfig:
         title="Erasmus+ App backend",
         version="1",
         description=(
-            "Login, the feed of universities' own systems, and operations. "
+            "Login, a student's archive, the feed of universities' own systems, and operations. "
             "What a student reads is GraphQL, at `/graphql`."
         ),
         openapi_router=Router(

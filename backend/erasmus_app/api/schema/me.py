@@ -11,6 +11,7 @@ from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
+from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
@@ -99,7 +100,7 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims):
+class Student(Logins, Links, Claims, HeldOfStudent):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -240,7 +241,7 @@ RegisterDeviceResult = Annotated[
 
 
 @strawberry.type(description="What a signed-in student can do.")
-class Mutation(LinkMutations, ClaimMutations):
+class Mutation(LinkMutations, ClaimMutations, HeldMutations):
     """The root of doing."""
 
     @access.mutation(

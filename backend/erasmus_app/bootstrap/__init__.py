@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,17 +14,25 @@ import httpx
 from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
+from erasmus_app.api.ewp.noted import noting
+from erasmus_app.bootstrap.identity import (
+    authorization_service,
+    link_service,
+    login_doctor,
+    login_service,
+    standings,
+)
 from erasmus_app.errors import SettingsInvalid
-from erasmus_app.identity.authorization import AuthorizationService
+from erasmus_app.identity.authorization import AuthorizationService as AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
-from erasmus_app.identity.doctor import LoginDoctor
-from erasmus_app.identity.linking import LinkService
-from erasmus_app.identity.providers import DEFAULT
-from erasmus_app.identity.roles import HeiRules
-from erasmus_app.identity.service import LoginService
-from erasmus_app.identity.standings import Standings
-from erasmus_app.ids import HeiId
-from erasmus_app.institutions.models import CoveredHei
+from erasmus_app.identity.doctor import LoginDoctor as LoginDoctor
+from erasmus_app.identity.linking import LinkService as LinkService
+from erasmus_app.identity.providers import DEFAULT as DEFAULT
+from erasmus_app.identity.roles import HeiRules as HeiRules
+from erasmus_app.identity.service import LoginService as LoginService
+from erasmus_app.identity.standings import Standings as Standings
+from erasmus_app.ids import HeiId as HeiId
+from erasmus_app.institutions.models import CoveredHei as CoveredHei
 from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
@@ -36,11 +44,13 @@ from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.service import InboxService
-from erasmus_app.oidc.clients import KnownClients, load_clients
-from erasmus_app.oidc.documents import SafeDocuments
-from erasmus_app.oidc.provider import OpenIdProvider
-from erasmus_app.oidc.registered import load_providers
-from erasmus_app.oidc.tokens import SignedTokens, session_keys
+from erasmus_app.oidc.clients import KnownClients as KnownClients
+from erasmus_app.oidc.clients import load_clients as load_clients
+from erasmus_app.oidc.documents import SafeDocuments as SafeDocuments
+from erasmus_app.oidc.provider import OpenIdProvider as OpenIdProvider
+from erasmus_app.oidc.registered import load_providers as load_providers
+from erasmus_app.oidc.tokens import SignedTokens as SignedTokens
+from erasmus_app.oidc.tokens import session_keys as session_keys
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.factsheets import EwpFactsheets
 from erasmus_app.partners.monitoring import REPORT, Monitoring
@@ -49,37 +59,48 @@ from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.notices import EwpNotices
 from erasmus_app.partners.own_messages import EwpOwnMessages
 from erasmus_app.partners.own_systems import OwnSystems
+from erasmus_app.privacy.exports import EXPORT
+from erasmus_app.privacy.retention import Keeping
+from erasmus_app.privacy.words import load_archive_words, load_purposes
 from erasmus_app.push.credentials import AccessTokens
 from erasmus_app.push.fcm import FcmSender
 from erasmus_app.push.http2 import Http2Transport
 from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
-from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.access_log import AccessLogTable
+from erasmus_app.store.accounts import AccountTable as AccountTable
 from erasmus_app.store.claims import MAIL, ClaimTable
+from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
+from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
-from erasmus_app.store.grants import GrantTable
-from erasmus_app.store.identities import IdentityTable
+from erasmus_app.store.grants import GrantTable as GrantTable
+from erasmus_app.store.identities import IdentityTable as IdentityTable
 from erasmus_app.store.jobs import JobQueue
-from erasmus_app.store.keys import RedisAuthorizations, RedisLoginStates, RedisTokenRefusals
-from erasmus_app.store.link_tickets import RedisLinkTickets
+from erasmus_app.store.keys import RedisAuthorizations as RedisAuthorizations
+from erasmus_app.store.keys import RedisLoginStates as RedisLoginStates
+from erasmus_app.store.keys import RedisTokenRefusals
+from erasmus_app.store.link_tickets import RedisLinkTickets as RedisLinkTickets
 from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
+from erasmus_app.worker.archive import Archivist
 from erasmus_app.worker.claim import ClaimMailer
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.erase import Eraser
+from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
 from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
 from erasmus_app.worker.linked import LinkMailer
@@ -88,14 +109,12 @@ from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
 from erasmus_app.worker.report import Reporter
+from erasmus_app.worker.retain import RETAIN, Retainer
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
 from ewp.keys import PrivateKey
 from ewp.registry import PRODUCTION, CatalogueKeeper
-
-RESOURCES = ("graphql", "mcp")
-"""What clients' tokens can be for, as paths; the first where a request names none."""
 
 # Those under way are bounded by host (`Breakers`): silent hosts must not take the others' places.
 CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
@@ -166,7 +185,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             clock=clock,
         )
         revocations = SessionRevocations(tables, clock)
-        login = await _login(settings, http, redis, tables, revocations, clock)
+        login = login_service(settings, http, redis, tables, revocations, clock)
         absences = AbsenceRules(agreement=agreement, other=other)
         partners = EwpPartners(
             client=client,
@@ -212,34 +231,15 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             mail=_mail(settings),
             push=_push(stack, settings, clock),
             login=login,
-            authorization=None if login is None else _authorization(settings, redis, tables, login),
-            standings=Standings(
-                store=IdentityTable(tables),
-                heis=_rules(heis),
-                clock=clock,
-                issuer=settings.oidc_issuer,
-                administrators=settings.administrators,
-            ),
-            linking=LinkService(
-                login=login,
-                tickets=RedisLinkTickets(redis),
-                store=LinkTable(tables),
-                clock=clock,
-                heis=_rules(heis),
-            )
-            if login
-            else None,
-            doctor=LoginDoctor(
-                store=IdentityTable(tables),
-                providers={
-                    each.issuer: (each.name, each.claims)
-                    for each in load_providers(settings).values()
-                },
-                heis=_rules(heis),
-                is_known=names.is_known,
-                clock=clock,
-            ),
+            authorization=authorization_service(settings, redis, tables, login) if login else None,
+            standings=standings(settings, tables, heis, clock),
+            linking=link_service(login, redis, tables, heis, clock) if login else None,
+            doctor=login_doctor(settings, tables, heis, names, clock),
             erasures=ErasureTable(tables),
+            access=AccessLogTable(tables),
+            exports=ExportTable(tables),
+            consents=ConsentTable(tables),
+            purposes=load_purposes(catalogue_folder()),
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
             ),
@@ -257,6 +257,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                     JobQueue(tables, clock),
                     services.own,
                     FigureTable(tables),
+                    noting(services.access, clock),
                 ).get,
                 lambda: keeper.current,
                 hosts=settings.public_hosts,
@@ -279,6 +280,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     poller = Poller(services, tables, records, refresher)
     keeper = FactsheetKeeper(services, app.factsheets, FactsheetTable(tables), records)
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
+    retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
     queue = JobQueue(tables, services.clock)
     worker = Worker(
         queue=queue,
@@ -289,6 +291,16 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             FACTSHEET: keeper.ask,
             PLAN_FACTSHEETS: keeper.plan,
             ERASE: Eraser(ErasureTable(tables), services.clock),
+            EXPORT: Exporter(
+                ExportTable(tables),
+                Archivist(
+                    words=load_archive_words(catalogue_folder()),
+                    messages=services.messages,
+                    names=services.names,
+                ),
+                services.clock,
+            ),
+            RETAIN: retainer,
             REMIND: reminder,
             MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
             MAIL: ClaimMailer(services, ClaimTable(tables)),
@@ -302,7 +314,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    for recurring in (poller, keeper, reminder):
+    for recurring in (poller, keeper, reminder, retainer):
         await recurring.start()
     async with beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))
@@ -334,65 +346,6 @@ async def _catalogue(
     await keeper.start()
     await stack.enter_async_context(beside(keeper.run()))
     return keeper
-
-
-async def _login(
-    settings: Settings,
-    http: httpx.AsyncClient,
-    redis: Redis,
-    tables: Database,
-    revocations: SessionRevocations,
-    clock: Clock,
-) -> LoginService | None:
-    providers = load_providers(settings)
-    if not providers:
-        return None
-    return LoginService(
-        providers={
-            name: OpenIdProvider(
-                http=http,
-                config=config,
-                redirect_uri=f"{settings.browser_url}/auth{_path_of(name)}/callback",
-                clock=clock,
-            )
-            for name, config in providers.items()
-        },
-        states=RedisLoginStates(redis),
-        accounts=AccountTable(tables),
-        tokens=SignedTokens(
-            session_keys(settings.session_key, settings.data_dir), settings.public_url
-        ),
-        revocations=revocations,
-        clock=clock,
-        app_links=frozenset(settings.app_links),
-    )
-
-
-def _authorization(
-    settings: Settings, redis: Redis, tables: Database, login: LoginService
-) -> AuthorizationService:
-    documents = SafeDocuments(trusting(settings.tls_ca_file)) if settings.oauth_documents else None
-    issuer = settings.public_url.rstrip("/")
-    return AuthorizationService(
-        issuer=issuer,
-        resources=tuple(f"{issuer}/{each}" for each in RESOURCES),
-        clients=KnownClients(load_clients(settings.oauth_clients), documents),
-        states=RedisAuthorizations(redis),
-        grants=GrantTable(tables, AccountTable(tables)),
-        tokens=login.tokens,
-        clock=login.clock,
-    )
-
-
-def _rules(heis: Mapping[HeiId, CoveredHei]) -> dict[HeiId, HeiRules]:
-    return {
-        each.id: HeiRules(id=each.id, domains=each.domains, coordinators=each.coordinators)
-        for each in heis.values()
-    }
-
-
-def _path_of(provider: str) -> str:
-    return "" if provider == DEFAULT else f"/{provider}"
 
 
 def _mail(settings: Settings) -> SmtpSender | None:
