@@ -209,7 +209,11 @@ async def bed_running(
             await stack.enter_async_context(worker_of(app))
 
             async def synchronised() -> bool:
-                return await bed.number("erasmus_polls", "synchronised") >= OWN_SYSTEM_APIS
+                done = await app.database.fetchval(
+                    """select count(*) from poll_state
+                       where hei_id = tenant and first_sync_done_at is not null"""
+                )
+                return int(done) >= OWN_SYSTEM_APIS
 
             await until(synchronised)
         yield bed

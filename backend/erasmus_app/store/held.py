@@ -51,7 +51,11 @@ AREAS = (
     Area("account_esi", "first_seen_at, esi_key", frozenset({"esi_key"})),
     Area("identity_esi", "identity_id, esi_key", frozenset({"esi_key"})),
     # Of the other account no more than that there is one.
-    Area("account_link", "begun_at, link_id", frozenset({"moved", "decided_by"})),
+    Area(
+        "account_link",
+        "begun_at, link_id",
+        frozenset({"kept_account_id", "joined_account_id", "moved", "decided_by"}),
+    ),
     Area(
         "mobility_claim",
         "begun_at, claim_id",

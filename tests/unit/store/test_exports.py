@@ -105,6 +105,21 @@ async def test_every_column_is_shown_but_those_that_are_named(database: Database
     access = Access(kind=ActorKind.OPERATOR, actor="maria", purpose="request", api="student access")
     await AccessLogTable(database).note(access, [Read(tenant=None, subject=account)], NOW)
 
+    other = await log_in(AccountTable(database), "zofia", (OTHER_ESI,))
+    await database.execute(
+        """insert into account_link (kept_account_id, joined_account_id, state, evidence)
+           values ($1, $2, 'waiting', 'none')""",
+        account,
+        other,
+    )
+    await database.execute(
+        """insert into mobility_claim (account_id, sending_hei_id, omobility_id, begun_at)
+           values ($1, $2, 'om-5', $3)""",
+        account,
+        HOME,
+        NOW,
+    )
+
     found = areas(await made(database, account))
 
     for area in AREAS:
@@ -160,7 +175,7 @@ async def test_several_mobilities_and_identities_are_in_and_nothing_of_others(da
     for stranger in (str(sharing), str(other), "mallory", "om-2", OTHER_ESI, "Zofia"):
         assert stranger not in text
     shared = areas(await made(database, sharing))
-    assert len(shared["mobility"]) == 3  # as the app shows them
+    assert shared["mobility"] == []  # as the app shows them: the ESI stays with the first one
     assert str(account) not in json.dumps(shared)
 
 
