@@ -1,5 +1,6 @@
 """Apps and assistants get tokens from us: what the student is asked, and what comes of it."""
 
+import asyncio
 import base64
 import hashlib
 import secrets
@@ -16,6 +17,8 @@ from databases import until
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 from testbed import Bed, bed_running
+
+from erasmus_app.oidc.documents import DocumentRefused
 
 BACK = "http://127.0.0.1/back"
 CLIENTS = f"""
@@ -393,6 +396,33 @@ async def test_a_code_that_comes_twice_ends_what_the_first_gave(assistant: Assis
         return (await assistant.ask(tokens["access_token"])).status_code == 401
 
     await until(ended, 2)
+
+
+async def test_of_a_code_that_comes_twice_at_once_nothing_is_left(assistant: Assistant):
+    await log_in(assistant.bed)
+    code = await assistant.code()
+    await asyncio.gather(*(assistant.swap(code) for _ in range(4)))
+
+    left = "select count(*) from session where client_id is not null and revoked_at is null"
+    assert await assistant.bed.app.database.fetchval(left) == 0
+
+
+async def test_nobody_has_anything_fetched_by_us_before_they_are_signed_in(assistant: Assistant):
+    fetched: list[str] = []
+
+    class Watched:
+        async def get(self, address: str) -> tuple[bytes, dict[str, str]]:
+            fetched.append(address)
+            raise DocumentRefused("unreachable")
+
+    assistant.bed.app.services.authorization.clients.documents = Watched()
+    stranger = {"client_id": "https://helper.example/client.json"}
+    out = await assistant.asked(**stranger)
+    await log_in(assistant.bed)
+    page = await assistant.asked(**stranger)
+
+    assert (out.status_code, out.headers["location"].partition("?")[0]) == (302, "/auth/login")
+    assert (page.status_code, fetched) == (400, [stranger["client_id"]])
 
 
 async def test_tokens_are_renewed_for_no_more_than_before(assistant: Assistant):

@@ -6,6 +6,7 @@ import secrets
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 from factories import LINDENTAL, YEAR, a_contact, sourced
@@ -174,8 +175,9 @@ async def _connect(bed: Bed, person: Person) -> None:
         scopes=("record:read",),
         resource=authorization.resources[0],
     )
-    session = await authorization.grants.open_grant(
-        CodeForClient(request=request, account_id=person.account),
+    session = uuid4()
+    await authorization.grants.open_grant(
+        CodeForClient(request=request, session_id=session, account_id=person.account),
         hashlib.sha256(client_id.encode()).digest(),
         NOW + timedelta(days=9),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -77,6 +77,7 @@ class CodeForClient(msgspec.Struct, frozen=True, kw_only=True):
     """What an authorization code stands for."""
 
     request: AuthorizationRequest
+    session_id: UUID  # that it leads to: known beforehand, so that it can be ended in any order
     account_id: AccountId
     provider: str = DEFAULT
     authenticated_at: datetime | None = None
@@ -98,22 +99,22 @@ class Authorizations(Protocol):
         """Return a request and forget it."""
 
     async def keep_authorization(self, code: str, what: CodeForClient) -> None:
-        """Keep a code for a minute."""
+        """Keep a code for a minute, and for a while longer which session it leads to."""
 
     async def take_authorization(self, code: str) -> CodeForClient | None:
         """Return what a code stands for and forget it."""
 
-    async def keep_spent(self, code: str, session: UUID) -> None:
-        """Remember for a while which session a code has led to."""
+    async def replayed(self, code: str) -> UUID | None:
+        """Note that a used code came again; return which session it leads to, None for no code."""
 
-    async def spent(self, code: str) -> UUID | None:
-        """Return which session a used code has led to."""
+    async def was_replayed(self, code: str) -> bool:
+        """Return whether a used code came again meanwhile."""
 
 
 class Grants(Protocol):
     """What clients were allowed: sessions with a client's name on them."""
 
-    async def open_grant(self, code: CodeForClient, secret: bytes, until: datetime) -> UUID:
+    async def open_grant(self, code: CodeForClient, secret: bytes, until: datetime) -> None:
         """Open a session for a client whose refresh token has this SHA-256."""
 
     async def rotate(
@@ -240,6 +241,7 @@ class AuthorizationService:
             code,
             CodeForClient(
                 request=request,
+                session_id=uuid4(),
                 account_id=session.account_id,
                 authenticated_at=session.authenticated_at,
             ),
@@ -260,7 +262,7 @@ class AuthorizationService:
         code = given.get("code", "")
         what = await self.states.take_authorization(code)
         if what is None:
-            if (session := await self.states.spent(code)) is not None:
+            if (session := await self.states.replayed(code)) is not None:
                 await self.grants.revoke(session)
             raise LoginFailed("invalid_grant", "the code is unknown, used or over")
         request, verifier = what.request, given.get("code_verifier", "")
@@ -280,12 +282,14 @@ class AuthorizationService:
             raise LoginFailed("invalid_client", "the client is none any more")
         refresh, now = secrets.token_urlsafe(32), self.clock()
         until = now + (SESSION_LIFETIME if APP in request.scopes else GRANT_LIFETIME)
-        session_id = await self.grants.open_grant(what, _sha256(refresh), until)
-        await self.states.keep_spent(code, session_id)
+        await self.grants.open_grant(what, _sha256(refresh), until)
+        if await self.states.was_replayed(code):  # before there was a session to be ended
+            await self.grants.revoke(what.session_id)
+            raise LoginFailed("invalid_grant", "the code came twice")
         return self._tokens(
             Session(
                 account_id=what.account_id,
-                session_id=session_id,
+                session_id=what.session_id,
                 expires_at=until,
                 authenticated_at=what.authenticated_at,
                 client_id=request.client_id,

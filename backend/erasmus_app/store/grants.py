@@ -18,13 +18,14 @@ class GrantTable:
     database: Database
     accounts: AccountTable
 
-    async def open_grant(self, code: CodeForClient, secret: bytes, until: datetime) -> UUID:
+    async def open_grant(self, code: CodeForClient, secret: bytes, until: datetime) -> None:
         """Open a session for a client whose refresh token has this SHA-256."""
         request = code.request
-        session: UUID = await self.database.fetchval(
-            """insert into session (account_id, kind, refresh_sha256, expires_at, provider,
-                   authenticated_at, client_id, scopes, resource)
-               values ($1, 'app', $2, $3, $4, $5, $6, $7, $8) returning session_id""",
+        await self.database.execute(
+            """insert into session (session_id, account_id, kind, refresh_sha256, expires_at,
+                   provider, authenticated_at, client_id, scopes, resource)
+               values ($1, $2, 'app', $3, $4, $5, $6, $7, $8, $9)""",
+            code.session_id,
             code.account_id,
             secret,
             until,
@@ -34,7 +35,6 @@ class GrantTable:
             list(request.scopes),
             request.resource,
         )
-        return session
 
     async def rotate(
         self, old: bytes, new: bytes, now: datetime, client_id: str | None = None

@@ -49,9 +49,14 @@ def authorization_code(code: str) -> str:
     return f"authorization-code:{code}"
 
 
-def spent_code(code: str) -> str:
-    """Which session a used authorization code has led to."""
-    return f"spent-code:{code}"
+def given_code(code: str) -> str:
+    """Which session an authorization code leads to, used or not."""
+    return f"given-code:{code}"
+
+
+def replayed_code(code: str) -> str:
+    """That a used authorization code came again."""
+    return f"replayed-code:{code}"
 
 
 def app_code(code: str) -> str:
@@ -141,11 +146,13 @@ class RedisAuthorizations:
         return msgspec.json.decode(found, type=Waiting) if found else None
 
     async def keep_authorization(self, code: str, what: CodeForClient) -> None:
-        """Keep a code for a minute."""
+        """Keep a code for a minute, and for ten which session it leads to."""
+        session = msgspec.json.encode(what.session_id)
         with reaching():
-            await self.redis.set(
-                authorization_code(code), msgspec.json.encode(what), ex=CODE_LIFETIME
-            )
+            async with self.redis.pipeline(transaction=True) as both:
+                both.set(authorization_code(code), msgspec.json.encode(what), ex=CODE_LIFETIME)
+                both.set(given_code(code), session, ex=LOGIN_LIFETIME)
+                await both.execute()
 
     async def take_authorization(self, code: str) -> CodeForClient | None:
         """Return what a code stands for and forget it."""
@@ -153,16 +160,19 @@ class RedisAuthorizations:
             found = await self.redis.getdel(authorization_code(code))
         return msgspec.json.decode(found, type=CodeForClient) if found else None
 
-    async def keep_spent(self, code: str, session: UUID) -> None:
-        """Remember for ten minutes which session a code has led to."""
+    async def replayed(self, code: str) -> UUID | None:
+        """Note that a used code came again; return which session it leads to, None for no code."""
         with reaching():
-            await self.redis.set(spent_code(code), msgspec.json.encode(session), ex=LOGIN_LIFETIME)
+            found = await self.redis.get(given_code(code))
+            if found is None:  # nothing is kept of what was never given
+                return None
+            await self.redis.set(replayed_code(code), 1, ex=LOGIN_LIFETIME)
+        return msgspec.json.decode(found, type=UUID)
 
-    async def spent(self, code: str) -> UUID | None:
-        """Return which session a used code has led to."""
+    async def was_replayed(self, code: str) -> bool:
+        """Return whether a used code came again meanwhile."""
         with reaching():
-            found = await self.redis.get(spent_code(code))
-        return msgspec.json.decode(found, type=UUID) if found else None
+            return bool(await self.redis.exists(replayed_code(code)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,12 +103,12 @@ async def authorize(request: Request[Any, Any, Any]) -> Response[Any]:
     language = _language(request)
     try:
         service = service_of(services)
-        client, wanted = await service.read(given)
         session = await _browser(request)
-        if session is None:
+        if session is None:  # before anything is looked at: strangers have nothing fetched by us
             if any(name == RETURNED for name, _ in given):
                 raise AuthorizationRefused("cookies_needed", "The browser keeps no cookies.")
             return _see(_login(query))
+        client, wanted = await service.read(given)
         if client.is_first_party:
             return _see(await service.allow(wanted, session))
         account = await services.login.account(session.account_id) if services.login else None
