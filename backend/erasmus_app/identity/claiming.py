@@ -16,7 +16,7 @@ import msgspec
 
 from erasmus_app.errors import ClaimRefused
 from erasmus_app.identity.roles import Standing
-from erasmus_app.ids import AccountId, HeiId, OmobilityId
+from erasmus_app.ids import AccountId, HeiId, OmobilityId, PersonId
 from erasmus_app.kit.clock import Clock
 
 CODE_LIFETIME = timedelta(minutes=10)
@@ -71,6 +71,7 @@ class OfficeClaim(msgspec.Struct, frozen=True, kw_only=True):
     claimant_email: str | None
     claimant_homes: tuple[HeiId, ...]
     student_name: str | None
+    person_id: PersonId  # whose papers they are
 
 
 class ClaimStore(Protocol):

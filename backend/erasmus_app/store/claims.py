@@ -183,7 +183,7 @@ class ClaimTable:
         vault, found = self.database.vault, []
         rows = await self.database.fetch(
             """select claim.*, account.display_name, account.email, mobility.record::text as record,
-                   mobility.sealed, array(select distinct unnest(home_hei_ids)
+                   mobility.sealed, mobility.person_id, array(select distinct unnest(home_hei_ids)
                        from account_identity mine where mine.account_id = claim.account_id) as homes
                from mobility_claim claim
                join mobility using (sending_hei_id, omobility_id)
@@ -207,6 +207,7 @@ class ClaimTable:
                     student_name=f"{student.given_names} {student.family_name}"
                     if student
                     else None,
+                    person_id=PersonId(row["person_id"]),
                 )
             )
         return found

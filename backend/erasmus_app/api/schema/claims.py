@@ -1,5 +1,6 @@
 """Claiming a mobility that no student identifier leads to, and an office's word on it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from erasmus_app.identity import claiming
 from erasmus_app.identity.claiming import ClaimEvidence, ClaimState
 from erasmus_app.identity.linking import Side
 from erasmus_app.ids import HeiId
+from erasmus_app.privacy.access import Access, ActorKind, Read
 
 strawberry.enum(
     ClaimState,
@@ -142,6 +144,9 @@ class Office:
         """Return them."""
         hei = HeiId(self.hei.hei_id)
         found = await info.context.services.claiming.store.of_office(hei)
+        seen = [Read(tenant=None, subject=each.claim.account_id) for each in found]
+        seen += [Read(tenant=hei, subject=each.person_id) for each in found]
+        await _noted(info, hei, "office.claims", seen)
         return [OfficeClaim.of(each, hei) for each in found]
 
     @access.field(COORDINATOR, description="Logins of its people that wait to be joined.")
@@ -150,6 +155,9 @@ class Office:
         service = info.context.services.linking
         hei = HeiId(self.hei.hei_id)
         found = await service.waiting(hei) if service else []
+        sides = [side for each in found for side in (each.link.kept, each.link.joined)]
+        seen = [Read(tenant=None, subject=side) for side in sides]
+        await _noted(info, hei, "office.links", seen)
         return [
             OfficeLink(
                 whose=Whose(None, hei),
@@ -159,6 +167,20 @@ class Office:
             )
             for each in found
         ]
+
+
+async def _noted(info: Info, hei: HeiId, what: str, seen: Sequence[Read]) -> None:
+    """Note for the students that staff looks, before it sees anything."""
+    if not seen:
+        return
+    access = Access(
+        kind=ActorKind.STAFF,
+        actor=str(info.context.session.account_id),
+        hei=hei,
+        purpose="deciding",
+        api=what,
+    )
+    await info.context.services.access.note(access, seen, info.context.services.clock())
 
 
 @strawberry.type
