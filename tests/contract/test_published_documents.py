@@ -43,7 +43,9 @@ def test_an_operation_of_the_app_fits_the_schema(path: Path):
 
 
 def test_there_are_operations():
-    assert [path.stem for path in OPERATIONS] == ["devices", "home", "inbox", "mobility"]
+    assert [path.stem for path in OPERATIONS] == [
+        *("account", "claims", "devices", "home", "inbox", "mobility", "privacy"),
+    ]
 
 
 def test_each_rest_route_says_what_it_is_for():
