@@ -5,6 +5,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,13 +115,20 @@ class Assistant:
         )
 
 
-@pytest.fixture
-async def assistant(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Assistant]:
-    file = tmp_path / "clients.toml"
+@asynccontextmanager
+async def assistant_running(dsn: str, valkey: str, folder: Path) -> AsyncIterator[Assistant]:
+    """A backend that knows these clients."""
+    file = folder / "clients.toml"
     file.write_text(CLIENTS, encoding="utf-8")
-    async with bed_running(dsn, valkey, tmp_path, worker=False, oauth_clients=str(file)) as bed:
+    async with bed_running(dsn, valkey, folder, worker=False, oauth_clients=str(file)) as bed:
         found = await bed.http.get(f"{bed.address}/.well-known/oauth-authorization-server")
         yield Assistant(bed, found.json())
+
+
+@pytest.fixture
+async def assistant(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Assistant]:
+    async with assistant_running(dsn, valkey, tmp_path) as assistant:
+        yield assistant
 
 
 async def log_in(bed: Bed, key: str = "ines") -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from api.test_authorization_server import CLIENTS, Assistant
+from api.test_authorization_server import Assistant, assistant_running
 from browser import WHY_NOT, Browser, chromium
 from databases import until
-from testbed import bed_running
 
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 
@@ -38,11 +37,8 @@ SMALLEST = """Math.min(...[...document.querySelectorAll("button")]
 
 @pytest.fixture
 async def assistant(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Assistant]:
-    file = tmp_path / "clients.toml"
-    file.write_text(CLIENTS, encoding="utf-8")
-    async with bed_running(dsn, valkey, tmp_path, worker=False, oauth_clients=str(file)) as bed:
-        found = await bed.http.get(f"{bed.address}/.well-known/oauth-authorization-server")
-        yield Assistant(bed, found.json())
+    async with assistant_running(dsn, valkey, tmp_path) as assistant:
+        yield assistant
 
 
 async def on_the_page(browser: Browser, assistant: Assistant, **changed: str) -> None:
