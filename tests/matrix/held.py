@@ -49,12 +49,19 @@ from erasmus_app.mobilities.models import (
 )
 from erasmus_app.mobilities.own import Decision, Operation
 from erasmus_app.mobilities.ports import Answer, Document
+from erasmus_app.privacy.access import Access, ActorKind, Read
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.deliveries import Teller
 from erasmus_app.store.erasures import ErasureTable
+from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.students.models import Platform, TargetKind
+
+NOTICE = "2026-11"
+"""The present version of the privacy notice."""
+CLAIMED = "claimed-by-everybody"
+"""A mobility that there is not; five claims a day are let in."""
 
 
 async def settle(bed: Bed, people: list[Person]) -> None:
@@ -92,7 +99,8 @@ async def _log_in(bed: Bed, person: Person) -> None:
         home_hei_ids=(person.home,) if person.home else (),
         affiliations=(f"{person.affiliation}@{person.home}",) if person.home else (),
         esis=(esi,) if person.is_student else (),
-        missing=(),
+        missing=("email",) if person.is_student else (),
+        received=("name", "sub") if person.is_student else (),
     )
     person.account = await AccountTable(bed.app.database).signed_in(identity, "en")
     person.token, session = await _tokens(bed, person)
@@ -108,7 +116,9 @@ async def _tokens(bed: Bed, person: Person) -> tuple[str, Session]:
     code, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-    await login.states.keep_code(code, CodeForApp(account_id=person.account, challenge=challenge))
+    await login.states.keep_code(
+        code, CodeForApp(account_id=person.account, challenge=challenge, authenticated_at=NOW)
+    )
     form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
     for _ in range(2):
         answer = (await bed.http.post(f"{bed.address}/auth/token", data=form)).raise_for_status()
@@ -141,6 +151,8 @@ async def _seed(bed: Bed, person: Person) -> None:
     await services.inbox.mark_read(person.account, [entries[-1].entry_id])
     person.ids["message"] = [str(each.entry_id) for each in entries]
     await _connect(bed, person)
+    await _link_and_claim(bed, person)
+    await _take_a_copy(bed, person)
     erasure = await services.erasures.request(person.account, NOW, timedelta(days=9))
     person.ids["erasure"] = [str(erasure.erasure_id)]
     async with OwnObjectTable(bed.app.database).change(person.home) as change:
@@ -182,6 +194,108 @@ async def _connect(bed: Bed, person: Person) -> None:
         NOW + timedelta(days=9),
     )
     person.ids["app"] = [str(session)]
+
+
+async def _link_and_claim(bed: Bed, person: Person) -> None:
+    """Join a login long ago, have another wait for the office, and claim two mobilities."""
+    database, claimed = bed.app.database, _early(person)
+    person.ids["identity"] = [
+        str(
+            await database.fetchval(
+                "select identity_id from account_identity where account_id = $1", person.account
+            )
+        )
+    ]
+    for kind, state in (("link", "joined"), ("waiting link", "waiting")):
+        spare = Identity(
+            issuer=str(bed.app.services.settings.oidc_issuer),
+            subject=Person(f"{person.key} {kind}").subject,
+            display_name=f"{person.mark} {kind}",
+            email=f"{person.mark}@mail.example",
+            home_hei_ids=(person.home,) if person.home else (),
+            affiliations=(),
+            esis=(),
+            missing=(),
+        )
+        other = await AccountTable(database).signed_in(spare, "en")
+        link = await database.fetchval(
+            """insert into account_link
+                   (kept_account_id, joined_account_id, state, evidence, decided_at)
+               values ($1, $2, $3, 'none', $4) returning link_id""",
+            person.account,
+            other,
+            state,
+            NOW - timedelta(days=40) if state == "joined" else None,  # too long ago to be undone
+        )
+        person.ids[kind] = [str(link)]
+    for kind, state in (("claim", "open"), ("granted claim", "granted")):
+        claim = await database.fetchval(
+            """insert into mobility_claim (account_id, sending_hei_id, omobility_id, state,
+                   evidence, begun_at, decided_at)
+               values ($1, $2, $3, $4, $5, $6, $7) returning claim_id""",
+            person.account,
+            claimed.sending_hei_id,
+            claimed.omobility_id,
+            state,
+            "decided" if state == "granted" else None,
+            NOW,
+            NOW if state == "granted" else None,
+        )
+        person.ids[kind] = [str(claim)]
+
+
+async def renew(bed: Bed, person: Person) -> None:
+    """Have again what can be taken back or decided once."""
+    assert person.account is not None
+    await bed.app.services.erasures.request(person.account, NOW, timedelta(days=9))
+    await bed.app.database.execute(
+        "delete from mobility_claim where account_id = $1 and omobility_id = $2",
+        person.account,
+        CLAIMED,
+    )
+    await bed.app.database.execute(
+        """update mobility_claim set state = 'open', evidence = null, decided_at = null
+           where claim_id = $1""",
+        person.ids["claim"][0],
+    )
+    await bed.app.database.execute(
+        "update account_link set state = 'waiting', decided_at = null where link_id = $1",
+        person.ids["waiting link"][0],
+    )
+
+
+async def _take_a_copy(bed: Bed, person: Person) -> None:
+    """Have an archive, consents, a notice that was seen, and somebody who looked."""
+    services, account = bed.app.services, person.account
+    assert account is not None
+    exports = ExportTable(bed.app.database)
+    export = await exports.request(account, "en", NOW)
+    async with exports.writing(export.export_id) as writing:
+        assert writing is not None
+        await writing.write(person.mark.encode())
+        await writing.finish(NOW)
+    person.ids["export"] = [str(export.export_id)]
+    for purpose in ("statistics", "chat"):
+        await services.consents.give(account, services.purposes[purpose], "en", "app", NOW)
+        await services.consents.withdraw(account, purpose, "app", NOW)
+    await services.consents.give(account, services.purposes["news"], "en", "app", NOW)
+    await services.consents.acknowledge(account, NOTICE, NOW)
+    tenant, whose, mobility = await bed.app.database.fetchrow(
+        "select tenant, person_id, mobility_id from mobility where mobility_id = $1::uuid",
+        person.ids["mobility"][0],
+    )
+    for hours in (1, 3):
+        staff = Access(
+            kind=ActorKind.STAFF,
+            actor=person.mark,
+            hei=tenant,
+            purpose=f"{person.mark} purpose",
+            api="office",
+        )
+        read = Read(tenant=tenant, subject=whose, mobility=mobility)
+        await services.access.note(staff, [read], person.moment(hours))
+    [latest, *_] = await services.access.of(account)
+    person.ids["look"] = [str(latest.access_id)]
 
 
 async def seeded(bed: Bed, person: Person) -> set[str]:

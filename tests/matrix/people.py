@@ -37,6 +37,10 @@ class Person:
     marks: dict[str, str] = field(default_factory=dict)  # by what each is
     ids: dict[str, list[str]] = field(default_factory=dict)  # by what they are of
 
+    def given(self, kind: str) -> list[str]:
+        """What names something of theirs: an id, or their HEI, which is others' as well."""
+        return [str(self.home)] if kind == "home" else self.ids.get(kind, [])
+
     @property
     def subject(self) -> str:
         """The login's name; by it the file of HEIs and the settings name who has a role."""

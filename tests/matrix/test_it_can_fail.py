@@ -1,13 +1,18 @@
 """The matrix is no better than its power to fail: mistakes that it has to find."""
 
-from datetime import timedelta
 from pathlib import Path
 
 from matrix.asking import House, ask_everything, digests, house
-from matrix.held import seeded
+from matrix.held import renew, seeded
 from matrix.judging import may_on
-from matrix.misled import MisledSchema, ask_misled, handing_out, misled_house
-from matrix.people import NOW, Person, cast
+from matrix.misled import (
+    MisledSchema,
+    ask_misled,
+    handing_out,
+    misled_house,
+    whom_it_concerns,
+)
+from matrix.people import Person, cast
 from matrix.walk import Walk
 
 from erasmus_app.api.schema import schema
@@ -23,9 +28,7 @@ class Unguarded(MisledSchema):
     """Rules that are words only."""
 
     def guarded(self) -> Access:
-        super().guarded()
-        for kind in Walk(self._schema).objects().values():
-            kind.is_type_of = None
+        self.mislead()
         return schema.access
 
 
@@ -45,9 +48,11 @@ async def test_every_resolver_that_hands_out_anothers_is_found_where_rules_are_n
     async with misled_house(dsn, valkey, tmp_path, Unguarded) as (here, made):
         owner, other, _ = here.students
         assert owner.account is not None
-        for word, path, where, _rules in handing_out(made):
-            await here.bed.app.services.erasures.request(owner.account, NOW, timedelta(days=9))
-            made.act_for(where, owner)
+        for word, path, where, rules in handing_out(made):
+            if made.access.objects.get(where.partition(".")[0]) == COORDINATOR:
+                continue  # what opens an office lets nobody else so far
+            await renew(here.bed, owner)
+            made.act_for(where, whom_it_concerns(here, rules, owner))
             await ask_misled(here, made, word, path, other, owner, allowed=False)
             assert f"{where} asked by student2 of student1: was not refused" in " ".join(
                 here.matrix.wrong

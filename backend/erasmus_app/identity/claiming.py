@@ -80,7 +80,7 @@ class ClaimStore(Protocol):
     async def begin(
         self, account: AccountId, sending: HeiId, omobility_id: OmobilityId, now: datetime
     ) -> MobilityClaim | None:
-        """Note a claim and the job that mails a code; an open one is the same. None: too many."""
+        """Note a claim and the job that mails a code; again for a new code. None: too many."""
 
     async def confirm(self, account: AccountId, claim: UUID, code: str, now: datetime) -> bool:
         """Grant an open claim whose code this is. Each wrong one counts."""
