@@ -9,7 +9,6 @@ from litestar.datastructures import State
 from litestar.params import PathParameter
 from litestar.response import Stream
 
-from erasmus_app.api.guards import session_of
 from erasmus_app.api.rest.login import NO_STORE
 from erasmus_app.errors import LoginTooOld, NotFound
 from erasmus_app.privacy.exports import FRESH, ExportState, is_fresh
@@ -35,8 +34,7 @@ async def fetch_export(
     `login_too_old`; a login at `/auth/login?fresh=true` helps.
     """
     services: Services = state.services
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    session = await session_of(services, headers)
+    session = request.state.session
     now = services.clock()
     found = await services.exports.one(session.account_id, export_id)
     if found is None or found.state(now) is not ExportState.READY:
