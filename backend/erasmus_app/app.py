@@ -8,8 +8,8 @@ from litestar.datastructures import State
 from litestar.types import Receive, Scope, Send
 
 from erasmus_app.api.endpoint import GraphQLEndpoint
-from erasmus_app.api.rest import ROUTES, openapi_config
-from erasmus_app.api.rest.access import declared, keep
+from erasmus_app.api.rest import openapi_config, routes
+from erasmus_app.api.rest.access import declared
 from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.bootstrap import Running, beside
@@ -36,10 +36,9 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
 
     return declared(
         Litestar(
-            [*ROUTES, graphql, ewp],
+            [routes(), graphql, ewp],
             state=State({"services": running.services}),
             openapi_config=openapi_config(),
-            guards=[keep],
             exception_handlers={Exception: problem},
             logging_config=None,
             lifespan=[hearing_of_ended_sessions],

@@ -8,7 +8,7 @@ from litestar import Litestar, Router, asgi, get
 from litestar.openapi import OpenAPIConfig
 from strawberry.scalars import JSON
 
-from erasmus_app.api.rest import ROUTES
+from erasmus_app.api.rest import ROUTES, routes
 from erasmus_app.api.rest.access import RouteUndeclared, declared, keep
 from erasmus_app.api.schema import GuardedSchema, access, schema
 from erasmus_app.api.schema.access import (
@@ -194,6 +194,16 @@ def test_an_application_with_a_route_without_a_rule_is_not_made():
     assert any(each.startswith("/who") and "has no rule of access" in each for each in said)
     assert any(each.startswith("/what") and "there is no rule 'sign_in'" in each for each in said)
     assert any(each.startswith("/mounted") and "ewp, signed_in" in each for each in said)
+
+
+def test_a_rule_that_nobody_keeps_is_none():
+    @get("/who", opt={"access": "signed_in"}, sync_to_thread=False)
+    def who() -> str:
+        return ""
+
+    with pytest.raises(RouteUndeclared, match=r"/who .*: its rule is kept by nobody"):
+        declared(Litestar([routes(), who], openapi_config=None))
+    assert declared(Litestar([routes()], openapi_config=None))
 
 
 def test_litestars_own_pages_need_a_rule_as_well():

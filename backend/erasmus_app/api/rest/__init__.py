@@ -21,6 +21,14 @@ ROUTES = [
 ]
 
 
+def routes() -> Router:
+    """Return the routes, with the guard that keeps their rules; each application has its own.
+
+    What is mounted beside them keeps its rule by itself, and does without the guard's price.
+    """
+    return Router("/", route_handlers=ROUTES, guards=[keep])
+
+
 def openapi_config() -> OpenAPIConfig:
     """Return how the document is made and served; each application has a router of its own."""
     return OpenAPIConfig(
@@ -31,7 +39,11 @@ def openapi_config() -> OpenAPIConfig:
             "What a student reads is GraphQL, at `/graphql`."
         ),
         openapi_router=Router(
-            "/openapi", route_handlers=[], include_in_schema=False, opt={"access": "public"}
+            "/openapi",
+            route_handlers=[],
+            include_in_schema=False,
+            opt={"access": "public"},
+            guards=[keep],
         ),
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],  # a page would ask a CDN
         use_handler_docstrings=True,
@@ -41,4 +53,4 @@ def openapi_config() -> OpenAPIConfig:
 
 def documented() -> Litestar:
     """Return an application of the REST routes alone, for its document."""
-    return declared(Litestar(ROUTES, openapi_config=openapi_config(), guards=[keep]))
+    return declared(Litestar([routes()], openapi_config=openapi_config()))

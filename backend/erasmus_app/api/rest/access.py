@@ -1,7 +1,7 @@
 """Rules of access of routes: each says its own as `opt={"access": "..."}`, and it is kept here.
 
-The rule is looked at before a parameter is read, by one guard over the whole application. An
-application with a route that has no rule cannot be made.
+The rule is looked at before a parameter is read, by one guard over all routes. An application with
+a route that has no rule, or whose rule nobody keeps, cannot be made.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -81,6 +81,11 @@ def declared(app: Litestar) -> Litestar:
                 + ("has no rule of access" if rule is None else f"there is no rule {rule!r}")
                 + f'; write `opt={{"access": ...}}` with one of {", ".join(sorted(known))}, or add '
                 "one in api/rest/access.py"
+            )
+        elif isinstance(handler, HTTPRouteHandler) and keep not in handler.resolve_guards():
+            wrong.append(
+                f"{path} ({handler.handler_name}): its rule is kept by nobody; list it in "
+                "`ROUTES`, api/rest/__init__.py"
             )
     if wrong:
         raise RouteUndeclared("\n".join(wrong))
