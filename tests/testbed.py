@@ -121,6 +121,20 @@ class Bed:
 
         await until(idle, seconds)
 
+    async def until_looked(self, seconds: float = 20) -> None:
+        """Wait until the calendar was held beside every mobility that has changed.
+
+        A deadline can be told to have moved only to whom the one before was known.
+        """
+
+        async def looked() -> bool:
+            left = await self.app.database.fetchval(
+                "select count(*) from mobility where next_look_at <= now()"
+            )
+            return int(left) == 0
+
+        await until(looked, seconds)
+
     async def until_polled(self, times: int = 2, seconds: float = 20) -> None:
         """Wait until every partner has been polled again, this often."""
         for _ in range(times):

@@ -43,15 +43,9 @@ class Outcome:
 async def settle(bed: Bed) -> None:
     """Wait until everybody was asked again, and nothing is left to do."""
 
-    async def looked() -> bool:
-        left = await bed.app.database.fetchval(
-            "select count(*) from mobility where next_look_at <= now()"
-        )
-        return int(left) == 0
-
     await bed.until_polled(seconds=PATIENCE)
     await bed.until_idle(PATIENCE)  # also what must be absent a second time
-    await until(looked, PATIENCE)
+    await bed.until_looked(PATIENCE)
     await bed.until_idle(PATIENCE)
 
 

@@ -29,6 +29,7 @@ async def test_each_step_of_every_mobility_reaches_the_right_phone_once(bed: Bed
             phone = phones[step.student]
             told = await bed.kinds(phone, len(expected[step.student]))
             assert told == expected[step.student], step.title
+        await bed.until_looked()
 
     await bed.until_polled()
     await bed.until_idle()
