@@ -233,6 +233,15 @@ class SandboxHei:
             housing_info=info,
             visa_info=info,
             insurance_info=info,
+            accessibilities=(
+                factsheet.Accessibility(
+                    type=factsheet.AccessibilityType.SERVICE,
+                    name="Note takers",
+                    description="Ask two weeks before the term begins.",
+                    information=info,
+                ),
+            ),
+            additional_infos=(factsheet.AdditionalInfo(type="Bicycles", info=info),),
         )
         self._keep()
 

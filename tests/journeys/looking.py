@@ -16,7 +16,7 @@ from erasmus_app.mobilities.models import OF_RECEIVING, Api
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.jobs import Again, Job
 from erasmus_app.store.looks import LookTable
-from erasmus_app.worker.factsheets import FactsheetKeeper
+from erasmus_app.worker.pages import FACTSHEET, PageKeeper
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import Reminder
 from ewp.ids import HeiId, OmobilityId
@@ -48,7 +48,7 @@ class Hand:
         """Ask for a factsheet; return in how many seconds it is asked for again."""
         app = self.bed.app
         table = FactsheetTable(app.database)
-        keeper = FactsheetKeeper(app.services, app.factsheets, table, app.records)
+        keeper = PageKeeper(FACTSHEET, app.services, app.factsheets, table, app.records.hosts)
         payload = {"tenant": RIBEIRA.hei_id, "hei_id": hei}
         with pytest.raises(Again) as again:
             await keeper.ask(a_job("factsheet", payload))

@@ -1,7 +1,8 @@
 """Factsheets of partners: kept with their age, through good and bad days."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from databases import until
@@ -9,7 +10,9 @@ from journeys.looking import WEEK, Hand, working_by_hand
 from journeys.scenes import APPLY, Scene
 
 from erasmus_app.mobilities.models import Api
+from erasmus_app.store.factsheets import FactsheetTable
 from ewp.host_services import GET_POST, Call, Endpoint
+from ewp.ids import HeiId
 from ewp.manifest import Offer
 from ewp.messages import factsheet
 from sandbox.cast import LINDENTAL, RIBEIRA
@@ -162,3 +165,162 @@ async def test_only_hosts_of_known_mobilities_are_asked(hand: Hand):
     rows = await hand.bed.app.database.fetch("select dedupe_key from job where kind = 'factsheet'")
 
     assert [row["dedupe_key"] for row in rows] == ["factsheet lindental.example"]
+
+
+PRACTICAL = """query ($language: String) { me { mobilities { receivingInstitution {
+    heiId name(language: $language)
+    factsheetSource { state api fetchedAt lastConfirmedAt lastError }
+    factsheet { nominations { autumn spring } applications { autumn spring }
+        decisionWeeks transcriptWeeks source { state } }
+    practical {
+        application { email phone links { url language } }
+        housing { email } visa { phone } insurance { links { url } }
+        accessibility { kind name description information { email } }
+        additional { title information { email } }
+        source { state lastConfirmedAt }
+    }
+    requirements { kind name details links { url } source { state } }
+} } } }"""
+
+
+async def told(hand: Hand, scene: Scene) -> dict[str, Any]:
+    answer = await hand.bed.ask(scene.phone, PRACTICAL, language="de")
+    found: dict[str, Any] = answer["me"]["mobilities"][0]["receivingInstitution"]
+    return found
+
+
+async def test_a_student_sees_what_the_host_publishes_with_its_age(hand: Hand):
+    scene = await outgoing(hand)
+    hand.bed.world.network.heis[LINDENTAL.hei_id].publish(
+        nominations="--04-30", applications="--05-31", requirements=["CV", "Selfie"]
+    )
+    await hand.read_factsheet(LINDENTAL.hei_id)
+    at = (await known(hand)).last_confirmed_at.isoformat()
+    email = "international@lindental.example"
+
+    assert await told(hand, scene) == {
+        "heiId": "lindental.example",
+        "name": "Technische Hochschule Lindental",
+        "factsheetSource": {
+            "state": "PUBLISHED",
+            "api": "factsheet",
+            "fetchedAt": at,
+            "lastConfirmedAt": at,
+            "lastError": None,
+        },
+        "factsheet": {
+            "nominations": {"autumn": "--04-30", "spring": "--04-30"},
+            "applications": {"autumn": "--05-31", "spring": "--05-31"},
+            "decisionWeeks": 4,
+            "transcriptWeeks": 5,
+            "source": {"state": "PUBLISHED"},
+        },
+        "practical": {
+            "application": {
+                "email": email,
+                "phone": "+999123456",
+                "links": [{"url": "https://www.lindental.example/exchange", "language": "en"}],
+            },
+            "housing": {"email": email},
+            "visa": {"phone": "+999123456"},
+            "insurance": {"links": [{"url": "https://www.lindental.example/exchange"}]},
+            "accessibility": [
+                {
+                    "kind": "SERVICE",
+                    "name": "Note takers",
+                    "description": "Ask two weeks before the term begins.",
+                    "information": {"email": email},
+                }
+            ],
+            "additional": [{"title": "Bicycles", "information": {"email": email}}],
+            "source": {"state": "PUBLISHED", "lastConfirmedAt": at},
+        },
+        "requirements": [
+            {
+                "kind": "CV",
+                "name": "CV",
+                "details": "As a PDF file.",
+                "links": [],
+                "source": {"state": "PUBLISHED"},
+            },
+            {
+                "kind": "OTHER",
+                "name": "Selfie",
+                "details": "As a PDF file.",
+                "links": [],
+                "source": {"state": "PUBLISHED"},
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("happens", "state", "code"),
+    [
+        ("nothing", "NOT_ASKED", None),
+        ("down", "SILENT", "partner_unreachable"),
+        ("publishes none", "NOT_PUBLISHED", None),
+    ],
+)
+async def test_why_nothing_is_known_of_a_host_is_told(
+    hand: Hand, happens: str, state: str, code: str | None
+):
+    scene = await outgoing(hand)
+    if happens == "down":
+        hand.bed.world.network.down.add(LINDENTAL.hei_id)
+    elif happens == "publishes none":
+        none = Publishing(factsheet.write_response([]))
+        hand.bed.world.network.instead[LINDENTAL.hei_id] = (none,)
+    if happens != "nothing":
+        await hand.read_factsheet(LINDENTAL.hei_id)
+
+    found = await told(hand, scene)
+    source = found["factsheetSource"]
+    assert (source["state"], source["lastError"]) == (state, code)
+    assert (found["factsheet"], found["practical"], found["requirements"]) == (None, None, [])
+
+
+async def test_what_a_host_withdraws_is_gone_and_what_it_said_stays_while_it_is_down(hand: Hand):
+    scene = await outgoing(hand)
+    await hand.read_factsheet(LINDENTAL.hei_id)
+    before = await told(hand, scene)
+    hand.bed.world.network.down.add(LINDENTAL.hei_id)
+    await hand.read_factsheet(LINDENTAL.hei_id)
+    while_down = await told(hand, scene)
+    hand.bed.world.network.down.clear()
+    none = Publishing(factsheet.write_response([]))
+    hand.bed.world.network.instead[LINDENTAL.hei_id] = (none,)
+    await hand.bed.app.database.execute("update factsheet set failures = 0")
+    await hand.read_factsheet(LINDENTAL.hei_id)
+    after = await told(hand, scene)
+
+    assert while_down == before | {
+        "factsheetSource": before["factsheetSource"] | {"lastError": "partner_unreachable"}
+    }
+    assert (after["factsheetSource"]["state"], after["practical"]) == ("NOT_PUBLISHED", None)
+
+
+async def test_however_many_institutions_an_answer_has_their_factsheets_are_one_read(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+):
+    await outgoing(hand)
+    second = await hand.scene("ines", "om-2")
+    await second.nominated(before=APPLY)
+    await hand.fetch(second, Api.OMOBILITIES)
+    reads: list[list[str]] = []
+    real = FactsheetTable.pages
+
+    async def counted(table: FactsheetTable, heis: Sequence[HeiId]) -> Any:
+        reads.append(list(heis))
+        return await real(table, heis)
+
+    monkeypatch.setattr(FactsheetTable, "pages", counted)
+    await hand.bed.ask(
+        second.phone,
+        """{ me { mobilities {
+            sendingInstitution { factsheet { decisionWeeks } requirements { name } }
+            receivingInstitution { practical { source { state } } } deadlines { kind }
+        } } }""",
+    )
+
+    assert [sorted(each) for each in reads] == [["lindental.example", "ribeira.example"]]

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import date
 
+from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from erasmus_app.identity.doctor import Diagnosis
 from erasmus_app.identity.models import Session
 from erasmus_app.identity.roles import Standing
+from erasmus_app.ids import HeiId
+from erasmus_app.institutions.models import KnownFactsheet
 from erasmus_app.services import Services
 
 
@@ -22,6 +25,7 @@ class Context:
     _standing: Standing | None = field(default=None, repr=False)
 
     _logins: list[Diagnosis] | None = field(default=None, repr=False)
+    _factsheets: DataLoader[HeiId, KnownFactsheet | None] | None = field(default=None, repr=False)
 
     async def logins(self) -> list[Diagnosis]:
         """Return the account's logins, as the doctor sees them; read once."""
@@ -34,6 +38,13 @@ class Context:
         if self._standing is None:
             self._standing = await self.services.standings.of(self.session)
         return self._standing
+
+    @property
+    def factsheets(self) -> DataLoader[HeiId, KnownFactsheet | None]:
+        """Loads factsheets: those of all institutions in an answer by one read."""
+        if self._factsheets is None:
+            self._factsheets = DataLoader(load_fn=self.services.factsheets.pages)
+        return self._factsheets
 
 
 Info = StrawberryInfo[Context, None]

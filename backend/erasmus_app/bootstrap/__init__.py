@@ -101,10 +101,9 @@ from erasmus_app.worker.claim import ClaimMailer
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.export import Exporter
-from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
-from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
 from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.loop import Worker
+from erasmus_app.worker.pages import FACTSHEET, PageKeeper, plan_of
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
@@ -278,7 +277,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     services, tables, records = app.services, app.database, app.records
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)
-    keeper = FactsheetKeeper(services, app.factsheets, FactsheetTable(tables), records)
+    keeper = PageKeeper(FACTSHEET, services, app.factsheets, FactsheetTable(tables), records.hosts)
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
     queue = JobQueue(tables, services.clock)
@@ -289,7 +288,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             POLL: poller.poll,
             PLAN: poller.plan,
             FACTSHEET: keeper.ask,
-            PLAN_FACTSHEETS: keeper.plan,
+            plan_of(FACTSHEET): keeper.plan,
             ERASE: Eraser(ErasureTable(tables), services.clock),
             EXPORT: Exporter(
                 ExportTable(tables),

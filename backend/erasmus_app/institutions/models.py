@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -77,12 +78,32 @@ class TermDays(msgspec.Struct, frozen=True, kw_only=True):
         return self.autumn if term is Term.AUTUMN else self.spring
 
 
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """An http or https address, as it was given."""
+
+    url: str
+    language: str | None = None  # BCP 47, of what stands there; None: not said
+
+
 class Information(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to ask and where to read; there is no text of its own."""
 
     email: str | None = None
     phone: str | None = None
-    websites: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+class DocumentKind(StrEnum):
+    """The papers that EWP has fixed names for, by these names (guide §4.7)."""
+
+    MOTIVATION_LETTER = "Motivation letter"
+    TRANSCRIPT_OF_RECORDS = "Transcript of Records"
+    LANGUAGE_CERTIFICATE = "Language certificate"
+    REFERENCE_LETTER = "Reference letter"
+    PORTFOLIO = "Portfolio"
+    CV = "CV"
+    OTHER_DOCUMENT = "Other document"
+    OTHER = "other"  # any other name: for information only
 
 
 class AdditionalRequirement(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +111,38 @@ class AdditionalRequirement(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     details: str | None = None
-    websites: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+
+    @property
+    def kind(self) -> DocumentKind:
+        """Which of the fixed names it has; they are compared exactly."""
+        try:
+            return DocumentKind(self.name)
+        except ValueError:
+            return DocumentKind.OTHER
+
+
+class AccessibilityKind(StrEnum):
+    """What kind of help it is."""
+
+    INFRASTRUCTURE = "infrastructure"
+    SERVICE = "service"
+
+
+class Accessibility(msgspec.Struct, frozen=True, kw_only=True):
+    """Help for students with special needs."""
+
+    name: str
+    kind: AccessibilityKind | None = None  # None: not said, or not in EWP's words
+    description: str | None = None
+    information: Information | None = None
+
+
+class AdditionalInformation(msgspec.Struct, frozen=True, kw_only=True):
+    """Anything else that an HEI has a page for."""
+
+    title: str
+    information: Information | None = None
 
 
 class Factsheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,13 +158,39 @@ class Factsheet(msgspec.Struct, frozen=True, kw_only=True):
     housing: Information | None = None
     visa: Information | None = None
     insurance: Information | None = None
+    accessibility: tuple[Accessibility, ...] = ()
+    additional: tuple[AdditionalInformation, ...] = ()
 
 
-class KnownFactsheet(msgspec.Struct, frozen=True, kw_only=True):
-    """A factsheet as it is kept, with its age. Times are UTC."""
+PageT = TypeVar("PageT")
 
-    value: Factsheet | None  # None: never read, or the HEI publishes none
+
+class PageState(StrEnum):
+    """Whether what an HEI publishes is known."""
+
+    PUBLISHED = "published"
+    NOT_PUBLISHED = "not-published"  # it answered, and said that it publishes none
+    NOT_ASKED = "not-asked"  # no mobility led there yet, or it does not serve the API
+    SILENT = "silent"  # it was asked and never gave an answer that we could read
+
+
+class KnownPage(msgspec.Struct, Generic[PageT], frozen=True, kw_only=True):
+    """What an HEI publishes for everybody, as it is kept, with its age. Times are UTC."""
+
+    value: PageT | None  # None: never read, or the HEI publishes none
     fetched_at: datetime | None = None  # when the present content was first read
     last_confirmed_at: datetime | None = None
     revision: int = 0  # grows with each change of content
     last_error: str | None = None  # stable code of the last failed attempt; None after a success
+
+
+KnownFactsheet = KnownPage[Factsheet]
+
+
+def page_state(known: KnownPage[PageT] | None) -> PageState:
+    """Return how much is known; None stands for an HEI that nobody has asked."""
+    if known is None:
+        return PageState.NOT_ASKED
+    if known.value is not None:
+        return PageState.PUBLISHED
+    return PageState.NOT_PUBLISHED if known.revision else PageState.SILENT

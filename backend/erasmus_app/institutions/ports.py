@@ -1,11 +1,12 @@
 """What the domain of institutions wishes for."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Generic, Protocol
 
 import msgspec
 
 from erasmus_app.ids import HeiId
-from erasmus_app.institutions.models import Factsheet, KnownFactsheet
+from erasmus_app.institutions.models import Factsheet, KnownFactsheet, PageT
 
 
 class InstitutionNames(Protocol):
@@ -18,22 +19,30 @@ class InstitutionNames(Protocol):
         """Return the name in `language`, else in English, else any, else the id itself."""
 
 
-class FactsheetAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a partner answered about its factsheet."""
+class PageAnswer(msgspec.Struct, Generic[PageT], frozen=True, kw_only=True):
+    """What a partner answered about what it publishes for everybody."""
 
-    value: Factsheet | None  # None: it publishes none
+    value: PageT | None  # None: it publishes none
     xml: bytes  # the whole answer, as it was signed
     signed_by: str | None  # key id of the answer's signature; None: the partner offers none
+    more_xml: tuple[bytes, ...] = ()  # further answers that the value was read from
+    lacking: str | None = None  # code of why a part could not be read, and is as it was before
 
 
-class FactsheetSource(Protocol):
-    """Where factsheets come from; the EWP network in production."""
+FactsheetAnswer = PageAnswer[Factsheet]
+
+
+class PageSource(Protocol[PageT]):
+    """Where pages of one kind come from; the EWP network in production."""
 
     def serves(self, hei: HeiId, tenant: HeiId) -> bool:
-        """Return whether `tenant` can ask `hei` for its factsheet today."""
+        """Return whether `tenant` can ask `hei` for it today."""
 
-    async def ask(self, tenant: HeiId, hei: HeiId) -> FactsheetAnswer:
-        """Ask `hei` as `tenant`. Raises PartnerFailed."""
+    async def ask(self, tenant: HeiId, hei: HeiId, known: PageT | None = None) -> PageAnswer[PageT]:
+        """Ask `hei` as `tenant`; `known` is what it said before. Raises PartnerFailed."""
+
+
+FactsheetSource = PageSource[Factsheet]
 
 
 class FactsheetStore(Protocol):
@@ -41,3 +50,6 @@ class FactsheetStore(Protocol):
 
     async def factsheet(self, hei: HeiId) -> KnownFactsheet | None:
         """Return what is known of an HEI's factsheet; None where nobody has asked yet."""
+
+    async def pages(self, heis: Sequence[HeiId]) -> list[KnownFactsheet | None]:
+        """Return the same of several HEIs, in their order, by one read."""

@@ -6,18 +6,24 @@ from functools import partial
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import (
+    Accessibility,
+    AccessibilityKind,
+    AdditionalInformation,
     AdditionalRequirement,
     Factsheet,
     Information,
     TermDays,
 )
 from erasmus_app.institutions.ports import FactsheetAnswer
+from erasmus_app.kit.plain import mail_address, plain, shown
 from erasmus_app.partners.network import EwpPartners, fitting
+from erasmus_app.partners.texts import links, telephone
 from ewp.client import Reply
 from ewp.messages import factsheet
 
 API, MAJOR = "factsheet", 1
 MOST_WEEKS = 104  # five are recommended; what is beyond two years is a slip of the pen
+MOST = 100  # papers, helps or further pages of one HEI that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,11 @@ class EwpFactsheets:
         """Return whether `tenant` can ask `hei` by what is listed today."""
         return self.partners.entry(tenant, hei, API, MAJOR) is not None
 
-    async def ask(self, tenant: HeiId, hei: HeiId) -> FactsheetAnswer:
+    async def ask(
+        self, tenant: HeiId, hei: HeiId, known: Factsheet | None = None
+    ) -> FactsheetAnswer:
         """Ask `hei` as `tenant`; an answer without the HEI says that it publishes none."""
+        del known
         entry = self.partners.entry(tenant, hei, API, MAJOR)
         if entry is None:
             raise PartnerFailed("api_not_served", f"{hei} does not serve {API}", retry=True)
@@ -49,7 +58,7 @@ def _answer(hei: HeiId, reply: Reply) -> FactsheetAnswer:
 
 
 def translated(message: factsheet.Factsheet) -> Factsheet:
-    """Make a factsheet of ours; what only staff need stays in the document."""
+    """Make a factsheet of ours, its words harmless; what only staff need stays in the document."""
     calendar = message.calendar
     return Factsheet(
         hei_id=message.hei_id,
@@ -57,11 +66,10 @@ def translated(message: factsheet.Factsheet) -> Factsheet:
         applications=_days(calendar.student_applications),
         requirements=tuple(
             AdditionalRequirement(
-                name=each.name,
-                details=each.details,
-                websites=tuple(address.value for address in each.information_websites),
+                name=name, details=shown(each.details), links=links(each.information_websites)
             )
-            for each in message.additional_requirements
+            for each in message.additional_requirements[:MOST]
+            if (name := plain(each.name))
         ),
         decision_weeks=_weeks(message.decision_weeks_limit),
         transcript_weeks=_weeks(message.tor_weeks_limit),
@@ -69,6 +77,21 @@ def translated(message: factsheet.Factsheet) -> Factsheet:
         housing=_information(message.housing_info),
         visa=_information(message.visa_info),
         insurance=_information(message.insurance_info),
+        accessibility=tuple(
+            Accessibility(
+                name=name,
+                kind=AccessibilityKind(each.type) if each.type else None,
+                description=shown(each.description),
+                information=_information(each.information),
+            )
+            for each in message.accessibilities[:MOST]
+            if (name := plain(each.name))
+        ),
+        additional=tuple(
+            AdditionalInformation(title=title, information=_information(each.info))
+            for each in message.additional_infos[:MOST]
+            if (title := plain(each.type))
+        ),
     )
 
 
@@ -83,9 +106,8 @@ def _weeks(limit: int | None) -> int | None:
 def _information(entry: factsheet.InformationEntry | None) -> Information | None:
     if entry is None:
         return None
-    phone = entry.phone_number
     return Information(
-        email=entry.email,
-        phone=(phone.e164 or phone.other_format) if phone else None,
-        websites=tuple(each.value for each in entry.website_urls),
+        email=mail_address(entry.email),
+        phone=telephone(entry.phone_number),
+        links=links(entry.website_urls),
     )

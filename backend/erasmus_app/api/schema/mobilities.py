@@ -210,7 +210,7 @@ class Mobility:
         services, known = info.context.services, self.stored.mobility
         found = deadlines.deadlines(
             known,
-            await services.factsheets.factsheet(known.receiving_hei_id),
+            await info.context.factsheets.load(known.receiving_hei_id),
             services.rules,
             heard(known, services.heis.get(known.tenant), services.source),
             self.today,
