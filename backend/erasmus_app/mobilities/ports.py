@@ -136,6 +136,13 @@ class RecordStore(Protocol):
     async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
         """Return everything that the account may see, newest change first."""
 
+    async def record_version(self, account: AccountId) -> str:
+        """Return a short opaque text, another whenever what the account may see is.
+
+        That is which mobilities there are, the version of each, and the revision of the factsheet
+        of each host. The age of what partners said does not count, nor does the calendar.
+        """
+
     def change(
         self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId, *, silent: bool = False
     ) -> AbstractAsyncContextManager[RecordChange]:

@@ -35,6 +35,16 @@ _encode = msgspec.json.Encoder().encode
 
 _STORED = "mobility_id, person_id, version, changed_at, record::text as record, sealed"
 
+_RECORD_VERSION = """
+    select left(encode(sha256(convert_to(coalesce(string_agg(
+        concat_ws(' ', mobility_id, version, receiving_hei_id, coalesce(revision, 0)),
+        ',' order by mobility_id), ''), 'UTF8')), 'hex'), 32)
+    from account_person
+    join mobility using (tenant, person_id)
+    left join factsheet on factsheet.hei_id = mobility.receiving_hei_id
+    where account_id = $1"""
+"""Of rows alone, so that every process and the one after a restart say the same."""
+
 
 def _stored(row: asyncpg.Record, vault: Vault) -> StoredMobility:
     return StoredMobility(
@@ -98,6 +108,11 @@ class RecordTable:
             account,
         )
         return [_as_of_indexes(row, self.database.vault) for row in rows]
+
+    async def record_version(self, account: AccountId) -> str:
+        """Return what is another whenever what the account may see is. One indexed read."""
+        version: str = await self.database.fetchval(_RECORD_VERSION, account)
+        return version
 
     @asynccontextmanager
     async def change(

@@ -17,6 +17,7 @@ from erasmus_app.api.schema.linking import LinkMutations, Links
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
+from erasmus_app.api.schema.versions import Versioned
 from erasmus_app.identity.models import Account
 from erasmus_app.ids import DeviceId, InboxEntryId
 from erasmus_app.notifications.models import InboxEntry
@@ -100,7 +101,7 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims, HeldOfStudent):
+class Student(Logins, Links, Claims, HeldOfStudent, Versioned):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
