@@ -50,9 +50,9 @@ async def test_anothers_id_is_as_unknown_as_one_of_the_wrong_type_or_none(bed: B
 
 async def test_an_inbox_is_read_page_by_page_to_its_end(bed: Bed):
     phone = await bed.phone("ines")
-    await bed.take(5)
-    await bed.until_told(phone, "agreement_sent")
-    await bed.until_idle()
+    for kind in ("nominated", "nomination_accepted"):
+        await bed.take()
+        await bed.until_told(phone, kind)
     pages: list[dict[str, Any]] = []
     after = None
     while True:
@@ -64,7 +64,7 @@ async def test_an_inbox_is_read_page_by_page_to_its_end(bed: Bed):
     behind = (await bed.ask(phone, PAGE, first=5, after=after))["me"]["inbox"]
     none = (await bed.ask(phone, PAGE, first=0))["me"]["inbox"]
 
-    assert len(pages) > 1
+    assert len(pages) == 2
     assert [each["nodes"][0] for each in pages] == whole["nodes"]
     assert [each["cursor"] for each in whole["edges"]] == [each["id"] for each in whole["nodes"]]
     assert [each["pageInfo"]["hasPreviousPage"] for each in pages] == [

@@ -202,6 +202,12 @@ class Student(Logins, Links, Claims, HeldOfStudent, Node):
         return Erasure.of(found) if found else None
 
 
+async def _student(info: Info) -> Student | None:
+    login = info.context.services.login
+    account = await login.account(info.context.session.account_id) if login else None
+    return Student(account=account) if account else None
+
+
 @strawberry.type(description="What a signed-in student can read.")
 class Query(OfficeQuery):
     """The root of reading."""
@@ -209,11 +215,7 @@ class Query(OfficeQuery):
     @access.field(OWNER, description="The signed-in student; null once the account is erased.")
     async def me(self, info: Info) -> Student | None:
         """Return who is asking."""
-        login = info.context.services.login
-        if login is None:
-            return None
-        account = await login.account(info.context.session.account_id)
-        return Student(account=account) if account else None
+        return await _student(info)
 
     @access.field(
         OWNER,
@@ -224,7 +226,7 @@ class Query(OfficeQuery):
         """Find it among what is the student's own."""
         kind, known = read_global_id(id) or ("", None)
         if kind == "Student":
-            me = await self.me(info)
+            me = await _student(info)
             mine = me is not None and me.account.account_id == known
             return me if mine else None
         if kind == "Mobility":
