@@ -24,4 +24,7 @@ def test_a_field_that_nobody_has_opened_is_for_the_app_alone():
 def test_who_may_everything_lacks_nothing():
     assert lacking("mutation { endOtherSessions }", (APP,)) == ()
     assert lacking("mutation { endOtherSessions }", ("record:read",)) == (APP,)
-    assert lacking("{ me { displayName inbox { id } } }", ()) == ("inbox:read", "profile:read")
+    assert lacking("{ me { displayName inbox { nodes { id } } } }", ()) == (
+        "inbox:read",
+        "profile:read",
+    )

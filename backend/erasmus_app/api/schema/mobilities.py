@@ -10,6 +10,7 @@ from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.agreements import LearningAgreement, contact_of
 from erasmus_app.api.schema.deadlines import Deadline
+from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.institutions import Contact, Institution
 from erasmus_app.api.schema.transcripts import Transcript
 from erasmus_app.mobilities import deadlines, models, steps
@@ -126,7 +127,7 @@ class Source:
 
 @access.rule(OWNER)
 @strawberry.type(description="One stay of the student at one receiving university.")
-class Mobility:
+class Mobility(Node):
     """A mobility."""
 
     stored: strawberry.Private[StoredMobility]
@@ -140,7 +141,7 @@ class Mobility:
     @access.field(OWNER, description="Opaque.")
     def id(self) -> strawberry.ID:
         """Return our id."""
-        return strawberry.ID(str(self.stored.mobility_id))
+        return global_id("Mobility", self.stored.mobility_id)
 
     @access.field(OWNER, description="Grows by one with each change.")
     def version(self) -> int:
@@ -289,3 +290,10 @@ async def mobilities_of(info: Info) -> list[Mobility]:
     if found and (await context.standing()).is_past_only:
         found = {key: each for key, each in found.items() if is_past(each.mobility, context.today)}
     return [Mobility(stored=each, today=context.today) for each in found.values()]
+
+
+async def mobility_of(info: Info, id: str) -> Mobility | None:
+    """Return one that the account may see; None for others' and for what there is not."""
+    wanted = uuid_of(id, "Mobility")
+    found = await mobilities_of(info) if wanted else []
+    return next((each for each in found if each.stored.mobility_id == wanted), None)
