@@ -24,6 +24,7 @@ from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.app import create_app
 from erasmus_app.bootstrap import Running, running, worker_of
+from erasmus_app.cli.bounded_websocket import BoundedWebSocket
 from erasmus_app.cli.phones import Phone
 from erasmus_app.settings import load_settings
 from sandbox.cast import STUDENTS
@@ -117,6 +118,10 @@ class Bed:
             return int(found) >= polls
 
         await until(planned)
+
+    async def until_waiting(self, subscribers: int) -> None:
+        """Wait until so many wait for news at this backend."""
+        await until(lambda: sum(map(len, self.app.news._waiting.values())) == subscribers)
 
     async def until_idle(self, seconds: float = 20) -> None:
         """Wait until no job but the recurring ones is left."""
@@ -224,7 +229,7 @@ async def bed_running(
         }
         app = await stack.enter_async_context(running(load_settings(environment)))
         address = await stack.enter_async_context(
-            serving(create_app(app, graphql), listener=listener)
+            serving(create_app(app, graphql), listener=listener, websocket=BoundedWebSocket)
         )
         assert await around.network.read_manifests(), "the backend serves no manifest"
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20, trust_env=False))

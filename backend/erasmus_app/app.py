@@ -30,8 +30,8 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
         await host(dict(scope) | {"path": whole.rstrip("/")}, receive, send)  # type: ignore[arg-type]
 
     @asynccontextmanager
-    async def hearing_of_ended_sessions(_app: Litestar) -> AsyncIterator[None]:
-        async with beside(running.revocations.keep()):
+    async def hearing_news(_app: Litestar) -> AsyncIterator[None]:
+        async with beside(running.revocations.keep()), beside(running.news.keep()):
             yield
 
     return declared(
@@ -41,6 +41,6 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
             openapi_config=openapi_config(),
             exception_handlers={Exception: problem},
             logging_config=None,
-            lifespan=[hearing_of_ended_sessions],
+            lifespan=[hearing_news],
         )
     )

@@ -15,6 +15,7 @@ AppError
 ├── NotSignedIn         no session, or one that is over: 401
 ├── Forbidden           signed in, and not the caller's to have: 403
 ├── LoginTooOld         the session is too old for what is asked: 403; sign in anew
+├── MessageUnknown      to read on after: unknown, gone, or not the caller's: 404
 └── NotFound            unknown, or not the caller's: 404
 """
 
@@ -184,6 +185,13 @@ class LoginTooOld(AppError):
 
     code = "login_too_old"
     status = HTTPStatus.FORBIDDEN
+
+
+class MessageUnknown(AppError):
+    """There is no such message to read on after: unknown, gone, or not the caller's."""
+
+    code = "message_unknown"
+    status: int = HTTPStatus.NOT_FOUND
 
 
 class NotFound(AppError):

@@ -21,7 +21,7 @@ from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.ports import MobilitySource, RecordStore
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
-from erasmus_app.notifications.ports import MailSender, PushSender
+from erasmus_app.notifications.ports import MailSender, News, PushSender
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.privacy.consents import Purpose
 from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
@@ -58,6 +58,7 @@ class Services:
     notices: ChangeNotices
     messages: Catalogue
     inbox: InboxService
+    news: News
     devices: DeviceStore
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured

@@ -150,6 +150,7 @@ async def _seed(bed: Bed, person: Person) -> None:
     entries = await services.inbox.entries(person.account)
     await services.inbox.mark_read(person.account, [entries[-1].entry_id])
     person.ids["message"] = [str(each.entry_id) for each in entries]
+    person.ids["first message"] = person.ids["message"][-1:]
     await _connect(bed, person)
     await _link_and_claim(bed, person)
     await _take_a_copy(bed, person)

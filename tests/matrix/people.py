@@ -79,6 +79,7 @@ TYPES = {  # of what a person's ids are, in the schema's words
     "asking": "SignedIn",
     "device": "Device",
     "message": "Message",
+    "first message": "Message",
     "erasure": "Erasure",
     "app": "ConnectedApp",
     "identity": "LoginIdentity",

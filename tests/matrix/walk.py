@@ -70,8 +70,19 @@ class Walk:
             for name, found in root.fields.items():
                 if word == "query" and isinstance(named(found), GraphQLObjectType):
                     yield from self._pieces(word, (name,), given)
+                elif word == "subscription":
+                    yield from self._own(word, (name,), given)
                 else:
                     yield from self.split(word, (name,), given)
+
+    def _own(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
+        """Yield queries for an event, and no deeper: a query reaches the objects in it as well."""
+        kind = self._end(word, path)
+        leaves = [name for name, each in kind.fields.items() if is_leaf_type(named(each))]
+        yield self.at(word, path, given, only=leaves)
+        for name in kind.fields:
+            if name not in leaves:
+                yield self.at(word, (*path, name), given, only=["id"])
 
     def split(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
         """Yield queries for the field at the end of a path: one, or several where it is large."""
@@ -113,11 +124,13 @@ class Walk:
         writing = _Writing(self, given)
         opened, where, kind = "", "", getattr(self.schema, f"{word}_type")
         for each in path:
+            # Of a subscription's root nothing but one field may be asked for.
+            opened += "{ " if kind is self.schema.subscription_type else "{ __typename "
             if each.startswith(ON):
-                opened += f"{{ __typename {each} "
+                opened += f"{each} "
             else:
                 where = f"{kind.name}.{each}"
-                opened += f"{{ __typename {each}{writing.call(where, kind.fields[each])} "
+                opened += f"{each}{writing.call(where, kind.fields[each])} "
             kind = self._below(kind, each)
         inner = writing.selection(kind, only=only)
         declared = ", ".join(f"${name}: {kind}" for name, kind in writing.types.items())

@@ -1,7 +1,7 @@
 """What a resolver may reach."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date
 
 from strawberry.types import Info as StrawberryInfo
 
@@ -22,6 +22,11 @@ class Context:
     _standing: Standing | None = field(default=None, repr=False)
 
     _logins: list[Diagnosis] | None = field(default=None, repr=False)
+
+    def anew(self) -> None:
+        """Forget what was read: of a subscription, each event is a moment of its own."""
+        self.today = self.services.clock().astimezone(UTC).date()
+        self._standing = self._logins = None
 
     async def logins(self) -> list[Diagnosis]:
         """Return the account's logins, as the doctor sees them; read once."""

@@ -20,17 +20,22 @@ from graphql import (
     GraphQLError,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     parse,
 )
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
+from strawberry.types import ExecutionResult
 
 from erasmus_app.api.context import Context
 from erasmus_app.api.guards import headers_of, session_of
+from erasmus_app.api.requests import Refused, Request
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
+from erasmus_app.api.subscribing import Transports, wants_events
 from erasmus_app.errors import AppError, NotSignedIn
+from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
 from ewp.errors import place_of
@@ -42,6 +47,8 @@ DEEPEST_INTROSPECTION = 24
 INTROSPECTION = frozenset({"__schema", "__type"})
 MOST_DOCUMENTS = 500
 RESPONSE = "application/graphql-response+json"
+STREAM_NEEDED = "subscriptions are for graphql-transport-ws or Accept: text/event-stream"
+DISTINCT_ONLY = "GraphQL over SSE in distinct connections: POST only; there is no single connection"
 ASSETS = {
     "graphiql.min.js": "text/javascript",
     "graphiql.min.css": "text/css",
@@ -53,35 +60,21 @@ ASSETS = {
 log = structlog.get_logger(__name__)
 
 
-class Request(msgspec.Struct, frozen=True):
-    """The body of a POST."""
-
-    query: str
-    operation_name: str | None = msgspec.field(default=None, name="operationName")
-    variables: dict[str, Any] | None = None
-    extensions: dict[str, Any] | None = None
-
-
-class Refused(Exception):
-    """A request that is answered before anything is executed."""
-
-    def __init__(self, status: int, code: str, message: str, challenge: str | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-        self.challenge = challenge  # to whoever wants in (RFC 6750 §3)
-
-
 class GraphQLEndpoint:
     """The ASGI application."""
 
     def __init__(self, services: Services, schema: GuardedSchema = schema) -> None:
         self._services = services
-        self._resource = f"{services.settings.public_url.rstrip('/')}/graphql"
-        self._schema = schema
-        self._checked: OrderedDict[str, tuple[str | None, ...]] = OrderedDict()
+        self.resource = f"{services.settings.public_url.rstrip('/')}/graphql"
+        self.schema = schema
+        self._transports = Transports(services, self)
+        self._checked: OrderedDict[str, dict[str | None, OperationType]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await self._transports.websocket(scope, receive, send)
+            return
         if scope["type"] != ScopeType.HTTP:
             return
         headers = headers_of(scope)
@@ -91,9 +84,15 @@ class GraphQLEndpoint:
             if scope["method"] in {"GET", "HEAD"} and self._services.settings.explorer:
                 await self._explorer(scope["path"], headers, send)
                 return
-            status, answer = await self._answer(scope, headers, receive)
+            request, session, operation = await self._read(scope, headers, receive)
+            if wants_events(headers):
+                await self._transports.events(request, operation, session, headers, receive, send)
+                return
+            if operation is OperationType.SUBSCRIPTION:
+                raise Refused(HTTPStatus.BAD_REQUEST, "stream_needed", STREAM_NEEDED)
+            status, answer = await self.execute(request, self.context(session, headers))
         except Refused as error:
-            status, answer = error.status, _failed(str(error), error.code)
+            status, answer = error.status, {"errors": error.errors}
             challenge = error.challenge
         except NotSignedIn as error:
             log.info("access.refused", what="/graphql", code=error.code)
@@ -108,11 +107,14 @@ class GraphQLEndpoint:
         body = msgspec.json.encode(answer)
         await _send(send, status, f"{kind}; charset=utf-8", body, more)
 
-    async def _answer(
+    async def _read(
         self, scope: HTTPScope, headers: dict[str, str], receive: Receive
-    ) -> tuple[int, dict[str, Any]]:
+    ) -> tuple[Request, Session, OperationType]:
+        """Return what is asked for and by whom. Raises Refused, NotSignedIn."""
         if scope["method"] != "POST":
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
+            of_streams = wants_events(headers) or scope["method"] == "PUT"
+            words = DISTINCT_ONLY if of_streams else "POST only"
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", words)
         # Also what keeps other sites' forms out: they cannot send this type.
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             raise Refused(
@@ -120,17 +122,24 @@ class GraphQLEndpoint:
                 "media_type_not_supported",
                 "Content-Type must be application/json",
             )
-        session = await session_of(self._services, headers, self._resource)
+        session = await session_of(self._services, headers, self.resource)
         try:
             request = msgspec.json.decode(await _body(receive), type=Request)
         except msgspec.ValidationError as error:
             raise Refused(HTTPStatus.BAD_REQUEST, "request_invalid", str(error)) from error
         except msgspec.DecodeError as error:
             raise Refused(HTTPStatus.BAD_REQUEST, "json_malformed", "not JSON") from error
+        return request, session, self.check(request, session)
+
+    def check(self, request: Request, session: Session) -> OperationType:
+        """Return what kind of operation is to be run. Raises Refused where it may not be."""
         try:
-            self._check(request)
+            kind = self._kind(request)
         except GraphQLError as error:
-            return HTTPStatus.BAD_REQUEST, {"errors": [_formatted(error, "document_invalid")]}
+            told = _formatted(error, "document_invalid")
+            raise Refused(
+                HTTPStatus.BAD_REQUEST, "document_invalid", str(error), errors=[told]
+            ) from error
         if session.scopes is not None and (lacks := lacking(request.query, session.scopes)):
             raise Refused(
                 HTTPStatus.FORBIDDEN,
@@ -138,8 +147,12 @@ class GraphQLEndpoint:
                 f"the student has not allowed this app {' '.join(lacks)}",
                 f'Bearer error="insufficient_scope", scope="{" ".join(lacks)}"',
             )
+        return kind
+
+    def context(self, session: Session, headers: dict[str, str]) -> Context:
+        """Return what the resolvers of one operation may reach."""
         services = self._services
-        context = Context(
+        return Context(
             services=services,
             session=session,
             language=accepted(
@@ -147,33 +160,38 @@ class GraphQLEndpoint:
             ),
             today=services.clock().astimezone(UTC).date(),
         )
-        return await self._executed(request, context)
 
-    async def _executed(self, request: Request, context: Context) -> tuple[int, dict[str, Any]]:
-        result = await self._schema.execute(
+    async def execute(self, request: Request, context: Context) -> tuple[int, dict[str, Any]]:
+        """Run a query or a mutation; return the status and the answer."""
+        result = await self.schema.execute(
             request.query,
             variable_values=request.variables,
             operation_name=request.operation_name,
             context_value=context,
         )
+        answer = self.answer(result)
+        refused = result.errors and result.data is None and not any(e.path for e in result.errors)
+        return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), answer
+
+    def answer(self, result: ExecutionResult) -> dict[str, Any]:
+        """Write a result."""
         answer: dict[str, Any] = {}
         if result.errors:
             answer["errors"] = [_formatted(error, None) for error in result.errors]
         answer["data"] = result.data
-        refused = result.errors and result.data is None and not any(e.path for e in result.errors)
-        return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), answer
+        return answer
 
-    def _check(self, request: Request) -> None:
+    def _kind(self, request: Request) -> OperationType:
         """Refuse what is malformed, too large, or leaves open what to run. Raises GraphQLError."""
         text = request.query
         if text not in self._checked:
             document = parse(text, max_tokens=MOST_TOKENS)
             _limit(document)
-            self._checked[text] = tuple(
-                each.name.value if each.name else None
+            self._checked[text] = {
+                each.name.value if each.name else None: each.operation
                 for each in document.definitions
                 if isinstance(each, OperationDefinitionNode)
-            )
+            }
             while len(self._checked) > MOST_DOCUMENTS:
                 self._checked.popitem(last=False)
         names = self._checked[text]
@@ -181,6 +199,9 @@ class GraphQLEndpoint:
             raise GraphQLError("operationName is needed: the document has several operations")
         if request.operation_name is not None and request.operation_name not in names:
             raise GraphQLError("operationName: the document has no such operation")
+        if request.operation_name is not None:
+            return names[request.operation_name]
+        return next(iter(names.values()), OperationType.QUERY)  # without any, execution says so
 
     async def _explorer(self, path: str, headers: dict[str, str], send: Send) -> None:
         """Serve GraphiQL, from our own files: no other site is asked for anything."""

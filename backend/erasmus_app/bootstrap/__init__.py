@@ -88,6 +88,7 @@ from erasmus_app.store.keys import RedisTokenRefusals
 from erasmus_app.store.link_tickets import RedisLinkTickets as RedisLinkTickets
 from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
+from erasmus_app.store.news import AccountNews
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
@@ -132,6 +133,7 @@ class Running:
     factsheets: FactsheetSource
     monitoring: Monitoring
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
+    news: AccountNews  # likewise
 
 
 @asynccontextmanager
@@ -184,7 +186,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             jobs=JobQueue(tables, clock),
             clock=clock,
         )
-        revocations = SessionRevocations(tables, clock)
+        revocations, news = SessionRevocations(tables, clock), AccountNews(tables)
         login = login_service(settings, http, redis, tables, revocations, clock)
         absences = AbsenceRules(agreement=agreement, other=other)
         partners = EwpPartners(
@@ -226,6 +228,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             inbox=InboxService(
                 store=InboxTable(tables), catalogue=messages, names=names, clock=clock
             ),
+            news=news,
             devices=DeviceTable(tables),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=_mail(settings),
@@ -269,6 +272,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             factsheets=EwpFactsheets(partners),
             monitoring=monitoring,
             revocations=revocations,
+            news=news,
         )
 
 

@@ -170,7 +170,7 @@ class DeliveryTable:
         )
 
 
-_ENTRY = "account_id, inbox_entry_id, mobility_id, kind, arguments, created_at, read_at"
+_ENTRY = "account_id, inbox_entry_id, mobility_id, kind, arguments, created_at, read_at, place"
 
 
 def _entry(row: asyncpg.Record, vault: Vault) -> InboxEntry:
@@ -185,6 +185,7 @@ def _entry(row: asyncpg.Record, vault: Vault) -> InboxEntry:
         arguments=msgspec.json.decode(arguments, type=dict[str, str]),
         created_at=row["created_at"],
         read_at=row["read_at"],
+        place=row["place"],
     )
 
 
@@ -239,3 +240,28 @@ class InboxTable:
             at,
         )
         return len(rows)
+
+    async def place(self, account: AccountId, entry: InboxEntryId | None) -> int | None:
+        """Return where a message stands, or with None where the last one does."""
+        if entry is None:
+            last: int = await self.database.fetchval(
+                "select coalesce(max(place), 0) from inbox_entry where account_id = $1", account
+            )
+            return last
+        place: int | None = await self.database.fetchval(
+            "select place from inbox_entry where account_id = $1 and inbox_entry_id = $2",
+            account,
+            entry,
+        )
+        return place
+
+    async def behind(self, account: AccountId, place: int, most: int) -> Sequence[InboxEntry]:
+        """Return messages that stand behind a place, in their order."""
+        rows = await self.database.fetch(
+            f"""select {_ENTRY} from inbox_entry
+                where account_id = $1 and place > $2 order by place limit $3""",  # noqa: S608 - a constant
+            account,
+            place,
+            most,
+        )
+        return [_entry(row, self.database.vault) for row in rows]

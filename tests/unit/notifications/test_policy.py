@@ -129,6 +129,7 @@ def an_entry(message: Message) -> InboxEntry:
         arguments=message.arguments,
         created_at=AT,
         read_at=None,
+        place=1,
     )
 
 

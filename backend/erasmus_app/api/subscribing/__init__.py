@@ -1,0 +1,55 @@
+"""Subscriptions at `/graphql`: graphql-transport-ws, and GraphQL over SSE in distinct connections.
+
+Queries and mutations may come the same ways. What an operation may and costs is decided by the
+endpoint, as for every POST; here is how it travels, and when it ends.
+"""
+
+from collections.abc import Mapping
+
+from graphql import OperationType
+from litestar.types import Receive, Send, WebSocketScope
+
+from erasmus_app.api.requests import Request
+from erasmus_app.api.subscribing.door import Door, Limits
+from erasmus_app.api.subscribing.events import Events
+from erasmus_app.api.subscribing.openings import Openings
+from erasmus_app.api.subscribing.websocket import Socket
+from erasmus_app.identity.models import Session
+from erasmus_app.services import Services
+
+__all__ = ["Limits", "Transports", "wants_events"]
+
+EVENT_STREAM = "text/event-stream"
+
+
+def wants_events(headers: Mapping[str, str]) -> bool:
+    """Whether an answer is asked for as a stream of events."""
+    return EVENT_STREAM in headers.get("accept", "")
+
+
+class Transports:
+    """Both ways, over one endpoint."""
+
+    def __init__(self, services: Services, door: Door, limits: Limits | None = None) -> None:
+        self._services, self._door = services, door
+        self._limits = limits or Limits()
+        self._openings = Openings(services, self._limits)
+
+    async def websocket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
+        """Talk over one socket until it ends."""
+        await Socket(
+            self._services, self._door, self._openings, self._limits, scope, receive, send
+        ).run()
+
+    async def events(
+        self,
+        request: Request,
+        kind: OperationType,
+        session: Session,
+        headers: dict[str, str],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer one request, which was checked, as a stream. Raises Refused before it begins."""
+        events = Events(self._door, self._openings, self._limits, receive, send)
+        await events.run(request, kind, session, headers)
