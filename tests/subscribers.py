@@ -4,15 +4,22 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import msgspec
+import pytest
 from testbed import Bed
 from unit.store.samples import a_nomination, an_answer, take_in
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
+from erasmus_app.api.endpoint import GraphQLEndpoint
+from erasmus_app.api.subscribing import Limits
 from erasmus_app.app import create_app
 from erasmus_app.bootstrap import Running, running
 from erasmus_app.cli.bounded_websocket import BoundedWebSocket
@@ -140,3 +147,88 @@ async def streaming(
     ) as response:
         assert response.status_code == 200, await response.aread()
         yield Stream(response)
+
+
+@dataclass
+class Talk:
+    """The client's side of one graphql-transport-ws socket."""
+
+    socket: ClientConnection
+
+    async def say(self, **message: Any) -> None:
+        await self.socket.send(json.dumps(message))
+
+    async def hear(self, seconds: float = 10) -> Any:
+        async with asyncio.timeout(seconds):
+            return json.loads(await self.socket.recv())
+
+    async def init(self, phone: Phone | None) -> None:
+        payload = {"authorization": f"Bearer {phone.token}"} if phone else {}
+        await self.say(type="connection_init", payload=payload)
+        assert await self.hear() == {"type": "connection_ack"}
+
+    async def subscribe(self, id: str, query: str, **variables: Any) -> None:
+        payload = {"query": query, "variables": variables}
+        await self.say(type="subscribe", id=id, payload=payload)
+
+    async def next(self, id: str, field: str, seconds: float = 10) -> Any:
+        """The next event's value of a field, which came without an error."""
+        found = await self.hear(seconds)
+        assert (found["type"], found["id"], found["payload"].get("errors")) == ("next", id, None)
+        return found["payload"]["data"][field]
+
+    async def end(self, seconds: float = 10) -> tuple[int, str]:
+        """The code and the reason of the close that comes next."""
+        async with asyncio.timeout(seconds):
+            with pytest.raises(ConnectionClosed) as closed:
+                raise AssertionError(await self.socket.recv())
+        assert closed.value.rcvd is not None
+        return closed.value.rcvd.code, closed.value.rcvd.reason
+
+    async def is_still(self, seconds: float = 0.5) -> bool:
+        try:
+            await self.hear(seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+@asynccontextmanager
+async def talking(
+    address: str, *, protocol: str | None = "graphql-transport-ws", **headers: str
+) -> AsyncIterator[Talk]:
+    """Open a socket; nothing is said yet."""
+    async with connect(
+        f"{address.replace('http', 'ws', 1)}/graphql",
+        subprotocols=[Subprotocol(protocol)] if protocol else None,
+        additional_headers=headers,
+        compression=None,
+        max_size=None,
+        proxy=None,
+    ) as socket:
+        yield Talk(socket)
+
+
+@asynccontextmanager
+async def signed_in_talk(address: str, phone: Phone) -> AsyncIterator[Talk]:
+    """Open a socket as an app does."""
+    async with talking(address) as talk:
+        await talk.init(phone)
+        yield talk
+
+
+@asynccontextmanager
+async def with_limits(bed: Bed, **limits: Any) -> AsyncIterator[str]:
+    """The bed's `/graphql` once more, with other limits."""
+    endpoint = GraphQLEndpoint(bed.app.services, limits=Limits(**limits))
+    async with serving(endpoint, websocket=BoundedWebSocket) as address:
+        yield address
+
+
+async def with_token(bed: Bed, phone: Phone, **changed: Any) -> Phone:
+    """The same phone with another token for its session."""
+    login, now = bed.app.services.login, bed.app.services.clock()
+    assert login is not None
+    session = await login.session(bearer=phone.token, cookie=None)
+    token = login.tokens.issue(msgspec.structs.replace(session, **changed), now)
+    return replace(phone, token=token)

@@ -33,7 +33,7 @@ from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.requests import Refused, Request
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
-from erasmus_app.api.subscribing import Transports, wants_events
+from erasmus_app.api.subscribing import Limits, Transports, wants_events
 from erasmus_app.errors import AppError, NotSignedIn
 from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
@@ -63,11 +63,13 @@ log = structlog.get_logger(__name__)
 class GraphQLEndpoint:
     """The ASGI application."""
 
-    def __init__(self, services: Services, schema: GuardedSchema = schema) -> None:
+    def __init__(
+        self, services: Services, schema: GuardedSchema = schema, limits: Limits | None = None
+    ) -> None:
         self._services = services
         self.resource = f"{services.settings.public_url.rstrip('/')}/graphql"
         self.schema = schema
-        self._transports = Transports(services, self)
+        self._transports = Transports(services, self, limits)
         self._checked: OrderedDict[str, dict[str | None, OperationType]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -38,6 +38,7 @@ class BoundedHttp(HttpToolsProtocol):
     """One connection; a caller with too long or too slow a head is turned away."""
 
     head_seconds = HEAD_SECONDS
+    patience = Patience
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a first request."""
@@ -45,7 +46,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._head = 0
         self._in_head = True
         self._waiting: asyncio.TimerHandle | None = None
-        self._patience = Patience()
+        self._patience = self.patience()
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

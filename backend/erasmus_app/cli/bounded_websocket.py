@@ -17,9 +17,11 @@ CLOSING_SECONDS = 5.0  # for the other side to close as well
 class BoundedWebSocket(WebSocketsSansIOProtocol):
     """One socket."""
 
+    patience = Patience
+
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._patience = Patience()
+        self._patience = self.patience()
 
     def pause_writing(self) -> None:
         """Let what is said wait until the other side has taken some of it, but not for ever."""

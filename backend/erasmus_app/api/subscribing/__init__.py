@@ -34,12 +34,21 @@ class Transports:
         self._services, self._door = services, door
         self._limits = limits or Limits()
         self._openings = Openings(services, self._limits)
+        self._sockets = 0
 
     async def websocket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
         """Talk over one socket until it ends."""
-        await Socket(
+        socket = Socket(
             self._services, self._door, self._openings, self._limits, scope, receive, send
-        ).run()
+        )
+        if self._sockets >= self._limits.sockets:
+            await socket.refuse()
+            return
+        self._sockets += 1
+        try:
+            await socket.run()
+        finally:
+            self._sockets -= 1
 
     async def events(
         self,

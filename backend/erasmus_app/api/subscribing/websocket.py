@@ -82,12 +82,17 @@ class Socket:
         self._running: set[asyncio.Task[None]] = set()
         self._broken: asyncio.Future[BaseException] = asyncio.Future()
 
+    async def refuse(self) -> None:
+        """Do not accept it: the handshake fails."""
+        await self._receive()  # that somebody wants to connect
+        await self._send({"type": "websocket.close", "code": 1001, "reason": "Going away"})
+
     async def run(self) -> None:
         """Accept it, and talk until it ends."""
-        await self._receive()  # that somebody wants to connect
         if self._services.news.leaving.is_set():
-            await self._send({"type": "websocket.close", "code": 1001, "reason": "Going away"})
+            await self.refuse()
             return
+        await self._receive()
         try:
             offered = PROTOCOL if PROTOCOL in self._offered else None
             await self._hand_over(
