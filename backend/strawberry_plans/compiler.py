@@ -60,19 +60,20 @@ class Compiler:
         self.arguments: list[tuple[Any, FieldNode] | dict[str, Any]] = []
 
     def compiled(self, operation: OperationDefinitionNode) -> list[tuple[str, Callable[..., Any]]]:
-        """Return what runs the operation: a query as one function, a mutation field by field.
+        """Return what runs the operation: as one function, a mutation field by field.
 
         Each is `f(root, R, box)` and stores what it finds into `box`. Raises Unplannable.
         """
         roots = {
             OperationType.QUERY: self._schema.query_type,
             OperationType.MUTATION: self._schema.mutation_type,
+            OperationType.SUBSCRIPTION: self._schema.subscription_type,  # of one event
         }
         kind = roots.get(operation.operation)
         if kind is None or operation.directives:
-            raise Unplannable("no plain query or mutation")
+            raise Unplannable("directives of the operation")
         fields = self._selections.of(kind, [operation.selection_set])
-        if operation.operation is OperationType.QUERY:
+        if operation.operation is not OperationType.MUTATION:
             groups = [("", fields)]
         else:
             groups = [(key, {key: nodes}) for key, nodes in fields.items()]
@@ -284,11 +285,11 @@ class Compiler:
             " if not ok: raise GaveUp('another type')",
             *(f" {each}" for each in fill),
         ]
+        later = f"lambda ok, R, q, i, box, key: {filled}(ok, R, q, i, box, key, x)"
         return [
             f" ok = {self._constant(kind.is_type_of)}(x, i)",
             f" if ok is True or not is_awaitable(ok): {filled}(ok, R, q, i, box, key, x)",
-            " else: R.later(ok, "
-            f"lambda ok, R, q, i, box, key: {filled}(ok, R, q, i, box, key, x), q, i, box, key)",
+            f" else: R.later(ok, {later}, q, i, box, key)",
         ]
 
     def _abstract(self, kind: GraphQLAbstractType, nodes: list[FieldNode]) -> list[str]:
@@ -302,11 +303,11 @@ class Compiler:
         chosen = self._constant({})
         self._source += [f"{chosen}[{each!r}] = {name}" for each, name in by_name.items()]
         resolve = self._constant(kind.resolve_type or default_type_resolver)
+        later = f"lambda t, R, q, i, box, key: {chosen}[t](x, R, q, i, box, key)"
         return [
             f" t = {resolve}(x, i, {self._constant(kind)})",
             " if is_awaitable(t):",
-            "  R.later(t, lambda t, R, q, i, box, key: "
-            f"{chosen}[t](x, R, q, i, box, key), q, i, box, key)",
+            f"  R.later(t, {later}, q, i, box, key)",
             f" else: {chosen}[t](x, R, q, i, box, key)",
         ]
 

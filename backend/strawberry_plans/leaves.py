@@ -22,7 +22,7 @@ from graphql import (
 
 from strawberry_plans.errors import GaveUp
 
-_QUICK = {
+_QUICK: dict[GraphQLLeafType, str] = {
     GraphQLString: "{x}.__class__ is str",
     GraphQLID: "{x}.__class__ is str",
     GraphQLBoolean: "({x} is True or {x} is False)",
@@ -39,7 +39,7 @@ def quick(kind: GraphQLLeafType) -> str | None:
 
 
 def writer(kind: GraphQLLeafType, *, nullable: bool) -> Callable[[Any], Any]:
-    """Return what makes output of any value of a leaf. It raises GaveUp, or what the type raises."""
+    """Return what makes output of any value of a leaf; it raises GaveUp, or what the type does."""
     coerce = kind.coerce_output_value
 
     def write(value: Any) -> Any:

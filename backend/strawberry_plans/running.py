@@ -27,7 +27,9 @@ class Site(NamedTuple):
     parent: GraphQLObjectType
 
 
-Store = Callable[[Any, "Run", Path, GraphQLResolveInfo, Any, Any], None]
+Info = GraphQLResolveInfo[Any]
+
+Store = Callable[[Any, "Run", Path, Info, Any, Any], None]
 """Completes a value, and puts it into a container at a key."""
 
 
@@ -50,7 +52,7 @@ class Pending(NamedTuple):
     coming: Awaitable[Any]
     store: Store
     path: Path
-    info: GraphQLResolveInfo
+    info: Info
     box: Any
     key: Any
 
@@ -89,7 +91,7 @@ class Run:
         self.brought: dict[str, Brought] | None = None  # by a mutation's fields
         self.helpers = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
 
-    def info(self, site: Site, path: Path) -> GraphQLResolveInfo:
+    def info(self, site: Site, path: Path) -> Info:
         """Return what a resolver is told of its field."""
         return GraphQLResolveInfo(
             site.name,
@@ -113,7 +115,7 @@ class Run:
         coming: Awaitable[Any],
         store: Store,
         path: Path,
-        info: GraphQLResolveInfo,
+        info: Info,
         box: Any,
         key: Any,
     ) -> None:
@@ -122,7 +124,9 @@ class Run:
             box[key] = None
         self.pending.append(Pending(coming, store, path, info, box, key))
 
-    def call(self, resolve: Callable[..., Any], key: str, source: Any, info: Any, given: Any) -> Any:
+    def call(
+        self, resolve: Callable[..., Any], key: str, source: Any, info: Any, given: Any
+    ) -> Any:
         """Call a mutation's field; what it brings is kept, so that nobody calls it twice."""
         assert self.brought is not None
         try:
@@ -202,7 +206,7 @@ def _track(_values: Sequence[Any]) -> None:
 def listed(value: Any) -> Sequence[Any]:
     """Return the items of a list's value. Raises GaveUp for what is no plain iterable."""
     if value.__class__ is list or value.__class__ is tuple:
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(value, Exception) or hasattr(value, "__await__") or not is_iterable(value):
         raise GaveUp("no list")
     if iter(value) is value or hasattr(value, "__aiter__"):  # nobody could read it again
@@ -221,5 +225,3 @@ def see(value: Any) -> None:
         raise GaveUp("no object")
     if len(KNOWN) < MOST_CLASSES:
         KNOWN.add(cls)
-
-

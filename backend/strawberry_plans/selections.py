@@ -82,7 +82,8 @@ class Selections:
         return True
 
     def _condition(self, directive: DirectiveNode) -> bool:
-        value = directive.arguments[0].value
+        [argument] = directive.arguments or ()  # both take one, and validation has seen it
+        value = argument.value
         if isinstance(value, BooleanValueNode):
             return value.value
         if isinstance(value, VariableNode):
@@ -108,7 +109,7 @@ def conditions_of(document: DocumentNode) -> tuple[str, ...]:
         for each in selection_set.selections if selection_set else ():
             for directive in each.directives or ():
                 if directive.name.value in CONDITIONS:
-                    values = (argument.value for argument in directive.arguments)
+                    values = (argument.value for argument in directive.arguments or ())
                     found.update(v.name.value for v in values if isinstance(v, VariableNode))
             walk(getattr(each, "selection_set", None))
 
