@@ -33,9 +33,13 @@ class Documents:
         size: int,
         inspect: Inspect | None = None,
         most_tokens: int | None = None,
+        most_characters: int | None = None,
+        hide_suggestions: bool = False,
     ) -> None:
         self._schema, self._size = schema, size
+        self._hide_suggestions = hide_suggestions
         self._inspect, self._most_tokens = inspect, most_tokens
+        self._most_characters = most_characters
         self._kept: dict[str, Document] = {}
         self._others: OrderedDict[str, Document] = OrderedDict()
 
@@ -62,11 +66,15 @@ class Documents:
     def _read(self, text: str) -> Document:
         document = Document(text)
         try:
-            document.node = parse(text, max_tokens=self._most_tokens)
+            document.node = parse(
+                text, max_tokens=self._most_tokens, max_source_length=self._most_characters
+            )
             if self._inspect is not None:
                 document.found = self._inspect(document.node)
         except GraphQLError as error:
             document.errors.append(error)
         else:
-            document.errors += validate(self._schema, document.node)
+            document.errors += validate(
+                self._schema, document.node, hide_suggestions=self._hide_suggestions
+            )
         return document

@@ -66,6 +66,8 @@ class Plans:
         size: int = 500,
         inspect: Inspect | None = None,
         most_tokens: int | None = None,
+        most_characters: int | None = None,
+        hide_suggestions: bool = False,
     ) -> None:
         """Take a schema, when everything that checks its fields is in it.
 
@@ -75,11 +77,18 @@ class Plans:
             inspect: looks once at each document, before it is validated; may refuse it by a
                 GraphQLError. What it returns is `Document.found`.
             most_tokens: longer documents are refused while they are parsed.
+            most_characters: longer documents are refused before they are parsed.
+            hide_suggestions: whether errors of validation name no fields that there are.
         """
         self._strawberry = schema
         self._schema: GraphQLSchema = schema._schema  # noqa: SLF001 - there is no public name
         self._documents = Documents(
-            self._schema, size=size, inspect=inspect, most_tokens=most_tokens
+            self._schema,
+            size=size,
+            inspect=inspect,
+            most_tokens=most_tokens,
+            most_characters=most_characters,
+            hide_suggestions=hide_suggestions,
         )
         self.read = self._documents.read
         self.keep = self._documents.keep

@@ -19,8 +19,8 @@ class Context:
     session: Session
     language: str  # of texts, by `Accept-Language`
     today: date  # UTC
+    refusals: set[str] = field(default_factory=set)
     _standing: Standing | None = field(default=None, repr=False)
-
     _logins: list[Diagnosis] | None = field(default=None, repr=False)
 
     async def logins(self) -> list[Diagnosis]:
