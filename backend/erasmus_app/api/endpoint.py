@@ -70,6 +70,14 @@ class GraphQLEndpoint:
         for text in known.values():
             self.plans.keep(text)
 
+    def numbers(self) -> dict[str, dict[str, float]]:
+        """Return how many operations plans have answered, and by reason how many they have not."""
+        fell_back = {why: float(times) for why, times in self.plans.fell_back.items()}
+        return {
+            "erasmus_graphql_planned": {"": float(self.plans.ran)},
+            "erasmus_graphql_fell_back": fell_back,
+        }
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != ScopeType.HTTP:
