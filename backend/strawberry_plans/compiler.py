@@ -10,6 +10,7 @@ Nothing that a client writes becomes source: response keys and names are constan
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import strawberry
 from graphql import (
     FieldNode,
     GraphQLAbstractType,
@@ -26,11 +27,12 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
-from graphql.execution.values import get_argument_values
+from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import OperationDefinitionNode, OperationType, VariableNode
 from graphql.pyutils import Path, is_awaitable
 
 from strawberry_plans import leaves
+from strawberry_plans.calls import Call, direct
 from strawberry_plans.errors import GaveUp, Unplannable
 from strawberry_plans.running import KNOWN, Site, listed, see
 from strawberry_plans.selections import Selections
@@ -41,8 +43,9 @@ MOST_FIELDS = 5_000  # of a plan, as often as a fragment is spread
 class Compiler:
     """Writes the functions of one operation."""
 
-    def __init__(self, schema: GraphQLSchema, selections: Selections) -> None:
-        self._schema = schema
+    def __init__(self, schema: strawberry.Schema, selections: Selections) -> None:
+        self._strawberry = schema
+        self._schema: GraphQLSchema = schema._schema  # noqa: SLF001 - there is no public name
         self._selections = selections
         self._source: list[str] = []
         self._names: dict[str, Any] = {
@@ -57,7 +60,7 @@ class Compiler:
         self._fields = 0
         self._numbered = 0
         self._mutation: GraphQLObjectType | None = None
-        self.arguments: list[tuple[Any, FieldNode] | dict[str, Any]] = []
+        self.arguments: list[Given | dict[str, Any]] = []
 
     def compiled(self, operation: OperationDefinitionNode) -> list[tuple[str, Callable[..., Any]]]:
         """Return what runs the operation: as one function, a mutation field by field.
@@ -208,10 +211,20 @@ class Compiler:
         if _is_attribute(found) and plain:
             value = self._plain_value(found.type, nodes, "a", 0)
             return [f" a = {self._attribute(found, 'v')}", f" d[{k}] = {value}"]
+        call = None if kind is self._mutation else direct(found, self._strawberry)
+        if call is not None and call.info is None and plain and not call.is_async:
+            lines = [f" a = {self._call(call, self._given(found, nodes[0], call.names), '')}"]
+            lines.append(" if is_awaitable(a): raise GaveUp('awaited, though it is not async')")
+            value = self._plain_value(found.type, nodes, "a", 0)
+            return [*lines, f" d[{k}] = {value}"]
         site = self._constant(Site(name, nodes, found.type, kind))
         lines = [f" q = Path(p, {k}, {self._constant(kind.name)})", f" i = R.info({site}, q)"]
         if _is_attribute(found):
             lines.append(f" a = {self._attribute(found, 'v')}")
+        elif call is not None:
+            told = f"{self._constant(call.info)}(i)" if call.info else ""
+            given = self._given(found, nodes[0], call.names)
+            lines.append(f" a = {self._call(call, given, told)}")
         else:
             given, resolve = self._given(found, nodes[0]), self._constant(found.resolve)
             if kind is self._mutation:
@@ -219,12 +232,27 @@ class Compiler:
             else:
                 lines.append(f" a = {resolve}(v, i{f', **{given}' if given else ''})")
         store = self._store(found.type, nodes)
-        lines.append(f" if is_awaitable(a): R.later(a, {store}, q, i, d, {k})")
-        lines.append(f" else: {store}(a, R, q, i, d, {k})")
+        if call is not None and call.is_async:
+            lines.append(f" R.later(a, {store}, q, i, d, {k})")
+        else:
+            lines.append(f" if is_awaitable(a): R.later(a, {store}, q, i, d, {k})")
+            lines.append(f" else: {store}(a, R, q, i, d, {k})")
         return lines
 
-    def _given(self, found: Any, node: FieldNode) -> str:
-        """Return how a field's arguments are handed on; those without variables are made here."""
+    def _call(self, call: Call, given: str, told: str) -> str:
+        """Return the call of a resolver's own function."""
+        arguments = ["v"] * call.takes_self
+        if given:
+            arguments.append(f"**{given}")
+        if told:
+            arguments.append(f"info={told}")
+        return f"{self._constant(call.function)}({', '.join(arguments)})"
+
+    def _given(self, found: Any, node: FieldNode, names: Mapping[str, str] | None = None) -> str:
+        """Return how a field's arguments are handed on; those without variables are made here.
+
+        With `names` they are called as they are in Python.
+        """
         if not found.args:
             return ""
         if not any(_has_variable(each.value) for each in node.arguments or ()):
@@ -232,9 +260,9 @@ class Compiler:
                 ready = get_argument_values(found, node)
             except Exception as error:
                 raise Unplannable("arguments that do not fit") from error
-            self.arguments.append(ready)
+            self.arguments.append(renamed(ready, names))
         else:
-            self.arguments.append((found, node))
+            self.arguments.append((found, node, names))
         return f"R.arguments[{len(self.arguments) - 1}]"
 
     def _store(self, kind: GraphQLOutputType, nodes: list[FieldNode]) -> str:
@@ -312,11 +340,26 @@ class Compiler:
         ]
 
 
-def arguments_of(run_arguments: list[Any], variables: Any) -> list[dict[str, Any]]:
+Given = tuple[Any, FieldNode, Mapping[str, str] | None]
+"""A field, its node in the operation, and its arguments' names in Python where those are used."""
+
+
+def renamed(given: dict[str, Any], names: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return arguments by their names in Python."""
+    if names is None:
+        return given
+    return {names[name]: value for name, value in given.items()}
+
+
+def arguments_of(
+    of_plan: list[Given | dict[str, Any]], variables: VariableValues
+) -> list[dict[str, Any]]:
     """Return each field's arguments with a request's variables. Raises what does not fit."""
     return [
-        each if isinstance(each, dict) else get_argument_values(each[0], each[1], variables)
-        for each in run_arguments
+        each
+        if isinstance(each, dict)
+        else renamed(get_argument_values(each[0], each[1], variables), each[2])
+        for each in of_plan
     ]
 
 

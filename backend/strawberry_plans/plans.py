@@ -261,7 +261,7 @@ class Plans:
 
     def _compiled(self, operation: Operation, decided: Mapping[str, bool]) -> Plan | str:
         selections = Selections(self._schema, operation.fragments, decided)
-        compiler = Compiler(self._schema, selections)
+        compiler = Compiler(self._strawberry, selections)
         try:
             return Plan(compiler.compiled(operation.node), compiler.arguments)
         except Unplannable as error:
