@@ -15,6 +15,7 @@ TABLE = [
     ("app", "worker", "bootstrap"),
     ("api", "partners", "oidc", "push", "store"),
     ("services",),
+    ("glance",),
     ("chat", "notifications"),
     ("mobilities",),
     ("students", "institutions", "identity", "privacy"),
@@ -28,7 +29,7 @@ ALSO = {
     ("kit", "errors"),
 }
 DOMAINS = {"chat", "notifications", "mobilities", "students", "institutions", "identity", "kit"}
-DOMAINS |= {"ids", "errors", "services", "privacy"}
+DOMAINS |= {"ids", "errors", "services", "glance", "privacy"}
 DOMAIN_LIBRARIES = {"msgspec"}
 MAY_IMPORT_EWP = {"worker", "partners", "api", "bootstrap", "app", "cli", "ids"}
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}

@@ -25,6 +25,7 @@ from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.api.trusted import Trusted, load_trusted
 from erasmus_app.errors import AppError, NotSignedIn
+from erasmus_app.glance import Wanted
 from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
@@ -147,9 +148,11 @@ class GraphQLEndpoint:
                 f"the student has not allowed this app {' '.join(lacks)}",
                 f'Bearer error="insufficient_scope", scope="{" ".join(lacks)}"',
             )
-        return await self._executed(document, request, self._context(session, headers))
+        return await self._executed(
+            document, request, self._context(session, headers, looked.wanted)
+        )
 
-    def _context(self, session: Session, headers: dict[str, str]) -> Context:
+    def _context(self, session: Session, headers: dict[str, str], wanted: Wanted) -> Context:
         services = self._services
         languages = services.messages.languages
         return Context(
@@ -157,6 +160,7 @@ class GraphQLEndpoint:
             session=session,
             language=_accepted(headers.get("accept-language", ""), tuple(languages), "en"),
             today=services.clock().astimezone(UTC).date(),
+            wanted=wanted,
         )
 
     async def _executed(

@@ -29,9 +29,12 @@ from graphql import (
     is_list_type,
     is_non_null_type,
 )
+from strawberry.types.field import StrawberryField
 
+from erasmus_app.api.schema.access import WAITS
 from erasmus_app.api.schema.connections import MOST_AT_ONCE
 from erasmus_app.api.scopes import needed_by
+from erasmus_app.glance import Wanted
 
 MOST_CHARACTERS, MOST_TOKENS = 50_000, 2_500
 DEEPEST, MOST_FIELDS, MOST_ALIASES, MOST_DIRECTIVES, MOST_DEFINITIONS = 14, 500, 50, 50, 50
@@ -41,6 +44,7 @@ DEEPEST_INTROSPECTION = 24  # what tools ask of a schema nests deeper
 MOST_COST = 5_000
 LENGTH = 10  # of a list that is not read page by page
 WAITING, COMPUTED = 10, 1
+STUDENT = "Student"
 INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -50,6 +54,7 @@ class Inspected(NamedTuple):
     operations: Mapping[str | None, str]  # each operation's word (query, ...) by its name
     needs: frozenset[frozenset[str]]  # scopes; of each set one
     cost: int  # of its most costly operation
+    wanted: Wanted  # what it asks for of the student, to be read at once
 
 
 class _Place(NamedTuple):
@@ -88,7 +93,7 @@ class Inspection:
             raise GraphQLError(
                 f"it may cost {cost}, more than {MOST_COST}: ask for fewer or shorter lists"
             )
-        return Inspected(operations, needed_by(document, self.schema), cost)
+        return Inspected(operations, needed_by(document, self.schema), cost, walk.wanted)
 
 
 @dataclass(slots=True)
@@ -101,6 +106,7 @@ class _Walk:
     fields: int = 0
     aliases: int = 0
     directives: int = 0
+    wanted: Wanted = field(default_factory=Wanted)
     _seen: set[int] = field(default_factory=set)
 
     def cost(self, selections: SelectionSetNode | None, at: _Place) -> int:
@@ -150,6 +156,8 @@ class _Walk:
             _page_of(found, node) if found else None,
             at.fragments,
         )
+        if at.kind is not None and at.kind.name == STUDENT:
+            self._want(node, inside.page)
         below = self.cost(node.selection_set, inside)
         if found is None:  # of introspection, or unknown
             return below
@@ -157,6 +165,16 @@ class _Walk:
         if is_list_type(found.type.of_type if is_non_null_type(found.type) else found.type):
             times = LENGTH if at.page is None else at.page
         return _weight_of(found) + times * below
+
+    def _want(self, node: FieldNode, page: int | None) -> None:
+        name = node.name.value
+        if name == "mobilities":
+            self.wanted = self.wanted._replace(mobilities=True)
+        elif name == "unreadMessages":
+            self.wanted = self.wanted._replace(unread=True)
+        elif name == "inbox" and all(each.name.value != "after" for each in node.arguments or ()):
+            more = (page or 0) + 1  # one more says that there are more
+            self.wanted = self.wanted._replace(inbox=max(self.wanted.inbox, more))
 
     def count_directives(self, directives: tuple[DirectiveNode, ...] | None) -> None:
         """Count the directives of one place."""
@@ -190,10 +208,13 @@ def _fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
 
 def _weight_of(found: GraphQLField) -> int:
     definition = found.extensions.get("strawberry-definition")
-    resolver = getattr(definition, "base_resolver", None)
-    if resolver is None:
+    if (
+        not isinstance(definition, StrawberryField)
+        or (resolver := definition.base_resolver) is None
+    ):
         return 0
-    return WAITING if resolver.is_async else COMPUTED
+    waits = resolver.is_async or definition.metadata.get(WAITS)
+    return WAITING if waits else COMPUTED
 
 
 def _page_of(found: GraphQLField, node: FieldNode) -> int | None:
