@@ -221,16 +221,16 @@ async def test_a_device_is_registered_listed_and_removed_and_its_target_is_not_r
 
 async def test_what_went_wrong_inside_stays_inside(bed: Bed, capsys: pytest.CaptureFixture[str]):
     token = await bearer(bed)
-    await bed.app.database.execute("alter table inbox_entry rename to elsewhere")
-    answer = await post(bed, '{"query": "{ me { unreadMessages } }"}', authorization=token)
+    await bed.app.database.execute("alter table device rename to elsewhere")
+    answer = await post(bed, '{"query": "{ me { devices { id } } }"}', authorization=token)
 
     assert answer.json()["errors"] == [
         {
             "message": "an error of ours",
-            "path": ["me", "unreadMessages"],
+            "path": ["me", "devices"],
             "extensions": {"code": "internal_error"},
         }
     ]
     logged: Any = capsys.readouterr().out
     assert "graphql.failed" in logged
-    assert "inbox_entry" not in logged
+    assert "from device" not in logged
