@@ -32,10 +32,7 @@ class RecordChange:
     @access.field(OWNER, description="The signed-in student; null once the account is erased.")
     async def me(self, info: Info) -> Student | None:
         """Return who has subscribed."""
-        login = info.context.services.login
-        if login is None:
-            return None
-        account = await login.account(info.context.session.account_id)
+        account = await info.context.look()
         return Student(account=account) if account else None
 
 

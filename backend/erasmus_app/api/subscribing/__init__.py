@@ -6,18 +6,16 @@ endpoint, as for every POST; here is how it travels, and when it ends.
 
 from collections.abc import Mapping
 
-from graphql import OperationType
 from litestar.types import Receive, Send, WebSocketScope
 
-from erasmus_app.api.requests import Request
-from erasmus_app.api.subscribing.door import Door, Limits
+from erasmus_app.api.subscribing.door import Begun, Door, Limits
 from erasmus_app.api.subscribing.events import Events
 from erasmus_app.api.subscribing.openings import Openings
 from erasmus_app.api.subscribing.websocket import Socket
 from erasmus_app.identity.models import Session
 from erasmus_app.services import Services
 
-__all__ = ["Limits", "Transports", "wants_events"]
+__all__ = ["Begun", "Limits", "Transports", "wants_events"]
 
 EVENT_STREAM = "text/event-stream"
 
@@ -52,13 +50,12 @@ class Transports:
 
     async def events(
         self,
-        request: Request,
-        kind: OperationType,
+        begun: Begun,
         session: Session,
         headers: dict[str, str],
         receive: Receive,
         send: Send,
     ) -> None:
-        """Answer one request, which was checked, as a stream. Raises Refused before it begins."""
+        """Answer one request as a stream. Raises Refused before it begins."""
         events = Events(self._door, self._openings, self._limits, receive, send)
-        await events.run(request, kind, session, headers)
+        await events.run(begun, session, headers)

@@ -2,16 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
-from graphql import OperationType
-from strawberry.types import ExecutionResult
 
 from erasmus_app.api.context import Context
 from erasmus_app.api.requests import Request
-from erasmus_app.api.schema import GuardedSchema
 from erasmus_app.identity.models import Session
+from strawberry_plans.documents import Document
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,45 +25,46 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive_seconds: float = 12.0  # between two comments in a stream where nothing happens
 
 
+class Begun(NamedTuple):
+    """An operation that may be run."""
+
+    request: Request
+    document: Document
+    word: str  # query, mutation, subscription
+
+
 class Door(Protocol):
     """What `/graphql` does with every operation, however it came."""
 
     resource: str
-    schema: GuardedSchema
 
-    def check(self, request: Request, session: Session) -> OperationType:
-        """Return what kind of operation is to be run. Raises Refused where it may not be."""
+    def begin(self, request: Request, session: Session) -> Begun:
+        """Return what is to be run. Raises Refused where it may not be."""
 
-    def context(self, session: Session, headers: dict[str, str]) -> Context:
+    def context(self, begun: Begun, session: Session, headers: dict[str, str]) -> Context:
         """Return what its resolvers may reach."""
 
-    async def execute(self, request: Request, context: Context) -> tuple[int, dict[str, Any]]:
+    async def execute(self, begun: Begun, context: Context) -> tuple[int, dict[str, Any]]:
         """Run a query or a mutation; return an HTTP status and the answer."""
 
-    def answer(self, result: ExecutionResult) -> dict[str, Any]:
-        """Write a result."""
+    def follow(self, begun: Begun, context: Context) -> AsyncGenerator[dict[str, Any], None]:
+        """Run a subscription; yield the answer to each event."""
 
 
 async def results(
-    door: Door, request: Request, kind: OperationType, context: Context
+    door: Door, begun: Begun, session: Session, headers: dict[str, str]
 ) -> AsyncGenerator[tuple[dict[str, Any], bool], None]:
     """Yield each answer, and whether it is the end: nothing could be run (any more)."""
-    if kind is not OperationType.SUBSCRIPTION:
-        _, answer = await door.execute(request, context)
+    context = door.context(begun, session, headers)
+    if begun.word != "subscription":
+        _, answer = await door.execute(begun, context)
         yield answer, _has_failed(answer)
         return
-    stream: AsyncGenerator[ExecutionResult, None] = await door.schema.subscribe(
-        request.query,
-        variable_values=request.variables,
-        operation_name=request.operation_name,
-        context_value=context,
-    )
-    async with aclosing(stream):
-        async for result in stream:
-            answer = door.answer(result)
+    async with aclosing(door.follow(begun, context)) as found:
+        async for answer in found:
             yield answer, _has_failed(answer)
 
 
 def _has_failed(answer: dict[str, Any]) -> bool:
     """Whether an answer is of the operation as a whole: an event's errors have a path."""
-    return answer.get("data") is None and not any(each.get("path") for each in answer["errors"])
+    return answer["data"] is None and not any(each.get("path") for each in answer["errors"])

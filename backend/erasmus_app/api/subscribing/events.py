@@ -12,11 +12,10 @@ from typing import Any
 
 import msgspec
 import structlog
-from graphql import OperationType
 from litestar.types import Receive, Send
 
-from erasmus_app.api.requests import Refused, Request
-from erasmus_app.api.subscribing.door import Door, Limits, results
+from erasmus_app.api.requests import Refused
+from erasmus_app.api.subscribing.door import Begun, Door, Limits, results
 from erasmus_app.api.subscribing.openings import End, Opening, Openings, TooMany
 from erasmus_app.identity.models import Session
 
@@ -52,9 +51,7 @@ class Events:
         self._receive, self._send = receive, send
         self._taking_turns = asyncio.Lock()
 
-    async def run(
-        self, request: Request, kind: OperationType, session: Session, headers: dict[str, str]
-    ) -> None:
+    async def run(self, begun: Begun, session: Session, headers: dict[str, str]) -> None:
         """Stream until the operation is over. Raises Refused where it is not begun."""
         with ExitStack() as stack:
             try:
@@ -66,7 +63,7 @@ class Events:
                     "too_many_operations",
                     "as many operations are under way as may be",
                 ) from None
-            found = results(self._door, request, kind, self._door.context(session, headers))
+            found = results(self._door, begun, session, headers)
             with suppress(_Gone):
                 await self._stream(found, opening)
 

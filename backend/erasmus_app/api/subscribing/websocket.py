@@ -11,12 +11,11 @@ from typing import Any
 
 import msgspec
 import structlog
-from graphql import OperationType
 from litestar.types import Receive, Send, WebSocketScope
 
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.requests import Refused, Request
-from erasmus_app.api.subscribing.door import Door, Limits, results
+from erasmus_app.api.subscribing.door import Begun, Door, Limits, results
 from erasmus_app.api.subscribing.openings import End, Openings, TooMany
 from erasmus_app.api.subscribing.origins import is_ours
 from erasmus_app.errors import NotSignedIn
@@ -189,21 +188,18 @@ class Socket:
                 if len(self._running) >= self._limits.socket_operations:
                     raise TooMany
                 stack.enter_context(self._openings.operation(session))
-                kind = self._door.check(request, session)
+                begun = self._door.begin(request, session)
             except (Refused, TooMany) as error:
                 await self._say(type="error", id=id, payload=errors_of(error))
                 return
-            task = asyncio.create_task(self._operate(id, request, kind, session))
+            task = asyncio.create_task(self._operate(id, begun, session))
             self._operations[id] = task
             self._running.add(task)
             task.add_done_callback(partial(self._operated, id, stack.pop_all()))
 
-    async def _operate(
-        self, id: str, request: Request, kind: OperationType, session: Session
-    ) -> None:
+    async def _operate(self, id: str, begun: Begun, session: Session) -> None:
         """Run one operation and say what comes of it."""
-        context = self._door.context(session, self._headers)
-        async with aclosing(results(self._door, request, kind, context)) as found:
+        async with aclosing(results(self._door, begun, session, self._headers)) as found:
             async for answer, has_failed in found:
                 if has_failed:
                     self._operations.pop(id, None)  # from now on the id may be used again
@@ -263,7 +259,8 @@ class Socket:
 def errors_of(error: Refused | TooMany) -> list[dict[str, Any]]:
     """Return a refusal as an answer's errors."""
     if isinstance(error, Refused):
-        return error.errors
+        errors: list[dict[str, Any]] = error.answer["errors"]
+        return errors
     code = {"code": "too_many_operations"}
     return [{"message": "as many operations are under way as may be", "extensions": code}]
 
