@@ -55,7 +55,10 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     @asynccontextmanager
     async def hearing_news(_app: Litestar) -> AsyncIterator[None]:
         async with beside(running.revocations.keep()), beside(running.news.keep()):
-            yield
+            try:
+                yield
+            finally:
+                running.news.leaving.set()  # our own server has done so before it came to this
 
     framework = declared(
         Litestar(

@@ -14,6 +14,7 @@ from subscribers import (
     changed,
     numbers,
     signed_in_talk,
+    streaming,
     talking,
     told,
     with_limits,
@@ -359,3 +360,18 @@ async def test_who_leaves_without_a_word_is_not_waited_for(bed: Bed):
         talk.socket.transport.abort()
         await bed.until_waiting(0)
         await asyncio.sleep(0)
+
+
+async def test_what_is_open_is_counted_without_names(bed: Bed):
+    phone = await bed.signed_in("ines")
+    async with signed_in_talk(bed.address, phone) as talk, streaming(bed, phone, MESSAGES):
+        await talk.subscribe("1", MESSAGES)
+        await talk.subscribe("2", RECORD)
+        await bed.until_waiting(3)
+        metrics = (await bed.http.get(f"{bed.address}/metrics")).text
+
+    assert [each for each in metrics.splitlines() if "graphql_open" in each] == [
+        "# TYPE erasmus_graphql_open gauge",
+        'erasmus_graphql_open{of="connections"} 2',
+        'erasmus_graphql_open{of="operations"} 3',
+    ]

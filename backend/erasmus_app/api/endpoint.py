@@ -84,6 +84,7 @@ class GraphQLEndpoint:
         return {
             "erasmus_graphql_planned": {"": float(self.plans.ran)},
             "erasmus_graphql_fell_back": fell_back,
+            "erasmus_graphql_open": self._transports.numbers(),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -156,7 +156,7 @@ async def _until_gone(connection: asyncpg.Connection, gone: asyncio.Event) -> No
         with suppress(TimeoutError):
             async with asyncio.timeout(PULSE_SECONDS):
                 await gone.wait()
-        await connection.execute("select", timeout=CONNECT_SECONDS)
+        await connection.execute("select", timeout=PULSE_SECONDS)
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -162,6 +164,64 @@ async def test_after_every_connection_was_lost_everybody_looks_again(
         await until(lambda: _takes_in(records))
         async with asyncio.timeout(10):
             assert await second != first
+
+
+async def test_a_line_that_was_cut_without_a_word_is_found_by_its_silence(
+    database: Database, account: AccountId, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("erasmus_app.store.database.PULSE_SECONDS", 0.3)
+    records = RecordTable(database)
+    async with (
+        a_line(database.dsn) as (dsn, cut),
+        listening(replace(database, dsn=dsn)) as news,
+    ):
+        with news.heard(Topic.RECORD, account) as heard:
+            await take_in(records, an_answer(a_nomination()))
+            assert await is_heard(heard)
+            await asyncio.sleep(0.5)
+            heard.clear()
+            cut()
+            await take_in(records, an_answer(a_nomination(planned_arrival=None), minutes=1))
+            assert await is_heard(heard)
+
+
+@asynccontextmanager
+async def a_line(dsn: str) -> AsyncIterator[tuple[str, Callable[[], None]]]:
+    """A way to the server, and what makes the connections of now carry nothing any more."""
+    parts, carrying = urlsplit(dsn), [asyncio.Event()]
+    tasks: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
+
+    async def carry(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: asyncio.Event
+    ) -> None:
+        while data := await reader.read(65536):
+            if not cut.is_set():
+                writer.write(data)
+        writer.close()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to_there = await asyncio.open_connection(parts.hostname, parts.port)
+        cut = carrying[-1]
+        writers.extend((writer, to_there))
+        for ends in ((reader, to_there), (there, writer)):
+            tasks.add(asyncio.create_task(carry(*ends, cut)))
+
+    def cut() -> None:
+        carrying[-1].set()
+        carrying.append(asyncio.Event())
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    host = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}".lstrip("@")
+    yield urlunsplit(parts._replace(netloc=host)), cut
+    server.close()
+    for each in tasks:
+        each.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for each in writers:
+        each.close()
+    await asyncio.gather(*(each.wait_closed() for each in writers), return_exceptions=True)
 
 
 async def _takes_in(records: RecordTable) -> bool:

@@ -34,6 +34,13 @@ class Transports:
         self._openings = Openings(services, self._limits)
         self._sockets = 0
 
+    def numbers(self) -> dict[str, float]:
+        """Return how many connections are open, and how many operations are under way there."""
+        return {
+            "connections": float(self._openings.connections.total()),
+            "operations": float(self._openings.operations.total()),
+        }
+
     async def websocket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
         """Talk over one socket until it ends."""
         socket = Socket(

@@ -56,8 +56,8 @@ class Openings:
     def __init__(self, services: Services, limits: Limits) -> None:
         self._services, self._limits = services, limits
         self._open: set[Opening] = set()
-        self._connections: Counter[UUID] = Counter()  # by session
-        self._operations: Counter[UUID] = Counter()
+        self.connections: Counter[UUID] = Counter()  # by session
+        self.operations: Counter[UUID] = Counter()
         self._watcher: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -65,7 +65,7 @@ class Openings:
         """Have a connection of a session's open. Raises TooMany."""
         until = min(session.expires_at, self._services.clock() + ACCESS_LIFETIME)
         opening = Opening(session, until)
-        with self._counted(self._connections, session, self._limits.connections):
+        with self._counted(self.connections, session, self._limits.connections):
             self._open.add(opening)
             if self._services.news.leaving.is_set():
                 opening.end(End.GOING_AWAY)
@@ -82,7 +82,7 @@ class Openings:
     @contextmanager
     def operation(self, session: Session) -> Iterator[None]:
         """Have an operation of a session's under way. Raises TooMany."""
-        with self._counted(self._operations, session, self._limits.session_operations):
+        with self._counted(self.operations, session, self._limits.session_operations):
             yield
 
     @contextmanager
