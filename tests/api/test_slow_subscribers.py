@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ from erasmus_app.cli.bounded_websocket import BoundedWebSocket
 from erasmus_app.store.deliveries import tell
 from sandbox.serving import serving
 
+Ends = Callable[[Bed, str, str], Awaitable[None]]
 COUNT, LENGTH = 120, 200_000  # more than the systems on both sides put aside
 
 
@@ -84,24 +85,21 @@ async def impatient(bed: Bed, seconds: float) -> AsyncIterator[str]:
         yield address
 
 
-async def test_a_stream_that_nobody_reads_ends(bed: Bed, first: str):
+async def stream_ends(bed: Bed, address: str, first: str) -> None:
+    """Ask for a stream, read nothing of it, and see that nothing is kept for it any more."""
     phone = await bed.signed_in("ines")
-    async with with_limits(bed, send_seconds=0.5) as address:
-        connection = await one_who_reads_nothing(address)
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(connection, post(phone.token, after=first))
-        await bed.until_waiting(1)
-        async with asyncio.timeout(5):
-            await bed.until_waiting(0)
-        connection.close()
+    connection = await one_who_reads_nothing(address)
+    request = post(phone.token, after=first)
+    await asyncio.get_running_loop().sock_sendall(connection, request)
+    await bed.until_waiting(1)
+    async with asyncio.timeout(5):
+        await bed.until_waiting(0)
+    connection.close()
 
 
-async def test_a_socket_that_nobody_reads_ends(bed: Bed, first: str):
-    phone = await bed.signed_in("ines")
-    async with (
-        with_limits(bed, send_seconds=0.5) as address,
-        signed_in_talk(address, phone) as talk,
-    ):
+async def socket_ends(bed: Bed, address: str, first: str) -> None:
+    """The same over a socket."""
+    async with signed_in_talk(address, await bed.signed_in("ines")) as talk:
         talk.socket.transport.pause_reading()
         await talk.subscribe("1", MESSAGES, after=first)
         await bed.until_waiting(1)
@@ -110,26 +108,18 @@ async def test_a_socket_that_nobody_reads_ends(bed: Bed, first: str):
         talk.socket.transport.abort()
 
 
-@pytest.mark.parametrize("way", ["stream", "socket"])
-async def test_the_connection_itself_is_cut_where_nothing_is_taken(bed: Bed, first: str, way: str):
-    phone = await bed.signed_in("ines")
+@pytest.mark.parametrize("ends", [stream_ends, socket_ends])
+async def test_who_reads_nothing_is_let_go(bed: Bed, first: str, ends: Ends):
+    async with with_limits(bed, send_seconds=0.5) as address:
+        await ends(bed, address, first)
+
+
+@pytest.mark.parametrize("ends", [stream_ends, socket_ends])
+async def test_the_connection_itself_is_cut_where_nothing_is_taken(
+    bed: Bed, first: str, ends: Ends
+):
     async with impatient(bed, 0.5) as address:
-        if way == "stream":
-            connection = await one_who_reads_nothing(address)
-            loop = asyncio.get_running_loop()
-            await loop.sock_sendall(connection, post(phone.token, after=first))
-            await bed.until_waiting(1)
-            async with asyncio.timeout(5):
-                await bed.until_waiting(0)
-            connection.close()
-            return
-        async with signed_in_talk(address, phone) as talk:
-            talk.socket.transport.pause_reading()
-            await talk.subscribe("1", MESSAGES, after=first)
-            await bed.until_waiting(1)
-            async with asyncio.timeout(5):
-                await bed.until_waiting(0)
-            talk.socket.transport.abort()
+        await ends(bed, address, first)
 
 
 async def test_who_reads_slowly_but_does_gets_everything(bed: Bed, first: str):
