@@ -1,7 +1,8 @@
 """Plans by document, how they are run, and when the reference executor runs instead."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -136,7 +137,7 @@ class Plans:
         operation_name: str | None = None,
         context: Any = None,
         root: Any = None,
-    ) -> AsyncIterator[ExecutionResult] | ExecutionResult:
+    ) -> AsyncGenerator[ExecutionResult, None] | ExecutionResult:
         """Begin a subscription: its events, each answered by plan; or what is wrong with it."""
         document = query if isinstance(query, Document) else self.read(query)
         if document.errors or document.node is None:
@@ -166,7 +167,21 @@ class Plans:
             self.fell_back[found] += 1
             return await self._executed(execute_subscription_event(of_event))
 
-        return map_source_to_response_event(executor, stream, answered)
+        return self._told(map_source_to_response_event(executor, stream, answered))
+
+    async def _told(
+        self, results: AsyncGenerator[ExecutionResult, None]
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        """Yield results; a source that fails ends in one that says so, as Strawberry has it."""
+        try:
+            async with aclosing(results):
+                async for each in results:
+                    yield each
+        except Exception as error:  # noqa: BLE001 - whatever a resolver raises
+            told = error if isinstance(error, GraphQLError) else None
+            told = told or GraphQLError(str(error), original_error=error)
+            self._strawberry.process_errors([told])
+            yield ExecutionResult(None, [told])
 
     async def _planned(self, run: Run, plan: Plan) -> ExecutionResult | str:
         """Run a query, or the answer to an event; return the result, or why there is none."""

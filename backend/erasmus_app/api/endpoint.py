@@ -198,7 +198,7 @@ class GraphQLEndpoint:
 
     async def follow(self, begun: Begun, context: Context) -> AsyncGenerator[dict[str, Any], None]:
         """Run a subscription; yield the answer to each event."""
-        found: Any = await self.plans.subscribe(
+        found = await self.plans.subscribe(
             begun.document,
             begun.request.variables,
             operation_name=begun.request.operation_name,
@@ -208,12 +208,8 @@ class GraphQLEndpoint:
             yield _written(found)
             return
         async with aclosing(found):
-            try:
-                async for result in found:
-                    yield _written(result)
-            except Exception as error:  # noqa: BLE001 - it is told as a resolver's would be
-                failed = GraphQLError(str(error), original_error=error)
-                yield _written(ExecutionResult(None, [failed]))
+            async for result in found:
+                yield _written(result)
 
 
 def _wrong(document: Document, request: Request) -> dict[str, Any] | None:

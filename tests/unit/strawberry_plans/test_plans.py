@@ -66,6 +66,12 @@ class Subscription:
         finally:
             CALLS.append("closed")
 
+    @strawberry.subscription
+    async def broken(self, after: int) -> AsyncIterator[Done]:
+        for number in range(after):
+            yield Done(times=number)
+        raise ValueError("no more")
+
 
 class Quiet(strawberry.Schema):
     def process_errors(self, errors: Any, execution_context: Any = None) -> None:
@@ -157,6 +163,16 @@ async def test_each_event_of_a_subscription_is_answered_by_plan_or_by_the_refere
     assert [data["counted"]["times"] if data else None for data, _ in planned] == [0, None, 2]
     assert (plans.ran, plans.fell_back.total()) == (2, 1)
     assert CALLS == ["closed", "closed"]
+
+
+async def test_a_source_that_fails_ends_in_a_result_that_says_so():
+    query = "subscription { broken(after: 1) { times } }"
+    stream: Any = await Plans(SCHEMA).subscribe(query)
+    reference: Any = await SCHEMA.subscribe(query)
+
+    planned = [told(each) async for each in stream]
+    assert planned == [told(each) async for each in reference]
+    assert planned[-1] == (None, ["no more"])
 
 
 async def test_a_subscription_that_is_left_closes_its_source():
