@@ -34,6 +34,12 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
         async with beside(running.revocations.keep()):
             yield
 
+    @asynccontextmanager
+    async def hearing_of_rules(_app: Litestar) -> AsyncIterator[None]:
+        await running.local_rules.refreshed()  # before the first request, if that can be
+        async with beside(running.local_rules.keep()):
+            yield
+
     return declared(
         Litestar(
             [routes(), graphql, ewp],
@@ -41,6 +47,6 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
             openapi_config=openapi_config(),
             exception_handlers={Exception: problem},
             logging_config=None,
-            lifespan=[hearing_of_ended_sessions],
+            lifespan=[hearing_of_ended_sessions, hearing_of_rules],
         )
     )

@@ -6,7 +6,7 @@ from datetime import date
 from strawberry.types import Info as StrawberryInfo
 
 from erasmus_app.identity.doctor import Diagnosis
-from erasmus_app.identity.models import Session
+from erasmus_app.identity.models import Account, Session
 from erasmus_app.identity.roles import Standing
 from erasmus_app.services import Services
 
@@ -21,7 +21,16 @@ class Context:
     today: date  # UTC
     _standing: Standing | None = field(default=None, repr=False)
 
+    _account: Account | None = field(default=None, repr=False)
+
     _logins: list[Diagnosis] | None = field(default=None, repr=False)
+
+    async def account(self) -> Account | None:
+        """Return the account that asks, None once it is erased; read once."""
+        login = self.services.login
+        if self._account is None and login is not None:
+            self._account = await login.account(self.session.account_id)
+        return self._account
 
     async def logins(self) -> list[Diagnosis]:
         """Return the account's logins, as the doctor sees them; read once."""

@@ -12,6 +12,7 @@ from erasmus_app.api.schema.accounts import Logins
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.connections import Connection, asked, page
+from erasmus_app.api.schema.deadline_rules import DeadlineRuleMutations
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
@@ -203,8 +204,7 @@ class Student(Logins, Links, Claims, HeldOfStudent, Node):
 
 
 async def _student(info: Info) -> Student | None:
-    login = info.context.services.login
-    account = await login.account(info.context.session.account_id) if login else None
+    account = await info.context.account()
     return Student(account=account) if account else None
 
 
@@ -273,7 +273,7 @@ RegisterDeviceResult = Annotated[
 
 
 @strawberry.type(description="What a signed-in student can do.")
-class Mutation(LinkMutations, ClaimMutations, HeldMutations):
+class Mutation(LinkMutations, ClaimMutations, HeldMutations, DeadlineRuleMutations):
     """The root of doing."""
 
     @access.mutation(
