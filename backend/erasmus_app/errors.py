@@ -13,6 +13,7 @@ AppError
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── ClaimRefused        a mobility that somebody may not claim, or not now; `code` says why
 ├── RuleInvalid         a rule of deadlines that says no day, or several; names the field
+├── RuleFileInvalid     a file of rules that cannot be read; the message says where
 ├── NotSignedIn         no session, or one that is over: 401
 ├── Forbidden           signed in, and not the caller's to have: 403
 ├── LoginTooOld         the session is too old for what is asked: 403; sign in anew
@@ -175,6 +176,13 @@ class RuleInvalid(AppError):
         super().__init__(message)
         self.code = code
         self.field = field
+
+
+class RuleFileInvalid(AppError):
+    """A file of rules that cannot be read; the message says where."""
+
+    code = "rule_file_invalid"
+    status = HTTPStatus.BAD_REQUEST
 
 
 class NotSignedIn(AppError):

@@ -44,7 +44,7 @@ def test_an_operation_of_the_app_fits_the_schema(path: Path):
 
 def test_there_are_operations():
     assert [path.stem for path in OPERATIONS] == [
-        *("account", "claims", "devices", "home", "inbox", "mobility", "privacy"),
+        *("account", "claims", "devices", "home", "inbox", "mobility", "office", "privacy"),
     ]
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from erasmus_app.institutions.models import KnownFactsheet
-from erasmus_app.mobilities.basis import Relative
+from erasmus_app.mobilities.basis import Event, Relative
 from erasmus_app.mobilities.deadlines import Deadline, deadlines
 from erasmus_app.mobilities.events import MobilityEvent, Row, event_about, listed
 from erasmus_app.mobilities.local_rules import NO_RULES, LocalRule, RuleBook
@@ -37,6 +37,7 @@ _MOVED = {
     DeadlineKind.EXTENSION_REQUEST: Row.MOVED_EXTENSION,
 }
 """What is told of days that are for the student."""
+_RECORDED = frozenset({Event.ARRIVAL, Event.CLASSES_BEGIN, Event.DEPARTURE})
 _DATED = {Row.B11, Row.B12, Row.A7}
 _OFF = {MobilityState.CANCELLED, MobilityState.REJECTED}
 
@@ -97,11 +98,17 @@ def look(
 
 
 def _has_moved(deadline: Deadline, seen: Seen) -> bool:
-    """Whether a day is another than before, and not only better known than before."""
-    before = seen.day(deadline.kind)
+    """Whether a day is another than before, which no other message says.
+
+    One that is only better or worse known than before is no move, and days that the host records
+    have messages of their own (D1 to D3, A1 to A3).
+    """
+    before, basis = seen.day(deadline.kind), deadline.basis
     if before is None or deadline.on is None or deadline.on == before.on:
         return False
-    return not (isinstance(deadline.basis, Relative) and deadline.surety > before.surety)
+    if not isinstance(basis, Relative) or before.since in {None, deadline.since}:
+        return True  # another rule, or another factsheet
+    return deadline.surety is before.surety and basis.event not in _RECORDED
 
 
 def _seen(
@@ -117,7 +124,11 @@ def _seen(
     What a partner's bad day hides is not forgotten, or its return would be no news.
     """
     days = {kind: day for kind in to_do if (day := before.day(kind)) is not None}
-    days |= {each.kind: SeenDay(each.on, each.surety) for each in found if each.on is not None}
+    days |= {
+        each.kind: SeenDay(each.on, each.surety, each.since)
+        for each in found
+        if each.on is not None
+    }
     moves = dict(before.moved)
     for each in found:
         was = before.day(each.kind)

@@ -39,6 +39,13 @@ class Stale(msgspec.Struct, frozen=True):
 Refusal = Unknown | Invalid | Overlap | Stale
 
 
+class Brought(msgspec.Struct, frozen=True):
+    """What many rules at once have set."""
+
+    changed: tuple[LocalRule, ...]
+    unchanged: int  # were there as they are
+
+
 class RuleChange(Protocol):
     """One transaction on the rules of one HEI; other writers wait."""
 
@@ -128,43 +135,51 @@ class RuleService:
 
     async def bring(
         self, hei: HeiId, contents: Sequence[RuleContent]
-    ) -> tuple[list[LocalRule], int] | Sequence[tuple[int, Refusal]]:
+    ) -> Brought | list[tuple[int, Refusal]]:
         """Set many rules at once, all or none; one that is for the same gets a next version.
 
-        Returns what was set and how many were there as they are, or, by place, what is wrong.
+        Returns what was set, or, by place, what is wrong.
         """
-        wrong: list[tuple[int, Refusal]] = []
-        for place, content in enumerate(contents):
-            if found := tuple(problems(content)):
-                wrong.append((place, Invalid(found)))
-            for other in contents[:place]:
-                if overlap(content, other):
-                    doubled = Problem("kind", "overlap", "two rules of the file are for the same")
-                    wrong.append((place, Invalid((doubled,))))
-                    break
-        if wrong:
+        if wrong := wrong_in(contents):
             return wrong
         async with self.store.change(hei) as change:
-            changed: list[LocalRule] = []
+            changed: dict[int, LocalRule] = {}  # by place
             for place, content in enumerate(contents):
                 same = [e for e in change.rules if not e.is_ended and overlap(e.content, content)]
                 if len(same) > 1:
                     wrong.append((place, Overlap(same[0])))
                 elif not same or same[0].content != content:
-                    changed.append(
-                        LocalRule(
-                            rule_id=same[0].rule_id if same else uuid4(),
-                            hei_id=hei,
-                            version=same[0].version + 1 if same else 1,
-                            content=content,
-                            changed_at=self.clock(),
-                        )
+                    changed[place] = LocalRule(
+                        rule_id=same[0].rule_id if same else uuid4(),
+                        hei_id=hei,
+                        version=same[0].version + 1 if same else 1,
+                        content=content,
+                        changed_at=self.clock(),
                     )
+            # Two may not take the same rule's place: one of them would not count.
+            taken = [each.rule_id for each in changed.values()]
+            wrong += [
+                (place, Overlap(each))
+                for place, each in changed.items()
+                if taken.count(each.rule_id) > 1
+            ]
             if wrong:
                 return wrong
-            for each in changed:
+            for each in changed.values():
                 await change.append(each)
-            return changed, len(contents) - len(changed)
+        return Brought(tuple(changed.values()), len(contents) - len(changed))
+
+
+def wrong_in(contents: Sequence[RuleContent]) -> list[tuple[int, Refusal]]:
+    """Return by place what cannot be right among rules that come together."""
+    wrong: list[tuple[int, Refusal]] = []
+    for place, content in enumerate(contents):
+        if found := tuple(problems(content)):
+            wrong.append((place, Invalid(found)))
+        elif any(overlap(content, other) for other in contents[:place]):
+            doubled = Problem("kind", "overlap", "another rule of the file is for the same")
+            wrong.append((place, Invalid((doubled,))))
+    return wrong
 
 
 def _overlapping(

@@ -9,10 +9,11 @@ from erasmus_app.mobilities.rules import DeadlineKind
 
 
 class SeenDay(msgspec.Struct, frozen=True):
-    """The day that counted for a kind, and how much was known of what it is counted from."""
+    """The day that counted for a kind, and what it was counted from."""
 
     on: date
     surety: Surety = Surety.KNOWN
+    since: date | None = None
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,20 +105,34 @@ def test_a_rule_moves_the_day_by_which_all_have_signed():
 
 
 def test_a_day_that_becomes_known_is_no_move():
-    planned = a_mobility(an_agreement(planned_start="2027-03-08"), a_nomination("approved"))
+    proposed = an_agreement(proposal=a_proposal(), planned_start="2027-03-08")
+    planned = a_mobility(proposed, a_nomination("approved"))
     guessed = looked(ACCEPTED)
     known = looked(planned, seen=guessed.seen)
 
-    assert guessed.seen.days[K.AGREEMENT_SIGNED] == SeenDay(D(2027, 2, 1), Surety.GUESSED)
-    assert known.seen.days.get(K.AGREEMENT_SIGNED) in {None, SeenDay(D(2027, 3, 8))}
+    assert guessed.seen.days[K.AGREEMENT_SIGNED] == SeenDay(
+        D(2027, 2, 1), Surety.GUESSED, D(2027, 2, 1)
+    )
     assert (told(known), known.seen.moved) == ([], {})
+    assert told(looked(ACCEPTED, seen=looked(planned).seen)) == []  # nor one that is lost
 
     here = looked(abroad())
     arrived = looked(abroad(arrival=D(2026, 9, 14)), seen=here.seen)
     assert (told(arrived), arrived.seen.days[K.CHANGE_REQUEST]) == (
         [],
-        SeenDay(D(2026, 10, 19), Surety.PLANNED),
+        SeenDay(D(2026, 10, 19), Surety.PLANNED, D(2026, 9, 14)),
     )
+
+
+def test_a_day_that_the_host_records_has_a_message_of_its_own():
+    first = looked(abroad(arrival=D(2026, 9, 14)))
+    later = looked(abroad(arrival=D(2026, 9, 21)), seen=first.seen)
+    assert (told(later), later.seen.days[K.CHANGE_REQUEST].on) == ([], D(2026, 10, 26))
+
+    fewer = a_rule(kind=K.CHANGE_REQUEST, basis=after(Event.ARRIVAL, 2), role=Role.INCOMING)
+    assert told(looked(abroad(arrival=D(2026, 9, 21)), fewer, seen=later.seen)) == [
+        (Row.MOVED_CHANGE, "2026-10-05")
+    ]
 
 
 def test_what_is_seen_for_the_first_time_is_silent():
