@@ -82,6 +82,7 @@ from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
+from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.grants import GrantTable as GrantTable
 from erasmus_app.store.identities import IdentityTable as IdentityTable
 from erasmus_app.store.jobs import JobQueue
@@ -209,6 +210,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             names=names,
             absences=absences,
             records=records,
+            glances=GlanceTable(tables),
             rules=load_rules(),
             local_rules=local_rules,
             rule_service=RuleService(store=local_rules, clock=clock),

@@ -1,8 +1,9 @@
 """Inbox entries and their way to each device: rows written with the change that caused them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -173,7 +174,8 @@ class DeliveryTable:
 _ENTRY = "account_id, inbox_entry_id, mobility_id, kind, arguments, created_at, read_at"
 
 
-def _entry(row: asyncpg.Record, vault: Vault) -> InboxEntry:
+def entry_of(row: Mapping[str, Any], vault: Vault) -> InboxEntry:
+    """Read a message."""
     arguments = vault.open(
         row["arguments"], "inbox_entry.arguments", row["account_id"], row["inbox_entry_id"]
     )
@@ -208,7 +210,7 @@ class InboxTable:
             after,
             first,
         )
-        return [_entry(row, self.database.vault) for row in rows]
+        return [entry_of(row, self.database.vault) for row in rows]
 
     async def entry(self, account: AccountId, entry: InboxEntryId) -> InboxEntry | None:
         """Return one; None where it is not the account's."""
@@ -217,7 +219,7 @@ class InboxTable:
             account,
             entry,
         )
-        return _entry(row, self.database.vault) if row else None
+        return entry_of(row, self.database.vault) if row else None
 
     async def unread(self, account: AccountId) -> int:
         """Return how many are unread."""

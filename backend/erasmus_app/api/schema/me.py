@@ -1,11 +1,12 @@
 """The signed-in student: the root of everything there is to read, and the few things to do."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import strawberry
 
-from erasmus_app.api.context import Info
+from erasmus_app.api.context import Info, awaited
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
@@ -16,7 +17,7 @@ from erasmus_app.api.schema.deadline_rules import DeadlineRuleMutations
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
-from erasmus_app.api.schema.mobilities import Mobility, mobilities_of, mobility_of
+from erasmus_app.api.schema.mobilities import Mobility, mobilities_of, mobility_of, shown
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
 from erasmus_app.identity.models import Account
@@ -60,6 +61,23 @@ class Message(Node):
             read_at=entry.read_at,
             mobility_id=global_id("Mobility", entry.mobility_id) if entry.mobility_id else None,
         )
+
+
+async def _page_of(info: Info, first: int, after: str | None) -> Connection[Message]:
+    behind = uuid_of(after, "Message") if after else None
+    entries = await info.context.services.inbox.entries(
+        info.context.session.account_id,
+        first=first + 1,
+        after=InboxEntryId(behind) if behind else None,
+    )
+    return _messages(entries, info, first, after)
+
+
+def _messages(
+    entries: Sequence[InboxEntry], info: Info, first: int, after: str | None
+) -> Connection[Message]:
+    found = [Message.of(each, info) for each in entries[: first + 1]]
+    return page(found, first, lambda each: each.id, after=after)
 
 
 async def message_of(info: Info, id: str) -> Message | None:
@@ -146,35 +164,40 @@ class Student(Logins, Links, Claims, HeldOfStudent, Node):
             has_student_identifier=self.account.has_esi,
         )
 
-    @access.field(OWNER, description="All mobilities, the latest change first.")
-    async def mobilities(self, info: Info) -> list[Mobility]:
+    @access.field(OWNER, waits=True, description="All mobilities, the latest change first.")
+    def mobilities(self, info: Info) -> list[Mobility]:
         """Return them."""
-        return await mobilities_of(info)
+        context = info.context
+        glance, standing = context.glanced(), context.known_standing
+        if glance is None or glance.mobilities is None or standing is None:
+            return awaited(mobilities_of(info))
+        return shown(glance.mobilities, standing, context.today)
 
     @access.field(OWNER, description="One mobility; null where it is unknown or not the student's.")
     async def mobility(self, info: Info, id: strawberry.ID) -> Mobility | None:
         """Find one."""
         return await mobility_of(info, id)
 
-    @access.field(OWNER, description="Messages, the newest first; at most a hundred at once.")
-    async def inbox(
+    @access.field(
+        OWNER, waits=True, description="Messages, the newest first; at most a hundred at once."
+    )
+    def inbox(
         self, info: Info, first: int = 20, after: strawberry.ID | None = None
     ) -> Connection[Message]:
         """Return them."""
-        context, first = info.context, asked(first)
-        behind = uuid_of(after, "Message") if after else None
-        entries = await context.services.inbox.entries(
-            context.session.account_id,
-            first=first + 1,
-            after=InboxEntryId(behind) if behind else None,
-        )
-        found = [Message.of(each, info) for each in entries]
-        return page(found, first, lambda each: each.id, after=after)
+        first, glance = asked(first), info.context.glanced()
+        known = glance.inbox if glance is not None and after is None else None
+        if known is None or first >= info.context.wanted.inbox:
+            return awaited(_page_of(info, first, after))
+        return _messages(known, info, first, after)
 
-    @access.field(OWNER, description="How many messages are unread.")
-    async def unread_messages(self, info: Info) -> int:
+    @access.field(OWNER, waits=True, description="How many messages are unread.")
+    def unread_messages(self, info: Info) -> int:
         """Count them."""
-        return await info.context.services.inbox.unread(info.context.session.account_id)
+        context, glance = info.context, info.context.glanced()
+        if glance is None or glance.unread is None:
+            return awaited(context.services.inbox.unread(context.session.account_id))
+        return glance.unread
 
     @access.field(OWNER, description="The devices that get pushes, the last seen first.")
     async def devices(self, info: Info) -> list[Device]:
@@ -204,7 +227,7 @@ class Student(Logins, Links, Claims, HeldOfStudent, Node):
 
 
 async def _student(info: Info) -> Student | None:
-    account = await info.context.account()
+    account = await info.context.look()
     return Student(account=account) if account else None
 
 
