@@ -60,6 +60,12 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             finally:
                 running.news.leaving.set()  # our own server has done so before it came to this
 
+    @asynccontextmanager
+    async def hearing_of_rules(_app: Litestar) -> AsyncIterator[None]:
+        await running.local_rules.refreshed()  # before the first request, if that can be
+        async with beside(running.local_rules.keep()):
+            yield
+
     framework = declared(
         Litestar(
             [routes(), graphql, ewp],
@@ -67,7 +73,7 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             openapi_config=openapi_config(),
             exception_handlers={Exception: problem},
             logging_config=None,
-            lifespan=[hearing_news],
+            lifespan=[hearing_news, hearing_of_rules],
         )
     )
     return Application(endpoint, framework)

@@ -19,9 +19,11 @@ from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
-from erasmus_app.mobilities.ports import MobilitySource, RecordStore
+from erasmus_app.mobilities.ports import LocalRules, MobilitySource, RecordStore
+from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
+from erasmus_app.notifications.explanations import Explanations
 from erasmus_app.notifications.ports import MailSender, News, PushSender
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.privacy.consents import Purpose
@@ -50,6 +52,9 @@ class Services:
     names: InstitutionNames
     absences: AbsenceRules
     rules: Rules
+    local_rules: LocalRules
+    rule_service: RuleService
+    explanations: Explanations
     factsheets: FactsheetStore
     records: RecordStore
     glances: Glances

@@ -12,11 +12,14 @@ from erasmus_app.mobilities.models import Api
 from ewp.host_services import GET_POST, Call, Endpoint
 from ewp.manifest import Offer
 from ewp.messages import factsheet
+from sandbox import office
 from sandbox.cast import LINDENTAL, RIBEIRA
 
 DEADLINES = """{ me { mobilities { deadlines {
-    kind on monthDay term whoMustAct confidence
-    source { origin institution { heiId name(language: "en") } lastConfirmedAt name }
+    kind step on monthDay term time zone endsAt whoMustAct owner confidence eventKnown countsFirst
+    countedFrom notes isPast movedFrom movedAt explanation supersededBy { name }
+    basis { kind on monthDay event offset unit } appliesTo { direction activityType term firstYear }
+    source { origin institution { heiId name(language: "en") } lastConfirmedAt name url version }
 } } } }"""
 
 
@@ -62,7 +65,7 @@ async def known(hand: Hand):
 async def test_a_student_sees_each_deadline_with_its_owner_and_its_source(hand: Hand):
     scene = await outgoing(hand)
     hand.bed.world.network.heis[LINDENTAL.hei_id].publish(
-        nominations="--02-29", applications=f"{APPLY:--%m-%d}"
+        nominations=f"{APPLY:--%m-%d}", applications=f"{APPLY:--%m-%d}"
     )
     await hand.read_factsheet(LINDENTAL.hei_id)
     read = (await known(hand)).last_confirmed_at
@@ -71,13 +74,33 @@ async def test_a_student_sees_each_deadline_with_its_owner_and_its_source(hand: 
     [found] = [
         each for each in answer["me"]["mobilities"][0]["deadlines"] if each["kind"] == "APPLICATION"
     ]
+    year, term = office.term_before(APPLY)
     assert found == {
         "kind": "APPLICATION",
+        "step": None,
         "on": APPLY.isoformat(),
-        "monthDay": None,
-        "term": None,
+        **dict.fromkeys(("monthDay", "term", "time", "zone", "endsAt", "countedFrom")),
         "whoMustAct": "STUDENT",
-        "confidence": "EXACT",
+        "owner": "HOST",
+        "confidence": "PUBLISHED",
+        "eventKnown": True,
+        "countsFirst": True,
+        "notes": [],
+        "isPast": False,
+        **dict.fromkeys(("movedFrom", "movedAt", "supersededBy")),
+        "explanation": "Lindental University of Technology publishes this. It is published "
+        f"without a year, and was resolved for {year}.",
+        "basis": {
+            "kind": "ANNUAL",
+            "monthDay": f"{APPLY:--%m-%d}",
+            **dict.fromkeys(("on", "event", "offset", "unit")),
+        },
+        "appliesTo": {
+            "direction": "INCOMING",
+            "activityType": None,
+            "term": "SPRING" if term == 2 else "AUTUMN",
+            "firstYear": None,
+        },
         "source": {
             "origin": "FACTSHEET",
             "institution": {
@@ -86,6 +109,8 @@ async def test_a_student_sees_each_deadline_with_its_owner_and_its_source(hand: 
             },
             "lastConfirmedAt": read.isoformat(),
             "name": None,
+            "url": None,
+            "version": "1",
         },
     }
 

@@ -41,6 +41,24 @@ IDS = {  # what is given for an argument that names something: of the student wh
     "Query.node(id:)": "mobility",
     "Query.office(heiId:)": "home",
     "Subscription.inboxMessage(after:)": "first message",
+    "DeadlineRuleInput.heiId": "home",
+    "Mutation.endDeadlineRule(id:)": "rule",
+}
+A_RULE = {  # one that is new the first time, and overlaps itself from then on
+    **dict.fromkeys(("id", "expectedVersion", "on", "monthDay", "firstDay", "lastDay")),
+    "kind": "EXTENSION_REQUEST",
+    "direction": "INCOMING",
+    "activityType": "student-traineeships",
+    "term": "AUTUMN",
+    "firstYear": "2040/2041",
+    "lastYear": "2041/2042",
+    "event": "STAY_ENDS",
+    "offset": -3,
+    "unit": "WEEKS",
+    "time": "12:00",
+    "zone": "Europe/Lisbon",
+    "name": "Asking for more",
+    "url": "https://uni.example/more",
 }
 VALUES: dict[str, Any] = {  # what is given for any other
     "Student.inbox(first:)": 100,
@@ -62,11 +80,15 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Mutation.acknowledgeNotice(version:)": NOTICE,
     "Student.accessLog(first:)": 50,
     "Subscription.recordChanged(after:)": None,
+    **{f"DeadlineRuleInput.{name}": value for name, value in A_RULE.items()},
+    "Mutation.endDeadlineRule(expectedVersion:)": 1,
 }
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("registerDevice", {"DeviceInput.target": "has a blank"}),
     ("claimMobility", {"Mutation.claimMobility(omobilityId:)": ""}),
     ("giveConsent", {"Mutation.giveConsent(version:)": 99}),
+    ("setDeadlineRule", {"DeadlineRuleInput.url": "http://uni.example"}),
+    ("endDeadlineRule", {"Mutation.endDeadlineRule(expectedVersion:)": 99}),
     ("acknowledgeNotice", {"Mutation.acknowledgeNotice(version:)": "another"}),
 ]
 """What is refused in the schema's own words: the other half of a union."""

@@ -12,6 +12,7 @@ import msgspec
 from factories import LINDENTAL, YEAR, a_contact, sourced
 from fed import RIBEIRA
 from matrix.people import HIDDEN, NOW, Person
+from matrix.rules import have_rules
 from testbed import Bed
 
 from erasmus_app.identity.authorization import AuthorizationRequest, CodeForClient
@@ -86,6 +87,7 @@ async def settle(bed: Bed, people: list[Person]) -> None:
         await _log_in(bed, person)
         if person.is_student:
             await _seed(bed, person)
+    await have_rules(bed, people)
 
 
 async def _log_in(bed: Bed, person: Person) -> None:

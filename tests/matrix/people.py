@@ -90,6 +90,7 @@ TYPES = {  # of what a person's ids are, in the schema's words
     "export": "Export",
     "mobility": "Mobility",
     "look": "AccessEntry",
+    "rule": "DeadlineRule",
 }
 
 

@@ -28,6 +28,7 @@ class Context:
     refusals: set[str] = field(default_factory=set)
     _standing: Standing | None = field(default=None, repr=False)
     _logins: list[Diagnosis] | None = field(default=None, repr=False)
+    _account: Account | None = field(default=None, repr=False)
 
     glance: Glance | None = None
 
@@ -55,6 +56,15 @@ class Context:
             return None
         self._standing = services.standings.by(session, self.glance.identities)
         return self.glance.account
+
+    async def account(self) -> Account | None:
+        """Return the account that asks, None once it is erased; read once, mostly with `me`."""
+        login, glance = self.services.login, self.glanced()
+        if glance is not None:
+            return glance.account
+        if self._account is None and login is not None:
+            self._account = await login.account(self.session.account_id)
+        return self._account
 
     async def logins(self) -> list[Diagnosis]:
         """Return the account's logins, as the doctor sees them; read once."""

@@ -40,9 +40,11 @@ from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.own import ANNOUNCE
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.refreshes import REFRESH
+from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
+from erasmus_app.notifications.explanations import load_explanations
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.clients import KnownClients as KnownClients
 from erasmus_app.oidc.clients import load_clients as load_clients
@@ -73,6 +75,7 @@ from erasmus_app.store.accounts import AccountTable as AccountTable
 from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
+from erasmus_app.store.deadline_rules import LOOK_AGAIN, RuleTable
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
@@ -106,6 +109,7 @@ from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.factsheets import FACTSHEET, FactsheetKeeper
 from erasmus_app.worker.factsheets import PLAN as PLAN_FACTSHEETS
 from erasmus_app.worker.linked import LinkMailer
+from erasmus_app.worker.look_again import LookingAgain
 from erasmus_app.worker.loop import Worker
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
@@ -135,6 +139,7 @@ class Running:
     monitoring: Monitoring
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
     news: AccountNews  # likewise
+    local_rules: RuleTable  # likewise
 
 
 @asynccontextmanager
@@ -188,6 +193,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             clock=clock,
         )
         revocations, news = SessionRevocations(tables, clock), AccountNews(tables)
+        local_rules = RuleTable(tables)
         login = login_service(settings, http, redis, tables, revocations, clock)
         absences = AbsenceRules(agreement=agreement, other=other)
         partners = EwpPartners(
@@ -208,6 +214,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             records=records,
             glances=GlanceTable(tables),
             rules=load_rules(),
+            local_rules=local_rules,
+            rule_service=RuleService(store=local_rules, clock=clock),
+            explanations=load_explanations(catalogue_folder(), messages.calendars),
             factsheets=FactsheetTable(tables),
             source=partners,
             own=OwnDataService(
@@ -275,6 +284,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             monitoring=monitoring,
             revocations=revocations,
             news=news,
+            local_rules=local_rules,
         )
 
 
@@ -308,6 +318,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             ),
             RETAIN: retainer,
             REMIND: reminder,
+            LOOK_AGAIN: LookingAgain(tables),
             MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
             MAIL: ClaimMailer(services, ClaimTable(tables)),
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),

@@ -25,7 +25,10 @@ from erasmus_app.store.polls import CONFIRMED_BY_INDEX
 from erasmus_app.store.records import stored_of
 from erasmus_app.store.sealed import Vault
 
-_RECORD = ("mobility_id", "person_id", "version", "changed_at", "record", "sealed", "confirmed")
+_RECORD = (
+    *("mobility_id", "person_id", "version", "changed_at", "record", "sealed", "seen"),
+    "confirmed",
+)
 _ENTRY = ("inbox_entry_id", "mobility_id", "kind", "arguments", "created_at", "read_at", "place")
 
 _IDENTITY = tuple[str, str, tuple[HeiId, ...], tuple[str, ...], datetime]
@@ -43,6 +46,7 @@ _MOBILITIES = f"""
         select {_gathered("r", _RECORD, "changed_at desc, mobility_id")}
         from (
             select mobility_id, person_id, version, changed_at, record::text as record, sealed,
+                seen::text as seen,
                 {CONFIRMED_BY_INDEX.replace(" as confirmed", "::text as confirmed")}
             from account_person join mobility using (tenant, person_id)
             where account_person.account_id = account.account_id

@@ -24,6 +24,7 @@ from erasmus_app.mobilities.consolidate import confirmed_by_index
 from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.models import Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
+from erasmus_app.mobilities.seen import Seen
 from erasmus_app.store import jobs, persons
 from erasmus_app.store.database import Database, lock_key
 from erasmus_app.store.forgotten import is_forgotten
@@ -32,6 +33,7 @@ from erasmus_app.store.sealed import Vault, vault_of
 from erasmus_app.store.sealed_records import joined, split
 
 _encode = msgspec.json.Encoder().encode
+_seen = msgspec.json.Decoder(Seen).decode
 
 _STORED = "mobility_id, person_id, version, changed_at, record::text as record, sealed"
 
@@ -62,7 +64,8 @@ def stored_of(
     """Read a record as an account's; `confirmed` says as of when indexes have told of changes."""
     stored = _stored(row, vault)
     mobility = confirmed_by_index(stored.mobility, confirmed)
-    return msgspec.structs.replace(stored, mobility=mobility, account_id=account)
+    seen = _seen(row["seen"]) if row["seen"] else None
+    return msgspec.structs.replace(stored, mobility=mobility, account_id=account, seen=seen)
 
 
 async def lock_mobilities(
@@ -104,7 +107,8 @@ class RecordTable:
     async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
         """Return everything that the account may see, newest change first. One indexed read."""
         rows = await self.database.fetch(
-            f"""select account_id, {_STORED}, {CONFIRMED_BY_INDEX} from account_person
+            f"""select account_id, {_STORED}, seen::text as seen, {CONFIRMED_BY_INDEX}
+                from account_person
                 join mobility using (tenant, person_id)
                 where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - constants
             account,

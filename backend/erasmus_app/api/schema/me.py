@@ -13,6 +13,7 @@ from erasmus_app.api.schema.accounts import Logins
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.connections import Connection, asked, page
+from erasmus_app.api.schema.deadline_rules import DeadlineRuleMutations
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
@@ -296,7 +297,7 @@ RegisterDeviceResult = Annotated[
 
 
 @strawberry.type(description="What a signed-in student can do.")
-class Mutation(LinkMutations, ClaimMutations, HeldMutations):
+class Mutation(LinkMutations, ClaimMutations, HeldMutations, DeadlineRuleMutations):
     """The root of doing."""
 
     @access.mutation(

@@ -10,7 +10,7 @@ from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.agreements import LearningAgreement, contact_of
-from erasmus_app.api.schema.deadlines import Deadline
+from erasmus_app.api.schema.deadlines import Deadline, Direction
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.institutions import Contact, Institution
 from erasmus_app.api.schema.transcripts import Transcript
@@ -43,7 +43,6 @@ strawberry.enum(
     "receipt. NOT_SHARED: no nomination travels through EWP.",
 )
 strawberry.enum(Phase, name="Phase", description="Before, during or after the stay.")
-strawberry.enum(StepCode, name="StepCode", description="The steps of a mobility.")
 strawberry.enum(
     StepState,
     name="StepState",
@@ -55,14 +54,6 @@ strawberry.enum(
     description="A nomination's status as sent, in the words of its family.",
 )
 strawberry.enum(Api, name="EwpApi", description="The EWP API that a fact comes from.")
-
-
-@strawberry.enum(description="Which way the student goes, seen from the university that serves.")
-class Direction(Enum):
-    """Out or in."""
-
-    OUTGOING = "outgoing"
-    INCOMING = "incoming"
 
 
 @strawberry.enum(description="The two generations of nominations on the network.")
@@ -205,11 +196,11 @@ class Mobility(Node):
 
     @access.field(
         OWNER,
-        description="What is still to be done and until when, the earliest first; days without a "
-        "year come last.",
+        description="What is still to be done and until when, the earliest first; what has no day "
+        "comes last. Where several name a day for one step, all are here: see `countsFirst`.",
     )
     async def deadlines(self, info: Info) -> list[Deadline]:
-        """Compute them from the record, the host's factsheet and the programme's rules."""
+        """Compute them from the record, the host's factsheet, and the rules in memory."""
         services, known = info.context.services, self.stored.mobility
         found = deadlines.deadlines(
             known,
@@ -217,8 +208,10 @@ class Mobility(Node):
             services.rules,
             heard(known, services.heis.get(known.tenant), services.source),
             self.today,
+            services.local_rules.book.about(known),
         )
-        return [Deadline.of(each) for each in found]
+        moved = self.stored.seen.moved if self.stored.seen else {}
+        return [Deadline.of(each, moved.get(each.kind)) for each in found]
 
     @access.field(OWNER, description="Whether a change of a signed learning agreement waits.")
     def is_change_open(self) -> bool:

@@ -1,10 +1,10 @@
-"""News for who waits: changes tell of themselves, and messages stand in one order."""
+"""Rules of deadlines that HEIs set, in versions; a look that was overtaken is taken again."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0015"
+revision = "0012"
 down_revision = "0011"
 
 
