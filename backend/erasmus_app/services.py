@@ -24,6 +24,7 @@ from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.explanations import Explanations
+from erasmus_app.notifications.guidance import Guidance
 from erasmus_app.notifications.ports import MailSender, News, PushSender
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.privacy.consents import Purpose
@@ -55,6 +56,7 @@ class Services:
     local_rules: LocalRules
     rule_service: RuleService
     explanations: Explanations
+    guidance: Guidance
     factsheets: FactsheetStore
     records: RecordStore
     glances: Glances

@@ -63,6 +63,7 @@ A_RULE = {  # one that is new the first time, and overlaps itself from then on
 VALUES: dict[str, Any] = {  # what is given for any other
     "Student.inbox(first:)": 100,
     "Institution.name(language:)": "en",
+    "WhoseMove.nudge(language:)": "en",
     "DeviceInput.platform": "ANDROID",
     "DeviceInput.targetKind": "FID",
     "DeviceInput.language": "pt",

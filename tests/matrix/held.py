@@ -147,7 +147,7 @@ async def _seed(bed: Bed, person: Person) -> None:
             person.session.session_id,
         )
         person.ids.setdefault("device", []).append(str(device.device_id))
-    for mobility in (_late(person), _early(person), _nominated(person)):
+    for mobility in (_late(person), _early(person), _nominated(person), _sent_back(person)):
         await _take_in(bed, person, mobility)
     entries = await services.inbox.entries(person.account)
     await services.inbox.mark_read(person.account, [entries[-1].entry_id])
@@ -455,6 +455,18 @@ def _early(person: Person) -> Mobility:
         "early",
         _fact(person, _nomination(person), Api.OMOBILITIES),
         _fact(person, agreement, Api.OMOBILITY_LAS),
+    )
+
+
+def _sent_back(person: Person) -> Mobility:
+    """Before the stay: what was sent to be signed has come back."""
+    gone = _fact(person, None, Api.OMOBILITY_LAS)
+    source = msgspec.structs.replace(gone.source, missing_since=person.moment(5))
+    return _mobility(
+        person,
+        "sent-back",
+        _fact(person, _nomination(person), Api.OMOBILITIES),
+        msgspec.structs.replace(gone, source=source),
     )
 
 

@@ -45,6 +45,7 @@ from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.explanations import load_explanations
+from erasmus_app.notifications.guidance import load_guidance
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.clients import KnownClients as KnownClients
 from erasmus_app.oidc.clients import load_clients as load_clients
@@ -217,6 +218,11 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             local_rules=local_rules,
             rule_service=RuleService(store=local_rules, clock=clock),
             explanations=load_explanations(catalogue_folder(), messages.calendars),
+            guidance=load_guidance(
+                catalogue_folder(),
+                messages.calendars,
+                lambda hei, language: names.name(HeiId(hei), language),
+            ),
             factsheets=FactsheetTable(tables),
             source=partners,
             own=OwnDataService(

@@ -1,8 +1,8 @@
 """What changed between two versions of a learning agreement, component by component.
 
-Components have no id of their own (guide §4.5.4), and a changed one is sent as deleted and inserted.
-So what went and what came are paired here: by what they are called, else where the one that came says
-that it stands for one that went.
+Components have no id of their own (guide §4.5.4), and a changed one is sent as deleted and
+inserted. So what went and what came are paired here: by what they are called, else where the one
+that came says that it stands for one that went.
 """
 
 from collections import Counter
@@ -105,9 +105,7 @@ def _change(
     saying = [each for each in (*marked, now) if each is not None]
     code = next((each.reason_code for each in saying if each.reason_code), None)
     text = next((each.reason_text for each in saying if each.reason_text), None)
-    return AgreementChange(
-        kind=kind, before=was, after=now, reason_code=code, reason_text=text
-    )
+    return AgreementChange(kind=kind, before=was, after=now, reason_code=code, reason_text=text)
 
 
 def _without(components: Iterable[Component], others: Iterable[Component]) -> list[Component]:
