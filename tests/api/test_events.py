@@ -149,6 +149,24 @@ async def test_what_is_refused_is_refused_before_a_stream_begins(bed: Bed):
     ]
 
 
+async def test_a_client_that_takes_either_gets_a_stream_only_for_what_is_one(bed: Bed):
+    """As urql asks for everything."""
+    kinds = "application/graphql-response+json, application/json, text/event-stream"
+    token = f"Bearer {(await bed.signed_in('ines')).token}"
+    headers = EVENTS | {"accept": kinds, "authorization": token}
+    found = []
+    for query in ("{ me { displayName } }", NEW_MESSAGES):
+        async with bed.http.stream(
+            "POST", f"{bed.address}/graphql", json={"query": query}, headers=headers
+        ) as answer:
+            found.append(answer.headers["content-type"])
+
+    assert found == [
+        "application/graphql-response+json; charset=utf-8",
+        "text/event-stream; charset=utf-8",
+    ]
+
+
 @pytest.mark.parametrize("method", ["PUT", "GET"])
 async def test_the_single_connection_mode_says_that_there_is_none(bed: Bed, method: str):
     token = {"authorization": f"Bearer {(await bed.signed_in('ines')).token}"}
