@@ -236,3 +236,23 @@ async def test_a_session_has_so_many_streams_and_no_more(bed: Bed):
 
     assert codes == [200] * 10 + [429]
     assert "too_many_operations" in told
+
+
+async def planned(bed: Bed) -> tuple[float, list[str]]:
+    """How many operations and events plans have answered; why others did not."""
+    lines = (await bed.http.get(f"{bed.address}/metrics")).text.splitlines()
+    [ran] = [each for each in lines if each.startswith("erasmus_graphql_planned ")]
+    return float(ran.split()[1]), [each for each in lines if "graphql_fell_back{" in each]
+
+
+async def test_each_event_is_answered_by_the_plan_of_its_operation(bed: Bed):
+    phone = await bed.signed_in("ines")
+    async with streaming(bed, phone, RECORD) as stream:
+        await stream.next("recordChanged")
+        before = await planned(bed)
+        for times in range(3):
+            await changed(bed.app, "ines", times)
+            await stream.next("recordChanged")
+        after = await planned(bed)
+
+    assert (after[0] - before[0], after[1]) == (3, before[1])
