@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from litestar import Litestar, asgi
 from litestar.datastructures import State
+from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from erasmus_app.api.endpoint import GraphQLEndpoint
@@ -29,6 +30,9 @@ class Application:
         """Answer one request, or keep the services alive."""
         if _is_graphql(str(scope.get("path", ""))):  # which a lifespan has not
             await self.graphql(scope, receive, send)
+        elif scope["type"] == ScopeType.WEBSOCKET:  # no other door has sockets
+            await receive()
+            await send({"type": "websocket.close", "code": 1000, "reason": None})
         else:
             await self.framework(scope, receive, send)
 

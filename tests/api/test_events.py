@@ -149,6 +149,24 @@ async def test_what_is_refused_is_refused_before_a_stream_begins(bed: Bed):
     ]
 
 
+async def test_a_client_that_takes_either_gets_a_stream_only_for_what_is_one(bed: Bed):
+    """As urql asks for everything."""
+    kinds = "application/graphql-response+json, application/json, text/event-stream"
+    token = f"Bearer {(await bed.signed_in('ines')).token}"
+    headers = EVENTS | {"accept": kinds, "authorization": token}
+    found = []
+    for query in ("{ me { displayName } }", NEW_MESSAGES):
+        async with bed.http.stream(
+            "POST", f"{bed.address}/graphql", json={"query": query}, headers=headers
+        ) as answer:
+            found.append(answer.headers["content-type"])
+
+    assert found == [
+        "application/graphql-response+json; charset=utf-8",
+        "text/event-stream; charset=utf-8",
+    ]
+
+
 @pytest.mark.parametrize("method", ["PUT", "GET"])
 async def test_the_single_connection_mode_says_that_there_is_none(bed: Bed, method: str):
     token = {"authorization": f"Bearer {(await bed.signed_in('ines')).token}"}
@@ -218,3 +236,23 @@ async def test_a_session_has_so_many_streams_and_no_more(bed: Bed):
 
     assert codes == [200] * 10 + [429]
     assert "too_many_operations" in told
+
+
+async def planned(bed: Bed) -> tuple[float, list[str]]:
+    """How many operations and events plans have answered; why others did not."""
+    lines = (await bed.http.get(f"{bed.address}/metrics")).text.splitlines()
+    [ran] = [each for each in lines if each.startswith("erasmus_graphql_planned ")]
+    return float(ran.split()[1]), [each for each in lines if "graphql_fell_back{" in each]
+
+
+async def test_each_event_is_answered_by_the_plan_of_its_operation(bed: Bed):
+    phone = await bed.signed_in("ines")
+    async with streaming(bed, phone, RECORD) as stream:
+        await stream.next("recordChanged")
+        before = await planned(bed)
+        for times in range(3):
+            await changed(bed.app, "ines", times)
+            await stream.next("recordChanged")
+        after = await planned(bed)
+
+    assert (after[0] - before[0], after[1]) == (3, before[1])

@@ -21,6 +21,7 @@ from subscribers import (
     with_token,
 )
 from testbed import Bed
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 ME = "{ me { displayName } }"
@@ -264,6 +265,14 @@ async def test_an_app_may_give_its_token_with_the_handshake(bed: Bed):
         assert (await talk.hear())["payload"] == NAMED
 
 
+async def test_the_name_of_the_token_is_that_of_a_header_in_whatever_case(bed: Bed):
+    phone = await bed.signed_in("ines")
+    async with talking(bed.address) as talk:
+        payload = {"Authorization": f"Bearer {phone.token}"}
+        await talk.say(type="connection_init", payload=payload)
+        assert await talk.hear() == {"type": "connection_ack"}
+
+
 async def test_what_a_client_was_not_allowed_it_cannot_wait_for(bed: Bed):
     phone = await bed.signed_in("ines")
     resource = f"{bed.app.services.settings.public_url.rstrip('/')}/graphql"
@@ -375,3 +384,15 @@ async def test_what_is_open_is_counted_without_names(bed: Bed):
         'erasmus_graphql_open{of="connections"} 2',
         'erasmus_graphql_open{of="operations"} 3',
     ]
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/auth/login", "/feed/x", "/ewp/omobilities/get"])
+async def test_there_are_sockets_at_graphql_only(
+    bed: Bed, path: str, caplog: pytest.LogCaptureFixture
+):
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"{bed.address.replace('http', 'ws', 1)}{path}", proxy=None)
+
+    assert refused.value.response.status_code == 403
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+    assert (await bed.http.get(f"{bed.address}/livez")).status_code == 200

@@ -25,7 +25,7 @@ from erasmus_app.api.limits import MOST_CHARACTERS, MOST_TOKENS, Inspected, Insp
 from erasmus_app.api.requests import Refused, Request, asked_by_get, check_media_type, posted
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
-from erasmus_app.api.subscribing import Begun, Limits, Transports, wants_events
+from erasmus_app.api.subscribing import Begun, Limits, Transports, takes_events, takes_events_only
 from erasmus_app.api.trusted import Trusted, load_trusted
 from erasmus_app.errors import AppError, NotSignedIn
 from erasmus_app.identity.models import Session
@@ -98,7 +98,7 @@ class GraphQLEndpoint:
         headers = headers_of(scope)
         kind = RESPONSE if RESPONSE in headers.get("accept", "") else JSON
         is_get, more = scope["method"] in {"GET", "HEAD"}, []
-        as_events, explorer = wants_events(headers), self._services.settings.explorer
+        as_events, explorer = takes_events_only(headers), self._services.settings.explorer
         try:
             if is_get and explorer and not scope["query_string"] and not as_events:
                 if (page := page_at(scope["path"], headers.get("accept", "text/html"))) is None:
@@ -107,7 +107,7 @@ class GraphQLEndpoint:
                 return
             session, request, may_change = await self._asked(scope, headers, receive)
             begun = self.begin(request, session, may_change=may_change)
-            if as_events:
+            if as_events or (begun.word == "subscription" and takes_events(headers)):
                 await self._transports.events(begun, session, headers, receive, send)
                 return
             if begun.word == "subscription":
@@ -138,7 +138,7 @@ class GraphQLEndpoint:
         self, scope: HTTPScope, headers: dict[str, str], receive: Receive
     ) -> tuple[Session, Request, bool]:
         """Return who asks, for what, and whether it may change something."""
-        if scope["method"] == "PUT" or (scope["method"] != "POST" and wants_events(headers)):
+        if scope["method"] == "PUT" or (scope["method"] != "POST" and takes_events_only(headers)):
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", DISTINCT_ONLY)
         if scope["method"] == "POST":
             check_media_type(headers.get("content-type", ""))

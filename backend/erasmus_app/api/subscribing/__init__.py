@@ -15,14 +15,20 @@ from erasmus_app.api.subscribing.websocket import Socket
 from erasmus_app.identity.models import Session
 from erasmus_app.services import Services
 
-__all__ = ["Begun", "Limits", "Transports", "wants_events"]
+__all__ = ["Begun", "Limits", "Transports", "takes_events", "takes_events_only"]
 
 EVENT_STREAM = "text/event-stream"
 
 
-def wants_events(headers: Mapping[str, str]) -> bool:
-    """Whether an answer is asked for as a stream of events."""
+def takes_events(headers: Mapping[str, str]) -> bool:
+    """Whether an answer may be a stream of events."""
     return EVENT_STREAM in headers.get("accept", "")
+
+
+def takes_events_only(headers: Mapping[str, str]) -> bool:
+    """Whether it has to be one. Some clients name a stream with each request, beside JSON."""
+    accept = headers.get("accept", "")
+    return EVENT_STREAM in accept and "json" not in accept and "*/*" not in accept
 
 
 class Transports:

@@ -126,8 +126,9 @@ class Socket:
         if not is_ours(headers.get("origin"), self._services.settings):
             # Any site can open a socket to us, and the browser sends our cookie along with it.
             headers.pop("cookie", None)
-        if isinstance(given := payload.get("authorization"), str):
-            headers["authorization"] = given
+        for name, given in payload.items():
+            if name.lower() == "authorization" and isinstance(given, str):
+                headers["authorization"] = given
         try:
             return await session_of(self._services, headers, self._door.resource)
         except NotSignedIn as error:
