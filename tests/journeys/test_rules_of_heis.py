@@ -202,6 +202,23 @@ async def test_a_look_that_a_rule_overtakes_is_taken_again(office: Office):
     assert await office.hand.inbox(scene) == ["nominated", "deadline_moved"]
 
 
+async def test_showing_deadlines_reads_no_rule(office: Office):
+    scene = await nominated(office)
+    await office.set()
+    services = office.hand.bed.app.services
+
+    class InMemory:
+        """The rules as they are known; whoever reads them is found."""
+
+        book = services.local_rules.book
+
+        async def refresh(self) -> object:
+            raise AssertionError
+
+    object.__setattr__(services, "local_rules", InMemory())
+    assert [each["owner"] for each in await office.due(scene)] == ["HOME", "HOST"]
+
+
 async def test_every_version_stays_to_be_read(office: Office):
     made = await office.set(time="15:00", zone="Europe/Lisbon", term="SPRING")
     again = await office.set(
