@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from api.test_roles import with_an_office
+from databases import until
 from journeys.looking import Hand, a_job
 from journeys.scenes import APPLY, DAY, TODAY, Scene
 from testbed import bed_running
@@ -128,6 +129,17 @@ async def test_a_rule_that_is_set_moves_a_student_s_day_and_is_told_once(office:
         False,
         None,
     )
+
+
+async def test_the_worker_itself_tells_of_a_rule(office: Office):
+    scene = await nominated(office)
+    async with office.hand.bed.working():
+        await office.set()
+
+        async def told() -> bool:
+            return "deadline_moved" in await office.hand.inbox(scene)
+
+        await until(told)
 
 
 async def test_ending_a_rule_moves_the_day_back(office: Office):

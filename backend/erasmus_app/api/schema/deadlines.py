@@ -207,7 +207,7 @@ class Deadline:
     moved: strawberry.Private[Moved | None]
     kind: DeadlineKind = strawberry.field(description="What is due.")
     on: date | None = strawberry.field(
-        description="The last day; of AGREEMENT_SIGNED the planned first day of the stay. Null "
+        description="The last day; of the programme's AGREEMENT_SIGNED the first day of the stay. Null "
         "where the year cannot be told, or what it is counted from is not known."
     )
     month_day: str | None = strawberry.field(
