@@ -207,8 +207,8 @@ class Deadline:
     moved: strawberry.Private[Moved | None]
     kind: DeadlineKind = strawberry.field(description="What is due.")
     on: date | None = strawberry.field(
-        description="The last day; of the programme's AGREEMENT_SIGNED the first day of the stay. Null "
-        "where the year cannot be told, or what it is counted from is not known."
+        description="The last day; of the programme's AGREEMENT_SIGNED the first day of the stay. "
+        "Null where the year cannot be told, or what it is counted from is not known."
     )
     month_day: str | None = strawberry.field(
         description="`--MM-DD` as published, where the year cannot be told."
