@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from api.test_roles import with_an_office
+from databases import until
 from journeys.looking import Hand, a_job
 from journeys.scenes import APPLY, DAY, TODAY, Scene
 from testbed import bed_running
@@ -130,6 +131,17 @@ async def test_a_rule_that_is_set_moves_a_student_s_day_and_is_told_once(office:
     )
 
 
+async def test_the_worker_itself_tells_of_a_rule(office: Office):
+    scene = await nominated(office)
+    async with office.hand.bed.working():
+        await office.set()
+
+        async def told() -> bool:
+            return "deadline_moved" in await office.hand.inbox(scene)
+
+        await until(told)
+
+
 async def test_ending_a_rule_moves_the_day_back(office: Office):
     scene = await nominated(office)
     made = await office.set()
@@ -200,6 +212,23 @@ async def test_a_look_that_a_rule_overtakes_is_taken_again(office: Office):
 
     assert len(overtaken) == 1
     assert await office.hand.inbox(scene) == ["nominated", "deadline_moved"]
+
+
+async def test_showing_deadlines_reads_no_rule(office: Office):
+    scene = await nominated(office)
+    await office.set()
+    services = office.hand.bed.app.services
+
+    class InMemory:
+        """The rules as they are known; whoever reads them is found."""
+
+        book = services.local_rules.book
+
+        async def refresh(self) -> object:
+            raise AssertionError
+
+    object.__setattr__(services, "local_rules", InMemory())
+    assert [each["owner"] for each in await office.due(scene)] == ["HOME", "HOST"]
 
 
 async def test_every_version_stays_to_be_read(office: Office):

@@ -354,8 +354,14 @@ def _marked(found: Sequence[Deadline]) -> Iterator[Deadline]:
         if len(those) == 1:
             yield msgspec.structs.replace(those[0], counts_first=those[0].on is not None)
             continue
+        # What supersedes something and is superseded itself leaves that to what counts.
+        counting = sorted((e for e in those if not any(_gives_way(e, o) for o in those)), key=_when)
         replaced = [
-            msgspec.structs.replace(each, superseded_by=_superseding(each, those)) for each in those
+            msgspec.structs.replace(
+                each,
+                superseded_by=next((o.source for o in counting if _gives_way(each, o)), None),
+            )
+            for each in those
         ]
         living = [each for each in replaced if each.superseded_by is None and each.on is not None]
         first = min(living, key=_when, default=None)
@@ -368,19 +374,14 @@ def _marked(found: Sequence[Deadline]) -> Iterator[Deadline]:
             )
 
 
-def _superseding(deadline: Deadline, those: Sequence[Deadline]) -> DeadlineSource | None:
-    """Return what stands in a deadline's place: an HEI's own day, or its rule for the case."""
-    for each in sorted(those, key=_when):
-        narrower = (
-            each.source.origin is deadline.source.origin is Origin.LOCAL_RULE
-            and each.owner is deadline.owner
-            and is_narrower(each.scope, deadline.scope)
-        )
-        gives_way = deadline.kind in _GIVES_WAY and deadline.owner in {
-            Owner.PROGRAMME,
-            Owner.SYSTEM,
-        }
-        set_by_hei = each.owner in {Owner.HOME, Owner.HOST}
-        if each.on is not None and (narrower or (gives_way and set_by_hei)):
-            return each.source
-    return None
+def _gives_way(deadline: Deadline, to: Deadline) -> bool:
+    """Whether another stands in a deadline's place: an HEI's own day, or its rule for the case."""
+    if to.on is None:
+        return False
+    if deadline.owner in {Owner.PROGRAMME, Owner.SYSTEM}:
+        return deadline.kind in _GIVES_WAY and to.owner in {Owner.HOME, Owner.HOST}
+    return (
+        to.source.origin is deadline.source.origin is Origin.LOCAL_RULE
+        and to.owner is deadline.owner
+        and is_narrower(to.scope, deadline.scope)
+    )

@@ -9,9 +9,8 @@ from erasmus_app.errors import RuleFileInvalid, RuleInvalid
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.local_rules import RuleContent
 from erasmus_app.mobilities.rule_checks import Written, content_of
-from erasmus_app.mobilities.rule_service import Invalid, Overlap, Refusal
+from erasmus_app.mobilities.rule_service import MOST, Invalid, Overlap, Refusal
 
-MOST = 500
 LONGEST = 1_000_000  # bytes
 
 

@@ -13,6 +13,9 @@ from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.local_rules import LocalRule, RuleContent, overlap
 from erasmus_app.mobilities.rule_checks import Problem, problems
 
+MOST = 500
+"""Living rules of one HEI: they are in the memory of every process."""
+
 
 class Unknown(msgspec.Struct, frozen=True):
     """There is no such rule, or it is not theirs to change."""
@@ -84,6 +87,8 @@ class RuleService:
         async with self.store.change(hei) as change:
             if other := _overlapping(content, change.rules, None):
                 return Overlap(other)
+            if _are_too_many(change.rules, 1):
+                return _TOO_MANY
             rule = LocalRule(
                 rule_id=uuid4(),
                 hei_id=hei,
@@ -163,6 +168,8 @@ class RuleService:
                 for place, each in changed.items()
                 if taken.count(each.rule_id) > 1
             ]
+            if _are_too_many(change.rules, sum(each.version == 1 for each in changed.values())):
+                wrong.append((len(contents) - 1, _TOO_MANY))
             if wrong:
                 return wrong
             for each in changed.values():
@@ -180,6 +187,13 @@ def wrong_in(contents: Sequence[RuleContent]) -> list[tuple[int, Refusal]]:
             doubled = Problem("kind", "overlap", "another rule of the file is for the same")
             wrong.append((place, Invalid((doubled,))))
     return wrong
+
+
+_TOO_MANY = Invalid((Problem("heiId", "too_many", f"has {MOST} rules; end some first"),))
+
+
+def _are_too_many(rules: Sequence[LocalRule], more: int) -> bool:
+    return more > 0 and sum(not each.is_ended for each in rules) + more > MOST
 
 
 def _overlapping(

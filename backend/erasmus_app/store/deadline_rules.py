@@ -110,7 +110,7 @@ class RuleTable:
                 hei,
             )
             yield RuleChangeRow(connection, [_rule(row) for row in rows])
-        await self.refresh()
+        await self.refreshed()  # it is written, whether or not it can be read right now
 
     async def rule(self, rule_id: UUID) -> LocalRule | None:
         """Return the newest version of a rule."""

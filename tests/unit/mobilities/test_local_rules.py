@@ -15,6 +15,8 @@ from factories import (
     an_agreement,
     an_old_nomination,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from unit.mobilities.local import CALL, a_rule, after, saying
 
@@ -314,6 +316,51 @@ def test_rules_are_of_their_hei_and_its_part():
     assert book.about(NOMINATED) == (home, host)
     assert book.about(away) == (host,)
     assert RuleBook().about(NOMINATED) == ()
+
+
+CONTENTS = st.builds(
+    lambda kind, basis, scope: {"kind": kind, "basis": basis, **scope},
+    st.sampled_from([K.APPLICATION, K.AGREEMENT_SIGNED, K.CHANGE_REQUEST, K.TRANSCRIPT]),
+    st.one_of(
+        st.dates(D(2026, 1, 1), D(2028, 12, 31)).map(Absolute),
+        st.dates(D(2024, 1, 1), D(2024, 12, 31)).map(lambda day: Annual(f"{day:--%m-%d}")),
+        st.builds(
+            after,
+            st.sampled_from([Event.STAY_BEGINS, Event.ARRIVAL, Event.STAY_ENDS, Event.DEPARTURE]),
+            st.integers(-24, 24),
+            st.sampled_from(Unit),
+        ),
+    ),
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(Role)},
+        optional={
+            "term": st.sampled_from(Term),
+            "activity_type": st.just("student-studies"),
+            "first_day": st.dates(D(2026, 1, 1), D(2027, 6, 30)),
+            "at": st.just(time(12)),
+            "zone": st.just("Europe/Lisbon"),
+        },
+    ),
+)
+MOBILITIES = (NOMINATED, ACCEPTED, ABROAD, a_mobility(a_nomination(sending_term=None)))
+
+
+@given(st.lists(CONTENTS, max_size=8), st.sampled_from(MOBILITIES))
+def test_whatever_is_set_one_day_counts_first_and_each_says_why_it_does_not(contents, mobility):
+    rules = [a_rule(n, name=str(n), **each) for n, each in enumerate(contents, 1)]
+    found = deadlines(mobility, a_factsheet(), RULES, OF_RECEIVING, TODAY, rules)
+
+    assert [each.on or date.max for each in found] == sorted(each.on or date.max for each in found)
+    for kind in {each.kind for each in found}:
+        those = [each for each in found if each.kind is kind]
+        living = [each for each in those if each.on and each.superseded_by is None]
+        firsts = [each for each in those if each.counts_first]
+        assert len(firsts) == bool(living)
+        assert all(each.on == min(other.on for other in living) for each in firsts)
+        sources = [each.source for each in living]
+        assert all(each.superseded_by in [None, *sources] for each in those)
+        disagree = len({(each.on, each.ends_at) for each in living}) > 1
+        assert all((Note.DISAGREES in each.notes) is disagree for each in living)
 
 
 OVERLAPS = {

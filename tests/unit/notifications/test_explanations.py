@@ -90,7 +90,7 @@ SAID = {
         ("pt", HOME, weeks(2, Event.ARRIVAL)),
         {"on": None},
         (
-            "Uma regra de ribeira.example: Regulation 7. É 2 semanas depois da tua chegada. "
+            "Uma regra de ribeira.example: Regulation 7. O dia é 2 semanas depois da tua chegada. "
             "Esse dia "
             "ainda não é conhecido."
         ),

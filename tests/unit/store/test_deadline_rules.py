@@ -16,6 +16,7 @@ from unit.mobilities.local import saying
 from unit.store.samples import log_in
 
 from erasmus_app.ids import HeiId
+from erasmus_app.mobilities import rule_service
 from erasmus_app.mobilities.basis import Annual
 from erasmus_app.mobilities.local_rules import NO_RULES, LocalRule, Role
 from erasmus_app.mobilities.rule_service import (
@@ -189,6 +190,33 @@ async def test_many_come_at_once_or_not_at_all(rules: RuleService):
     assert isinstance(refused, list)
     assert [place for place, _ in refused] == [0, 1]
     assert len(await rules.store.history(RIBEIRA)) == 3
+
+
+async def test_an_hei_has_only_so_many_rules(rules: RuleService, monkeypatch):
+    monkeypatch.setattr(rule_service, "MOST", 2)
+    first = await set_new(rules)
+    third = saying(kind=K.RECOGNITION)
+    refused = await rules.bring(RIBEIRA, [saying(kind=K.DECISION), third])
+    assert isinstance(refused, list)
+    await set_new(rules, kind=K.DECISION)
+
+    for outcome in (refused[0][1], await rules.set_new(RIBEIRA, third, None)):
+        assert isinstance(outcome, Invalid)
+        assert outcome.problems[0].code == "too_many"
+    await rules.set_again(first.rule_id, None, 1, None, anybody_s)
+    assert isinstance(await rules.set_new(RIBEIRA, third, None), LocalRule)
+
+
+async def test_where_rules_cannot_be_read_those_from_before_count(
+    rules: RuleService, database: Database
+):
+    await set_new(rules)
+    table = RuleTable(database)
+    assert await table.refreshed()
+    book = table.book
+    await database.execute("alter table deadline_rule rename to elsewhere")
+
+    assert (await table.refreshed(), table.book is book) == (False, True)
 
 
 @asynccontextmanager

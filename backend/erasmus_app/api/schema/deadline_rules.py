@@ -126,7 +126,7 @@ class DeadlineRuleInvalid:
     code: str = strawberry.field(
         description="Stable: `text_invalid`, `url_invalid`, `basis_invalid`, `day_invalid`, "
         "`offset_invalid`, `event_invalid`, `time_invalid`, `zone_unknown`, `zone_missing`, "
-        "`activity_invalid`, `validity_invalid`, `fixed`, `rule_unknown`."
+        "`activity_invalid`, `validity_invalid`, `fixed`, `too_many`, `rule_unknown`."
     )
     reason: str = strawberry.field(description="What is wrong, in English.")
 

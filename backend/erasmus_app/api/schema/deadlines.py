@@ -1,12 +1,14 @@
 """Deadlines of a mobility, each with who must act, where it is written, and why it is that day."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from enum import Enum
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import strawberry
 
-from erasmus_app.api.context import Info
+from erasmus_app.api.context import Info, awaited
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import PART
 from erasmus_app.api.schema.institutions import Institution
@@ -20,6 +22,8 @@ from erasmus_app.mobilities.rules import DeadlineKind
 from erasmus_app.mobilities.seen import Moved
 from erasmus_app.mobilities.steps import Party, StepCode
 from erasmus_app.mobilities.undone import STEPS
+
+T = TypeVar("T")
 
 strawberry.enum(StepCode, name="StepCode", description="The steps of a mobility.")
 strawberry.enum(Party, name="Party", description="Who has to act.")
@@ -203,8 +207,8 @@ class Deadline:
     moved: strawberry.Private[Moved | None]
     kind: DeadlineKind = strawberry.field(description="What is due.")
     on: date | None = strawberry.field(
-        description="The last day; of AGREEMENT_SIGNED the planned first day of the stay. Null "
-        "where the year cannot be told, or what it is counted from is not known."
+        description="The last day; of the programme's AGREEMENT_SIGNED the first day of the stay. "
+        "Null where the year cannot be told, or what it is counted from is not known."
     )
     month_day: str | None = strawberry.field(
         description="`--MM-DD` as published, where the year cannot be told."
@@ -308,29 +312,43 @@ class Deadline:
         return self.moved.at if self.moved else None
 
     @access.field(PART, description="Whether its day or time is over; false where it has no day.")
-    async def is_past(self, info: Info) -> bool:
+    def is_past(self, info: Info) -> bool:
         """Compare it with now."""
-        found, now = self.found, info.context.services.clock()
-        if found.on is None:
+        if self.found.on is None:
             return False
-        return is_over(found.on, found.at, found.zone or await _zone(info), now)
+        return _by_zone(info, self._is_past)
 
     @access.field(
         PART,
         description="How many of the student's days are left; 0 today, negative once it is past. "
         "Null where it has no day.",
     )
-    async def days_left(self, info: Info) -> int | None:
+    def days_left(self, info: Info) -> int | None:
         """Count from the student's day."""
-        found = self.found
-        if found.on is None:
+        if self.found.on is None:
             return None
-        zone = await _zone(info)
-        today = info.context.services.clock().astimezone(ZoneInfo(zone)).date()
+        return _by_zone(info, self._days_left)
+
+    def _is_past(self, zone: str, now: datetime) -> bool:
+        found = self.found
+        assert found.on is not None
+        return is_over(found.on, found.at, found.zone or zone, now)
+
+    def _days_left(self, zone: str, now: datetime) -> int:
+        found = self.found
+        assert found.on is not None
+        today = now.astimezone(ZoneInfo(zone)).date()
         return (last_day_of(found.on, found.at, found.zone or zone, zone) - today).days
 
 
-async def _zone(info: Info) -> str:
-    """Return the student's zone; the account was read with `me`."""
-    account = await info.context.account()
-    return account.zone if account else str(UTC)
+def _by_zone(info: Info, found: Callable[[str, datetime], T]) -> T:
+    """Return what follows from the student's zone: at once where the account was read already."""
+    context, now = info.context, info.context.services.clock()
+    if (glance := context.glanced()) is not None:
+        return found(glance.account.zone, now)
+
+    async def later() -> T:
+        account = await context.account()
+        return found(account.zone if account else str(UTC), now)
+
+    return awaited(later())
