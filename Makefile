@@ -39,11 +39,11 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 		$(BIN)/python tests/fuzz/coverage_guided.py signatures -max_total_time=$(SECONDS); \
 	else echo "atheris is not installed (requirements/fuzz.txt): nothing was guided by coverage"; fi
 
-test-interop: $(READY) ## logins through a certified OpenID provider that is not ours (needs Node)
+test-interop: $(READY) ## a certified OpenID provider and GraphQL clients that are not ours (needs Node)
 	@if command -v npm >/dev/null; then \
 		npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --silent && \
 		$(BIN)/python -m pytest -q tests/interop $(ARGS); \
-	else echo "Node is not installed: nothing was tried against another provider"; fi
+	else echo "Node is not installed: nothing was tried against programs of others"; fi
 
 check: lint types imports drift ## style, types, the import table, drift of the exported files
 
@@ -64,10 +64,11 @@ format: $(READY) ## let ruff put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-export: $(READY) ## write graphql/schema.graphql, openapi/openapi.json and docs/access.txt anew
+export: $(READY) ## write schema, openapi.json, trusted documents and docs/access.txt anew
 	@$(BIN)/erasmus-app schema export graphql/schema.graphql
 	@$(BIN)/erasmus-app openapi export openapi/openapi.json
 	@$(BIN)/erasmus-app access export docs/access.txt
+	@$(BIN)/erasmus-app documents export graphql/documents.json
 
 bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second and core
 	@$(BIN)/python bench/ewp.py

@@ -22,8 +22,10 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+from alembic import command
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from erasmus_app.store.database import Database, upgrade
+from erasmus_app.store.database import Database, alembic_config, upgrade
 from erasmus_app.store.embedded import embedded_postgres, embedded_valkey
 from erasmus_app.store.sealed import Vault
 from erasmus_app.store.sealing import COLUMNS, SealedColumn
@@ -78,6 +80,30 @@ async def fresh_database(server: DatabaseServer) -> AsyncIterator[str]:
     await _execute(server, f"create database {name} template {TEMPLATE} strategy file_copy")
     try:
         yield server.dsn_of(name)
+    finally:
+        await _execute(server, f"drop database {name} with (force)")
+
+
+@asynccontextmanager
+async def database_of_old(server: DatabaseServer, revision: str) -> AsyncIterator[str]:
+    """Yield the address of a database with the tables of a migration; it is gone afterwards."""
+    name = f"old{secrets.token_hex(8)}"
+    await _execute(server, f"create database {name}")
+    dsn = server.dsn_of(name)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn)
+    )
+    config = alembic_config()
+    async with engine.begin() as opened:
+
+        def upgrade_to(connection: object) -> None:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+
+        await opened.run_sync(upgrade_to)
+    await engine.dispose()
+    try:
+        yield dsn
     finally:
         await _execute(server, f"drop database {name} with (force)")
 

@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 from databases import until
 
 from erasmus_app.api.schema import GuardedSchema, schema
+from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.app import create_app
 from erasmus_app.bootstrap import Running, running, worker_of
+from erasmus_app.cli.bounded_websocket import BoundedWebSocket
 from erasmus_app.cli.phones import Phone
 from erasmus_app.settings import load_settings
 from sandbox.cast import STUDENTS
@@ -29,6 +32,14 @@ from sandbox.push import ReceivedPush
 from sandbox.serving import listen, serving
 from sandbox.story import Done
 from sandbox.world import APP_LINK, World, world
+
+
+def kept(id: str, kind: str) -> UUID:
+    """An id as it is kept, by the one that the app sees."""
+    found = uuid_of(id, kind)
+    assert found is not None, f"{id} is no id of a {kind}"
+    return found
+
 
 IN_A_HURRY = {
     "ERASMUS_APP_POLL_SECONDS": "0.2",
@@ -107,6 +118,10 @@ class Bed:
             return int(found) >= polls
 
         await until(planned)
+
+    async def until_waiting(self, subscribers: int) -> None:
+        """Wait until so many wait for news at this backend."""
+        await until(lambda: sum(map(len, self.app.news._waiting.values())) == subscribers)
 
     async def until_idle(self, seconds: float = 20) -> None:
         """Wait until no job but the recurring ones is left."""
@@ -214,7 +229,7 @@ async def bed_running(
         }
         app = await stack.enter_async_context(running(load_settings(environment)))
         address = await stack.enter_async_context(
-            serving(create_app(app, graphql), listener=listener)
+            serving(create_app(app, graphql), listener=listener, websocket=BoundedWebSocket)
         )
         assert await around.network.read_manifests(), "the backend serves no manifest"
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20, trust_env=False))

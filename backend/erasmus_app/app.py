@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from litestar import Litestar, asgi
 from litestar.datastructures import State
+from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from erasmus_app.api.endpoint import GraphQLEndpoint
@@ -14,12 +16,37 @@ from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.bootstrap import Running, beside
 
+GRAPHQL = "/graphql"
 
-def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Everything that is served. `/graphql` is answered before the framework looks at it."""
+
+    graphql: GraphQLEndpoint
+    framework: Litestar
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or keep the services alive."""
+        if _is_graphql(str(scope.get("path", ""))):  # which a lifespan has not
+            await self.graphql(scope, receive, send)
+        elif scope["type"] == ScopeType.WEBSOCKET:  # no other door has sockets
+            await receive()
+            await send({"type": "websocket.close", "code": 1000, "reason": None})
+        else:
+            await self.framework(scope, receive, send)
+
+
+def _is_graphql(path: str) -> bool:
+    return path == GRAPHQL or path.startswith(f"{GRAPHQL}/")
+
+
+def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     """Put the edges over running services. Raises RouteUndeclared where a route has no rule."""
     endpoint, host = GraphQLEndpoint(running.services, schema), running.ewp
 
-    @asgi("/graphql", is_mount=True, opt={"access": "signed_in"}, copy_scope=False)
+    # Never reached: it tells the framework, and so the rules of access, that the path is taken.
+    @asgi(GRAPHQL, is_mount=True, opt={"access": "signed_in"}, copy_scope=False)
     async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)
 
@@ -30,17 +57,27 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
         await host(dict(scope) | {"path": whole.rstrip("/")}, receive, send)  # type: ignore[arg-type]
 
     @asynccontextmanager
-    async def hearing_of_ended_sessions(_app: Litestar) -> AsyncIterator[None]:
-        async with beside(running.revocations.keep()):
+    async def hearing_news(_app: Litestar) -> AsyncIterator[None]:
+        async with beside(running.revocations.keep()), beside(running.news.keep()):
+            try:
+                yield
+            finally:
+                running.news.leaving.set()  # our own server has done so before it came to this
+
+    @asynccontextmanager
+    async def hearing_of_rules(_app: Litestar) -> AsyncIterator[None]:
+        await running.local_rules.refreshed()  # before the first request, if that can be
+        async with beside(running.local_rules.keep()):
             yield
 
-    return declared(
+    framework = declared(
         Litestar(
             [routes(), graphql, ewp],
-            state=State({"services": running.services}),
+            state=State({"services": running.services, "numbers": endpoint.numbers}),
             openapi_config=openapi_config(),
             exception_handlers={Exception: problem},
             logging_config=None,
-            lifespan=[hearing_of_ended_sessions],
+            lifespan=[hearing_news, hearing_of_rules],
         )
     )
+    return Application(endpoint, framework)

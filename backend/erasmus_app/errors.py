@@ -12,9 +12,12 @@ AppError
 ├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── ClaimRefused        a mobility that somebody may not claim, or not now; `code` says why
+├── RuleInvalid         a rule of deadlines that says no day, or several; names the field
+├── RuleFileInvalid     a file of rules that cannot be read; the message says where
 ├── NotSignedIn         no session, or one that is over: 401
 ├── Forbidden           signed in, and not the caller's to have: 403
 ├── LoginTooOld         the session is too old for what is asked: 403; sign in anew
+├── MessageUnknown      to read on after: unknown, gone, or not the caller's: 404
 └── NotFound            unknown, or not the caller's: 404
 """
 
@@ -165,6 +168,24 @@ class ClaimRefused(AppError):
         self.code = code
 
 
+class RuleInvalid(AppError):
+    """A rule of deadlines that cannot be read; `code` and `field` say why."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, code: str, field: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+class RuleFileInvalid(AppError):
+    """A file of rules that cannot be read; the message says where."""
+
+    code = "rule_file_invalid"
+    status = HTTPStatus.BAD_REQUEST
+
+
 class NotSignedIn(AppError):
     """No session, or one that is over."""
 
@@ -184,6 +205,13 @@ class LoginTooOld(AppError):
 
     code = "login_too_old"
     status = HTTPStatus.FORBIDDEN
+
+
+class MessageUnknown(AppError):
+    """There is no such message to read on after: unknown, gone, or not the caller's."""
+
+    code = "message_unknown"
+    status: int = HTTPStatus.NOT_FOUND
 
 
 class NotFound(AppError):

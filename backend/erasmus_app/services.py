@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from erasmus_app.glance import Glances
 from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
 from erasmus_app.identity.doctor import LoginDoctor
@@ -18,10 +19,13 @@ from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
-from erasmus_app.mobilities.ports import MobilitySource, RecordStore
+from erasmus_app.mobilities.ports import LocalRules, MobilitySource, RecordStore
+from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
-from erasmus_app.notifications.ports import MailSender, PushSender
+from erasmus_app.notifications.explanations import Explanations
+from erasmus_app.notifications.guidance import Guidance
+from erasmus_app.notifications.ports import MailSender, News, PushSender
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.privacy.consents import Purpose
 from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
@@ -49,8 +53,13 @@ class Services:
     names: InstitutionNames
     absences: AbsenceRules
     rules: Rules
+    local_rules: LocalRules
+    rule_service: RuleService
+    explanations: Explanations
+    guidance: Guidance
     factsheets: FactsheetStore
     records: RecordStore
+    glances: Glances
     source: MobilitySource
     own: OwnDataService
     token_refusals: TokenRefusals
@@ -58,6 +67,7 @@ class Services:
     notices: ChangeNotices
     messages: Catalogue
     inbox: InboxService
+    news: News
     devices: DeviceStore
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured

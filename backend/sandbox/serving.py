@@ -94,6 +94,7 @@ async def serving(
     tls: Certificate | None = None,
     name: str | None = None,
     http: type[asyncio.Protocol] | None = None,
+    websocket: type[asyncio.Protocol] | None = None,
 ) -> AsyncIterator[str]:
     """Serve an ASGI application until the block is left; yields its origin.
 
@@ -105,6 +106,7 @@ async def serving(
         tls: the certificate to serve https with; None serves plain http.
         name: the host in the origin that is yielded (see `origin`).
         http: how connections are spoken with; None leaves it to uvicorn.
+        websocket: how sockets are; None refuses them.
 
     Raises:
         OSError: the port is taken.
@@ -122,7 +124,8 @@ async def serving(
         ssl_certfile=tls.chain if tls else None,
         ssl_keyfile=tls.key if tls else None,
         timeout_graceful_shutdown=PATIENCE,
-        ws="none",
+        ws=websocket or "none",
+        ws_per_message_deflate=False,
     )
     server = _Server(config)
     running = asyncio.create_task(_run(server, bound))

@@ -12,7 +12,7 @@ from graphql import (
     is_leaf_type,
     is_required_argument,
 )
-from testbed import Bed
+from testbed import Bed, kept
 
 from erasmus_app.api.schema import schema
 from erasmus_app.cli.phones import Phone
@@ -78,7 +78,8 @@ async def test_no_answer_push_or_message_holds_a_nomination_s_comment(bed: Bed):
 async def the_archive(bed: Bed, phone: Phone) -> zipfile.ZipFile:
     """Fetch the student's archive."""
     wish = await bed.ask(phone, "mutation { requestExport { id } }")
-    address = f"{bed.address}/privacy/exports/{wish['requestExport']['id']}"
+    export = kept(wish["requestExport"]["id"], "Export")
+    address = f"{bed.address}/privacy/exports/{export}"
     headers = {"authorization": f"Bearer {phone.token}"}
 
     async def ready() -> bool:

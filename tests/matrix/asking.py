@@ -15,6 +15,7 @@ from matrix.judging import Matrix, may_on
 from matrix.people import HIDDEN, Person, administrators, cast, let_in, nobodys_id
 from matrix.walk import Query, Walk, told
 from structlog.testing import capture_logs
+from subscribers import EVENTS, Stream
 from testbed import Bed, bed_running
 
 from erasmus_app.api.access import Rule
@@ -37,11 +38,32 @@ IDS = {  # what is given for an argument that names something: of the student wh
     "Mutation.decideClaim(id:)": "claim",
     "Mutation.decideLink(id:)": "waiting link",
     "Student.accessLog(after:)": "look",
+    "Query.node(id:)": "mobility",
     "Query.office(heiId:)": "home",
+    "Subscription.inboxMessage(after:)": "first message",
+    "DeadlineRuleInput.heiId": "home",
+    "Mutation.endDeadlineRule(id:)": "rule",
+}
+A_RULE = {  # one that is new the first time, and overlaps itself from then on
+    **dict.fromkeys(("id", "expectedVersion", "on", "monthDay", "firstDay", "lastDay")),
+    "kind": "EXTENSION_REQUEST",
+    "direction": "INCOMING",
+    "activityType": "student-traineeships",
+    "term": "AUTUMN",
+    "firstYear": "2040/2041",
+    "lastYear": "2041/2042",
+    "event": "STAY_ENDS",
+    "offset": -3,
+    "unit": "WEEKS",
+    "time": "12:00",
+    "zone": "Europe/Lisbon",
+    "name": "Asking for more",
+    "url": "https://uni.example/more",
 }
 VALUES: dict[str, Any] = {  # what is given for any other
     "Student.inbox(first:)": 100,
     "Institution.name(language:)": "en",
+    "WhoseMove.nudge(language:)": "en",
     "DeviceInput.platform": "ANDROID",
     "DeviceInput.targetKind": "FID",
     "DeviceInput.language": "pt",
@@ -58,11 +80,16 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Mutation.withdrawConsent(purpose:)": "news",
     "Mutation.acknowledgeNotice(version:)": NOTICE,
     "Student.accessLog(first:)": 50,
+    "Subscription.recordChanged(after:)": None,
+    **{f"DeadlineRuleInput.{name}": value for name, value in A_RULE.items()},
+    "Mutation.endDeadlineRule(expectedVersion:)": 1,
 }
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("registerDevice", {"DeviceInput.target": "has a blank"}),
     ("claimMobility", {"Mutation.claimMobility(omobilityId:)": ""}),
     ("giveConsent", {"Mutation.giveConsent(version:)": 99}),
+    ("setDeadlineRule", {"DeadlineRuleInput.url": "http://uni.example"}),
+    ("endDeadlineRule", {"Mutation.endDeadlineRule(expectedVersion:)": 99}),
     ("acknowledgeNotice", {"Mutation.acknowledgeNotice(version:)": "another"}),
 ]
 """What is refused in the schema's own words: the other half of a union."""
@@ -89,8 +116,25 @@ def given_for(
 async def answer(bed: Bed, asker: Person | None, query: Query) -> tuple[int, dict[str, Any]]:
     headers = {"authorization": f"Bearer {asker.token}"} if asker else {}
     body = {"query": query.text, "variables": query.variables}
+    if query.root == "subscription":
+        return await first_event(bed, headers, body)
     found = await bed.http.post(f"{bed.address}/graphql", json=body, headers=headers)
     return found.status_code, found.json()
+
+
+async def first_event(
+    bed: Bed, headers: dict[str, str], body: dict[str, Any]
+) -> tuple[int, dict[str, Any]]:
+    """The answer to a subscription: what comes first."""
+    async with bed.http.stream(
+        "POST", f"{bed.address}/graphql", json=body, headers=headers | EVENTS
+    ) as found:
+        if found.status_code != 200:
+            return found.status_code, json.loads(await found.aread())
+        _, body = await Stream(found).event()
+    if body.get("data"):
+        body["data"]["__typename"] = "Subscription"  # which cannot be asked for
+    return 200, body
 
 
 def of_offices(query: Query) -> bool:
@@ -207,7 +251,7 @@ async def ask_everything(
             *walk.whole(given_for(ids, fresh)),
             *(walk.at("mutation", (n,), given_for(ids, fresh, i)) for n, i in REFUSED),
         ]
-        for ids in (subject.given, lambda _: [nobodys_id()])
+        for ids in (subject.given, lambda kind: [nobodys_id(kind)])
     )
     for query, unknown in zip(theirs, nobodys, strict=True):
         names_them = query.variables != unknown.variables

@@ -12,6 +12,7 @@ import msgspec
 from factories import LINDENTAL, YEAR, a_contact, sourced
 from fed import RIBEIRA
 from matrix.people import HIDDEN, NOW, Person
+from matrix.rules import have_rules
 from testbed import Bed
 
 from erasmus_app.identity.authorization import AuthorizationRequest, CodeForClient
@@ -19,7 +20,16 @@ from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.clients import Client
 from erasmus_app.identity.models import CodeForApp, Session
 from erasmus_app.ids import EuropeanStudentId, LosId, OmobilityId, ProposalId
-from erasmus_app.institutions.models import Factsheet, TermDays
+from erasmus_app.institutions.models import (
+    Accessibility,
+    AccessibilityKind,
+    AdditionalInformation,
+    AdditionalRequirement,
+    Factsheet,
+    Information,
+    Link,
+    TermDays,
+)
 from erasmus_app.institutions.ports import FactsheetAnswer
 from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.events import Row, event_about
@@ -64,6 +74,11 @@ CLAIMED = "claimed-by-everybody"
 """A mobility that there is not; five claims a day are let in."""
 
 
+SOON = NOW + timedelta(hours=1)  # a login stays fresh, however long the asking takes
+PAGE = Link(url="https://www.lindental.example/exchange", language="en")
+ASK = Information(email="international@lindental.example", phone="+999123456", links=(PAGE,))
+
+
 async def settle(bed: Bed, people: list[Person]) -> None:
     """Sign everybody in and seed what is held of the students."""
     await FactsheetTable(bed.app.database).save(
@@ -76,16 +91,35 @@ async def settle(bed: Bed, people: list[Person]) -> None:
                 applications=TermDays(autumn="--05-31", spring="--11-30"),
                 decision_weeks=4,
                 transcript_weeks=6,
+                requirements=(
+                    AdditionalRequirement(name="CV", details="As a PDF file.", links=(PAGE,)),
+                ),
+                application=ASK,
+                housing=ASK,
+                visa=ASK,
+                insurance=ASK,
+                accessibility=(
+                    Accessibility(
+                        name="Note takers",
+                        kind=AccessibilityKind.SERVICE,
+                        description="Ask early.",
+                        information=ASK,
+                    ),
+                ),
+                additional=(AdditionalInformation(title="Bicycles", information=ASK),),
             ),
             xml=b"<factsheet/>",
             signed_by=None,
         ),
         NOW,
     )
+    table = FactsheetTable(bed.app.database)
+    await table.failed(LINDENTAL, RIBEIRA, "partner_unreachable", NOW)
     for person in people:
         await _log_in(bed, person)
         if person.is_student:
             await _seed(bed, person)
+    await have_rules(bed, people)
 
 
 async def _log_in(bed: Bed, person: Person) -> None:
@@ -117,7 +151,7 @@ async def _tokens(bed: Bed, person: Person) -> tuple[str, Session]:
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
     await login.states.keep_code(
-        code, CodeForApp(account_id=person.account, challenge=challenge, authenticated_at=NOW)
+        code, CodeForApp(account_id=person.account, challenge=challenge, authenticated_at=SOON)
     )
     form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
     for _ in range(2):
@@ -145,11 +179,12 @@ async def _seed(bed: Bed, person: Person) -> None:
             person.session.session_id,
         )
         person.ids.setdefault("device", []).append(str(device.device_id))
-    for mobility in (_late(person), _early(person), _nominated(person)):
+    for mobility in (_late(person), _early(person), _nominated(person), _sent_back(person)):
         await _take_in(bed, person, mobility)
     entries = await services.inbox.entries(person.account)
     await services.inbox.mark_read(person.account, [entries[-1].entry_id])
     person.ids["message"] = [str(each.entry_id) for each in entries]
+    person.ids["first message"] = person.ids["message"][-1:]
     await _connect(bed, person)
     await _link_and_claim(bed, person)
     await _take_a_copy(bed, person)
@@ -452,6 +487,18 @@ def _early(person: Person) -> Mobility:
         "early",
         _fact(person, _nomination(person), Api.OMOBILITIES),
         _fact(person, agreement, Api.OMOBILITY_LAS),
+    )
+
+
+def _sent_back(person: Person) -> Mobility:
+    """Before the stay: what was sent to be signed has come back."""
+    gone = _fact(person, None, Api.OMOBILITY_LAS)
+    source = msgspec.structs.replace(gone.source, missing_since=person.moment(5))
+    return _mobility(
+        person,
+        "sent-back",
+        _fact(person, _nomination(person), Api.OMOBILITIES),
+        msgspec.structs.replace(gone, source=source),
     )
 
 

@@ -47,7 +47,7 @@ class MisledSchema(GuardedSchema):
                     self._may_mislead(f"{name}.{each}", found)
 
     def _may_mislead(self, where: str, found: GraphQLField) -> None:
-        resolve = found.resolve
+        resolve = found.subscribe or found.resolve
         assert resolve is not None
 
         def resolver(source: Any, info: Any, **given: Any) -> Any:
@@ -56,7 +56,10 @@ class MisledSchema(GuardedSchema):
                 info = info._replace(context=wrong)
             return resolve(source, info, **given)
 
-        found.resolve = resolver
+        if found.subscribe is not None:
+            found.subscribe = resolver
+        else:
+            found.resolve = resolver
 
 
 @asynccontextmanager

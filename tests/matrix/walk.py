@@ -21,7 +21,11 @@ Given = Callable[[str, str], Any]
 
 None leaves it out."""
 
-LARGEST = 450  # fields of one query; the endpoint takes 500
+ON = "... on "  # begins a step of a path that tells one of several types
+LARGEST = 480  # fields of one query; the endpoint takes 500
+ONCE = frozenset(
+    {"Institution", "PracticalInformation"}
+)  # large and public: written out once in a query
 ROUNDS = 2  # how often a type may stand in itself: CourseResult.parts
 
 
@@ -69,16 +73,30 @@ class Walk:
             for name, found in root.fields.items():
                 if word == "query" and isinstance(named(found), GraphQLObjectType):
                     yield from self._pieces(word, (name,), given)
+                elif word == "subscription":
+                    yield from self._own(word, (name,), given)
                 else:
                     yield from self.split(word, (name,), given)
 
+    def _own(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
+        """Yield queries for an event, and no deeper: a query reaches the objects in it as well."""
+        kind = self._end(word, path)
+        leaves = [name for name, each in kind.fields.items() if is_leaf_type(named(each))]
+        yield self.at(word, path, given, only=leaves)
+        for name in kind.fields:
+            if name not in leaves:
+                yield self.at(word, (*path, name), given, only=["id"])
+
     def split(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
         """Yield queries for the field at the end of a path: one, or several where it is large."""
-        whole = self.at(word, path, given)
-        if whole.size <= LARGEST or not isinstance(self._end(word, path), GraphQLObjectType):
+        whole, end = self.at(word, path, given), self._end(word, path)
+        if whole.size <= LARGEST or is_leaf_type(end):
             yield whole
-        else:
+        elif isinstance(end, GraphQLObjectType):
             yield from self._pieces(word, path, given)
+        else:
+            for each in self.schema.get_possible_types(end):
+                yield from self._pieces(word, (*path, f"{ON}{each.name}"), given)
 
     def _pieces(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
         """Yield a query for the leaves of an object, and others for each object in it."""
@@ -93,31 +111,45 @@ class Walk:
     def _end(self, word: str, path: tuple[str, ...]) -> Any:
         kind = getattr(self.schema, f"{word}_type")
         for each in path:
-            kind = named(kind.fields[each])
+            kind = self._below(kind, each)
         return kind
+
+    def _below(self, kind: Any, step: str) -> Any:
+        """The type that a step of a path leads to: a field, or one of several types."""
+        if step.startswith(ON):
+            return self.schema.type_map[step.removeprefix(ON)]
+        return named(kind.fields[step])
 
     def at(
         self, word: str, path: tuple[str, ...], given: Given, only: list[str] | None = None
     ) -> Query:
         """A query for the field at the end of a path, with all that is in it."""
-        writing = _Writing(self, given)
+        # A mutation is asked in one piece, or it would act again for the next one.
+        writing = _Writing(self, given, written=set(ONCE) if word == "mutation" else set())
         opened, where, kind = "", "", getattr(self.schema, f"{word}_type")
         for each in path:
-            where = f"{kind.name}.{each}"
-            opened += f"{{ __typename {each}{writing.call(where, kind.fields[each])} "
-            kind = named(kind.fields[each])
+            # Of a subscription's root nothing but one field may be asked for.
+            opened += "{ " if kind is self.schema.subscription_type else "{ __typename "
+            if each.startswith(ON):
+                opened += f"{each} "
+            else:
+                where = f"{kind.name}.{each}"
+                opened += f"{each}{writing.call(where, kind.fields[each])} "
+            kind = self._below(kind, each)
         inner = writing.selection(kind, only=only)
         declared = ", ".join(f"${name}: {kind}" for name, kind in writing.types.items())
         head = f"{word}({declared})" if declared else word
         text = f"{head} {opened}{inner}" + " }" * len(path)
-        return Query(word, where, path, text, writing.variables, writing.asks, writing.size)
+        fields = tuple(each for each in path if not each.startswith(ON))
+        return Query(word, where, fields, text, writing.variables, writing.asks, writing.size)
 
     def on_the_way(self, word: str, path: tuple[str, ...]) -> set[str]:
         """The fields of a path, as `Type.field`."""
         kind, found = getattr(self.schema, f"{word}_type"), set()
         for each in path:
-            found.add(f"{kind.name}.{each}")
-            kind = named(kind.fields[each])
+            if not each.startswith(ON):
+                found.add(f"{kind.name}.{each}")
+            kind = self._below(kind, each)
         return found
 
     def path_to(self, name: str) -> tuple[str, tuple[str, ...]] | None:
@@ -146,6 +178,7 @@ class _Writing:
     variables: dict[str, Any] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     asks: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)  # of ONCE
     size: int = 0
 
     def call(self, where: str, found: GraphQLField) -> str:
@@ -187,6 +220,10 @@ class _Writing:
         if not isinstance(kind, GraphQLObjectType):
             return ""
         parts, within = ["__typename"], (*above, kind.name)
+        if kind.name in self.written and only is None:
+            only = [name for name, each in kind.fields.items() if is_leaf_type(named(each))]
+        if kind.name in ONCE:
+            self.written.add(kind.name)
         for name, found in kind.fields.items():
             where, inner_kind = f"{kind.name}.{name}", named(found)
             if where in self.walk.leave_out or (only is not None and name not in only):

@@ -40,9 +40,12 @@ from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.own import ANNOUNCE
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.refreshes import REFRESH
+from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
+from erasmus_app.notifications.explanations import load_explanations
+from erasmus_app.notifications.guidance import load_guidance
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.clients import KnownClients as KnownClients
 from erasmus_app.oidc.clients import load_clients as load_clients
@@ -73,12 +76,14 @@ from erasmus_app.store.accounts import AccountTable as AccountTable
 from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
+from erasmus_app.store.deadline_rules import LOOK_AGAIN, RuleTable
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
+from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.grants import GrantTable as GrantTable
 from erasmus_app.store.identities import IdentityTable as IdentityTable
 from erasmus_app.store.jobs import JobQueue
@@ -88,6 +93,7 @@ from erasmus_app.store.keys import RedisTokenRefusals
 from erasmus_app.store.link_tickets import RedisLinkTickets as RedisLinkTickets
 from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
+from erasmus_app.store.news import AccountNews
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
@@ -102,6 +108,7 @@ from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.linked import LinkMailer
+from erasmus_app.worker.look_again import LookingAgain
 from erasmus_app.worker.loop import Worker
 from erasmus_app.worker.pages import FACTSHEET, PageKeeper, plan_of
 from erasmus_app.worker.poll import PLAN, POLL, Poller
@@ -131,6 +138,8 @@ class Running:
     factsheets: FactsheetSource
     monitoring: Monitoring
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
+    news: AccountNews  # likewise
+    local_rules: RuleTable  # likewise
 
 
 @asynccontextmanager
@@ -183,7 +192,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             jobs=JobQueue(tables, clock),
             clock=clock,
         )
-        revocations = SessionRevocations(tables, clock)
+        revocations, news = SessionRevocations(tables, clock), AccountNews(tables)
+        local_rules = RuleTable(tables)
         login = login_service(settings, http, redis, tables, revocations, clock)
         absences = AbsenceRules(agreement=agreement, other=other)
         partners = EwpPartners(
@@ -202,7 +212,16 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             names=names,
             absences=absences,
             records=records,
+            glances=GlanceTable(tables),
             rules=load_rules(),
+            local_rules=local_rules,
+            rule_service=RuleService(store=local_rules, clock=clock),
+            explanations=load_explanations(catalogue_folder(), messages.calendars),
+            guidance=load_guidance(
+                catalogue_folder(),
+                messages.calendars,
+                lambda hei, language: names.name(HeiId(hei), language),
+            ),
             factsheets=FactsheetTable(tables),
             source=partners,
             own=OwnDataService(
@@ -225,6 +244,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             inbox=InboxService(
                 store=InboxTable(tables), catalogue=messages, names=names, clock=clock
             ),
+            news=news,
             devices=DeviceTable(tables),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=_mail(settings),
@@ -268,6 +288,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             factsheets=EwpFactsheets(partners),
             monitoring=monitoring,
             revocations=revocations,
+            news=news,
+            local_rules=local_rules,
         )
 
 
@@ -301,6 +323,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             ),
             RETAIN: retainer,
             REMIND: reminder,
+            LOOK_AGAIN: LookingAgain(tables),
             MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
             MAIL: ClaimMailer(services, ClaimTable(tables)),
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),

@@ -63,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
 
     _student(commands.add_parser("student", help="what is held of a student: export, erase"))
 
+    _rules(commands.add_parser("rules", help="rules of deadlines that covered HEIs set"))
+
     data = commands.add_parser("data", help="how long what is kept")
     retain = data.add_subparsers(dest="what", required=True, metavar="COMMAND").add_parser(
         "retain", help="delete what is over, as the worker does by itself"
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         ("schema", "the GraphQL schema"),
         ("openapi", "the OpenAPI document"),
         ("access", "who may have which field and route"),
+        ("documents", "the app's operations as trusted documents, from graphql/operations"),
     ):
         export = commands.add_parser(name, help=text).add_subparsers(dest="what", required=True)
         into = export.add_parser("export", help=f"write {text} to a file, else to the terminal")
@@ -102,6 +105,18 @@ def _student(parser: argparse.ArgumentParser) -> None:
     how = erase.add_mutually_exclusive_group(required=True)
     how.add_argument("--now", action="store_true", help="at once; there is no way back")
     how.add_argument("--dry-run", action="store_true", help="only count what would go")
+
+
+def _rules(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="what there is, a line each")
+    listing.add_argument("hei", nargs="?", metavar="HEI", help="of one HEI; of all if left out")
+    listing.add_argument("--all", action="store_true", help="ended ones and every version as well")
+    for name, text in (
+        ("check", "what is wrong with a file? status 1 if anything is; needs no database"),
+        ("import", "set all rules of a file, or none; those that are there get a next version"),
+    ):
+        commands.add_parser(name, help=text).add_argument("file", type=Path, metavar="FILE.toml")
 
 
 def _ewp(parser: argparse.ArgumentParser) -> None:
@@ -208,6 +223,12 @@ def _run(given: argparse.Namespace) -> int:
         from erasmus_app.cli import serve, student
 
         return serve.run(student.run(given, load_settings(os.environ)))
+    if given.command == "rules":
+        from erasmus_app.cli import rules, serve
+
+        if given.what == "check":
+            return rules.check(given)
+        return serve.run(rules.run(given, load_settings(os.environ)))
     if given.command == "data":
         from erasmus_app.cli import data, serve
 

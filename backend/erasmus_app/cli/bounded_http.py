@@ -11,12 +11,34 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD = 65_536  # bytes of a request line and its headers; a signed request has some 2,000
 HEAD_SECONDS = 10.0  # for all of them to arrive
+TAKING_SECONDS = 20.0  # for a caller to take what is ready for them (some 64 kB), and go on
+
+
+class Patience:
+    """Ends a connection whose other side takes nothing any more, with whatever waits for it."""
+
+    seconds = TAKING_SECONDS
+
+    def __init__(self) -> None:
+        self._handle: asyncio.TimerHandle | None = None
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        """Wait from now on."""
+        self.end()
+        self._handle = asyncio.get_running_loop().call_later(self.seconds, transport.abort)
+
+    def end(self) -> None:
+        """Wait no longer."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
 
 class BoundedHttp(HttpToolsProtocol):
     """One connection; a caller with too long or too slow a head is turned away."""
 
     head_seconds = HEAD_SECONDS
+    patience = Patience
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a first request."""
@@ -24,12 +46,24 @@ class BoundedHttp(HttpToolsProtocol):
         self._head = 0
         self._in_head = True
         self._waiting: asyncio.TimerHandle | None = None
+        self._patience = self.patience()
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._wait_no_longer()
+        self._patience.end()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Let an answer wait until the caller has taken some of it, but not for ever."""
+        self._patience.begin(self.transport)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._patience.end()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and count it as long as it belongs to a head."""

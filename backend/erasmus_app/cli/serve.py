@@ -20,6 +20,7 @@ import uvicorn
 from erasmus_app.app import create_app
 from erasmus_app.bootstrap import running, worker_of
 from erasmus_app.cli.bounded_http import BoundedHttp
+from erasmus_app.cli.bounded_websocket import LARGEST_MESSAGE, BoundedWebSocket
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.settings import Settings
 from erasmus_app.store import database
@@ -27,6 +28,8 @@ from erasmus_app.store.embedded import engines
 from erasmus_app.store.rotation import reseal
 from erasmus_app.store.sealed import load_vault
 from ewp.errors import place_of
+
+GOODBYE_SECONDS = 0.2  # for sockets to be closed with a word: uvicorn's own says less
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +85,16 @@ def end_with_stdin() -> None:
 class _Server(uvicorn.Server):
     """uvicorn without its way with signals: it ends the process before we have closed the rest."""
 
+    def __init__(self, config: uvicorn.Config, leaving: asyncio.Event) -> None:
+        super().__init__(config)
+        self._leaving = leaving
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let who waits for news go first: they would stay as long as they are allowed to."""
+        self._leaving.set()
+        await asyncio.sleep(GOODBYE_SECONDS)
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -95,6 +108,10 @@ async def api(settings: Settings) -> int:
             uvicorn.Config(
                 create_app(opened),
                 http=BoundedHttp,
+                ws=BoundedWebSocket,
+                ws_max_size=LARGEST_MESSAGE,
+                # What is said is short and personal, and a short text may unfold to a long one.
+                ws_per_message_deflate=False,
                 log_config=None,
                 access_log=False,
                 # Signed EWP answers carry a Date of their own (guide §2.6).
@@ -103,7 +120,8 @@ async def api(settings: Settings) -> int:
                 proxy_headers=False,
                 lifespan="on",
                 timeout_graceful_shutdown=10,
-            )
+            ),
+            opened.news.leaving,
         )
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):

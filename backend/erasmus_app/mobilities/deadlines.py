@@ -1,102 +1,127 @@
 """What is due in a mobility, until when, who must act, and where that is written (guide §5.4).
 
-Plain functions over facts; nothing here is stored. Every date is a day at the receiving HEI: EWP
-publishes no times.
+Plain functions over facts; nothing here is stored. Several may set a day for one step: all are
+returned, the earliest first, and which of them counts. Where no zone is named, a date is a day as
+the student's clock has it: EWP publishes no times.
 """
 
-import calendar
-from collections.abc import Collection, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, datetime, time
 from enum import StrEnum
 
 import msgspec
 
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import Factsheet, KnownFactsheet, Term
-from erasmus_app.mobilities.agreements import AgreementState, agreement_state
+from erasmus_app.mobilities.basis import (
+    Annual,
+    Basis,
+    Event,
+    Relative,
+    Surety,
+    anchor,
+    term_start,
+)
+from erasmus_app.mobilities.days import Offset, Unit, ends_at, following, plus, resolve
+from erasmus_app.mobilities.local_rules import LocalRule, Role, Scope, holds_on, is_for, is_narrower
 from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.rules import DeadlineKind, Programme, Rules
-from erasmus_app.mobilities.state import Decision, MobilityState, decision, state
-from erasmus_app.mobilities.stays import (
-    academic_year,
-    agreement_of,
-    planned_end,
-    planned_start,
-    plausible,
-    term,
-    two_years,
-)
+from erasmus_app.mobilities.stays import academic_year, term
 from erasmus_app.mobilities.steps import Party
+from erasmus_app.mobilities.undone import undone
 
 
 class Confidence(StrEnum):
     """How far a date can be relied on."""
 
-    EXACT = "exact"
+    PUBLISHED = "published"  # by the receiving HEI, in its factsheet
+    LOCAL_RULE = "local-rule"  # of the home or the host HEI
+    GUIDANCE = "guidance"  # the programme's; an HEI may say otherwise
     ESTIMATE = "estimate"  # counted from something that is not exactly known
 
 
 class Origin(StrEnum):
-    """Who set a deadline."""
+    """Where a deadline is written."""
 
-    FACTSHEET = "factsheet"  # the receiving HEI
+    FACTSHEET = "factsheet"  # the receiving HEI's
+    LOCAL_RULE = "local-rule"  # of a covered HEI
     PROGRAMME = "programme"  # a rule of Erasmus+
     APP = "app"  # a margin of our own
+
+
+class Owner(StrEnum):
+    """Who set a deadline."""
+
+    HOME = "home"
+    HOST = "host"
+    PROGRAMME = "programme"
+    SYSTEM = "system"
+
+
+class Note(StrEnum):
+    """What is to be known about a deadline."""
+
+    DISAGREES = "disagrees"  # another for the same step names another day
+    BEFORE_NOMINATIONS = "before-nominations"  # applications close first; as published
+    TERM_GUESSED = "term-guessed"  # from the planned start: nobody said it
 
 
 class DeadlineSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a deadline is written, and how fresh that is."""
 
     origin: Origin
-    hei_id: HeiId | None = None  # whose factsheet
-    last_confirmed_at: datetime | None = None  # UTC; of a factsheet
-    name: str | None = None  # of the programme's rule
+    hei_id: HeiId | None = None  # whose factsheet or rule
+    last_confirmed_at: datetime | None = None  # UTC; of a factsheet or a rule
+    name: str | None = None  # of the programme's or the HEI's rule
+    url: str | None = None
+    version: str | None = None  # of the factsheet's content, the rule, or the document
 
 
 class Deadline(msgspec.Struct, frozen=True, kw_only=True):
-    """One deadline. It has a day, or only the day without a year that was published."""
+    """One deadline. It has a day, or only the day without a year that was published, or neither.
+
+    It has neither where what it is counted from is not known.
+    """
 
     kind: DeadlineKind
-    owner: Party  # who must act
+    who_must_act: Party
+    owner: Owner
     confidence: Confidence
     source: DeadlineSource
+    basis: Basis
     on: date | None = None  # the last day; of AGREEMENT_SIGNED the day before which it must be done
     month_day: str | None = None  # `--MM-DD` where the year cannot be told
     term: Term | None = None  # which of the factsheet's days it is, where the year cannot be told
+    at: time | None = None  # of the last day
+    zone: str | None = None  # whose day it is; None: the student's
+    since: date | None = None  # the day that it is counted from
+    surety: Surety = Surety.KNOWN  # of that day
+    scope: Scope = Scope()  # which mobilities it is for
+    academic_year: str | None = None  # the mobility's, by which a year was told
+    counts_first: bool = False  # the earliest of its kind that nothing supersedes
+    superseded_by: DeadlineSource | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def event_known(self) -> bool:
+        """Whether the day of what it is counted from is known; true where there is no such."""
+        return self.surety is Surety.KNOWN
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The moment of the last day's time; None where there is no time."""
+        if self.on is None or self.at is None or self.zone is None:
+            return None
+        return ends_at(self.on, self.at, self.zone)
 
 
-_S = MobilityState
-_TO_APPLY = frozenset({_S.NOMINATED, _S.ACCEPTED, _S.LA_AWAITING_RECEIVING})
-_TO_DECIDE = _TO_APPLY | {_S.LA_SIGNED}
-_ABROAD = frozenset({_S.ARRIVED, _S.PRESUMED_ABROAD})
-_EXPECTED = frozenset({_S.READY, _S.LA_SIGNED, _S.PRESUMED_ABROAD})
-_TO_GRADE = _EXPECTED | _ABROAD | {_S.DEPARTED}
-
-
-def resolve(month_day: str, year: str, of: Term) -> date | None:
-    """Turn `--MM-DD` into a date (guide §4.7, our own rule).
-
-    Autumn's is the last such day before 1 October of the year's first half, spring's the last
-    before 1 March of its second; 29 February falls on the 28th where there is none. None for a
-    year within one calendar year (`YYYY/YYYY` alike, in the southern hemisphere).
-    """
-    years = two_years(year)
-    if years is None:
-        return None
-    end = date(years[0], 10, 1) if of is Term.AUTUMN else date(years[1], 3, 1)
-    for candidate in (end.year, end.year - 1):
-        if (found := _day(candidate, month_day)) is not None and found < end:
-            return found
-    return None
-
-
-def _day(year: int, month_day: str) -> date | None:
-    try:
-        _, _, month, day = month_day.split("-")
-        longest = calendar.monthrange(year, int(month))[1]
-        return date(year, int(month), min(int(day), longest))
-    except ValueError:  # also an IllegalMonthError
-        return None
+_K, _E = DeadlineKind, Event
+_BEFORE = frozenset({_K.NOMINATION, _K.APPLICATION, _K.DECISION, _K.AGREEMENT_SIGNED})
+_VAGUE = frozenset({_K.CHANGE_REQUEST, _K.TRANSCRIPT, _K.RECOGNITION})
+"""Where the programme says about when, and the HEIs set the day."""
+_GIVES_WAY = _VAGUE | {_K.DECISION, _K.ARRIVAL_CONFIRMED, _K.CHANGE_AGREED}
+"""Where a day that an HEI has set stands in place of the programme's or our own."""
+_CERTAIN = {Origin.LOCAL_RULE: 0, Origin.FACTSHEET: 1, Origin.PROGRAMME: 2, Origin.APP: 3}
 
 
 def deadlines(
@@ -105,222 +130,258 @@ def deadlines(
     rules: Rules,
     heard: Collection[Api],
     today: date,
+    local: Sequence[LocalRule] = (),
 ) -> tuple[Deadline, ...]:
-    """Return what is still to be done, the earliest first; what has only a month and day last.
+    """Return what is still to be done, the earliest first; what has no date comes last.
 
-    `factsheet` is the receiving HEI's; `heard` are the APIs in which it can be asked, as nothing is
-    missing of what nobody shares. A deadline that has passed stays while its step is not done.
+    `factsheet` is the receiving HEI's; `heard` are the APIs in which it can be asked; `local` are
+    the rules about the mobility (`RuleBook.about`). What has passed stays while it is not done.
     """
-    now = state(mobility, today)
+    to_do = undone(mobility, heard, today)
+    if not to_do:
+        return ()
     programme = rules.of(academic_year(mobility))
     found = [
-        *_of_factsheet(mobility, factsheet, now),
-        *_of_decision(mobility, factsheet, now),
-        *_before(mobility, programme, rules, now),
-        *_arrival(mobility, rules, heard, now),
-        *_during(mobility, programme, now),
-        *_after(mobility, factsheet, programme, heard, now),
+        *_published(mobility, factsheet, rules, to_do),
+        *(_of_programme(mobility, programme, rules, to_do) if programme else ()),
+        *_ours(mobility, rules, to_do),
+        *_local(mobility, rules, to_do, local, today),
     ]
-    return tuple(sorted(found, key=lambda each: (each.on or date.max, each.kind)))
+    marked = _marked(found)
+    return tuple(sorted(marked, key=lambda each: (*_when(each), each.kind, each.term or "")))
 
 
-def is_to_apply(mobility: Mobility, today: date) -> bool:
-    """Whether the student's application may still be to be sent, as far as EWP tells."""
-    return state(mobility, today) in _TO_APPLY
-
-
-def _published(factsheet: KnownFactsheet) -> DeadlineSource:
-    assert factsheet.value is not None
-    return DeadlineSource(
-        origin=Origin.FACTSHEET,
-        hei_id=factsheet.value.hei_id,
-        last_confirmed_at=factsheet.last_confirmed_at,
+def _when(deadline: Deadline) -> tuple[date, time, bool, int]:
+    return (
+        deadline.on or date.max,
+        deadline.at or time.max,
+        deadline.superseded_by is not None,
+        _CERTAIN[deadline.source.origin],
     )
 
 
-def _ruled(programme: Programme) -> DeadlineSource:
-    return DeadlineSource(origin=Origin.PROGRAMME, name=programme.source)
-
-
-def _of_factsheet(
-    mobility: Mobility, factsheet: KnownFactsheet | None, now: MobilityState
-) -> Iterator[Deadline]:
-    """Yield until when to nominate and to apply."""
-    if factsheet is None or factsheet.value is None:
-        return
-    published: Factsheet = factsheet.value
-    source, known, year = _published(factsheet), term(mobility), academic_year(mobility)
-    for kind, days, owner, states in (
-        (
-            DeadlineKind.NOMINATION,
-            published.nominations,
-            Party.SENDING_HEI,
-            {_S.NOMINATED, _S.REJECTED},
-        ),
-        (DeadlineKind.APPLICATION, published.applications, Party.STUDENT, _TO_APPLY),
-    ):
-        if now not in states:
-            continue
-        on = resolve(days.of(known[0]), year, known[0]) if known and year else None
-        if on is not None and known is not None:
-            exact = Confidence.EXACT if known[1] else Confidence.ESTIMATE
-            yield Deadline(kind=kind, owner=owner, confidence=exact, source=source, on=on)
-            continue
-        for each in Term:
-            yield Deadline(
-                kind=kind,
-                owner=owner,
-                confidence=Confidence.ESTIMATE,
-                source=source,
-                month_day=days.of(each),
-                term=each,
-            )
-
-
-def _of_decision(
-    mobility: Mobility, factsheet: KnownFactsheet | None, now: MobilityState
-) -> Iterator[Deadline]:
-    weeks = factsheet.value.decision_weeks if factsheet and factsheet.value else None
-    undecided = decision(mobility) in {Decision.PENDING, Decision.NOT_CONFIRMED}
-    if factsheet is None or weeks is None or mobility.nomination is None:
-        return
-    if undecided and now in _TO_DECIDE:
-        yield Deadline(
-            kind=DeadlineKind.DECISION,
-            owner=Party.RECEIVING_HEI,
-            confidence=Confidence.ESTIMATE,  # from which day they count is not carried
-            source=_published(factsheet),
-            on=mobility.nomination.source.fetched_at.date() + timedelta(weeks=weeks),
-        )
-
-
-def _before(
-    mobility: Mobility, programme: Programme | None, rules: Rules, now: MobilityState
-) -> Iterator[Deadline]:
-    """Yield until when the agreement must be signed: before the stay begins."""
-    if programme is None or now not in {_S.ACCEPTED, _S.LA_AWAITING_RECEIVING}:
-        return
-    start, exact = planned_start(mobility) or (_term_start(mobility, rules), False)
-    if start is not None:
-        awaits = agreement_state(mobility) is AgreementState.AWAITING_RECEIVING
-        yield Deadline(
-            kind=DeadlineKind.AGREEMENT_SIGNED,
-            owner=Party.RECEIVING_HEI if awaits else Party.STUDENT,
-            confidence=Confidence.EXACT if exact else Confidence.ESTIMATE,
-            source=_ruled(programme),
-            on=start,
-        )
-
-
-def _term_start(mobility: Mobility, rules: Rules) -> date | None:
-    known, years = term(mobility), two_years(academic_year(mobility))
-    start = rules.ours.term_starts.get(known[0]) if known else None
-    if known is None or years is None or start is None:
-        return None
-    return _day(years[0] if known[0] is Term.AUTUMN else years[1], start)
-
-
-def _arrival(
-    mobility: Mobility, rules: Rules, heard: Collection[Api], now: MobilityState
-) -> Iterator[Deadline]:
-    """Yield when an arrival that nobody confirmed is worth a visit to the office."""
-    start = planned_start(mobility)
-    reception = mobility.reception.value if mobility.reception else None
-    if start is None or now not in _EXPECTED or Api.IMOBILITIES not in heard:
-        return
-    if reception is None or reception.actual_arrival is None:
-        yield Deadline(
-            kind=DeadlineKind.ARRIVAL_CONFIRMED,
-            owner=Party.RECEIVING_HEI,
-            confidence=Confidence.ESTIMATE,
-            source=DeadlineSource(origin=Origin.APP),
-            on=start[0] + timedelta(days=rules.ours.arrival_days),
-        )
-
-
-def _during(
-    mobility: Mobility, programme: Programme | None, now: MobilityState
-) -> Iterator[Deadline]:
-    """Yield the days for changes of the agreement and for a longer stay."""
-    if programme is None or now not in _ABROAD:
-        return
-    agreement = agreement_of(mobility)
-    proposal = agreement.changes_proposal if agreement else None
-    reception = mobility.reception.value if mobility.reception else None
-    start, end = planned_start(mobility), planned_end(mobility)
-    arrived = plausible(reception.actual_arrival) if reception else None
-    began = arrived or (start[0] if start else None)
-    source = _ruled(programme)
-    if proposal is not None:
-        signatures = (proposal.student_signature, proposal.sending_signature)
-        if (asked := plausible(max(each.signed_at for each in signatures).date())) is not None:
-            yield Deadline(
-                kind=DeadlineKind.CHANGE_AGREED,
-                owner=Party.RECEIVING_HEI,
-                confidence=Confidence.EXACT,
-                source=source,
-                on=asked + timedelta(weeks=programme.change_agreed_weeks),
-            )
-    elif began is not None:
-        yield Deadline(
-            kind=DeadlineKind.CHANGE_REQUEST,
-            owner=Party.STUDENT,
-            confidence=Confidence.ESTIMATE,  # the universities set the exact day
-            source=source,
-            on=began + timedelta(weeks=programme.change_request_weeks),
-        )
-    if end is not None:
-        yield Deadline(
-            kind=DeadlineKind.EXTENSION_REQUEST,
-            owner=Party.STUDENT,
-            confidence=Confidence.EXACT if end[1] else Confidence.ESTIMATE,
-            source=source,
-            on=_months_before(end[0], programme.extension_months),
-        )
-
-
-def _months_before(day: date, months: int) -> date:
-    """Go back whole months; a day that the month does not have becomes its last."""
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-
-
-def _after(
+def _published(
     mobility: Mobility,
     factsheet: KnownFactsheet | None,
-    programme: Programme | None,
-    heard: Collection[Api],
-    now: MobilityState,
+    rules: Rules,
+    to_do: dict[DeadlineKind, Party],
 ) -> Iterator[Deadline]:
-    """Yield when the transcript and then the recognition are expected."""
-    if now is _S.TRANSCRIPT_ISSUED and mobility.transcript is not None and programme is not None:
-        transcript = mobility.transcript.value
-        if transcript is not None and transcript.recognition is None:
-            yield Deadline(
-                kind=DeadlineKind.RECOGNITION,
-                owner=Party.SENDING_HEI,
-                confidence=Confidence.ESTIMATE,
-                source=_ruled(programme),
-                on=mobility.transcript.source.fetched_at.date()
-                + timedelta(weeks=programme.recognition_weeks),
-            )
-    if now not in _TO_GRADE or Api.IMOBILITY_TORS not in heard:
+    """Yield what the host's factsheet says."""
+    if factsheet is None or factsheet.value is None:
         return
-    reception, end = (
-        (mobility.reception.value if mobility.reception else None),
-        planned_end(mobility),
+    value: Factsheet = factsheet.value
+    source = DeadlineSource(
+        origin=Origin.FACTSHEET,
+        hei_id=value.hei_id,
+        last_confirmed_at=factsheet.last_confirmed_at,
+        version=str(factsheet.revision),
     )
-    departed = plausible(reception.actual_departure) if reception else None
-    known = [day for day in (departed, end[0] if end else None) if day is not None]
-    weeks = factsheet.value.transcript_weeks if factsheet and factsheet.value else None
-    source = _published(factsheet) if factsheet and weeks is not None else None
-    if source is None and programme is not None:
-        weeks, source = programme.transcript_weeks, _ruled(programme)
-    if known and weeks is not None and source is not None:
-        yield Deadline(
-            kind=DeadlineKind.TRANSCRIPT,
-            owner=Party.RECEIVING_HEI,
-            confidence=Confidence.ESTIMATE,  # the start of the count is not fixed (guide §5.4)
-            source=source,
-            on=max(known) + timedelta(weeks=weeks),  # the later known date
+    known, year = term(mobility), academic_year(mobility)
+    nominate_by = (
+        resolve(value.nominations.of(known[0]), year, known[0]) if known and year else None
+    )
+    for kind, days in ((_K.NOMINATION, value.nominations), (_K.APPLICATION, value.applications)):
+        if kind not in to_do:
+            continue
+        on = resolve(days.of(known[0]), year, known[0]) if known and year else None
+        said = known is not None and known[1]
+        for each in (known[0],) if known and on else Term:
+            early = kind is _K.APPLICATION and on and nominate_by and on < nominate_by
+            yield Deadline(
+                kind=kind,
+                who_must_act=to_do[kind],
+                owner=Owner.HOST,
+                confidence=Confidence.PUBLISHED if on and said else Confidence.ESTIMATE,
+                source=source,
+                basis=Annual(days.of(each)),
+                on=on,
+                month_day=None if on else days.of(each),
+                term=None if on else each,
+                scope=Scope(role=Role.INCOMING, term=each),
+                academic_year=year,
+                notes=(
+                    *((Note.BEFORE_NOMINATIONS,) if early else ()),
+                    *((Note.TERM_GUESSED,) if on and not said else ()),
+                ),
+            )
+    for kind, event, weeks in (
+        (_K.DECISION, _E.NOMINATED, value.decision_weeks),
+        (_K.TRANSCRIPT, _E.DEPARTURE, value.transcript_weeks),
+    ):
+        if kind in to_do and weeks is not None:
+            made = Deadline(
+                kind=kind,
+                who_must_act=to_do[kind],
+                owner=Owner.HOST,
+                confidence=Confidence.ESTIMATE,  # from which day they count is not carried
+                source=source,
+                basis=Relative(event, Offset(weeks, Unit.WEEKS)),
+                scope=Scope(role=Role.INCOMING),
+            )
+            yield _counted(made, mobility, rules)
+
+
+def _of_programme(
+    mobility: Mobility, programme: Programme, rules: Rules, to_do: dict[DeadlineKind, Party]
+) -> Iterator[Deadline]:
+    """Yield the programme's rules, for the years that they are for."""
+    source = DeadlineSource(
+        origin=Origin.PROGRAMME, name=programme.source, url=programme.url, version=programme.version
+    )
+    weeks, months = Unit.WEEKS, Unit.MONTHS
+    for kind, event, offset in (
+        (_K.AGREEMENT_SIGNED, _E.STAY_BEGINS, Offset(0, Unit.DAYS)),
+        (_K.CHANGE_REQUEST, _E.CLASSES_BEGIN, Offset(programme.change_request_weeks, weeks)),
+        (_K.CHANGE_AGREED, _E.CHANGE_REQUESTED, Offset(programme.change_agreed_weeks, weeks)),
+        (_K.EXTENSION_REQUEST, _E.STAY_ENDS, Offset(-programme.extension_months, months)),
+        (_K.TRANSCRIPT, _E.DEPARTURE, Offset(programme.transcript_weeks, weeks)),
+        (_K.RECOGNITION, _E.TRANSCRIPT_ISSUED, Offset(programme.recognition_weeks, weeks)),
+    ):
+        if kind in to_do:
+            made = Deadline(
+                kind=kind,
+                who_must_act=to_do[kind],
+                owner=Owner.PROGRAMME,
+                confidence=Confidence.ESTIMATE if kind in _VAGUE else Confidence.GUIDANCE,
+                source=source,
+                basis=Relative(event, offset),
+                scope=Scope(first_year=programme.first, last_year=programme.last),
+            )
+            yield _counted(made, mobility, rules)
+
+
+def _ours(mobility: Mobility, rules: Rules, to_do: dict[DeadlineKind, Party]) -> Iterator[Deadline]:
+    """Yield when an arrival that nobody confirmed is worth a visit to the office."""
+    if _K.ARRIVAL_CONFIRMED not in to_do:
+        return
+    made = Deadline(
+        kind=_K.ARRIVAL_CONFIRMED,
+        who_must_act=to_do[_K.ARRIVAL_CONFIRMED],
+        owner=Owner.SYSTEM,
+        confidence=Confidence.ESTIMATE,
+        source=DeadlineSource(origin=Origin.APP),
+        basis=Relative(_E.STAY_BEGINS, Offset(rules.ours.arrival_days, Unit.DAYS)),
+    )
+    counted = _counted(made, mobility, rules)
+    if counted.on is not None and counted.surety is not Surety.GUESSED:
+        yield counted
+
+
+def _local(
+    mobility: Mobility,
+    rules: Rules,
+    to_do: dict[DeadlineKind, Party],
+    local: Sequence[LocalRule],
+    today: date,
+) -> Iterator[Deadline]:
+    """Yield what the rules of home and host say that are for this mobility."""
+    for rule in local:
+        content = rule.content
+        if content.kind not in to_do or not is_for(rule, mobility):
+            continue
+        made = Deadline(
+            kind=content.kind,
+            who_must_act=to_do[content.kind],
+            owner=Owner.HOME if content.scope.role is Role.OUTGOING else Owner.HOST,
+            confidence=Confidence.LOCAL_RULE,
+            source=DeadlineSource(
+                origin=Origin.LOCAL_RULE,
+                hei_id=rule.hei_id,
+                last_confirmed_at=rule.changed_at,
+                name=content.name,
+                url=content.url,
+                version=str(rule.version),
+            ),
+            basis=content.basis,
+            at=content.at,
+            zone=content.zone,
+            scope=content.scope,
         )
+        counted = _counted(made, mobility, rules)
+        if holds_on(content.scope, counted.on or today):
+            yield counted
+
+
+def _counted(deadline: Deadline, mobility: Mobility, rules: Rules) -> Deadline:
+    """Return a deadline with the day that its basis gives, if there is one."""
+    basis = deadline.basis
+    if isinstance(basis, Relative):
+        since = anchor(basis.event, mobility, rules)
+        surety = since.surety if since else Surety.GUESSED
+        known = surety is Surety.KNOWN
+        return msgspec.structs.replace(
+            deadline,
+            on=plus(since.day, basis.offset) if since else None,
+            since=since.day if since else None,
+            surety=surety,
+            confidence=deadline.confidence if known else Confidence.ESTIMATE,
+        )
+    if isinstance(basis, Annual):
+        on, guessed = _of_year(deadline.kind, basis.month_day, mobility, rules)
+        return msgspec.structs.replace(
+            deadline,
+            on=on,
+            month_day=None if on else basis.month_day,
+            term=None if on else deadline.scope.term,
+            academic_year=academic_year(mobility),
+            confidence=Confidence.ESTIMATE if guessed or on is None else deadline.confidence,
+            notes=(*deadline.notes, *((Note.TERM_GUESSED,) if guessed and on else ())),
+        )
+    return msgspec.structs.replace(deadline, on=basis.on)
+
+
+def _of_year(
+    kind: DeadlineKind, month_day: str, mobility: Mobility, rules: Rules
+) -> tuple[date | None, bool]:
+    """Return which day of a year is meant, and whether the term was guessed.
+
+    Of what is done before a term, the last such day before it; of all else the first after the
+    term has begun.
+    """
+    known, year = term(mobility), academic_year(mobility)
+    if known is None or year is None:
+        return None, True
+    if kind in _BEFORE:
+        return resolve(month_day, year, known[0]), not known[1]
+    start = term_start(mobility, rules)
+    return (following(month_day, start) if start else None), not known[1]
+
+
+def _marked(found: Sequence[Deadline]) -> Iterator[Deadline]:
+    """Say of each deadline whether it counts, what stands in its place, and what disagrees."""
+    for kind in dict.fromkeys(each.kind for each in found):
+        those = [each for each in found if each.kind is kind]
+        if len(those) == 1:
+            yield msgspec.structs.replace(those[0], counts_first=those[0].on is not None)
+            continue
+        # What supersedes something and is superseded itself leaves that to what counts.
+        counting = sorted((e for e in those if not any(_gives_way(e, o) for o in those)), key=_when)
+        replaced = [
+            msgspec.structs.replace(
+                each,
+                superseded_by=next((o.source for o in counting if _gives_way(each, o)), None),
+            )
+            for each in those
+        ]
+        living = [each for each in replaced if each.superseded_by is None and each.on is not None]
+        first = min(living, key=_when, default=None)
+        disagree = len({(each.on, each.ends_at) for each in living}) > 1
+        for each in replaced:
+            yield msgspec.structs.replace(
+                each,
+                counts_first=each is first,
+                notes=(*each.notes, Note.DISAGREES) if disagree and each in living else each.notes,
+            )
+
+
+def _gives_way(deadline: Deadline, to: Deadline) -> bool:
+    """Whether another stands in a deadline's place: an HEI's own day, or its rule for the case."""
+    if to.on is None:
+        return False
+    if deadline.owner in {Owner.PROGRAMME, Owner.SYSTEM}:
+        return deadline.kind in _GIVES_WAY and to.owner in {Owner.HOME, Owner.HOST}
+    return (
+        to.source.origin is deadline.source.origin is Origin.LOCAL_RULE
+        and to.owner is deadline.owner
+        and is_narrower(to.scope, deadline.scope)
+    )

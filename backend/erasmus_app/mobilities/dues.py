@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from erasmus_app.institutions.models import KnownFactsheet
-from erasmus_app.mobilities.deadlines import (
-    Deadline,
-    deadlines,
-    is_to_apply,
-)
+from erasmus_app.mobilities.basis import Event, Relative
+from erasmus_app.mobilities.deadlines import Deadline, deadlines
 from erasmus_app.mobilities.events import MobilityEvent, Row, event_about, listed
+from erasmus_app.mobilities.local_rules import NO_RULES, LocalRule, RuleBook
 from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.rules import DeadlineKind, Rules
+from erasmus_app.mobilities.seen import Moved, Seen, SeenDay
 from erasmus_app.mobilities.state import MobilityState, state
 from erasmus_app.mobilities.stays import is_early, nomination_of, plausible
 from erasmus_app.mobilities.steps import Party
+from erasmus_app.mobilities.undone import is_to_apply, undone
 
 _ROWS = {
     DeadlineKind.APPLICATION: Row.B11,
@@ -30,15 +30,16 @@ _ROWS = {
     DeadlineKind.TRANSCRIPT: Row.A7,
     DeadlineKind.RECOGNITION: Row.A10,
 }
+_MOVED = {
+    DeadlineKind.APPLICATION: Row.MOVED,
+    DeadlineKind.AGREEMENT_SIGNED: Row.MOVED_AGREEMENT,
+    DeadlineKind.CHANGE_REQUEST: Row.MOVED_CHANGE,
+    DeadlineKind.EXTENSION_REQUEST: Row.MOVED_EXTENSION,
+}
+"""What is told of days that are for the student."""
+_RECORDED = frozenset({Event.ARRIVAL, Event.CLASSES_BEGIN, Event.DEPARTURE})
 _DATED = {Row.B11, Row.B12, Row.A7}
 _OFF = {MobilityState.CANCELLED, MobilityState.REJECTED}
-
-
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What the latest look saw of the receiving HEI's factsheet; kept to tell what moves."""
-
-    application: date | None = None  # the deadline; None: not known, or nothing to apply for
-    requirements: tuple[str, ...] | None = None  # names; None: no factsheet was known
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,41 +58,88 @@ def look(
     heard: Collection[Api],
     seen: Seen,
     today: date,
+    book: RuleBook = NO_RULES,
 ) -> Look:
     """Look at a mobility on a day of its student; the same arguments give the same events.
 
     Only the nearest rung of each deadline is told: after a month of downtime that is one reminder,
-    not four. `seen` is what the look before returned; factsheet and `heard` as in `deadlines`.
+    not four. Of several deadlines of one kind the earliest is told. `seen` is what the look before
+    returned; factsheet and `heard` as in `deadlines`.
     """
-    found = deadlines(mobility, factsheet, rules, heard, today)
-    to_apply = is_to_apply(mobility, today)
-    application = next(
-        (each.on for each in found if each.kind is DeadlineKind.APPLICATION and each.on), None
-    )
-    moved = seen.application is not None and application not in {None, seen.application}
+    local = book.about(mobility)
+    found = [
+        each
+        for each in deadlines(mobility, factsheet, rules, heard, today, local)
+        if each.counts_first
+    ]
+    moved = {each.kind: each for each in found if _has_moved(each, seen)}
     reminders = list(_reminders(mobility, found, rules, today))
-    covered = [each for each in reminders if moved and each.step is Row.B11]
+    said = {_ROWS[kind] for kind in moved if kind in _ROWS and kind in _MOVED}
+    covered = [each for each in reminders if each.step in said]
     events = [*_reached(mobility, rules, today), *(e for e in reminders if e not in covered)]
-    if moved and application is not None and max(application, seen.application or today) >= today:
-        assert factsheet is not None
-        by = f"{application} {_revisions(mobility, factsheet)}"
-        events.append(event_about(mobility, Row.MOVED, by, date=application.isoformat()))
+    for kind, each in moved.items():
+        before = seen.day(kind)
+        assert before is not None
+        assert each.on is not None
+        if kind in _MOVED and _is_told(each) and max(each.on, before.on) >= today:
+            by = _moved_by(each, mobility, factsheet, local)
+            events.append(event_about(mobility, _MOVED[kind], by, date=each.on.isoformat()))
     names = None
     if factsheet is not None and factsheet.value is not None:
         names = tuple(each.name for each in factsheet.value.requirements)
-        if to_apply and seen.requirements is not None:
+        if is_to_apply(mobility, today) and seen.requirements is not None:
             events += _required(mobility, factsheet, seen.requirements, names)
     return Look(
         events=tuple(events),
         covered=tuple(covered),
-        # What a partner's bad day hides is not forgotten, or its return would be no news.
-        seen=Seen(
-            application=application
-            if application is not None or not to_apply
-            else seen.application,
-            requirements=names if names is not None else seen.requirements,
-        ),
+        seen=_seen(seen, found, moved, names, undone(mobility, heard, today), today),
         next_day=min(_days_to_come(mobility, found, rules, today), default=None),
+    )
+
+
+def _has_moved(deadline: Deadline, seen: Seen) -> bool:
+    """Whether a day is another than before, which no other message says.
+
+    One that is only better or worse known than before is no move, and days that the host records
+    have messages of their own (D1 to D3, A1 to A3).
+    """
+    before, basis = seen.day(deadline.kind), deadline.basis
+    if before is None or deadline.on is None or deadline.on == before.on:
+        return False
+    if not isinstance(basis, Relative) or before.since in {None, deadline.since}:
+        return True  # another rule, or another factsheet
+    return deadline.surety is before.surety and basis.event not in _RECORDED
+
+
+def _seen(
+    before: Seen,
+    found: Sequence[Deadline],
+    moved: Collection[DeadlineKind],
+    names: tuple[str, ...] | None,
+    to_do: Collection[DeadlineKind],
+    today: date,
+) -> Seen:
+    """Return what the next look has to know.
+
+    What a partner's bad day hides is not forgotten, or its return would be no news.
+    """
+    days = {kind: day for kind in to_do if (day := before.day(kind)) is not None}
+    days |= {
+        each.kind: SeenDay(each.on, each.surety, each.since)
+        for each in found
+        if each.on is not None
+    }
+    moves = dict(before.moved)
+    for each in found:
+        was = before.day(each.kind)
+        if each.kind in moved and was is not None and each.on is not None:
+            moves[each.kind] = Moved(was=was.on, now=each.on, at=today)
+    application = days.get(DeadlineKind.APPLICATION)
+    return Seen(
+        application=application.on if application else None,
+        requirements=names if names is not None else before.requirements,
+        days=days,
+        moved=moves,
     )
 
 
@@ -106,11 +154,25 @@ def moment_of(day: date, zone: str, hour: int) -> datetime:
     return datetime.combine(day, time(hour), tzinfo=ZoneInfo(zone))
 
 
-def _revisions(mobility: Mobility, factsheet: KnownFactsheet) -> str:
-    """Tell a date that comes back from the same date before (guide §6.5)."""
+def _moved_by(
+    deadline: Deadline,
+    mobility: Mobility,
+    factsheet: KnownFactsheet | None,
+    local: Sequence[LocalRule],
+) -> str:
+    """Tell a date that comes back from the same date before (guide §6.5).
+
+    By the revisions of what it may be read from: both universities' looks make the same of it.
+    """
     facts = (mobility.nomination, mobility.agreement)
-    known = (each.source.revision if each else 0 for each in facts)
-    return " ".join(map(str, (factsheet.revision, *known)))
+    known = [each.source.revision if each else 0 for each in facts]
+    if deadline.kind is not DeadlineKind.APPLICATION:
+        known.append(mobility.reception.source.revision if mobility.reception else 0)
+    # A version counts the edits of a rule, and an ended one stays: their sum never falls.
+    edits = sum(each.version for each in local if each.content.kind is deadline.kind)
+    revision = factsheet.revision if factsheet else 0
+    by = (deadline.on, revision, *known, *((f"rules {edits}",) if edits else ()))
+    return " ".join(map(str, by))
 
 
 def _required(
@@ -160,7 +222,7 @@ def _reminders(
 def _is_told(deadline: Deadline) -> bool:
     """Whether a reminder helps: an agreement that waits for the host is not the student's move."""
     agreement = deadline.kind is DeadlineKind.AGREEMENT_SIGNED
-    return not agreement or deadline.owner is Party.STUDENT
+    return not agreement or deadline.who_must_act is Party.STUDENT
 
 
 def _rung(deadline: Deadline, rules: Rules, today: date) -> int | None:

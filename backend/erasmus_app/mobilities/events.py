@@ -52,7 +52,10 @@ class Row(StrEnum):
     A8 = "A8"
     A9 = "A9"
     A10 = "A10"
-    MOVED = "moved"  # a deadline did; the guide has no row for it
+    MOVED = "moved"  # the day for applications did; the guide has no row for it and the next
+    MOVED_AGREEMENT = "moved-agreement"
+    MOVED_CHANGE = "moved-change"
+    MOVED_EXTENSION = "moved-extension"
 
 
 KINDS = {
@@ -95,6 +98,9 @@ KINDS = {
     Row.A9: "recognition_reported",
     Row.A10: "recognition_due",
     Row.MOVED: "deadline_moved",
+    Row.MOVED_AGREEMENT: "agreement_deadline_moved",
+    Row.MOVED_CHANGE: "change_deadline_moved",
+    Row.MOVED_EXTENSION: "extension_deadline_moved",
 }
 
 
@@ -115,6 +121,9 @@ DETAILS: dict[str, frozenset[str]] = {
     "transcript_late": frozenset({"date"}),
     "recognition_reported": frozenset({"outcome"}),
     "deadline_moved": frozenset({"date"}),
+    "agreement_deadline_moved": frozenset({"date"}),
+    "change_deadline_moved": frozenset({"date"}),
+    "extension_deadline_moved": frozenset({"date"}),
 }
 """What events of a kind carry for their texts; the other kinds carry nothing."""
 

@@ -10,7 +10,9 @@ import msgspec
 from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId, MobilityId, OmobilityId, PersonId
 from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.events import MobilityEvent
+from erasmus_app.mobilities.local_rules import RuleBook
 from erasmus_app.mobilities.models import Api, Mobility
+from erasmus_app.mobilities.seen import Seen
 
 
 class StoredMobility(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +27,7 @@ class StoredMobility(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
     mobility: Mobility
     account_id: AccountId | None = None
+    seen: Seen | None = None  # by the latest look, where it was read as an account's
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +120,17 @@ class RecordChange(Protocol):
         """Write a job in the same transaction."""
 
 
+class LocalRules(Protocol):
+    """The rules of deadlines that covered HEIs have set."""
+
+    @property
+    def book(self) -> RuleBook:
+        """What is known of them by now; no reading."""
+
+    async def refresh(self) -> RuleBook:
+        """Return them as they are right now, which costs one small read where nothing changed."""
+
+
 class Teller(Protocol):
     """Tells the readers of a mobility what happened to it."""
 
@@ -135,6 +149,13 @@ class RecordStore(Protocol):
 
     async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
         """Return everything that the account may see, newest change first."""
+
+    async def record_version(self, account: AccountId) -> str:
+        """Return a short opaque text, another whenever what the account may see is.
+
+        That is which mobilities there are, the version of each, and the revision of the factsheet
+        of each host. The age of what partners said does not count, nor does the calendar.
+        """
 
     def change(
         self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId, *, silent: bool = False

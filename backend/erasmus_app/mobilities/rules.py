@@ -39,6 +39,8 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     first: Year = msgspec.field(name="from")
     last: Year = msgspec.field(name="until")
     source: str
+    url: str | None = None
+    version: str | None = None  # of the source
     change_request_weeks: Count
     change_agreed_weeks: Count
     extension_months: Count

@@ -65,6 +65,7 @@ class InboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, str]
     created_at: datetime
     read_at: datetime | None
+    place: int  # in the order in which the account's messages came to be read
 
 
 class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,18 @@
 """What telling a student wishes for: a way to a phone, and a place to keep messages."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from erasmus_app.ids import AccountId, InboxEntryId
 from erasmus_app.notifications.models import InboxEntry, Urgency
+
+T = TypeVar("T")
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,9 @@ class InboxStore(Protocol):
     ) -> Sequence[InboxEntry]:
         """Return the newest first, from behind `after` on."""
 
+    async def entry(self, account: AccountId, entry: InboxEntryId) -> InboxEntry | None:
+        """Return one; None where it is not the account's."""
+
     async def unread(self, account: AccountId) -> int:
         """Return how many are unread."""
 
@@ -73,3 +80,38 @@ class InboxStore(Protocol):
         self, account: AccountId, entries: Sequence[InboxEntryId], at: datetime
     ) -> int:
         """Mark as read what is the account's; return how many changed."""
+
+    async def place(self, account: AccountId, entry: InboxEntryId | None) -> int | None:
+        """Return where a message stands in the inbox, or with None where the last one does.
+
+        None where it is not the account's, or is there no more. An empty inbox ends at 0.
+        """
+
+    async def behind(self, account: AccountId, place: int, most: int) -> Sequence[InboxEntry]:
+        """Return messages that stand behind a place, in the order in which they came to be read.
+
+        None comes to stand before one that could be read already.
+        """
+
+
+class Topic(StrEnum):
+    """What of an account one may wait for."""
+
+    RECORD = "record"  # what it may see of mobilities, see `RecordStore.record_version`
+    INBOX = "inbox"
+
+
+class News(Protocol):
+    """Tells who waits that something has happened; what it was is for them to read."""
+
+    leaving: asyncio.Event
+    """Set when this process is about to stop: whoever waits goes home."""
+
+    def heard(self, topic: Topic, account: AccountId) -> AbstractContextManager[asyncio.Event]:
+        """Yield an event that is set at each piece of news, and when some may have been missed.
+
+        Whoever enters, then clears it and reads, and waits again misses nothing.
+        """
+
+    async def look(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Read, a few at a time; where the database is away, again until it is back."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ MIGRATION_LOCK = 0x45_57_50  # one upgrade at a time, whoever starts it
 CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
 LISTEN_AGAIN_SECONDS = 0.5
+PULSE_SECONDS = 15.0  # a line that was cut without a word is found by then
 AWAY = (
     OSError,
     TimeoutError,
@@ -107,30 +108,55 @@ class Database:
 
     @asynccontextmanager
     async def listening(self, channel: str) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set at each NOTIFY; connects again where the server went away."""
+        """Yield an event that is set at each NOTIFY, and when one may have been missed."""
         heard = asyncio.Event()
-        task = asyncio.create_task(self._listen(channel, heard))
-        try:
+        async with self.hearing((channel,), lambda *_: heard.set()):
             yield heard
+
+    @asynccontextmanager
+    async def hearing(
+        self, channels: Sequence[str], tell: Callable[[str, str | None], None]
+    ) -> AsyncIterator[None]:
+        """Call `tell` with the channel and the payload of each NOTIFY while in the block.
+
+        One connection hears them all, and is made again where the server went away. Whenever it
+        has been made, `tell` is called with None for each channel: some may have been missed.
+        """
+        task = asyncio.create_task(self._hear(channels, tell))
+        try:
+            yield
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _listen(self, channel: str, heard: asyncio.Event) -> None:
+    async def _hear(self, channels: Sequence[str], tell: Callable[[str, str | None], None]) -> None:
         while True:
             gone = asyncio.Event()
             with suppress(*AWAY):
                 connection = await asyncpg.connect(self.dsn, timeout=CONNECT_SECONDS)
                 try:
                     connection.add_termination_listener(lambda _, gone=gone: gone.set())
-                    await connection.add_listener(channel, lambda *_: heard.set())
-                    heard.set()  # something may have come while nobody listened
-                    await gone.wait()
+                    for channel in channels:
+                        await connection.add_listener(
+                            channel, lambda _c, _pid, heard, payload: tell(heard, payload)
+                        )
+                    for channel in channels:
+                        tell(channel, None)
+                    await _until_gone(connection, gone)
                 finally:
                     connection.terminate()
-            log.info("database.listening_again", channel=channel)
+            log.info("database.listening_again", channels=list(channels))
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+
+
+async def _until_gone(connection: asyncpg.Connection, gone: asyncio.Event) -> None:
+    """Wait for the end of a connection, and see that it is not a dead one that only looks open."""
+    while not gone.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PULSE_SECONDS):
+                await gone.wait()
+        await connection.execute("select", timeout=PULSE_SECONDS)
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:

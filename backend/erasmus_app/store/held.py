@@ -86,6 +86,7 @@ LEFT_OUT = {  # by table, which text of the archive says why
     "export_part": "archives",
     "own_object": "university",
     "own_decision": "university",
+    "deadline_rule": "university",
     "forgotten": "forgotten",
 }
 WITHHELD = ("secrets", "device_address", "lookup_keys", "comments", "staff_names")

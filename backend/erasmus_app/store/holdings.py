@@ -64,6 +64,7 @@ ERASED = (
 KEPT = {  # and told in the certificate
     "own_object": "the university's own data, which we serve for it; it decides about them",
     "own_decision": "what partners decided about the university's data; it decides about them",
+    "deadline_rule": "the university's rules; that this account set some of them is forgotten",
     "access_log": "who read what, for as long as is set; it says of whom by internal ids alone",
     "consent": "what was agreed to, withdrawn now, for three years; it names nobody",
     "erasure": "the proof that this was done; it names nobody",

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from erasmus_app.ids import HeiId, OmobilityId
-from erasmus_app.mobilities.dues import Seen
 from erasmus_app.mobilities.events import MobilityEvent
+from erasmus_app.mobilities.seen import Seen
 from erasmus_app.store.database import Database
 from erasmus_app.store.records import RecordChangeRow
 
@@ -45,15 +46,25 @@ class LookTable:
         )
 
 
-async def seen_before(change: RecordChangeRow) -> tuple[Seen, bool]:
+class Before(NamedTuple):
+    """What the look before left."""
+
+    seen: Seen
+    silent: bool  # whether this one is to be
+    due: str | None  # when it was to be, as the database writes it
+
+
+async def seen_before(change: RecordChangeRow) -> Before:
     """Return what the look before saw, and whether this one is to be silent."""
     assert change.before is not None
     row = await change.connection.fetchrow(
-        "select seen::text as seen, look_silently from mobility where mobility_id = $1",
+        """select seen::text as seen, look_silently, next_look_at::text as due
+           from mobility where mobility_id = $1""",
         change.before.mobility_id,
     )
     assert row is not None
-    return (_decode(row["seen"]) if row["seen"] else Seen()), row["look_silently"]
+    seen = _decode(row["seen"]) if row["seen"] else Seen()
+    return Before(seen, row["look_silently"], row["due"])
 
 
 async def not_yet_recorded(
@@ -73,15 +84,26 @@ async def not_yet_recorded(
 
 
 async def looked(
-    change: RecordChangeRow, seen: Seen, next_look: datetime | None, *, silently: bool
+    change: RecordChangeRow,
+    before: Before,
+    seen: Seen,
+    next_look: datetime | None,
+    *,
+    silently: bool,
 ) -> None:
-    """Note what was seen, and when to look again; `silently` says how."""
+    """Note what was seen, and when to look again; `silently` says how.
+
+    Where something had the mobility looked at again meanwhile, that look is still to come.
+    """
     assert change.before is not None
     await change.connection.execute(
-        """update mobility set seen = $2::text::jsonb, next_look_at = $3, look_silently = $4
+        """update mobility set seen = $2::text::jsonb, look_silently = $4,
+               next_look_at =
+                   case when next_look_at::text is distinct from $5 then next_look_at else $3 end
            where mobility_id = $1""",
         change.before.mobility_id,
         _encode(seen).decode(),
         next_look,
         silently,
+        before.due,
     )

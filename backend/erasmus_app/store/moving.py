@@ -283,6 +283,7 @@ async def _move_entries(
         clear = vault.open(row["arguments"], *place)
         new = dict(row) | {
             "account_id": target,
+            "place": None,  # new to whoever follows that inbox
             "arguments": vault.seal(clear, place[0], target, row["inbox_entry_id"]),
         }
         columns = ", ".join(new)

@@ -1,6 +1,6 @@
 """Consolidated records, the documents behind them, and what happened, in PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from erasmus_app.mobilities.consolidate import confirmed_by_index
 from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.models import Api, Mobility, Source
 from erasmus_app.mobilities.ports import Answer, Reader, StoredMobility
+from erasmus_app.mobilities.seen import Seen
 from erasmus_app.store import jobs, persons
 from erasmus_app.store.database import Database, lock_key
 from erasmus_app.store.forgotten import is_forgotten
@@ -32,11 +33,22 @@ from erasmus_app.store.sealed import Vault, vault_of
 from erasmus_app.store.sealed_records import joined, split
 
 _encode = msgspec.json.Encoder().encode
+_seen = msgspec.json.Decoder(Seen).decode
 
 _STORED = "mobility_id, person_id, version, changed_at, record::text as record, sealed"
 
+_RECORD_VERSION = """
+    select left(encode(sha256(convert_to(coalesce(string_agg(
+        concat_ws(' ', mobility_id, version, receiving_hei_id, coalesce(revision, 0)),
+        ',' order by mobility_id), ''), 'UTF8')), 'hex'), 32)
+    from account_person
+    join mobility using (tenant, person_id)
+    left join factsheet on factsheet.hei_id = mobility.receiving_hei_id
+    where account_id = $1"""
+"""Of rows alone, so that every process and the one after a restart say the same."""
 
-def _stored(row: asyncpg.Record, vault: Vault) -> StoredMobility:
+
+def _stored(row: Mapping[str, Any], vault: Vault) -> StoredMobility:
     return StoredMobility(
         mobility_id=MobilityId(row["mobility_id"]),
         person_id=PersonId(row["person_id"]),
@@ -46,11 +58,14 @@ def _stored(row: asyncpg.Record, vault: Vault) -> StoredMobility:
     )
 
 
-def _as_of_indexes(row: asyncpg.Record, vault: Vault) -> StoredMobility:
+def stored_of(
+    row: Mapping[str, Any], vault: Vault, account: AccountId, confirmed: dict[Api, datetime]
+) -> StoredMobility:
+    """Read a record as an account's; `confirmed` says as of when indexes have told of changes."""
     stored = _stored(row, vault)
-    mobility = confirmed_by_index(stored.mobility, as_of_indexes(row))
-    account = AccountId(row["account_id"])
-    return msgspec.structs.replace(stored, mobility=mobility, account_id=account)
+    mobility = confirmed_by_index(stored.mobility, confirmed)
+    seen = _seen(row["seen"]) if row["seen"] else None
+    return msgspec.structs.replace(stored, mobility=mobility, account_id=account, seen=seen)
 
 
 async def lock_mobilities(
@@ -92,12 +107,19 @@ class RecordTable:
     async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
         """Return everything that the account may see, newest change first. One indexed read."""
         rows = await self.database.fetch(
-            f"""select account_id, {_STORED}, {CONFIRMED_BY_INDEX} from account_person
+            f"""select account_id, {_STORED}, seen::text as seen, {CONFIRMED_BY_INDEX}
+                from account_person
                 join mobility using (tenant, person_id)
                 where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - constants
             account,
         )
-        return [_as_of_indexes(row, self.database.vault) for row in rows]
+        vault = self.database.vault
+        return [stored_of(row, vault, account, as_of_indexes(row)) for row in rows]
+
+    async def record_version(self, account: AccountId) -> str:
+        """Return what is another whenever what the account may see is. One indexed read."""
+        version: str = await self.database.fetchval(_RECORD_VERSION, account)
+        return version
 
     @asynccontextmanager
     async def change(

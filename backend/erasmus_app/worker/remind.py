@@ -90,15 +90,19 @@ class Reminder:
             mobility = stored.mobility
             readers = await change.readers()
             zones = {each.zone for each in readers} or {NOBODYS_ZONE}
-            before, silent = await seen_before(change)
+            before = await seen_before(change)
+            silent = before.silent
             factsheet = await services.factsheets.factsheet(mobility.receiving_hei_id)
+            # After `seen_before`: a rule that is set from now on has it looked at once more.
+            book = await services.local_rules.refresh()
             found = look(
                 mobility,
                 factsheet,
                 services.rules,
                 heard(mobility, services.heis.get(mobility.tenant), services.source),
-                before,
+                before.seen,
                 min(day_of(now, each, hour) for each in zones),
+                book,
             )
             fresh = await not_yet_recorded(change, found.events)
             await change.record_events(found.covered, silent=True)
@@ -111,6 +115,7 @@ class Reminder:
             again = found.next_day
             await looked(
                 change,
+                before,
                 found.seen,
                 max(moment_of(again, each, hour) for each in zones) if again else None,
                 # Until the host's factsheet was asked for, its deadlines are still to be found.

@@ -1,7 +1,7 @@
 """What is due, until when, who must act and where it is written (guide §4.7 and §5.4)."""
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from factories import (
@@ -19,18 +19,18 @@ from factories import (
     an_old_nomination,
     sourced,
 )
-from msgspec.structs import replace
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.ids import AcademicYearId
 from erasmus_app.institutions.models import KnownFactsheet, Term, TermDays
+from erasmus_app.mobilities.days import resolve
 from erasmus_app.mobilities.deadlines import (
     Confidence,
     Deadline,
     DeadlineSource,
+    Note,
     Origin,
     deadlines,
-    resolve,
 )
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Reception, ReceptionStatus
 from erasmus_app.mobilities.rules import FILE, load_rules
@@ -64,21 +64,42 @@ def test_a_day_without_a_year_gets_the_one_before_its_term(month_day, year, term
     assert resolve(month_day, year, term) == expected
 
 
-PUBLISHED = DeadlineSource(origin=Origin.FACTSHEET, hei_id=LINDENTAL, last_confirmed_at=AT)
-RULED = DeadlineSource(origin=Origin.PROGRAMME, name=PROGRAMME)
+PUBLISHED = DeadlineSource(
+    origin=Origin.FACTSHEET, hei_id=LINDENTAL, last_confirmed_at=AT, version="1"
+)
+RULED = DeadlineSource(origin=Origin.PROGRAMME, name=PROGRAMME, version="2021-2027")
 OURS = DeadlineSource(origin=Origin.APP)
-EXACT, ESTIMATE = Confidence.EXACT, Confidence.ESTIMATE
+SAID, GUIDANCE = Confidence.PUBLISHED, Confidence.GUIDANCE
+ESTIMATE = Confidence.ESTIMATE
 HOME, HOST, STUDENT = Party.SENDING_HEI, Party.RECEIVING_HEI, Party.STUDENT
+
+
+class Due(NamedTuple):
+    """What a deadline says first of all."""
+
+    kind: K
+    who_must_act: Party
+    on: date | None
+    source: DeadlineSource
+    confidence: Confidence
+    month_day: str | None = None
+    term: Term | None = None
+    notes: tuple[Note, ...] = ()
 
 
 def due(
     kind: K,
-    owner: Party,
+    who_must_act: Party,
     on: date | None,
     source: DeadlineSource,
-    confidence: Confidence = EXACT,
-) -> Deadline:
-    return Deadline(kind=kind, owner=owner, on=on, source=source, confidence=confidence)
+    confidence: Confidence | None = None,
+) -> Due:
+    usual = SAID if source is PUBLISHED else GUIDANCE
+    return Due(kind, who_must_act, on, source, confidence or usual)
+
+
+def said(deadline: Deadline) -> Due:
+    return Due(*(getattr(deadline, each) for each in Due._fields))
 
 
 def found(
@@ -86,8 +107,13 @@ def found(
     factsheet: KnownFactsheet | None = None,
     heard: frozenset[Api] = OF_RECEIVING,
     today: date = TODAY,
-) -> list[Deadline]:
-    return list(deadlines(a_mobility(*facts), factsheet, RULES, heard, today))
+) -> list[Due]:
+    """What counts, or has no day at all."""
+    return [
+        said(each)
+        for each in deadlines(a_mobility(*facts), factsheet, RULES, heard, today)
+        if each.superseded_by is None
+    ]
 
 
 NEW, OLD = a_nomination, an_old_nomination
@@ -100,8 +126,8 @@ SIGNED = an_agreement(first=a_version())
 HERE = an_agreement(first=a_version(), planned_start="2026-09-07", planned_end="2027-01-31")
 
 
-def to_sign(owner: Party, on: date, confidence: Confidence = EXACT) -> Deadline:
-    return due(K.AGREEMENT_SIGNED, owner, on, RULED, confidence)
+def to_sign(who: Party, on: date | None, confidence: Confidence = GUIDANCE) -> Due:
+    return due(K.AGREEMENT_SIGNED, who, on, RULED, confidence)
 
 
 def came(arrival: date | None = None, departure: date | None = None) -> Reception:
@@ -212,8 +238,8 @@ def test_a_day_whose_year_cannot_be_told_is_shown_without_one(nomination):
 
     without_year = due(K.APPLICATION, STUDENT, None, PUBLISHED, ESTIMATE)
     assert applications == [
-        replace(without_year, month_day="--05-31", term=Term.AUTUMN),
-        replace(without_year, month_day="--11-30", term=Term.SPRING),
+        without_year._replace(month_day="--05-31", term=Term.AUTUMN),
+        without_year._replace(month_day="--11-30", term=Term.SPRING),
     ]
 
 

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from erasmus_app.ids import AcademicYearId
 from erasmus_app.institutions.models import AdditionalRequirement, KnownFactsheet, TermDays
 from erasmus_app.mobilities.changes import changes
-from erasmus_app.mobilities.dues import Look, Seen, day_of, look, moment_of
+from erasmus_app.mobilities.dues import Look, day_of, look, moment_of
 from erasmus_app.mobilities.events import DETAILS, Row
 from erasmus_app.mobilities.models import (
     OF_RECEIVING,
@@ -33,6 +33,7 @@ from erasmus_app.mobilities.models import (
     Requirement,
 )
 from erasmus_app.mobilities.rules import load_rules
+from erasmus_app.mobilities.seen import Seen
 
 RULES = load_rules()
 NEW, OLD = a_nomination, an_old_nomination

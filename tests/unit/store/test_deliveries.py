@@ -297,6 +297,7 @@ async def test_the_inbox_is_read_in_pages_though_many_came_at_one_moment(
         arguments={},
         created_at=whole[0].created_at,
         read_at=None,
+        place=9,
     )
     assert await inbox.entries(other, first=9, after=whole[0].entry_id) == []
     assert await inbox.entries(account, first=9, after=InboxEntryId(uuid4())) == []

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from databases import VAULT, in_clear
+from subscribers import a_message
 from unit.store.samples import OTHER_ESI, a_nomination, an_answer, log_in, take_in
 from unit.store.test_erasures import a_student
 
@@ -18,6 +19,7 @@ from erasmus_app.ids import AccountId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.deliveries import InboxTable, tell
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.links import LinkTable
 from erasmus_app.store.records import RecordTable
@@ -107,6 +109,32 @@ async def test_everything_moves_to_the_older_account_and_back(database: Database
     assert await holds(database) == esis
     assert sorted(texts) == sorted(opened)
     assert await in_clear(database, "inbox_entry.arguments") == texts
+
+
+async def test_messages_that_come_with_another_login_are_new_to_who_follows_the_inbox(
+    database: Database, links: LinkTable
+):
+    """However old they are: behind the last message that a phone has had."""
+    older = await a_student(database)
+    newer = await log_in(AccountTable(database), "zofia", (OTHER_ESI,))
+    inbox = InboxTable(database)
+    async with database.transaction() as connection:
+        await tell(connection, a_message(newer, 1), utc_now())
+    async with database.transaction() as connection:
+        await tell(connection, a_message(older, 2), utc_now())
+    before = await inbox.entries(older, first=100, after=None)
+    last = await inbox.place(older, None)
+
+    await decided(
+        database, links, await links.connect(newer, proof(newer, older, "ines"), utc_now())
+    )
+
+    after = await inbox.entries(older, first=100, after=None)
+    came = await inbox.behind(older, last or 0, 100)
+    assert len(after) == len(before) + 1
+    assert [each.entry_id for each in came] == [
+        each.entry_id for each in after if each.entry_id not in {one.entry_id for one in before}
+    ]
 
 
 async def test_one_esi_at_two_accounts_is_the_older_ones_again_after_undoing(

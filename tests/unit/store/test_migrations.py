@@ -4,10 +4,12 @@ import asyncio
 
 import asyncpg
 import pytest
-from databases import VAULT, DatabaseServer
+from databases import VAULT, DatabaseServer, database_of_old
+from subscribers import told
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.database import is_current, open_database, upgrade
+from erasmus_app.store.deliveries import InboxTable
 from erasmus_app.store.embedded.folder import free_port
 
 
@@ -84,3 +86,30 @@ async def test_a_server_that_is_not_there_is_one_clear_line():
         async with open_database(f"postgresql://nobody@127.0.0.1:{port}/none"):
             pass
     assert "\n" not in str(found.value)
+
+
+async def test_messages_of_before_stand_in_the_order_in_which_the_inbox_shows_them(
+    database_server: DatabaseServer,
+):
+    async with database_of_old(database_server, "0011") as dsn:
+        old = await asyncpg.connect(dsn)
+        account = await old.fetchval("insert into account default values returning account_id")
+        await old.execute(
+            """insert into inbox_entry (account_id, inbox_entry_id, tenant, event_id, kind,
+                   arguments, created_at)
+               select $1, gen_random_uuid(), 'ribeira.example', gen_random_uuid(), 'welcome',
+                   '\\x007b7d', now() - make_interval(secs => random() * 10)
+               from generate_series(1, 50)""",
+            account,
+        )
+        await old.close()
+        await upgrade(dsn, VAULT)
+        async with open_database(dsn, VAULT) as database:
+            inbox = InboxTable(database)
+            shown = await inbox.entries(account, first=100, after=None)
+            assert list(await inbox.behind(account, 0, 100)) == list(reversed(shown))
+            await told(database, account, 1)
+            newest = await inbox.place(account, None)
+
+    assert [each.place for each in reversed(shown)] == list(range(1, 51))
+    assert newest == 51

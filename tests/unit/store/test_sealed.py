@@ -10,16 +10,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import pytest
-from alembic import command
-from databases import VAULT, DatabaseServer, in_clear, until
-from sqlalchemy.ext.asyncio import create_async_engine
+from databases import VAULT, DatabaseServer, database_of_old, in_clear, until
 from unit.store.samples import ABROAD, ESI, HOME, NOW, OM, a_nomination, an_answer, log_in, take_in
 
 from erasmus_app.errors import AppError, DataKeyMissing, SealBroken, SettingsInvalid
 from erasmus_app.mobilities.models import Api, Mobility, Source, Sourced
 from erasmus_app.mobilities.own import Wanted
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, alembic_config, open_database, see_keys, upgrade
+from erasmus_app.store.database import Database, open_database, see_keys, upgrade
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.rotation import reseal
@@ -225,24 +223,8 @@ async def test_rotation_seals_all_anew_under_load_and_is_begun_again_after_a_sto
 @pytest.fixture
 async def old_dsn(database_server: DatabaseServer) -> AsyncIterator[str]:
     """A database with the tables of before, and a student in clear."""
-    connection = await asyncpg.connect(database_server.dsn)
-    await connection.execute("create database of_old")
-    dsn = database_server.dsn_of("of_old")
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn)
-    )
-    config = alembic_config()
-    async with engine.begin() as opened:
-
-        def to_0006(connection: object) -> None:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0006")
-
-        await opened.run_sync(to_0006)
-    await engine.dispose()
-    yield dsn
-    await connection.execute("drop database of_old with (force)")
-    await connection.close()
+    async with database_of_old(database_server, "0006") as dsn:
+        yield dsn
 
 
 async def test_an_upgrade_seals_what_a_database_of_old_has_in_clear(old_dsn: str):

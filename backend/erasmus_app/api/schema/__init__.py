@@ -9,6 +9,7 @@ from strawberry.types import ExecutionContext
 
 from erasmus_app.api.schema.access import Access, enforced
 from erasmus_app.api.schema.me import Mutation, Query
+from erasmus_app.api.schema.subscriptions import Subscription
 
 REMEMBERED = 500  # documents
 
@@ -38,6 +39,7 @@ def make_schema(kind: type[GuardedSchema] = GuardedSchema) -> GuardedSchema:
     return kind(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         extensions=[
             lambda: ParserCache(maxsize=REMEMBERED),
             lambda: ValidationCache(maxsize=REMEMBERED),

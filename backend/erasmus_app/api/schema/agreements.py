@@ -7,10 +7,12 @@ from enum import Enum
 
 import strawberry
 
+from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import PART
 from erasmus_app.api.schema.institutions import Contact
-from erasmus_app.mobilities import agreements, models
+from erasmus_app.mobilities import agreement_changes, agreements, models
+from erasmus_app.mobilities.agreement_changes import ChangeKind
 from erasmus_app.mobilities.agreements import AgreementKind, AgreementState
 from erasmus_app.mobilities.models import ComponentChange, ComponentList, Mobility
 
@@ -28,6 +30,14 @@ strawberry.enum(
 )
 strawberry.enum(
     ComponentChange, name="ComponentChange", description="What a change does with a component."
+)
+
+
+strawberry.enum(
+    ChangeKind,
+    name="AgreementChangeKind",
+    description="What happens to a component. CHANGED: it stays, with other credits, term or "
+    "conditions.",
 )
 
 
@@ -141,58 +151,146 @@ class AgreementVersion:
 
 
 @access.rule(PART)
+@strawberry.type(description="What changed, or is to change, in a learning agreement.")
+class AgreementChange:
+    """One change; a component that is sent as deleted and inserted is one, where that is told."""
+
+    kind: ChangeKind = strawberry.field(description="What happens.")
+    before: Component | None = strawberry.field(description="What there was; null where added.")
+    after: Component | None = strawberry.field(description="What there is then; null if removed.")
+    text: str = strawberry.field(
+        description="All of it in a sentence, with the reason where EWP has a word for it, in the "
+        "request's language."
+    )
+    reason_code: str | None = strawberry.field(description="Why, in EWP's words.")
+    reason_text: str | None = strawberry.field(description="Why, in the parties' words.")
+
+    @classmethod
+    def of(cls, change: agreement_changes.AgreementChange, info: Info) -> "AgreementChange":
+        """Make it from ours."""
+        context = info.context
+        return cls(
+            kind=change.kind,
+            before=Component.of(change.before) if change.before else None,
+            after=Component.of(change.after) if change.after else None,
+            text=context.services.guidance.change(change, context.language),
+            reason_code=change.reason_code,
+            reason_text=change.reason_text,
+        )
+
+
+@access.rule(PART)
 @strawberry.type(description="The learning agreement of a mobility.")
 class LearningAgreement:
     """An agreement, or what is known of one that came back."""
 
-    state: AgreementState = strawberry.field(description="Where it stands.")
-    kind: AgreementKind | None = strawberry.field(description="What it is for.")
-    planned_start: str | None = strawberry.field(description="`YYYY-MM-DD` or `YYYY-MM`.")
-    planned_end: str | None = strawberry.field(description="`YYYY-MM-DD` or `YYYY-MM`.")
-    first_version: AgreementVersion | None = strawberry.field(
-        description="The first version signed by all three."
+    mobility: strawberry.Private[Mobility]
+    known: strawberry.Private[models.LearningAgreement | None]
+
+    @access.field(PART, description="Where it stands.")
+    def state(self) -> AgreementState:
+        """Derive it."""
+        return agreements.agreement_state(self.mobility)
+
+    @access.field(
+        PART,
+        description="When the agreement or its change was sent back or withdrawn, as far as its "
+        "absence tells, UTC; null where it was not.",
     )
-    approved_changes: AgreementVersion | None = strawberry.field(
-        description="The latest changes signed by all three."
-    )
-    proposal: AgreementVersion | None = strawberry.field(
-        description="What waits for the receiving university's signature."
-    )
-    effective_components: list[Component] = strawberry.field(
+    def sent_back_at(self) -> datetime | None:
+        """Return when it was missed."""
+        stands = agreements.agreement_state(self.mobility)
+        if stands is AgreementState.CHANGE_RETURNED:
+            return self.mobility.change_returned_at
+        if stands is AgreementState.RETURNED_OR_WITHDRAWN and self.mobility.agreement:
+            return self.mobility.agreement.source.missing_since
+        return None
+
+    @access.field(PART, description="What it is for.")
+    def kind(self) -> AgreementKind | None:
+        """Tell it by its tables."""
+        return agreements.agreement_kind(self.known) if self.known else None
+
+    @access.field(PART, description="`YYYY-MM-DD` or `YYYY-MM`.")
+    def planned_start(self) -> str | None:
+        """Return it as sent."""
+        return self.known.planned_start if self.known else None
+
+    @access.field(PART, description="`YYYY-MM-DD` or `YYYY-MM`.")
+    def planned_end(self) -> str | None:
+        """Return it as sent."""
+        return self.known.planned_end if self.known else None
+
+    @access.field(PART, description="The first version signed by all three.")
+    def first_version(self) -> AgreementVersion | None:
+        """Return it."""
+        return AgreementVersion.of(self.known.first_version if self.known else None)
+
+    @access.field(PART, description="The latest changes signed by all three.")
+    def approved_changes(self) -> AgreementVersion | None:
+        """Return them."""
+        return AgreementVersion.of(self.known.approved_changes if self.known else None)
+
+    @access.field(PART, description="What waits for the receiving university's signature.")
+    def proposal(self) -> AgreementVersion | None:
+        """Return it."""
+        return AgreementVersion.of(self.known.changes_proposal if self.known else None)
+
+    @access.field(
+        PART,
         description="What is in force: the first version with the approved changes; before all "
-        "have signed, the proposal."
+        "have signed, the proposal.",
     )
-    studied_credits: list[Credits] = strawberry.field(
-        description="Credits abroad of what is in force, per scheme."
+    def effective_components(self) -> list[Component]:
+        """Work it out."""
+        return [Component.of(each) for each in self._effective()]
+
+    @access.field(PART, description="What the approved changes made of the first version.")
+    def signed_changes(self, info: Info) -> list[AgreementChange]:
+        """Compare them."""
+        found = agreement_changes.signed_changes(self.known) if self.known else ()
+        return [AgreementChange.of(each, info) for each in found]
+
+    @access.field(
+        PART,
+        description="What the proposal that waits would make of what is in force; empty where it "
+        "is a first version.",
     )
-    recognition_is_automatic: bool | None = strawberry.field(
-        description="Whether no component in force carries conditions for its recognition."
+    def proposed_changes(self, info: Info) -> list[AgreementChange]:
+        """Compare them."""
+        found = agreement_changes.proposed_changes(self.known) if self.known else ()
+        return [AgreementChange.of(each, info) for each in found]
+
+    @access.field(PART, description="Credits abroad of what is in force, per scheme.")
+    def studied_credits(self) -> list[Credits]:
+        """Sum them."""
+        return Credits.sums(agreements.credits_of(self._effective(), ComponentList.STUDIED))
+
+    @access.field(
+        PART, description="Whether no component in force carries conditions for its recognition."
     )
-    sending_contact: Contact | None = strawberry.field(description="The contact at home.")
-    receiving_contact: Contact | None = strawberry.field(description="The contact abroad.")
+    def recognition_is_automatic(self) -> bool | None:
+        """Tell it."""
+        return agreements.recognition_is_automatic(self.known) if self.known else None
+
+    @access.field(PART, description="The contact at home.")
+    def sending_contact(self) -> Contact | None:
+        """Return whom it names."""
+        return contact_of(self.known.sending.contact if self.known else None)
+
+    @access.field(PART, description="The contact abroad.")
+    def receiving_contact(self) -> Contact | None:
+        """Return whom it names."""
+        return contact_of(self.known.receiving.contact if self.known else None)
+
+    def _effective(self) -> tuple[models.Component, ...]:
+        return agreements.effective_components(self.known) if self.known else ()
 
     @classmethod
     def of(cls, mobility: Mobility) -> "LearningAgreement":
         """Make it from the consolidated record."""
         known = mobility.agreement.value if mobility.agreement else None
-        effective = agreements.effective_components(known) if known else ()
-        studied = agreements.credits_of(effective, ComponentList.STUDIED)
-        return cls(
-            state=agreements.agreement_state(mobility),
-            kind=agreements.agreement_kind(known) if known else None,
-            planned_start=known.planned_start if known else None,
-            planned_end=known.planned_end if known else None,
-            first_version=AgreementVersion.of(known.first_version if known else None),
-            approved_changes=AgreementVersion.of(known.approved_changes if known else None),
-            proposal=AgreementVersion.of(known.changes_proposal if known else None),
-            effective_components=[Component.of(each) for each in effective],
-            studied_credits=Credits.sums(studied),
-            recognition_is_automatic=(
-                agreements.recognition_is_automatic(known) if known else None
-            ),
-            sending_contact=contact_of(known.sending.contact if known else None),
-            receiving_contact=contact_of(known.receiving.contact if known else None),
-        )
+        return cls(mobility=mobility, known=known)
 
 
 def contact_of(contact: models.Contact | None) -> Contact | None:

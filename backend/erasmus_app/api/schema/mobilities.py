@@ -1,6 +1,7 @@
 """Mobilities: where each stands, and whose move it is."""
 
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
 from enum import Enum
 
 import strawberry
@@ -8,13 +9,23 @@ import strawberry
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
-from erasmus_app.api.schema.agreements import LearningAgreement, contact_of
-from erasmus_app.api.schema.deadlines import Deadline
-from erasmus_app.api.schema.institutions import Contact, Institution
+from erasmus_app.api.schema.agreements import LearningAgreement
+from erasmus_app.api.schema.deadlines import Deadline, Direction
+from erasmus_app.api.schema.ids import Node, global_id, uuid_of
+from erasmus_app.api.schema.institutions import Institution
+from erasmus_app.api.schema.timeline import (
+    DigitalStep,
+    Source,
+    Step,
+    WhoseMove,
+    digital_of,
+    steps_of,
+)
 from erasmus_app.api.schema.transcripts import Transcript
-from erasmus_app.mobilities import deadlines, models, steps
+from erasmus_app.identity.roles import Standing
+from erasmus_app.mobilities import deadlines, models
 from erasmus_app.mobilities.agreements import is_change_open
-from erasmus_app.mobilities.models import Api, NominationStatus
+from erasmus_app.mobilities.models import NominationStatus
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.mobilities.refreshes import heard
 from erasmus_app.mobilities.state import (
@@ -26,7 +37,6 @@ from erasmus_app.mobilities.state import (
     state,
 )
 from erasmus_app.mobilities.stays import academic_year
-from erasmus_app.mobilities.steps import Party, Phase, StepCode, StepState
 
 strawberry.enum(
     MobilityState,
@@ -39,27 +49,11 @@ strawberry.enum(
     description="The receiving university's decision. NOT_CONFIRMED: it has not even confirmed "
     "receipt. NOT_SHARED: no nomination travels through EWP.",
 )
-strawberry.enum(Phase, name="Phase", description="Before, during or after the stay.")
-strawberry.enum(StepCode, name="StepCode", description="The steps of a mobility.")
-strawberry.enum(
-    StepState,
-    name="StepState",
-    description="How far a step is. NOT_SHARED: the universities do not share it through EWP.",
-)
 strawberry.enum(
     NominationStatus,
     name="NominationStatus",
     description="A nomination's status as sent, in the words of its family.",
 )
-strawberry.enum(Api, name="EwpApi", description="The EWP API that a fact comes from.")
-
-
-@strawberry.enum(description="Which way the student goes, seen from the university that serves.")
-class Direction(Enum):
-    """Out or in."""
-
-    OUTGOING = "outgoing"
-    INCOMING = "incoming"
 
 
 @strawberry.enum(description="The two generations of nominations on the network.")
@@ -71,32 +65,6 @@ class Family(Enum):
 
 
 @access.rule(PART)
-@strawberry.type(description="One step of the timeline.")
-class Step:
-    """A step."""
-
-    code: StepCode = strawberry.field(description="Which step.")
-    phase: Phase = strawberry.field(description="Before, during or after the stay.")
-    state: StepState = strawberry.field(description="How far it is.")
-    since: str | None = strawberry.field(
-        description="When it was done or began to wait: an ISO date, or date and time with zone."
-    )
-    source: Api | None = strawberry.field(description="Where it was read.")
-
-
-@access.rule(PART)
-@strawberry.type(description="Who has to act next.")
-class WhoseMove:
-    """Whose move it is."""
-
-    party: Party = strawberry.field(description="The student, a university, or nobody.")
-    step: StepCode | None = strawberry.field(description="What for.")
-    institution: Institution | None = strawberry.field(description="Which university.")
-    since: datetime | None = strawberry.field(description="Since when it waits.")
-    contact: Contact | None = strawberry.field(description="Whom the agreement names there.")
-
-
-@access.rule(PART)
 @strawberry.type(description="What the universities say about the nomination.")
 class Nomination:
     """The nomination, without the offices' comments."""
@@ -104,29 +72,19 @@ class Nomination:
     family: Family = strawberry.field(description="The generation that it speaks.")
     status: NominationStatus = strawberry.field(description="The sending university's word.")
     decision: Decision = strawberry.field(description="The receiving university's decision.")
+    summary: str | None = strawberry.field(
+        description="How it stands, in the request's language: also that the host has not "
+        "confirmed receipt."
+    )
     activity_type: str = strawberry.field(description="In EWP's words: `student-studies`, ...")
     activity_attributes: str | None = strawberry.field(description="`long-term`, ...")
     planned_arrival: date | None = strawberry.field(description="Old family only.")
     planned_departure: date | None = strawberry.field(description="Old family only.")
 
 
-@access.rule(PART)
-@strawberry.type(description="Where a fact comes from, and how fresh it is. Times are UTC.")
-class Source:
-    """A source."""
-
-    api: Api = strawberry.field(description="The API.")
-    institution: Institution = strawberry.field(description="Who answered.")
-    fetched_at: datetime = strawberry.field(description="When this content was first read.")
-    last_confirmed_at: datetime = strawberry.field(description="When it was last confirmed.")
-    last_error: str | None = strawberry.field(
-        description="A stable code where the latest attempt failed; the fact is as old as it says."
-    )
-
-
 @access.rule(OWNER)
 @strawberry.type(description="One stay of the student at one receiving university.")
-class Mobility:
+class Mobility(Node):
     """A mobility."""
 
     stored: strawberry.Private[StoredMobility]
@@ -140,7 +98,7 @@ class Mobility:
     @access.field(OWNER, description="Opaque.")
     def id(self) -> strawberry.ID:
         """Return our id."""
-        return strawberry.ID(str(self.stored.mobility_id))
+        return global_id("Mobility", self.stored.mobility_id)
 
     @access.field(OWNER, description="Grows by one with each change.")
     def version(self) -> int:
@@ -175,38 +133,31 @@ class Mobility:
         return state(self.stored.mobility, self.today)
 
     @access.field(OWNER, description="Every step in the order of a mobility's life.")
-    def steps(self) -> list[Step]:
+    def steps(self, info: Info) -> list[Step]:
         """Compute the timeline."""
-        return [
-            Step(
-                code=each.code,
-                phase=each.phase,
-                state=each.state,
-                since=each.since.isoformat() if each.since else None,
-                source=each.api,
-            )
-            for each in steps.timeline(self.stored.mobility, self.today)
-        ]
+        return steps_of(self.stored.mobility, self.today, info)
 
     @access.field(OWNER, description="Who has to act next, since when, and whom to write to.")
     def whose_move(self) -> WhoseMove:
         """Compute it."""
-        found = steps.whose_move(self.stored.mobility, self.today)
-        return WhoseMove(
-            party=found.party,
-            step=found.step,
-            institution=Institution(hei_id=found.hei_id) if found.hei_id else None,
-            since=found.since,
-            contact=contact_of(found.contact),
-        )
+        return WhoseMove.of(self.stored.mobility, self.today)
 
     @access.field(
         OWNER,
-        description="What is still to be done and until when, the earliest first; days without a "
-        "year come last.",
+        description="What travels digitally between the two universities, by the network's "
+        "catalogue, and what to do where it does not.",
+    )
+    def digital(self, info: Info) -> list[DigitalStep]:
+        """Look into the catalogue."""
+        return digital_of(self.stored.mobility, info)
+
+    @access.field(
+        OWNER,
+        description="What is still to be done and until when, the earliest first; what has no day "
+        "comes last. Where several name a day for one step, all are here: see `countsFirst`.",
     )
     async def deadlines(self, info: Info) -> list[Deadline]:
-        """Compute them from the record, the host's factsheet and the programme's rules."""
+        """Compute them from the record, the host's factsheet, and the rules in memory."""
         services, known = info.context.services, self.stored.mobility
         found = deadlines.deadlines(
             known,
@@ -214,8 +165,10 @@ class Mobility:
             services.rules,
             heard(known, services.heis.get(known.tenant), services.source),
             self.today,
+            services.local_rules.book.about(known),
         )
-        return [Deadline.of(each) for each in found]
+        moved = self.stored.seen.moved if self.stored.seen else {}
+        return [Deadline.of(each, moved.get(each.kind)) for each in found]
 
     @access.field(OWNER, description="Whether a change of a signed learning agreement waits.")
     def is_change_open(self) -> bool:
@@ -223,7 +176,7 @@ class Mobility:
         return is_change_open(self.stored.mobility)
 
     @access.field(OWNER, description="The nomination; null where none is visible.")
-    def nomination(self) -> Nomination | None:
+    def nomination(self, info: Info) -> Nomination | None:
         """Return it without what is not the student's."""
         known = self.stored.mobility.nomination
         if known is None or known.value is None:
@@ -233,6 +186,9 @@ class Mobility:
             family=Family.NEW if is_new_family(value) else Family.OLD,
             status=value.status,
             decision=decision(self.stored.mobility),
+            summary=info.context.services.guidance.nomination(
+                self.stored.mobility, info.context.language
+            ),
             activity_type=value.activity_type,
             activity_attributes=value.activity_attributes,
             planned_arrival=value.planned_arrival,
@@ -264,16 +220,7 @@ class Mobility:
     @access.field(OWNER, description="Where all of this comes from.")
     def sources(self) -> list[Source]:
         """Return them."""
-        return [
-            Source(
-                api=each.api,
-                institution=Institution(hei_id=each.hei_id),
-                fetched_at=each.fetched_at,
-                last_confirmed_at=each.last_confirmed_at,
-                last_error=each.last_error,
-            )
-            for each in self.stored.mobility.sources()
-        ]
+        return [Source.of(each) for each in self.stored.mobility.sources()]
 
 
 def _reception(mobility: models.Mobility) -> models.Reception | None:
@@ -281,11 +228,24 @@ def _reception(mobility: models.Mobility) -> models.Reception | None:
 
 
 async def mobilities_of(info: Info) -> list[Mobility]:
-    """Return what the account may see; one that two tenants see is there once, the freshest."""
+    """Return what the account may see."""
     context = info.context
+    stored = await context.services.records.mobilities_of(context.session.account_id)
+    return shown(stored, await context.standing(), context.today) if stored else []
+
+
+def shown(stored: Sequence[StoredMobility], standing: Standing, today: date) -> list[Mobility]:
+    """Return what is shown to somebody; one that two tenants see is there once, the freshest."""
     found: dict[tuple[str, str], StoredMobility] = {}
-    for each in await context.services.records.mobilities_of(context.session.account_id):
+    for each in stored:
         found.setdefault((each.mobility.sending_hei_id, each.mobility.omobility_id), each)
-    if found and (await context.standing()).is_past_only:
-        found = {key: each for key, each in found.items() if is_past(each.mobility, context.today)}
-    return [Mobility(stored=each, today=context.today) for each in found.values()]
+    if standing.is_past_only:
+        found = {key: each for key, each in found.items() if is_past(each.mobility, today)}
+    return [Mobility(stored=each, today=today) for each in found.values()]
+
+
+async def mobility_of(info: Info, id: str) -> Mobility | None:
+    """Return one that the account may see; None for others' and for what there is not."""
+    wanted = uuid_of(id, "Mobility")
+    found = await mobilities_of(info) if wanted else []
+    return next((each for each in found if each.stored.mobility_id == wanted), None)

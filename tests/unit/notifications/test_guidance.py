@@ -1,0 +1,166 @@
+"""What the app says beside each step, in each language."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from factories import (
+    AT,
+    LINDENTAL,
+    RIBEIRA,
+    TODAY,
+    a_contact,
+    a_course,
+    a_mobility,
+    a_nomination,
+    a_proposal,
+    an_agreement,
+    an_old_nomination,
+    later,
+    sourced,
+)
+
+from erasmus_app.errors import SettingsInvalid
+from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
+from erasmus_app.mobilities.models import Api, NominationStatus, Reception, ReceptionStatus
+from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove, whose_move
+from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
+from erasmus_app.notifications.guidance import NudgeText, load_guidance, waiting_days
+
+CALENDARS = load_catalogue(catalogue_folder()).calendars
+NAMES = {RIBEIRA: "Ribeira", LINDENTAL: "Lindental"}
+GUIDANCE = load_guidance(catalogue_folder(), CALENDARS, lambda hei, _language: NAMES[hei])
+NOMINATED = "Ribeira has nominated you."
+WAITING = WhoseMove(
+    party=Party.RECEIVING_HEI,
+    step=StepCode.LA_SIGNED,
+    hei_id=LINDENTAL,
+    since=AT,
+    contact=a_contact(),
+)
+
+
+def test_a_nudge_says_who_asks_whom_for_what_and_since_when_and_no_more():
+    assert GUIDANCE.nudge(a_mobility(), WAITING, "en-IE") == NudgeText(
+        subject="Ribeira → Lindental: Learning agreement signed by all three (rib-2027-1)",
+        body="Dear Greta Baum,\n\n"
+        "My learning agreement for the stay at Lindental still needs your signature. "
+        "As far as I can see, this has been waiting since 2 November 2026.\n\n"
+        "Could you tell me how it stands, and whether you need anything from me? "
+        "Thank you very much.",
+        language="en",
+    )
+
+
+@pytest.mark.parametrize("language", sorted(GUIDANCE.words))
+def test_whoever_has_to_act_can_be_written_to_in_each_language(language: str):
+    for step in GUIDANCE.words["en"].nudge.asks:
+        move = WhoseMove(party=Party.SENDING_HEI, step=step, hei_id=RIBEIRA)
+        found = GUIDANCE.nudge(a_mobility(), move, language)
+        assert found is not None
+        assert found.language == language
+        assert "{" not in found.subject + found.body
+
+
+@pytest.mark.parametrize("party", [Party.STUDENT, Party.NOBODY])
+def test_nobody_is_written_to_where_no_university_has_to_act(party: Party):
+    assert GUIDANCE.nudge(a_mobility(), WhoseMove(party=party, step=StepCode.LA_SENT), "en") is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ([a_nomination()], f"{NOMINATED} Lindental has it and has not decided yet."),
+        (
+            [an_old_nomination()],
+            f"{NOMINATED} Lindental has not confirmed that it received the nomination.",
+        ),
+        (
+            [an_old_nomination(), Reception(status=ReceptionStatus.VERIFIED)],
+            "Lindental has accepted your nomination.",
+        ),
+        (
+            [a_nomination(status=NominationStatus.CANCELLED)],
+            "Ribeira has cancelled this mobility.",
+        ),
+        (
+            [an_old_nomination(status=NominationStatus.LIVE)],
+            "Ribeira says that the formalities are done.",
+        ),
+        (
+            [an_old_nomination(status=NominationStatus.RECOGNIZED)],
+            "Ribeira says that the stay was recognised.",
+        ),
+        ([an_agreement(proposal=a_proposal())], None),
+    ],
+    ids=["new", "old", "accepted", "cancelled", "live", "recognised", "none"],
+)
+def test_how_a_nomination_stands_is_said_alike_for_both_generations(facts, said):
+    assert GUIDANCE.nomination(a_mobility(*facts), "en") == said
+
+
+def test_what_a_partner_does_not_do_digitally_is_said_with_what_to_do_instead():
+    assert GUIDANCE.digital(Api.IMOBILITY_TORS, LINDENTAL, "de", served=False) == (
+        "Lindental schickt Transcripts nicht digital. Bitte vor der Abreise um das Dokument."
+    )
+    assert GUIDANCE.digital(Api.IMOBILITY_TORS, LINDENTAL, "en", served=True) == (
+        "Lindental shares transcripts of records."
+    )
+
+
+def test_a_change_is_a_sentence_with_the_reason_where_ewp_has_a_word_for_it():
+    swap = AgreementChange(
+        kind=ChangeKind.REPLACED,
+        before=a_course("Logic"),
+        after=a_course("Rings"),
+        reason_code="not-available",
+    )
+    strange = AgreementChange(
+        kind=ChangeKind.REMOVED, before=a_course("Sets"), reason_code="because"
+    )
+
+    assert GUIDANCE.change(swap, "en") == "Rings replaces Logic. The course is not offered."
+    assert GUIDANCE.change(strange, "pt") == "Sets é retirado."
+
+
+def test_days_of_waiting_are_whole_and_never_less_than_none():
+    assert waiting_days(WAITING, TODAY) == 0
+    assert waiting_days(WAITING, later(days=15).date()) == 15
+    assert waiting_days(WhoseMove(party=Party.NOBODY), TODAY) is None
+
+
+def test_every_move_that_there_is_has_its_words():
+    asks, can_do = GUIDANCE.words["en"].nudge.asks, GUIDANCE.words["en"].can_do
+    for facts in (
+        [a_nomination()],
+        [an_agreement(proposal=a_proposal())],
+        [sourced(None, Api.OMOBILITY_LAS)],
+        [a_nomination(status=NominationStatus.REJECTED)],
+        [a_nomination(status=NominationStatus.APPROVED)],
+    ):
+        move = whose_move(a_mobility(*facts), TODAY)
+        assert move.step is not None
+        assert move.party is Party.STUDENT or move.step in asks
+        assert move.step in can_do[move.party]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ('arrived = "Ankunft"\n', "", "lacks: arrived"),
+        ("{sending} hat dich", "{somebody} hat dich", r"nomination\..*: has \['receiving', 'some"),
+        ("{before}.", "nichts.", "changes.replaced: not as in English"),
+        ("[steps]", "[stairs]", "guidance/de.toml"),
+    ],
+    ids=["lacks one", "a strange hole", "a hole too few", "a strange table"],
+)
+def test_words_that_do_not_fit_stop_the_start(tmp_path: Path, was: str, becomes: str, says: str):
+    folder = tmp_path / "notifications"
+    shutil.copytree(catalogue_folder(), folder)
+    path = folder / "guidance" / "de.toml"
+    text = path.read_text(encoding="utf-8")
+    assert was in text
+    path.write_text(text.replace(was, becomes), encoding="utf-8")
+
+    with pytest.raises(SettingsInvalid, match=says):
+        load_guidance(folder, CALENDARS, lambda hei, _language: hei)
