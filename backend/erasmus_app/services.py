@@ -20,6 +20,7 @@ from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.ports import LocalRules, MobilitySource, RecordStore
+from erasmus_app.mobilities.refresh_wishes import RefreshWishes
 from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
@@ -61,6 +62,7 @@ class Services:
     records: RecordStore
     glances: Glances
     source: MobilitySource
+    wishes: RefreshWishes
     own: OwnDataService
     token_refusals: TokenRefusals
     refusals: RefusalCount

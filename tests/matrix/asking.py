@@ -29,6 +29,7 @@ IDS = {  # what is given for an argument that names something: of the student wh
     "Student.mobility(id:)": "mobility",
     "Student.inbox(after:)": "message",
     "Mutation.removeDevice(id:)": "device",
+    "Mutation.refreshNow(mobilityId:)": "mobility",
     "Mutation.endSession(id:)": "session",
     "Mutation.disconnectApp(id:)": "app",
     "Mutation.markRead(ids:)": "message",
@@ -86,6 +87,8 @@ VALUES: dict[str, Any] = {  # what is given for any other
 }
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("registerDevice", {"DeviceInput.target": "has a blank"}),
+    ("refreshNow", {}),  # a second time, and so too soon
+    ("refreshNow", {"Mutation.refreshNow(mobilityId:)": "no id at all"}),
     ("claimMobility", {"Mutation.claimMobility(omobilityId:)": ""}),
     ("giveConsent", {"Mutation.giveConsent(version:)": 99}),
     ("setDeadlineRule", {"DeadlineRuleInput.url": "http://uni.example"}),
@@ -103,7 +106,7 @@ def given_for(
 
     def given(where: str, name: str) -> Any:
         argument = f"{where}({name}:)" if "." in where else f"{where}.{name}"
-        if argument in IDS:
+        if argument in IDS and argument not in (instead or {}):
             found = ids(IDS[argument])
             return found if name.endswith("s") else found[0]
         if argument not in values:

@@ -39,6 +39,7 @@ from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.own import ANNOUNCE
 from erasmus_app.mobilities.own_service import OwnDataService
+from erasmus_app.mobilities.refresh_wishes import RefreshWishes
 from erasmus_app.mobilities.refreshes import REFRESH
 from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import load_rules
@@ -89,7 +90,7 @@ from erasmus_app.store.identities import IdentityTable as IdentityTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisAuthorizations as RedisAuthorizations
 from erasmus_app.store.keys import RedisLoginStates as RedisLoginStates
-from erasmus_app.store.keys import RedisTokenRefusals
+from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits
 from erasmus_app.store.link_tickets import RedisLinkTickets as RedisLinkTickets
 from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
@@ -224,6 +225,13 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             factsheets=FactsheetTable(tables),
             source=partners,
+            wishes=RefreshWishes(
+                jobs=JobQueue(tables, clock),
+                source=partners,
+                heis=heis,
+                limits=RedisWishLimits(redis),
+                clock=clock,
+            ),
             own=OwnDataService(
                 heis=heis,
                 messages=EwpOwnMessages(),

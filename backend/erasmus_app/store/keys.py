@@ -1,13 +1,14 @@
 """What lives in Redis: written once here, with its lifetime and the reason for it.
 
 Only what may be lost. Losing all of it sends students who are logging in back to the start, and
-forgets whose feed tokens were refused.
+forgets whose feed tokens were refused and what was asked for again a minute ago.
 """
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -23,10 +24,12 @@ from erasmus_app.identity.models import (
     CodeForApp,
     LoginUnderWay,
 )
-from erasmus_app.ids import HeiId
+from erasmus_app.ids import AccountId, HeiId, MobilityId
 from erasmus_app.mobilities.feed_limits import WINDOW, RefusedBefore
+from erasmus_app.mobilities.refresh_wishes import OF_ACCOUNT, OF_MOBILITY
+from erasmus_app.mobilities.refresh_wishes import WINDOW as WISH_WINDOW
 
-PATIENCE = 1  # seconds; the feed does not wait for a server that has fallen silent
+PATIENCE = 1  # seconds; feeds and wishes do not wait for a server that has fallen silent
 
 
 def login(state: str) -> str:
@@ -68,6 +71,16 @@ def refused_tokens(address: str, hei: HeiId | None) -> list[str]:
     """How many feed tokens of an address, and of an HEI that we cover, were refused."""
     of_hei = [] if hei is None else [f"feed-refused:hei:{hei}"]
     return [f"feed-refused:address:{address}", *of_hei]
+
+
+def wished(mobility: MobilityId) -> str:
+    """A wish to have partners asked about a mobility; for a minute."""
+    return f"refresh:mobility:{mobility}"
+
+
+def wishes(account: AccountId) -> str:
+    """How many such wishes an account has had within an hour."""
+    return f"refresh:account:{account}"
 
 
 @contextmanager
@@ -200,3 +213,32 @@ class RedisTokenRefusals:
                     commands.set(key, 0, ex=WINDOW, nx=True)
                     commands.incr(key)
                 await commands.execute()
+
+
+@dataclass(frozen=True, slots=True)
+class RedisWishLimits:
+    """Wishes to have partners asked, see `mobilities.refresh_wishes.WishLimits`."""
+
+    redis: Redis
+
+    async def take(self, account: AccountId, mobility: MobilityId) -> timedelta | None:
+        """Count a wish; None, or in how long there may be one. Raises EngineFailed."""
+        of_mobility, of_account = wished(mobility), wishes(account)
+        with reaching():
+            async with asyncio.timeout(PATIENCE):
+                if not await self.redis.set(of_mobility, 1, ex=OF_MOBILITY, nx=True):
+                    return _left(await self.redis.pttl(of_mobility))
+                async with self.redis.pipeline(transaction=True) as commands:
+                    commands.set(of_account, 0, ex=WISH_WINDOW, nx=True)
+                    commands.incr(of_account)
+                    commands.pttl(of_account)
+                    _, number, left = await commands.execute()
+                if number > OF_ACCOUNT:
+                    await self.redis.delete(of_mobility)  # it was not asked about
+                    return _left(left)
+        return None
+
+
+def _left(milliseconds: int) -> timedelta:
+    """Read how long a key has to live; less than nothing of one that is gone by now."""
+    return timedelta(milliseconds=max(milliseconds, 0))

@@ -19,6 +19,7 @@ from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
 from erasmus_app.api.schema.mobilities import Mobility, mobilities_of, mobility_of, shown
 from erasmus_app.api.schema.privacy import Erasure
+from erasmus_app.api.schema.refreshing import RefreshMutations
 from erasmus_app.api.schema.sessions import SignedIn
 from erasmus_app.api.schema.versions import Versioned
 from erasmus_app.identity.models import Account
@@ -297,7 +298,9 @@ RegisterDeviceResult = Annotated[
 
 
 @strawberry.type(description="What a signed-in student can do.")
-class Mutation(LinkMutations, ClaimMutations, HeldMutations, DeadlineRuleMutations):
+class Mutation(
+    RefreshMutations, LinkMutations, ClaimMutations, HeldMutations, DeadlineRuleMutations
+):
     """The root of doing."""
 
     @access.mutation(
