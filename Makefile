@@ -39,11 +39,11 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 		$(BIN)/python tests/fuzz/coverage_guided.py signatures -max_total_time=$(SECONDS); \
 	else echo "atheris is not installed (requirements/fuzz.txt): nothing was guided by coverage"; fi
 
-test-interop: $(READY) ## logins through a certified OpenID provider that is not ours (needs Node)
+test-interop: $(READY) ## another maker's OpenID provider, GraphQL audits and TypeScript build (needs Node)
 	@if command -v npm >/dev/null; then \
 		npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --silent && \
 		$(BIN)/python -m pytest -q tests/interop $(ARGS); \
-	else echo "Node is not installed: nothing was tried against another provider"; fi
+	else echo "Node is not installed: nothing was tried against what others have made"; fi
 
 check: lint types imports drift ## style, types, the import table, drift of the exported files
 
