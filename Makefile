@@ -64,10 +64,11 @@ format: $(READY) ## let ruff put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-export: $(READY) ## write graphql/schema.graphql, openapi/openapi.json and docs/access.txt anew
+export: $(READY) ## write schema, openapi.json, trusted documents and docs/access.txt anew
 	@$(BIN)/erasmus-app schema export graphql/schema.graphql
 	@$(BIN)/erasmus-app openapi export openapi/openapi.json
 	@$(BIN)/erasmus-app access export docs/access.txt
+	@$(BIN)/erasmus-app documents export graphql/documents.json
 
 bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second and core
 	@$(BIN)/python bench/ewp.py

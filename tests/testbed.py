@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 from databases import until
 
 from erasmus_app.api.schema import GuardedSchema, schema
+from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.app import create_app
 from erasmus_app.bootstrap import Running, running, worker_of
 from erasmus_app.cli.phones import Phone
@@ -29,6 +31,14 @@ from sandbox.push import ReceivedPush
 from sandbox.serving import listen, serving
 from sandbox.story import Done
 from sandbox.world import APP_LINK, World, world
+
+
+def kept(id: str, kind: str) -> UUID:
+    """An id as it is kept, by the one that the app sees."""
+    found = uuid_of(id, kind)
+    assert found is not None, f"{id} is no id of a {kind}"
+    return found
+
 
 IN_A_HURRY = {
     "ERASMUS_APP_POLL_SECONDS": "0.2",

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from litestar import Litestar, asgi
 from litestar.datastructures import State
@@ -14,12 +15,34 @@ from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.bootstrap import Running, beside
 
+GRAPHQL = "/graphql"
 
-def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Everything that is served. `/graphql` is answered before the framework looks at it."""
+
+    graphql: GraphQLEndpoint
+    framework: Litestar
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or keep the services alive."""
+        if _is_graphql(str(scope.get("path", ""))):  # which a lifespan has not
+            await self.graphql(scope, receive, send)
+        else:
+            await self.framework(scope, receive, send)
+
+
+def _is_graphql(path: str) -> bool:
+    return path == GRAPHQL or path.startswith(f"{GRAPHQL}/")
+
+
+def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     """Put the edges over running services. Raises RouteUndeclared where a route has no rule."""
     endpoint, host = GraphQLEndpoint(running.services, schema), running.ewp
 
-    @asgi("/graphql", is_mount=True, opt={"access": "signed_in"}, copy_scope=False)
+    # Never reached: it tells the framework, and so the rules of access, that the path is taken.
+    @asgi(GRAPHQL, is_mount=True, opt={"access": "signed_in"}, copy_scope=False)
     async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)
 
@@ -34,13 +57,14 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Litestar:
         async with beside(running.revocations.keep()):
             yield
 
-    return declared(
+    framework = declared(
         Litestar(
             [routes(), graphql, ewp],
-            state=State({"services": running.services}),
+            state=State({"services": running.services, "numbers": endpoint.numbers}),
             openapi_config=openapi_config(),
             exception_handlers={Exception: problem},
             logging_config=None,
             lifespan=[hearing_of_ended_sessions],
         )
     )
+    return Application(endpoint, framework)

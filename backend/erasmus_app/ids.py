@@ -1,5 +1,7 @@
 """Identifiers, each a type of its own; those of the network are passed on from `ewp.ids`."""
 
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import NewType
 from uuid import UUID
 
@@ -33,6 +35,8 @@ __all__ = [
     "OunitId",
     "PersonId",
     "ProposalId",
+    "global_id",
+    "read_global_id",
 ]
 
 MobilityId = NewType("MobilityId", UUID)
@@ -51,3 +55,22 @@ EventId = NewType("EventId", UUID)
 InboxEntryId = NewType("InboxEntryId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 JobId = NewType("JobId", int)
+
+
+_GLOBAL = re.compile(r"([A-Z][A-Za-z]*):([0-9a-f]{32})")
+
+
+def global_id(kind: str, id: UUID) -> str:
+    """Return the id that clients see: opaque, fit for an address, and of one GraphQL type."""
+    return urlsafe_b64encode(f"{kind}:{id.hex}".encode()).rstrip(b"=").decode()
+
+
+def read_global_id(text: str) -> tuple[str, UUID] | None:
+    """Return the type and our id; None for what `global_id` cannot have written."""
+    try:
+        found = _GLOBAL.fullmatch(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii"))
+    except ValueError:
+        return None
+    if found is None or global_id(found[1], UUID(found[2])) != text:
+        return None
+    return found[1], UUID(found[2])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from erasmus_app.glance import Glances
 from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
 from erasmus_app.identity.doctor import LoginDoctor
@@ -51,6 +52,7 @@ class Services:
     rules: Rules
     factsheets: FactsheetStore
     records: RecordStore
+    glances: Glances
     source: MobilitySource
     own: OwnDataService
     token_refusals: TokenRefusals

@@ -43,7 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     login_url: str | None = None  # where browsers reach the login; None: `public_url`
     trusted_proxies: tuple[str, ...] = ()
     tls_ca_file: Path | None = None
-    explorer: bool = False  # the query page at GET /graphql
+    explorer: bool = False  # development: the query page at GET /graphql, and introspection
+    trusted_documents: Path | None = None  # JSON: documents that may be named by their hashes
+    trusted_documents_only: bool = False  # and no others are answered
 
     # Login
     oidc_issuer: str | None = None

@@ -455,7 +455,7 @@ async def test_tokens_are_renewed_for_no_more_than_before(assistant: Assistant):
 
 BEYOND = {
     "{ me { displayName } }": "profile:read",
-    "{ me { inbox { id } } }": "inbox:read",
+    "{ me { inbox { nodes { id } } } }": "inbox:read",
     "{ me { devices { id } } }": "app",
     "{ me { sessions { id } } }": "app",
     "{ me { connectedApps { id } } }": "app",

@@ -262,8 +262,10 @@ async def test_a_coordinator_decides_for_the_own_university_and_nobody_else(bed:
     }
     assert done == {"state": "GRANTED"}
     assert len((await mine(bed, phone))["mobilities"]) == 1
-    seen = (await bed.ask(phone, "{ me { accessLog { actor heiId api purpose outcome } } }"))["me"]
-    assert seen["accessLog"] == 2 * [  # as who claims, and as the student of the papers
+    seen = (
+        await bed.ask(phone, "{ me { accessLog { nodes { actor heiId api purpose outcome } } } }")
+    )["me"]
+    assert seen["accessLog"]["nodes"] == 2 * [  # as who claims, and as the student of the papers
         {
             "actor": "STAFF",
             "heiId": HOME,

@@ -8,6 +8,7 @@ from graphql import parse, validate
 
 from erasmus_app.api import published
 from erasmus_app.api.schema import schema
+from erasmus_app.api.trusted import hash_of, load_trusted
 
 ROOT = Path(__file__).parents[2]
 OPERATIONS = sorted((ROOT / "graphql" / "operations").glob("*.graphql"))
@@ -23,6 +24,45 @@ def test_the_rest_routes_we_serve_are_the_ones_we_publish():
 
 def test_the_rules_of_access_we_keep_are_the_ones_we_publish():
     assert (ROOT / "docs/access.txt").read_text(encoding="utf-8") == published.access()
+
+
+def test_the_documents_that_may_be_trusted_are_the_apps_operations():
+    folder = ROOT / "graphql"
+    written = (folder / "documents.json").read_text(encoding="utf-8")
+
+    assert written == published.documents(folder / "operations")
+    for name, text in load_trusted(folder / "documents.json").items():
+        assert hash_of(text) == name
+        assert validate(schema._schema, parse(text)) == []
+
+
+def test_an_app_that_was_written_for_the_last_release_misses_nothing():
+    before = (ROOT / "graphql/released.graphql").read_text(encoding="utf-8")
+
+    assert published.broken_since(before) == []
+
+
+EARLIER = """
+type Query {
+  me: Student
+  you: Student
+  old: Old @deprecated(reason: "me")
+  node(id: ID!, deep: Boolean @deprecated(reason: "never used"), more: Int): Node
+}
+interface Node { id: ID! }
+type Student implements Node { id: ID!, shoeSize: Int, hat: Int @deprecated(reason: "private") }
+type Old { id: ID! }
+enum Party { STUDENT SENDING_HEI GONE @deprecated(reason: "nobody") LOST }
+"""
+
+
+def test_what_an_older_app_would_miss_is_told_but_for_what_was_deprecated():
+    assert published.broken_since(EARLIER) == [
+        "Field Query.you was removed.",
+        "Argument Query.node(more:) was removed.",
+        "Field Student.shoeSize was removed.",
+        "Enum value Party.LOST was removed.",
+    ]
 
 
 def test_every_field_argument_type_and_value_of_the_schema_says_what_it_is():

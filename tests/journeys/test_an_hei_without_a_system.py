@@ -154,7 +154,7 @@ async def test_a_script_that_has_not_heard_of_a_decision_does_not_undo_it(bed: B
     assert await got(bed, "omobilities", 3, omobilities.read_get_response) == (anew,)
     answer = await bed.http.post(
         f"{bed.address}/graphql",
-        json={"query": "{ me { mobilities { state } inbox { title body } } }"},
+        json={"query": "{ me { mobilities { state } inbox { nodes { title body } } } }"},
         headers={"authorization": f"Bearer {phone.token}"},
     )
     assert "Between the offices" not in answer.text
@@ -166,7 +166,7 @@ async def test_what_the_office_removes_is_gone_at_once_for_everybody(bed: Bed):
     await script.given(fed.nominations(fed.nomination(), other))
 
     assert await script.given(fed.nominations(other), complete="true") == (1, 0, 1)
-    inbox = (await bed.ask(phone, "{ me { inbox { kind } } }"))["me"]["inbox"]
+    inbox = (await bed.ask(phone, "{ me { inbox { nodes { kind } } } }"))["me"]["inbox"]["nodes"]
     assert inbox == [{"kind": "nomination_vanished"}]
     assert await until_heard(bed, 2) == [("omobility-cnr", {OUTONO}, (OM,))] * 2
     assert await got(bed, "omobilities", 3, omobilities.read_get_response) == ()

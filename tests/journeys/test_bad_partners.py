@@ -331,7 +331,7 @@ async def test_a_phone_without_the_app_is_forgotten(bed: Bed):
         return (await bed.ask(phone, "{ me { devices { id } } }"))["me"]["devices"] == []
 
     await until(gone)
-    inbox = (await bed.ask(phone, "{ me { inbox { kind } } }"))["me"]["inbox"]
+    inbox = (await bed.ask(phone, "{ me { inbox { nodes { kind } } } }"))["me"]["inbox"]["nodes"]
     assert inbox == [{"kind": "nominated"}]
 
 

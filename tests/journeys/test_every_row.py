@@ -17,13 +17,14 @@ from journeys.every_row import AFTER, ASKED, BEFORE, DURING, MOVED, OTHER_DAY, R
 from journeys.scenes import GO, Scene
 from testbed import Bed, bed_running
 
+from erasmus_app.ids import global_id
 from erasmus_app.mobilities.events import KINDS
 from ewp.ids import OmobilityId
 from sandbox.cast import LINDENTAL
 
 RECORD = """query($id: ID!) { me {
     mobility(id: $id) { state whoseMove { party } }
-    inbox(first: 100) { kind mobilityId body }
+    inbox(first: 100) { nodes { kind mobilityId body } }
 } }"""
 
 PATIENCE = 90.0  # seconds: some seventy mobilities move at once
@@ -72,9 +73,10 @@ class Ledger:
                where mobility_id = $1 and not silent order by happened_at, step""",
             mobility,
         )
+        seen = global_id("Mobility", mobility)
         fresh = [each for each in rows if str(each["event_id"]) not in self.seen]
-        me = (await self.bed.ask(scene.phone, RECORD, id=str(mobility)))["me"]
-        entries = [e for e in me["inbox"] if e["mobilityId"] == str(mobility)]
+        me = (await self.bed.ask(scene.phone, RECORD, id=seen))["me"]
+        entries = [e for e in me["inbox"]["nodes"] if e["mobilityId"] == seen]
         assert not any("{" in each["body"] for each in entries)
         known = {each["kind"] for each in fresh}
         pushes = await self.bed.pushes(scene.phone, 0)
@@ -86,7 +88,7 @@ class Ledger:
             pushes=[
                 each.data["kind"]
                 for each in pushes
-                if each.data["mobility"] == str(mobility) and each.data["kind"] in known
+                if each.data["mobility"] == seen and each.data["kind"] in known
             ][-len(fresh) :],
             state=me["mobility"]["state"],
             party=me["mobility"]["whoseMove"]["party"],

@@ -89,7 +89,9 @@ async def test_the_first_synchronisation_makes_records_and_no_messages(dsn, valk
         phone = await bed.phone("ines")
         [mobility] = (await bed.ask(phone, RECORD))["me"]["mobilities"]
         assert mobility["state"] == "ACCEPTED"
-        assert (await bed.ask(phone, "{ me { inbox { kind } } }"))["me"] == {"inbox": []}
+        assert (await bed.ask(phone, "{ me { inbox { nodes { kind } } } }"))["me"] == {
+            "inbox": {"nodes": []}
+        }
 
         await bed.take(3)  # two of Camille's, then one of Inês'
         assert await bed.kinds(phone, 1) == ["agreement_sent"]
@@ -107,7 +109,9 @@ async def test_a_first_synchronisation_is_not_silent_about_what_a_notification_h
         await bed.take()
         await refresh(*what, HeiId("jezioro.example"), ids, silent=True)  # as the first poll does
 
-        inbox = (await bed.ask(phone, "{ me { inbox { kind } } }"))["me"]["inbox"]
+        inbox = (await bed.ask(phone, "{ me { inbox { nodes { kind } } } }"))["me"]["inbox"][
+            "nodes"
+        ]
     assert inbox == [{"kind": "agreement_signed"}, {"kind": "agreement_sent"}]
 
 
@@ -122,7 +126,9 @@ async def test_a_restart_tells_what_happened_meanwhile_once(dsn, valkey, tmp_pat
         await bed.until_polled()
         await bed.until_idle()
         assert await bed.kinds(phone, 1) == ["nomination_accepted"]
-        inbox = (await bed.ask(phone, "{ me { inbox { kind } } }"))["me"]["inbox"]
+        inbox = (await bed.ask(phone, "{ me { inbox { nodes { kind } } } }"))["me"]["inbox"][
+            "nodes"
+        ]
         assert inbox == [{"kind": "nomination_accepted"}, {"kind": "nominated"}]
 
 

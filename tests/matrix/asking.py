@@ -37,6 +37,7 @@ IDS = {  # what is given for an argument that names something: of the student wh
     "Mutation.decideClaim(id:)": "claim",
     "Mutation.decideLink(id:)": "waiting link",
     "Student.accessLog(after:)": "look",
+    "Query.node(id:)": "mobility",
     "Query.office(heiId:)": "home",
 }
 VALUES: dict[str, Any] = {  # what is given for any other
@@ -207,7 +208,7 @@ async def ask_everything(
             *walk.whole(given_for(ids, fresh)),
             *(walk.at("mutation", (n,), given_for(ids, fresh, i)) for n, i in REFUSED),
         ]
-        for ids in (subject.given, lambda _: [nobodys_id()])
+        for ids in (subject.given, lambda kind: [nobodys_id(kind)])
     )
     for query, unknown in zip(theirs, nobodys, strict=True):
         names_them = query.variables != unknown.variables

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from fed import OF_RIBEIRA, OUTONO, RIBEIRA, TOKEN, outono
 
 from erasmus_app.identity.models import Session
-from erasmus_app.ids import AccountId, HeiId
+from erasmus_app.ids import AccountId, HeiId, global_id
 from sandbox.world import World
 
 NOW = datetime.now(UTC)
@@ -39,7 +39,9 @@ class Person:
 
     def given(self, kind: str) -> list[str]:
         """What names something of theirs: an id, or their HEI, which is others' as well."""
-        return [str(self.home)] if kind == "home" else self.ids.get(kind, [])
+        if kind == "home":
+            return [str(self.home)]
+        return [global_id(TYPES[kind], UUID(each)) for each in self.ids.get(kind, [])]
 
     @property
     def subject(self) -> str:
@@ -63,11 +65,31 @@ class Person:
         """All that tells that something is theirs."""
         yield self.mark
         yield str(self.account)
-        for found in self.ids.values():
+        yield global_id("Student", self.account)
+        for kind, found in self.ids.items():
             yield from found
+            yield from (global_id(TYPES[kind], UUID(each)) for each in found)
         if self.is_student:
             yield from (self.day(month).isoformat() for month in (2, 3, 7))
             yield f".{123450 + int(self.key[-1])}"
+
+
+TYPES = {  # of what a person's ids are, in the schema's words
+    "session": "SignedIn",
+    "asking": "SignedIn",
+    "device": "Device",
+    "message": "Message",
+    "erasure": "Erasure",
+    "app": "ConnectedApp",
+    "identity": "LoginIdentity",
+    "link": "LinkedLogin",
+    "waiting link": "LinkedLogin",
+    "claim": "MobilityClaim",
+    "granted claim": "MobilityClaim",
+    "export": "Export",
+    "mobility": "Mobility",
+    "look": "AccessEntry",
+}
 
 
 def cast() -> list[Person]:
@@ -104,6 +126,6 @@ def administrators(people: list[Person]) -> str:
     return ",".join(each.subject for each in people if each.is_administrator)
 
 
-def nobodys_id() -> str:
+def nobodys_id(kind: str) -> str:
     """An id that nothing has."""
-    return str(uuid4())
+    return global_id(TYPES.get(kind, "Mobility"), uuid4())

@@ -83,6 +83,7 @@ async def test_what_is_told_or_changed_of_another_is_found_from_the_front(
             "Message.id",
             "Message.body",
             "Message.mobilityId",
+            *("MessageEdge.cursor", "PageInfo.startCursor", "PageInfo.endCursor"),
         }
         made.act_for("Student.mobility", owner)
         assert "Component.title" in await found(here, other, owner)

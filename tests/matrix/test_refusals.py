@@ -77,14 +77,19 @@ async def test_an_id_that_is_anothers_and_one_that_nothing_has_are_answered_alik
                 other,
                 Query("query", "Student.mobility", ("me", "mobility"), text, {"id": each}, set()),
             )
-            for each in (owner.ids["mobility"][0], nobodys_id(), "no id at all", "' or 1=1 --")
+            for each in (
+                owner.given("mobility")[0],
+                nobodys_id("mobility"),
+                "no id at all",
+                "' or 1=1 --",
+            )
         ]
 
     assert answers == [(200, {"data": {"me": {"mobility": None}}})] * 4
 
 
 async def test_what_an_input_does_not_declare_cannot_be_set(dsn: str, valkey: str, tmp_path: Path):
-    given = given_for(lambda _: [nobodys_id()], "fid-of-nobody")
+    given = given_for(lambda kind: [nobodys_id(kind)], "fid-of-nobody")
     tried = 0
     async with house(dsn, valkey, tmp_path) as here:
         owner, other, _ = here.students

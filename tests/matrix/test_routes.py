@@ -107,7 +107,7 @@ async def test_nobody_is_let_in_by_a_route_whom_its_rule_does_not_let_in(
     dsn: str, valkey: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ):
     async with house(dsn, valkey, tmp_path) as here:
-        every = list(routes(create_app(here.bed.app)))
+        every = list(routes(create_app(here.bed.app).framework))
         callers = [
             Caller("anonymous", None),
             *(Caller(each.key, each.token, each) for each in here.people),

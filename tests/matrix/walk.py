@@ -21,6 +21,7 @@ Given = Callable[[str, str], Any]
 
 None leaves it out."""
 
+ON = "... on "  # begins a step of a path that tells one of several types
 LARGEST = 450  # fields of one query; the endpoint takes 500
 ROUNDS = 2  # how often a type may stand in itself: CourseResult.parts
 
@@ -74,11 +75,14 @@ class Walk:
 
     def split(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
         """Yield queries for the field at the end of a path: one, or several where it is large."""
-        whole = self.at(word, path, given)
-        if whole.size <= LARGEST or not isinstance(self._end(word, path), GraphQLObjectType):
+        whole, end = self.at(word, path, given), self._end(word, path)
+        if whole.size <= LARGEST or is_leaf_type(end):
             yield whole
-        else:
+        elif isinstance(end, GraphQLObjectType):
             yield from self._pieces(word, path, given)
+        else:
+            for each in self.schema.get_possible_types(end):
+                yield from self._pieces(word, (*path, f"{ON}{each.name}"), given)
 
     def _pieces(self, word: str, path: tuple[str, ...], given: Given) -> Iterator[Query]:
         """Yield a query for the leaves of an object, and others for each object in it."""
@@ -93,8 +97,14 @@ class Walk:
     def _end(self, word: str, path: tuple[str, ...]) -> Any:
         kind = getattr(self.schema, f"{word}_type")
         for each in path:
-            kind = named(kind.fields[each])
+            kind = self._below(kind, each)
         return kind
+
+    def _below(self, kind: Any, step: str) -> Any:
+        """The type that a step of a path leads to: a field, or one of several types."""
+        if step.startswith(ON):
+            return self.schema.type_map[step.removeprefix(ON)]
+        return named(kind.fields[step])
 
     def at(
         self, word: str, path: tuple[str, ...], given: Given, only: list[str] | None = None
@@ -103,21 +113,26 @@ class Walk:
         writing = _Writing(self, given)
         opened, where, kind = "", "", getattr(self.schema, f"{word}_type")
         for each in path:
-            where = f"{kind.name}.{each}"
-            opened += f"{{ __typename {each}{writing.call(where, kind.fields[each])} "
-            kind = named(kind.fields[each])
+            if each.startswith(ON):
+                opened += f"{{ __typename {each} "
+            else:
+                where = f"{kind.name}.{each}"
+                opened += f"{{ __typename {each}{writing.call(where, kind.fields[each])} "
+            kind = self._below(kind, each)
         inner = writing.selection(kind, only=only)
         declared = ", ".join(f"${name}: {kind}" for name, kind in writing.types.items())
         head = f"{word}({declared})" if declared else word
         text = f"{head} {opened}{inner}" + " }" * len(path)
-        return Query(word, where, path, text, writing.variables, writing.asks, writing.size)
+        fields = tuple(each for each in path if not each.startswith(ON))
+        return Query(word, where, fields, text, writing.variables, writing.asks, writing.size)
 
     def on_the_way(self, word: str, path: tuple[str, ...]) -> set[str]:
         """The fields of a path, as `Type.field`."""
         kind, found = getattr(self.schema, f"{word}_type"), set()
         for each in path:
-            found.add(f"{kind.name}.{each}")
-            kind = named(kind.fields[each])
+            if not each.startswith(ON):
+                found.add(f"{kind.name}.{each}")
+            kind = self._below(kind, each)
         return found
 
     def path_to(self, name: str) -> tuple[str, tuple[str, ...]] | None:

@@ -15,6 +15,7 @@ TABLE = [
     ("app", "worker", "bootstrap"),
     ("api", "partners", "oidc", "push", "store"),
     ("services",),
+    ("glance",),
     ("chat", "notifications"),
     ("mobilities",),
     ("students", "institutions", "identity", "privacy"),
@@ -28,7 +29,7 @@ ALSO = {
     ("kit", "errors"),
 }
 DOMAINS = {"chat", "notifications", "mobilities", "students", "institutions", "identity", "kit"}
-DOMAINS |= {"ids", "errors", "services", "privacy"}
+DOMAINS |= {"ids", "errors", "services", "glance", "privacy"}
 DOMAIN_LIBRARIES = {"msgspec"}
 MAY_IMPORT_EWP = {"worker", "partners", "api", "bootstrap", "app", "cli", "ids"}
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
@@ -89,6 +90,14 @@ def test_a_room_imports_only_what_is_below_it(path: Path):
 def test_the_toolkit_knows_nothing_of_the_app(path: Path):
     ours = [n for n in imported(path) if n.split(".")[0] in {"erasmus_app", "sandbox"}]
     assert ours == []
+
+
+@pytest.mark.parametrize(
+    "path", modules("strawberry_plans"), ids=lambda p: str(p.relative_to(BACKEND))
+)
+def test_the_plans_know_strawberry_and_graphql_core_alone(path: Path):
+    known = sys.stdlib_module_names | {"graphql", "strawberry", "strawberry_plans"}
+    assert [n for n in imported(path) if n.split(".")[0] not in known] == []
 
 
 @pytest.mark.parametrize("path", modules("sandbox"), ids=lambda p: str(p.relative_to(BACKEND)))

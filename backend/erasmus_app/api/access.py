@@ -54,6 +54,10 @@ class Asker(Protocol):
     def session(self) -> Session:
         """The session that asks."""
 
+    @property
+    def refusals(self) -> set[str]:
+        """What has been refused to this request: an operation may be run a second time."""
+
     async def standing(self) -> Standing:
         """Return the standing of the session's account; one read, once per request."""
 
@@ -91,8 +95,11 @@ async def may_act(rule: Rule, asker: Asker) -> bool:
 
 
 def refused(what: str, rule: Rule, asker: Asker) -> Forbidden:
-    """Log a refusal, with nothing of whose object it was; return what is raised."""
+    """Log a refusal, once a request, with nothing of whose object it was; return what is raised."""
     error = Forbidden("That is not yours to have.")
+    if what in asker.refusals:
+        return error
+    asker.refusals.add(what)
     account = str(asker.session.account_id)
     log.warning("access.refused", what=what, rule=rule.words, code=error.code, account_id=account)
     return error

@@ -1,14 +1,19 @@
 """What a resolver may reach."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeVar, cast
 
 from strawberry.types import Info as StrawberryInfo
 
+from erasmus_app.glance import Glance, Wanted
 from erasmus_app.identity.doctor import Diagnosis
-from erasmus_app.identity.models import Session
+from erasmus_app.identity.models import Account, Session
 from erasmus_app.identity.roles import Standing
 from erasmus_app.services import Services
+
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -19,9 +24,32 @@ class Context:
     session: Session
     language: str  # of texts, by `Accept-Language`
     today: date  # UTC
+    wanted: Wanted = field(default_factory=Wanted)  # what the request asks for of the account
+    refusals: set[str] = field(default_factory=set)
     _standing: Standing | None = field(default=None, repr=False)
-
     _logins: list[Diagnosis] | None = field(default=None, repr=False)
+
+    glance: Glance | None = None
+
+    def glanced(self) -> Glance | None:
+        """Return what has been read of this session's account already."""
+        found = self.glance
+        mine = found is not None and found.account.account_id == self.session.account_id
+        return found if mine else None
+
+    @property
+    def known_standing(self) -> Standing | None:
+        """The standing, where it has been looked up already."""
+        return self._standing
+
+    async def look(self) -> Account | None:
+        """Read the account, and with it what the request will ask for of it."""
+        services, session = self.services, self.session
+        self.glance = await services.glances.glance(session.account_id, self.wanted)
+        if self.glance is None:
+            return None
+        self._standing = services.standings.by(session, self.glance.identities)
+        return self.glance.account
 
     async def logins(self) -> list[Diagnosis]:
         """Return the account's logins, as the doctor sees them; read once."""
@@ -37,3 +65,11 @@ class Context:
 
 
 Info = StrawberryInfo[Context, None]
+
+
+def awaited(coming: Awaitable[T]) -> T:
+    """Hand on what is still to come, from a resolver that has its value at once as a rule.
+
+    GraphQL waits for it all the same; the type is that of the value, as the schema is made of it.
+    """
+    return cast("T", coming)

@@ -1,250 +1,202 @@
 """`/graphql` as plain ASGI: GraphQL over HTTP, for signed-in students only.
 
-POST JSON in, `application/graphql-response+json` or `application/json` out. Strawberry's caches
-remember parsed and validated documents; our limits are looked at once per document as well.
+POST takes any operation, GET one query of a document that is known by its hash, with an ETag. Each
+document is looked at, validated and compiled once (`strawberry_plans`).
 """
 
-from collections import OrderedDict
+import hashlib
 from datetime import UTC
+from functools import lru_cache
 from http import HTTPStatus
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import structlog
-from graphql import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLError,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    SelectionSetNode,
-    parse,
-)
+from graphql import GraphQLError
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from erasmus_app.api.context import Context
+from erasmus_app.api.explorer import page_at
 from erasmus_app.api.guards import headers_of, session_of
+from erasmus_app.api.limits import MOST_CHARACTERS, MOST_TOKENS, Inspected, Inspection
+from erasmus_app.api.requests import Refused, Request, asked_by_get, check_media_type, posted
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
+from erasmus_app.api.trusted import Trusted, load_trusted
 from erasmus_app.errors import AppError, NotSignedIn
+from erasmus_app.glance import Wanted
+from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
 from ewp.errors import place_of
+from strawberry_plans import Plans
+from strawberry_plans.documents import Document
 
-LARGEST_BODY = 1_000_000  # bytes
-DEEPEST, MOST_FIELDS, MOST_TOKENS = 14, 500, 4000
-# What tools ask of a schema nests deeper; validation has a limit of its own for lists in it.
-DEEPEST_INTROSPECTION = 24
-INTROSPECTION = frozenset({"__schema", "__type"})
 MOST_DOCUMENTS = 500
 RESPONSE = "application/graphql-response+json"
-ASSETS = {
-    "graphiql.min.js": "text/javascript",
-    "graphiql.min.css": "text/css",
-    "react.production.min.js": "text/javascript",
-    "react-dom.production.min.js": "text/javascript",
-    "explorer.js": "text/javascript",
-}
+JSON = "application/json"
+CHANGES = "changes by POST only"
+FRESH_ONLY = [(b"cache-control", b"no-store")]
+WHOSE = b"Authorization, Cookie, Accept, Accept-Language"  # what another answer depends on
 
 log = structlog.get_logger(__name__)
-
-
-class Request(msgspec.Struct, frozen=True):
-    """The body of a POST."""
-
-    query: str
-    operation_name: str | None = msgspec.field(default=None, name="operationName")
-    variables: dict[str, Any] | None = None
-    extensions: dict[str, Any] | None = None
-
-
-class Refused(Exception):
-    """A request that is answered before anything is executed."""
-
-    def __init__(self, status: int, code: str, message: str, challenge: str | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-        self.challenge = challenge  # to whoever wants in (RFC 6750 §3)
+_accepted = lru_cache(maxsize=1_000)(accepted)
 
 
 class GraphQLEndpoint:
     """The ASGI application."""
 
     def __init__(self, services: Services, schema: GuardedSchema = schema) -> None:
+        """Take what resolvers reach, and a schema with its rules in it.
+
+        Raises:
+            SettingsInvalid: the file of trusted documents is not right.
+        """
+        settings = services.settings
         self._services = services
-        self._resource = f"{services.settings.public_url.rstrip('/')}/graphql"
-        self._schema = schema
-        self._checked: OrderedDict[str, tuple[str | None, ...]] = OrderedDict()
+        self._resource = f"{settings.public_url.rstrip('/')}/graphql"
+        inspect = Inspection(schema._schema, introspection=settings.explorer)  # noqa: SLF001 - there is no public name
+        self.plans = Plans(
+            schema,
+            size=MOST_DOCUMENTS,
+            inspect=inspect,
+            most_tokens=MOST_TOKENS,
+            most_characters=MOST_CHARACTERS,
+            hide_suggestions=not settings.explorer,
+        )
+        path = settings.trusted_documents
+        known = load_trusted(path) if path else {}
+        self._trusted = Trusted(known, settings.trusted_documents_only)
+        for text in known.values():
+            self.plans.keep(text)
+
+    def numbers(self) -> dict[str, dict[str, float]]:
+        """Return how many operations plans have answered, and by reason how many they have not."""
+        fell_back = {why: float(times) for why, times in self.plans.fell_back.items()}
+        return {
+            "erasmus_graphql_planned": {"": float(self.plans.ran)},
+            "erasmus_graphql_fell_back": fell_back,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != ScopeType.HTTP:
             return
         headers = headers_of(scope)
-        challenge: str | None = None
-        kind = RESPONSE if RESPONSE in headers.get("accept", "") else "application/json"
+        kind = RESPONSE if RESPONSE in headers.get("accept", "") else JSON
+        is_get, more = scope["method"] in {"GET", "HEAD"}, []
         try:
-            if scope["method"] in {"GET", "HEAD"} and self._services.settings.explorer:
-                await self._explorer(scope["path"], headers, send)
+            if is_get and self._services.settings.explorer and not scope["query_string"]:
+                if (page := page_at(scope["path"], headers.get("accept", "text/html"))) is None:
+                    raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
+                await _send(send, 200, *page)
                 return
             status, answer = await self._answer(scope, headers, receive)
         except Refused as error:
             status, answer = error.status, _failed(str(error), error.code)
-            challenge = error.challenge
+            if error.challenge is not None:
+                more.append((b"www-authenticate", error.challenge.encode("ascii")))
         except NotSignedIn as error:
             log.info("access.refused", what="/graphql", code=error.code)
             status, answer = error.status, _failed(str(error), error.code)
-            challenge = "Bearer"
-        if kind == "application/json" and status == HTTPStatus.BAD_REQUEST and "errors" in answer:
-            valid = answer.get("data", ...) is None
-            status = HTTPStatus.OK if valid else status
-        more = [(b"allow", b"POST")] if status == HTTPStatus.METHOD_NOT_ALLOWED else []
-        if challenge is not None:
-            more.append((b"www-authenticate", challenge.encode("ascii")))
+            more.append((b"www-authenticate", b"Bearer"))
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            more.append((b"allow", b"GET, POST" if self._trusted.documents else b"POST"))
+        if kind == JSON and status == HTTPStatus.BAD_REQUEST and answer.get("data", ...) is None:
+            status = HTTPStatus.OK  # a request that is well-formed: its document was not right
         body = msgspec.json.encode(answer)
+        if is_get and status == HTTPStatus.OK and "errors" not in answer:
+            status, body, cached = _revalidated(body, kind, headers.get("if-none-match"))
+            more += cached
+        if scope["method"] == "HEAD":
+            body = b""
         await _send(send, status, f"{kind}; charset=utf-8", body, more)
 
     async def _answer(
         self, scope: HTTPScope, headers: dict[str, str], receive: Receive
     ) -> tuple[int, dict[str, Any]]:
-        if scope["method"] != "POST":
+        if scope["method"] == "POST":
+            check_media_type(headers.get("content-type", ""))
+            session = await session_of(self._services, headers, self._resource)
+            request = await posted(receive)
+            may_change = True
+        elif scope["method"] in {"GET", "HEAD"} and self._trusted.documents:
+            if headers.get("sec-fetch-site") == "cross-site":
+                raise Refused(HTTPStatus.FORBIDDEN, "cross_site", "not from pages of other sites")
+            session = await session_of(self._services, headers, self._resource)
+            request, may_change = asked_by_get(scope), False
+        else:
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
-        # Also what keeps other sites' forms out: they cannot send this type.
-        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        document = self.plans.read(self._trusted.text_of(request))
+        if (wrong := _wrong(document, request)) is not None:
+            return HTTPStatus.BAD_REQUEST, wrong
+        looked: Inspected = document.found
+        word = looked.operations.get(request.operation_name) or next(
+            iter(looked.operations.values())
+        )
+        if word == "subscription":
             raise Refused(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                "media_type_not_supported",
-                "Content-Type must be application/json",
+                HTTPStatus.BAD_REQUEST, "request_invalid", "subscriptions are not answered here"
             )
-        session = await session_of(self._services, headers, self._resource)
-        try:
-            request = msgspec.json.decode(await _body(receive), type=Request)
-        except msgspec.ValidationError as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, "request_invalid", str(error)) from error
-        except msgspec.DecodeError as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, "json_malformed", "not JSON") from error
-        try:
-            self._check(request)
-        except GraphQLError as error:
-            return HTTPStatus.BAD_REQUEST, {"errors": [_formatted(error, "document_invalid")]}
-        if session.scopes is not None and (lacks := lacking(request.query, session.scopes)):
+        if word == "mutation" and not may_change:
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", CHANGES)
+        if session.scopes is not None and (lacks := lacking(looked.needs, session.scopes)):
             raise Refused(
                 HTTPStatus.FORBIDDEN,
                 "insufficient_scope",
                 f"the student has not allowed this app {' '.join(lacks)}",
                 f'Bearer error="insufficient_scope", scope="{" ".join(lacks)}"',
             )
+        return await self._executed(
+            document, request, self._context(session, headers, looked.wanted)
+        )
+
+    def _context(self, session: Session, headers: dict[str, str], wanted: Wanted) -> Context:
         services = self._services
-        context = Context(
+        languages = services.messages.languages
+        return Context(
             services=services,
             session=session,
-            language=accepted(
-                headers.get("accept-language", ""), services.messages.languages, "en"
-            ),
+            language=_accepted(headers.get("accept-language", ""), tuple(languages), "en"),
             today=services.clock().astimezone(UTC).date(),
+            wanted=wanted,
         )
-        return await self._executed(request, context)
 
-    async def _executed(self, request: Request, context: Context) -> tuple[int, dict[str, Any]]:
-        result = await self._schema.execute(
-            request.query,
-            variable_values=request.variables,
+    async def _executed(
+        self, document: Document, request: Request, context: Context
+    ) -> tuple[int, dict[str, Any]]:
+        result = await self.plans.execute(
+            document,
+            request.variables,
             operation_name=request.operation_name,
-            context_value=context,
+            context=context,
         )
-        answer: dict[str, Any] = {}
-        if result.errors:
-            answer["errors"] = [_formatted(error, None) for error in result.errors]
-        answer["data"] = result.data
-        refused = result.errors and result.data is None and not any(e.path for e in result.errors)
+        if not result.errors:
+            return HTTPStatus.OK, {"data": result.data}
+        errors = [_formatted(error, None) for error in result.errors]
+        refused = result.data is None and not any(each.path for each in result.errors)
+        answer = {"errors": errors, "data": result.data}
         return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), answer
 
-    def _check(self, request: Request) -> None:
-        """Refuse what is malformed, too large, or leaves open what to run. Raises GraphQLError."""
-        text = request.query
-        if text not in self._checked:
-            document = parse(text, max_tokens=MOST_TOKENS)
-            _limit(document)
-            self._checked[text] = tuple(
-                each.name.value if each.name else None
-                for each in document.definitions
-                if isinstance(each, OperationDefinitionNode)
-            )
-            while len(self._checked) > MOST_DOCUMENTS:
-                self._checked.popitem(last=False)
-        names = self._checked[text]
-        if request.operation_name is None and len(names) > 1:
-            raise GraphQLError("operationName is needed: the document has several operations")
-        if request.operation_name is not None and request.operation_name not in names:
-            raise GraphQLError("operationName: the document has no such operation")
 
-    async def _explorer(self, path: str, headers: dict[str, str], send: Send) -> None:
-        """Serve GraphiQL, from our own files: no other site is asked for anything."""
-        name = path.rstrip("/").rpartition("/assets/")[2]
-        folder = files("erasmus_app.api") / "graphiql"
-        if "/assets/" in path and name in ASSETS:
-            body = (folder / name).read_bytes()
-            cache = [(b"cache-control", b"max-age=3600")]
-            await _send(send, 200, f"{ASSETS[name]}; charset=utf-8", body, cache)
-            return
-        if "/assets/" in path or "text/html" not in headers.get("accept", "text/html"):
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
-        page = (folder / "explorer.html").read_bytes()
-        policy = b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        policy += b"font-src 'self' data:; frame-ancestors 'none'"
-        await _send(
-            send, 200, "text/html; charset=utf-8", page, [(b"content-security-policy", policy)]
-        )
-
-
-class _Place(NamedTuple):
-    """Where in a document a selection stands."""
-
-    depth: int = 1
-    deepest: int = DEEPEST
-    fragments: frozenset[str] = frozenset()
-
-    def below(self, field: str) -> "_Place":
-        """Return the place of a field's own selection."""
-        deepest = DEEPEST_INTROSPECTION if field in INTROSPECTION else self.deepest
-        return self._replace(depth=self.depth + 1, deepest=deepest)
-
-
-def _limit(document: DocumentNode) -> None:
-    """Refuse what is too deep or too wide, before it is validated. Raises GraphQLError."""
-    fragments = {
-        each.name.value: each.selection_set
-        for each in document.definitions
-        if isinstance(each, FragmentDefinitionNode)
-    }
-    fields = 0
-
-    def walk(selections: SelectionSetNode | None, at: _Place) -> None:
-        nonlocal fields
-        if selections is None:
-            return
-        if at.depth > at.deepest:
-            raise GraphQLError(f"deeper than {at.deepest} levels")
-        for each in selections.selections:
-            fields += 1
-            if fields > MOST_FIELDS:
-                raise GraphQLError(f"more than {MOST_FIELDS} fields")
-            if isinstance(each, FieldNode):
-                walk(each.selection_set, at.below(each.name.value))
-            elif isinstance(each, InlineFragmentNode):
-                walk(each.selection_set, at)
-            elif isinstance(each, FragmentSpreadNode):
-                name = each.name.value
-                if name not in at.fragments:  # a circle is for validation to refuse
-                    walk(fragments.get(name), at._replace(fragments=at.fragments | {name}))
-
-    for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode):
-            walk(definition.selection_set, _Place())
+def _wrong(document: Document, request: Request) -> dict[str, Any] | None:
+    """Return the answer to a document that is never run, or that leaves open what to run."""
+    if document.errors:
+        looked = document.found is not None  # else it was refused before it was validated
+        code = "request_invalid" if looked else "document_invalid"
+        errors = [_formatted(each, code) for each in document.errors]
+        return {"errors": errors, "data": None} if looked else {"errors": errors}
+    names = document.found.operations
+    if request.operation_name is None and len(names) > 1:
+        said = "operationName is needed: the document has several operations"
+    elif request.operation_name is not None and request.operation_name not in names:
+        said = "operationName: the document has no such operation"
+    elif not names:
+        said = "the document has no operation"
+    else:
+        return None
+    return {"errors": [_formatted(GraphQLError(said), "document_invalid")]}
 
 
 def _formatted(error: GraphQLError, code: str | None) -> dict[str, Any]:
@@ -265,17 +217,20 @@ def _failed(message: str, code: str) -> dict[str, Any]:
     return {"errors": [{"message": message, "extensions": {"code": code}}]}
 
 
-async def _body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Refused(HTTPStatus.BAD_REQUEST, "request_invalid", "the body did not end")
-        body += message["body"]
-        if len(body) > LARGEST_BODY:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "over 1 MB")
-        if not message["more_body"]:
-            return bytes(body)
+def _revalidated(
+    body: bytes, kind: str, known: str | None
+) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """Return an answer with its ETag, or 304 where the client has it already (RFC 9110 §13)."""
+    tag = f'"{hashlib.blake2b(body, digest_size=16, key=kind.encode()).hexdigest()}"'
+    headers = [
+        (b"etag", tag.encode()),
+        (b"cache-control", b"private, no-cache"),
+        (b"vary", WHOSE),
+    ]
+    tags = {each.strip().removeprefix("W/") for each in (known or "").split(",")}
+    if tag in tags or "*" in tags:
+        return HTTPStatus.NOT_MODIFIED, b"", headers
+    return HTTPStatus.OK, body, headers
 
 
 async def _send(
@@ -289,6 +244,6 @@ async def _send(
         *more,
     ]
     if b"cache-control" not in names:
-        headers.append((b"cache-control", b"no-store"))
+        headers += FRESH_ONLY
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,12 +1,19 @@
 """What a client's scopes cover of the GraphQL schema; everything else is for `app` alone."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-from graphql import FieldNode, TypeInfo, TypeInfoVisitor, Visitor, get_named_type, parse, visit
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLSchema,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    get_named_type,
+    visit,
+)
 
-from erasmus_app.api.schema import schema
 from erasmus_app.identity.clients import APP
 
 PROFILE, RECORD, INBOX = "profile:read", "record:read", "inbox:read"
@@ -73,20 +80,17 @@ class _Fields(Visitor):
             self.found.add(needs(get_named_type(kind).name, node.name.value))
 
 
-@lru_cache(maxsize=500)
-def _needed(query: str) -> frozenset[frozenset[str]]:
-    types = TypeInfo(schema._schema)  # noqa: SLF001 - there is no public name
+def needed_by(document: DocumentNode, schema: GraphQLSchema) -> frozenset[frozenset[str]]:
+    """Return what a document needs, whatever of it would be run: of each set one scope."""
+    types = TypeInfo(schema)
     visitor = _Fields(types)
-    visit(parse(query), TypeInfoVisitor(types, visitor))
+    visit(document, TypeInfoVisitor(types, visitor))
     return frozenset(each for each in visitor.found if each)
 
 
-def lacking(query: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return scopes that a document needs and a client has not; none where it has what it needs.
-
-    The whole document counts, whatever of it would be run. It has been parsed before.
-    """
+def lacking(needed: frozenset[frozenset[str]], scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return scopes that are needed and that a client has not; none where it has what it needs."""
     if APP in scopes:
         return ()
-    missing = (each for each in _needed(query) if not each & set(scopes))
+    missing = (each for each in needed if not each & set(scopes))
     return tuple(sorted({min(each) for each in missing}))

@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         ("schema", "the GraphQL schema"),
         ("openapi", "the OpenAPI document"),
         ("access", "who may have which field and route"),
+        ("documents", "the app's operations as trusted documents, from graphql/operations"),
     ):
         export = commands.add_parser(name, help=text).add_subparsers(dest="what", required=True)
         into = export.add_parser("export", help=f"write {text} to a file, else to the terminal")

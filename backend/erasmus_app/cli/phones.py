@@ -15,7 +15,7 @@ HOME = """query Home {
     state
     whoseMove { party institution { name(language: "en") } contact { email } }
     learningAgreement { state }
-  } inbox(first: 1) { title body } }
+  } inbox(first: 1) { nodes { title body } } }
 }"""
 REGISTER = """mutation Register($device: DeviceInput!) {
   registerDevice(device: $device) { __typename }

@@ -110,7 +110,8 @@ class Show:
         for each in me["mobilities"]:
             self._line("backend", _understood(each), "green")
         for push in pushes:
-            latest = me["inbox"][0]["body"] if me["inbox"] else ""
+            messages = me["inbox"]["nodes"]
+            latest = messages[0]["body"] if messages else ""
             shown = Text.assemble((push["title"], "bold"), f"\n{push['body']}\n\n")
             shown.append("in the app  ", style="dim").append(latest)
             self._console.print(

@@ -1,6 +1,6 @@
 """Asking what an account may act as."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,9 +29,13 @@ class Standings:
 
     async def of(self, session: Session) -> Standing:
         """Return what a session's account may act as, by one read of an index."""
+        return self.by(session, await self.store.identities(session.account_id))
+
+    def by(self, session: Session, identities: Sequence[KnownIdentity]) -> Standing:
+        """Return what a session's account may act as, by its identities."""
         return standing_of(
             session.account_id,
-            await self.store.identities(session.account_id),
+            identities,
             self.heis,
             self.clock(),
             issuer=self.issuer,

@@ -66,6 +66,9 @@ class InboxStore(Protocol):
     ) -> Sequence[InboxEntry]:
         """Return the newest first, from behind `after` on."""
 
+    async def entry(self, account: AccountId, entry: InboxEntryId) -> InboxEntry | None:
+        """Return one; None where it is not the account's."""
+
     async def unread(self, account: AccountId) -> int:
         """Return how many are unread."""
 

@@ -10,7 +10,7 @@ from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.models import InboxEntry, Text
 from erasmus_app.notifications.ports import InboxStore
 
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 101  # a page of a hundred, and one that says that more follow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,10 +25,14 @@ class InboxService:
     async def entries(
         self, account: AccountId, *, first: int = 20, after: InboxEntryId | None = None
     ) -> Sequence[InboxEntry]:
-        """Return the newest first; at most a hundred at once."""
+        """Return the newest first; at most `MOST_AT_ONCE`."""
         return await self.store.entries(
             account, first=max(0, min(first, MOST_AT_ONCE)), after=after
         )
+
+    async def entry(self, account: AccountId, entry: InboxEntryId) -> InboxEntry | None:
+        """Return one; None where it is not the account's."""
+        return await self.store.entry(account, entry)
 
     async def unread(self, account: AccountId) -> int:
         """Return how many are unread."""

@@ -20,6 +20,7 @@ from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.store.database import Database
 from erasmus_app.store.esis import note_esis
+from erasmus_app.store.sealed import Vault
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,21 @@ REVOKED = "session_revoked"
 SESSION_COLUMNS = (
     "account_id, session_id, expires_at, authenticated_at, client_id, scopes, resource"
 )
+
+
+def account_of(row: asyncpg.Record, vault: Vault) -> Account:
+    """Read an account, with what its latest identity said."""
+    return Account(
+        account_id=AccountId(row["account_id"]),
+        language=row["language"],
+        zone=row["zone"],
+        display_name=vault.open_text(
+            row["display_name"], "account.display_name", row["account_id"]
+        ),
+        home_hei_ids=tuple(HeiId(each) for each in row["home_hei_ids"]),
+        affiliations=tuple(row["affiliations"]),
+        has_esi=row["has_esi"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +149,7 @@ class AccountTable:
                where account_id = $1 order by account_identity.last_login_at desc limit 1""",
             account,
         )
-        if row is None:
-            return None
-        return Account(
-            account_id=AccountId(row["account_id"]),
-            language=row["language"],
-            zone=row["zone"],
-            display_name=self.database.vault.open_text(
-                row["display_name"], "account.display_name", row["account_id"]
-            ),
-            home_hei_ids=tuple(HeiId(each) for each in row["home_hei_ids"]),
-            affiliations=tuple(row["affiliations"]),
-            has_esi=row["has_esi"],
-        )
+        return account_of(row, self.database.vault) if row else None
 
     async def open_session(
         self,

@@ -1,8 +1,9 @@
 """Inbox entries and their way to each device: rows written with the change that caused them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -15,7 +16,7 @@ from erasmus_app.notifications.models import InboxEntry, Message, PendingDeliver
 from erasmus_app.notifications.policy import delivery_id, plan
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
-from erasmus_app.store.sealed import vault_of
+from erasmus_app.store.sealed import Vault, vault_of
 
 DELIVER = "deliver"
 FCM = "fcm"
@@ -170,6 +171,25 @@ class DeliveryTable:
         )
 
 
+_ENTRY = "account_id, inbox_entry_id, mobility_id, kind, arguments, created_at, read_at"
+
+
+def entry_of(row: Mapping[str, Any], vault: Vault) -> InboxEntry:
+    """Read a message."""
+    arguments = vault.open(
+        row["arguments"], "inbox_entry.arguments", row["account_id"], row["inbox_entry_id"]
+    )
+    return InboxEntry(
+        account_id=AccountId(row["account_id"]),
+        entry_id=InboxEntryId(row["inbox_entry_id"]),
+        mobility_id=MobilityId(row["mobility_id"]) if row["mobility_id"] else None,
+        kind=row["kind"],
+        arguments=msgspec.json.decode(arguments, type=dict[str, str]),
+        created_at=row["created_at"],
+        read_at=row["read_at"],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class InboxTable:
     """The inboxes of all accounts."""
@@ -181,37 +201,25 @@ class InboxTable:
     ) -> Sequence[InboxEntry]:
         """Return the newest first, from behind `after` on."""
         rows = await self.database.fetch(
-            """select account_id, inbox_entry_id, mobility_id, kind, arguments, created_at, read_at
-               from inbox_entry
+            f"""select {_ENTRY} from inbox_entry
                where account_id = $1 and ($2::uuid is null or (created_at, inbox_entry_id) < (
                    select created_at, inbox_entry_id from inbox_entry
                    where account_id = $1 and inbox_entry_id = $2))
-               order by created_at desc, inbox_entry_id desc limit $3""",
+               order by created_at desc, inbox_entry_id desc limit $3""",  # noqa: S608 - a constant
             account,
             after,
             first,
         )
-        vault = self.database.vault
-        return [
-            InboxEntry(
-                account_id=AccountId(row["account_id"]),
-                entry_id=InboxEntryId(row["inbox_entry_id"]),
-                mobility_id=MobilityId(row["mobility_id"]) if row["mobility_id"] else None,
-                kind=row["kind"],
-                arguments=msgspec.json.decode(
-                    vault.open(
-                        row["arguments"],
-                        "inbox_entry.arguments",
-                        account,
-                        row["inbox_entry_id"],
-                    ),
-                    type=dict[str, str],
-                ),
-                created_at=row["created_at"],
-                read_at=row["read_at"],
-            )
-            for row in rows
-        ]
+        return [entry_of(row, self.database.vault) for row in rows]
+
+    async def entry(self, account: AccountId, entry: InboxEntryId) -> InboxEntry | None:
+        """Return one; None where it is not the account's."""
+        row = await self.database.fetchrow(
+            f"select {_ENTRY} from inbox_entry where account_id = $1 and inbox_entry_id = $2",  # noqa: S608 - a constant
+            account,
+            entry,
+        )
+        return entry_of(row, self.database.vault) if row else None
 
     async def unread(self, account: AccountId) -> int:
         """Return how many are unread."""

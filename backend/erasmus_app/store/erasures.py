@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from erasmus_app.identity.linking import UNDO
-from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId, PersonId
+from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId, PersonId, read_global_id
 from erasmus_app.privacy.models import NOT_AGAIN, NOT_AGAIN_LAPSED, Certificate, Erasure, Subject
 from erasmus_app.store import jobs
 from erasmus_app.store.consents import withdraw_all
@@ -101,10 +101,15 @@ class ErasureTable:
         return {table: rows for table, rows in found.items() if rows}
 
     async def subject(self, who: str) -> Subject:
-        """Find a student by account id or ESI. One whom we do not know has nothing."""
+        """Find a student by account id, as the app shows it or as it is kept, or by ESI.
+
+        One whom we do not know has nothing.
+        """
+        kind, account = read_global_id(who) or ("", None)
         async with self.database.pool.acquire() as connection:
             try:
-                return await _subject_of(connection, [AccountId(UUID(who))], [])
+                account = account if kind == "Student" and account else UUID(who)
+                return await _subject_of(connection, [AccountId(account)], [])
             except ValueError:
                 key = self.database.vault.esi_key(EuropeanStudentId(who))
             accounts = await connection.fetch(

@@ -1,6 +1,6 @@
 """Consolidated records, the documents behind them, and what happened, in PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +36,7 @@ _encode = msgspec.json.Encoder().encode
 _STORED = "mobility_id, person_id, version, changed_at, record::text as record, sealed"
 
 
-def _stored(row: asyncpg.Record, vault: Vault) -> StoredMobility:
+def _stored(row: Mapping[str, Any], vault: Vault) -> StoredMobility:
     return StoredMobility(
         mobility_id=MobilityId(row["mobility_id"]),
         person_id=PersonId(row["person_id"]),
@@ -46,10 +46,12 @@ def _stored(row: asyncpg.Record, vault: Vault) -> StoredMobility:
     )
 
 
-def _as_of_indexes(row: asyncpg.Record, vault: Vault) -> StoredMobility:
+def stored_of(
+    row: Mapping[str, Any], vault: Vault, account: AccountId, confirmed: dict[Api, datetime]
+) -> StoredMobility:
+    """Read a record as an account's; `confirmed` says as of when indexes have told of changes."""
     stored = _stored(row, vault)
-    mobility = confirmed_by_index(stored.mobility, as_of_indexes(row))
-    account = AccountId(row["account_id"])
+    mobility = confirmed_by_index(stored.mobility, confirmed)
     return msgspec.structs.replace(stored, mobility=mobility, account_id=account)
 
 
@@ -97,7 +99,8 @@ class RecordTable:
                 where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - constants
             account,
         )
-        return [_as_of_indexes(row, self.database.vault) for row in rows]
+        vault = self.database.vault
+        return [stored_of(row, vault, account, as_of_indexes(row)) for row in rows]
 
     @asynccontextmanager
     async def change(

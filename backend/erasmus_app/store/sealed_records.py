@@ -4,11 +4,10 @@ The frame has the record's own shape. Of each fact it holds the source, and of i
 counted for the statistics portal: years, statuses, and which versions of an agreement there are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import asyncpg
 import msgspec
 
 from erasmus_app.ids import HeiId, OmobilityId
@@ -76,7 +75,7 @@ def split(mobility: Mobility, vault: Vault) -> tuple[str, bytes]:
     return _encode(frame).decode(), vault.seal(_encode(facts), *_place(mobility))
 
 
-def joined(row: asyncpg.Record, vault: Vault) -> Mobility:
+def joined(row: Mapping[str, Any], vault: Vault) -> Mobility:
     """Put `record` (as text) and `sealed` of a row together again.
 
     Raises:

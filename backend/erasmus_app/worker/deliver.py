@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from erasmus_app.ids import DeliveryId
+from erasmus_app.ids import DeliveryId, global_id
 from erasmus_app.kit.backoff import backoff
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.notifications.ports import Outcome, Push, PushResult
@@ -55,9 +55,9 @@ class Deliverer:
 
     def _push(self, pending: PendingDelivery) -> Push:
         text = self.services.messages.render_push(pending.kind, pending.language)
-        data = {"id": str(pending.entry_id), "kind": pending.kind}
+        data = {"id": global_id("Message", pending.entry_id), "kind": pending.kind}
         if pending.mobility_id is not None:
-            data["mobility"] = str(pending.mobility_id)
+            data["mobility"] = global_id("Mobility", pending.mobility_id)
         return Push(
             message_id=str(pending.entry_id),
             platform=pending.platform,

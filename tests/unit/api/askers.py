@@ -1,7 +1,7 @@
 """Who asks the schemas of these tests."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -30,6 +30,7 @@ class Asker:
     found: Standing
     session: Session = SESSION
     looked_up: int = 0
+    refusals: set[str] = field(default_factory=set)
 
     async def standing(self) -> Standing:
         self.looked_up += 1

@@ -1,8 +1,14 @@
 """What a client's scopes cover."""
 
+from graphql import parse
+
 from erasmus_app.api.schema import schema
-from erasmus_app.api.scopes import COVERED, DOORS, lacking, needs
+from erasmus_app.api.scopes import COVERED, DOORS, lacking, needed_by, needs
 from erasmus_app.identity.clients import APP, SCOPES
+
+
+def needed(query: str) -> frozenset[frozenset[str]]:
+    return needed_by(parse(query), schema._schema)
 
 
 def test_what_is_covered_is_a_field_that_there_is_and_a_scope_that_there_is():
@@ -22,6 +28,10 @@ def test_a_field_that_nobody_has_opened_is_for_the_app_alone():
 
 
 def test_who_may_everything_lacks_nothing():
-    assert lacking("mutation { endOtherSessions }", (APP,)) == ()
-    assert lacking("mutation { endOtherSessions }", ("record:read",)) == (APP,)
-    assert lacking("{ me { displayName inbox { id } } }", ()) == ("inbox:read", "profile:read")
+    needs_app = needed("mutation { endOtherSessions }")
+    assert lacking(needs_app, (APP,)) == ()
+    assert lacking(needs_app, ("record:read",)) == (APP,)
+    assert lacking(needed("{ me { displayName inbox { nodes { id } } } }"), ()) == (
+        "inbox:read",
+        "profile:read",
+    )

@@ -38,7 +38,8 @@ async def metrics(state: State) -> str:
     """Counts in Prometheus' text form. Nothing personal is in them; keep the path off the net."""
     services: Services = state.services
     lines = []
-    for name, values in sorted((await services.operations.numbers()).items()):
+    numbers = await services.operations.numbers() | state.numbers()
+    for name, values in sorted(numbers.items()):
         lines.append(f"# TYPE {name} gauge")
         for label, value in sorted(values.items()):
             lines.append(f'{name}{{of="{label}"}} {value:g}' if label else f"{name} {value:g}")

@@ -68,7 +68,7 @@ __all__ = [
 T = TypeVar("T")
 Resolver = Callable[..., Any]
 
-ACCESS = "access"
+ACCESS, WAITS = "access", "waits"
 OBJECTS = "__access__"
 _WHOSE = OWNER | COORDINATOR
 INPUTS = frozenset({"Boolean", "Date", "DateTime", "Decimal", "Float", "ID", "Int", "String"})
@@ -110,9 +110,12 @@ def _has_whose(cls: type) -> bool:
     return hasattr(cls, "whose") or "whose" in cls.__annotations__
 
 
-def field(who: Rule, **given: Any) -> Any:
-    """Declare a field with its rule; all else as `strawberry.field`."""
-    return strawberry.field(metadata={ACCESS: who}, **given)
+def field(who: Rule, *, waits: bool = False, **given: Any) -> Any:
+    """Declare a field with its rule; all else as `strawberry.field`.
+
+    `waits` is for a resolver that is no `async def`, but may have to wait for the database.
+    """
+    return strawberry.field(metadata={ACCESS: who, WAITS: waits}, **given)
 
 
 def mutation(who: Rule, **given: Any) -> Any:

@@ -8,6 +8,7 @@ from erasmus_app.api.context import Info
 from erasmus_app.api.pages.findings import told
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
+from erasmus_app.api.schema.ids import global_id
 from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.identity.doctor import RELEASE_TEST, Condition, Diagnosis, Finding
 from erasmus_app.identity.roles import HeiRole, RoleAt
@@ -58,7 +59,7 @@ class LoginIdentity:
         """Make it from ours."""
         return cls(
             whose=Whose(found.seen.account_id),
-            id=strawberry.ID(str(found.seen.identity_id)),
+            id=global_id("LoginIdentity", found.seen.identity_id),
             provider=found.provider,
             issuer=found.seen.known.issuer,
             subject=found.seen.known.subject,

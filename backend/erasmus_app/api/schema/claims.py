@@ -9,7 +9,7 @@ import strawberry
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, SIGNED_IN, Whose
-from erasmus_app.api.schema.ids import uuid_of
+from erasmus_app.api.schema.ids import global_id, uuid_of
 from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.api.schema.linking import LinkedLogin
 from erasmus_app.errors import ClaimRefused
@@ -49,7 +49,7 @@ class MobilityClaim:
         """Make it from ours; `hei` is the one whose office has found it to be its own."""
         return cls(
             whose=Whose(found.account_id, hei),
-            id=strawberry.ID(str(found.claim_id)),
+            id=global_id("MobilityClaim", found.claim_id),
             sending_institution=Institution(hei_id=found.sending_hei_id),
             omobility_id=found.omobility_id,
             state=found.state,
@@ -236,7 +236,7 @@ class ClaimMutations:
     )
     async def confirm_claim(self, info: Info, id: strawberry.ID, code: str) -> bool:
         """Prove it."""
-        claim = uuid_of(id)
+        claim = uuid_of(id, "MobilityClaim")
         if claim is None:
             return False
         account = info.context.session.account_id
@@ -251,7 +251,7 @@ class ClaimMutations:
         self, info: Info, id: strawberry.ID, accept: bool
     ) -> MobilityClaim | None:
         """Decide about it."""
-        claim = uuid_of(id)
+        claim = uuid_of(id, "MobilityClaim")
         if claim is None:
             return None
         standing = await info.context.standing()
@@ -266,7 +266,7 @@ class ClaimMutations:
     )
     async def decide_link(self, info: Info, id: strawberry.ID, accept: bool) -> LinkedLogin | None:
         """Decide about it."""
-        link, service = uuid_of(id), info.context.services.linking
+        link, service = uuid_of(id, "LinkedLogin"), info.context.services.linking
         if link is None or service is None:
             return None
         standing = await info.context.standing()

@@ -7,6 +7,7 @@ import strawberry
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, Whose
+from erasmus_app.api.schema.ids import global_id
 from erasmus_app.identity.models import ConnectedApp as Connected
 
 
@@ -48,7 +49,7 @@ async def _shown(info: Info, connected: Connected) -> ConnectedApp:
     client = await service.clients.client(connected.client_id) if service else None
     return ConnectedApp(
         whose=Whose(connected.account_id),
-        id=strawberry.ID(str(connected.session_id)),
+        id=global_id("ConnectedApp", connected.session_id),
         name=client.name(info.context.language) if client else connected.client_id,
         host=client.host if client else None,
         scopes=list(connected.scopes),

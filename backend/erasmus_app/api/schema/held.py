@@ -8,7 +8,8 @@ import strawberry
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access as rules
 from erasmus_app.api.schema.access import OWNER, PART, Whose
-from erasmus_app.api.schema.ids import uuid_of
+from erasmus_app.api.schema.connections import Connection, asked, page
+from erasmus_app.api.schema.ids import global_id, uuid_of
 from erasmus_app.privacy import access, consents, exports
 from erasmus_app.privacy.access import AccessOutcome, ActorKind
 from erasmus_app.privacy.consents import Purpose
@@ -46,7 +47,7 @@ class Export:
         url = f"{services.settings.browser_url}/privacy/exports/{export.export_id}"
         return cls(
             whose=Whose(export.account_id),
-            id=strawberry.ID(str(export.export_id)),
+            id=global_id("Export", export.export_id),
             state=state,
             requested_at=export.requested_at,
             ready_at=export.ready_at,
@@ -186,7 +187,7 @@ class AccessEntry:
         """Make it from ours."""
         names = info.context.services.names
         return cls(
-            id=strawberry.ID(str(noted.access_id)),
+            id=global_id("AccessEntry", noted.access_id),
             first_at=noted.first_at,
             last_at=noted.last_at,
             times=noted.times,
@@ -196,7 +197,7 @@ class AccessEntry:
             purpose=noted.purpose,
             api=noted.api,
             outcome=noted.outcome,
-            mobility_id=strawberry.ID(str(noted.mobility)) if noted.mobility else None,
+            mobility_id=global_id("Mobility", noted.mobility) if noted.mobility else None,
         )
 
 
@@ -233,17 +234,20 @@ class HeldOfStudent:
 
     @rules.field(
         OWNER,
-        description="Who looked at the student's data, the newest first; at most 200 at once.",
+        description="Who looked at the student's data, the newest first; a hundred at once.",
     )
     async def access_log(
         self, info: Info, first: int = 50, after: strawberry.ID | None = None
-    ) -> list[AccessEntry]:
+    ) -> Connection[AccessEntry]:
         """Return the rows."""
-        context = info.context
+        context, first = info.context, asked(first)
         found = await context.services.access.of(
-            context.session.account_id, first=first, after=uuid_of(after) if after else None
+            context.session.account_id,
+            first=first + 1,
+            after=uuid_of(after, "AccessEntry") if after else None,
         )
-        return [AccessEntry.of(each, info) for each in found]
+        entries = [AccessEntry.of(each, info) for each in found]
+        return page(entries, first, lambda each: each.id, after=after)
 
 
 @strawberry.type

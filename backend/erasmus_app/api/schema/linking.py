@@ -9,7 +9,7 @@ import strawberry
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, Whose
-from erasmus_app.api.schema.ids import uuid_of
+from erasmus_app.api.schema.ids import global_id, uuid_of
 from erasmus_app.errors import LoginFailed
 from erasmus_app.identity import linking
 from erasmus_app.identity.linking import Evidence, LinkService, LinkState
@@ -47,7 +47,7 @@ class LinkedLogin:
         asks = info.context.session.account_id
         return cls(
             whose=Whose(found.joined if asks == found.joined else found.kept, hei),
-            id=strawberry.ID(str(found.link_id)),
+            id=global_id("LinkedLogin", found.link_id),
             state=found.state,
             evidence=found.evidence,
             begun_at=found.begun_at,
@@ -155,7 +155,8 @@ class LinkMutations:
     )
     async def undo_linking(self, info: Info, id: strawberry.ID) -> bool:
         """Undo it."""
-        service, link, session = info.context.services.linking, uuid_of(id), info.context.session
+        service, session = info.context.services.linking, info.context.session
+        link = uuid_of(id, "LinkedLogin")
         if service is None or link is None:
             return False
         return await service.store.undo(
@@ -170,7 +171,7 @@ class LinkMutations:
     async def unlink_identity(self, info: Info, id: strawberry.ID) -> bool:
         """Take it away."""
         service, session = info.context.services.linking, info.context.session
-        identity = uuid_of(id)
+        identity = uuid_of(id, "LoginIdentity")
         if service is None or identity is None:
             return False
         return await service.store.unlink(session.account_id, identity, session.session_id)

@@ -1,24 +1,26 @@
 """The signed-in student: the root of everything there is to read, and the few things to do."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import strawberry
 
-from erasmus_app.api.context import Info
+from erasmus_app.api.context import Info, awaited
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
+from erasmus_app.api.schema.connections import Connection, asked, page
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
-from erasmus_app.api.schema.ids import uuid_of
+from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
-from erasmus_app.api.schema.mobilities import Mobility, mobilities_of
+from erasmus_app.api.schema.mobilities import Mobility, mobilities_of, mobility_of, shown
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.sessions import SignedIn
 from erasmus_app.identity.models import Account
-from erasmus_app.ids import DeviceId, InboxEntryId
+from erasmus_app.ids import DeviceId, InboxEntryId, read_global_id
 from erasmus_app.notifications.models import InboxEntry
 from erasmus_app.students import models as students
 from erasmus_app.students.models import Platform, TargetKind, target_refusal
@@ -30,7 +32,7 @@ strawberry.enum(
 
 @access.rule(OWNER)
 @strawberry.type(description="A message, written in the reader's language.")
-class Message:
+class Message(Node):
     """A message."""
 
     whose: strawberry.Private[Whose]
@@ -49,15 +51,42 @@ class Message:
         text = info.context.services.inbox.text(entry, info.context.language)
         return cls(
             whose=Whose(entry.account_id),
-            id=strawberry.ID(str(entry.entry_id)),
+            id=global_id("Message", entry.entry_id),
             kind=entry.kind,
             title=text.title,
             body=text.body,
             language=text.language,
             created_at=entry.created_at,
             read_at=entry.read_at,
-            mobility_id=strawberry.ID(str(entry.mobility_id)) if entry.mobility_id else None,
+            mobility_id=global_id("Mobility", entry.mobility_id) if entry.mobility_id else None,
         )
+
+
+async def _page_of(info: Info, first: int, after: str | None) -> Connection[Message]:
+    behind = uuid_of(after, "Message") if after else None
+    entries = await info.context.services.inbox.entries(
+        info.context.session.account_id,
+        first=first + 1,
+        after=InboxEntryId(behind) if behind else None,
+    )
+    return _messages(entries, info, first, after)
+
+
+def _messages(
+    entries: Sequence[InboxEntry], info: Info, first: int, after: str | None
+) -> Connection[Message]:
+    found = [Message.of(each, info) for each in entries[: first + 1]]
+    return page(found, first, lambda each: each.id, after=after)
+
+
+async def message_of(info: Info, id: str) -> Message | None:
+    """Return one message of the account's; None for others' and for what there is not."""
+    entry, context = uuid_of(id, "Message"), info.context
+    if entry is None:
+        return None
+    account = context.session.account_id
+    found = await context.services.inbox.entry(account, InboxEntryId(entry))
+    return Message.of(found, info) if found else None
 
 
 @access.rule(OWNER)
@@ -77,7 +106,7 @@ class Device:
         """Make it from ours."""
         return cls(
             whose=Whose(device.account_id),
-            id=strawberry.ID(str(device.device_id)),
+            id=global_id("Device", device.device_id),
             platform=device.platform,
             language=device.language,
             registered_at=device.registered_at,
@@ -100,7 +129,7 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims, HeldOfStudent):
+class Student(Logins, Links, Claims, HeldOfStudent, Node):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -113,7 +142,7 @@ class Student(Logins, Links, Claims, HeldOfStudent):
     @access.field(OWNER, description="Opaque.")
     def id(self) -> strawberry.ID:
         """Return the account's id."""
-        return strawberry.ID(str(self.account.account_id))
+        return global_id("Student", self.account.account_id)
 
     @access.field(OWNER, description="The name that the login provider sent.")
     def display_name(self) -> str | None:
@@ -134,34 +163,40 @@ class Student(Logins, Links, Claims, HeldOfStudent):
             has_student_identifier=self.account.has_esi,
         )
 
-    @access.field(OWNER, description="All mobilities, the latest change first.")
-    async def mobilities(self, info: Info) -> list[Mobility]:
+    @access.field(OWNER, waits=True, description="All mobilities, the latest change first.")
+    def mobilities(self, info: Info) -> list[Mobility]:
         """Return them."""
-        return await mobilities_of(info)
+        context = info.context
+        glance, standing = context.glanced(), context.known_standing
+        if glance is None or glance.mobilities is None or standing is None:
+            return awaited(mobilities_of(info))
+        return shown(glance.mobilities, standing, context.today)
 
     @access.field(OWNER, description="One mobility; null where it is unknown or not the student's.")
     async def mobility(self, info: Info, id: strawberry.ID) -> Mobility | None:
         """Find one."""
-        found = await mobilities_of(info)
-        return next((each for each in found if str(each.stored.mobility_id) == id), None)
+        return await mobility_of(info, id)
 
-    @access.field(OWNER, description="Messages, the newest first; at most a hundred at once.")
-    async def inbox(
+    @access.field(
+        OWNER, waits=True, description="Messages, the newest first; at most a hundred at once."
+    )
+    def inbox(
         self, info: Info, first: int = 20, after: strawberry.ID | None = None
-    ) -> list[Message]:
+    ) -> Connection[Message]:
         """Return them."""
-        context = info.context
-        entries = await context.services.inbox.entries(
-            context.session.account_id,
-            first=first,
-            after=InboxEntryId(found) if after and (found := uuid_of(after)) else None,
-        )
-        return [Message.of(each, info) for each in entries]
+        first, glance = asked(first), info.context.glanced()
+        known = glance.inbox if glance is not None and after is None else None
+        if known is None or first >= info.context.wanted.inbox:
+            return awaited(_page_of(info, first, after))
+        return _messages(known, info, first, after)
 
-    @access.field(OWNER, description="How many messages are unread.")
-    async def unread_messages(self, info: Info) -> int:
+    @access.field(OWNER, waits=True, description="How many messages are unread.")
+    def unread_messages(self, info: Info) -> int:
         """Count them."""
-        return await info.context.services.inbox.unread(info.context.session.account_id)
+        context, glance = info.context, info.context.glanced()
+        if glance is None or glance.unread is None:
+            return awaited(context.services.inbox.unread(context.session.account_id))
+        return glance.unread
 
     @access.field(OWNER, description="The devices that get pushes, the last seen first.")
     async def devices(self, info: Info) -> list[Device]:
@@ -190,6 +225,11 @@ class Student(Logins, Links, Claims, HeldOfStudent):
         return Erasure.of(found) if found else None
 
 
+async def _student(info: Info) -> Student | None:
+    account = await info.context.look()
+    return Student(account=account) if account else None
+
+
 @strawberry.type(description="What a signed-in student can read.")
 class Query(OfficeQuery):
     """The root of reading."""
@@ -197,11 +237,25 @@ class Query(OfficeQuery):
     @access.field(OWNER, description="The signed-in student; null once the account is erased.")
     async def me(self, info: Info) -> Student | None:
         """Return who is asking."""
-        login = info.context.services.login
-        if login is None:
-            return None
-        account = await login.account(info.context.session.account_id)
-        return Student(account=account) if account else None
+        return await _student(info)
+
+    @access.field(
+        OWNER,
+        description="An object by its id: a Student, a Mobility or a Message. Null where it is "
+        "unknown or not the student's.",
+    )
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        """Find it among what is the student's own."""
+        kind, known = read_global_id(id) or ("", None)
+        if kind == "Student":
+            me = await _student(info)
+            mine = me is not None and me.account.account_id == known
+            return me if mine else None
+        if kind == "Mobility":
+            return await mobility_of(info, id)
+        if kind == "Message":
+            return await message_of(info, id)
+        return None
 
 
 @strawberry.input(description="A device that is to get pushes.")
@@ -268,7 +322,7 @@ class Mutation(LinkMutations, ClaimMutations, HeldMutations):
     @access.mutation(OWNER, description="Forget a device; false where it is not the student's.")
     async def remove_device(self, info: Info, id: strawberry.ID) -> bool:
         """Forget a device."""
-        device = uuid_of(id)
+        device = uuid_of(id, "Device")
         if device is None:
             return False
         return await info.context.services.devices.remove(
@@ -282,7 +336,7 @@ class Mutation(LinkMutations, ClaimMutations, HeldMutations):
     )
     async def end_session(self, info: Info, id: strawberry.ID) -> bool:
         """End a session."""
-        login, session = info.context.services.login, uuid_of(id)
+        login, session = info.context.services.login, uuid_of(id, "SignedIn")
         if login is None or session is None:
             return False
         return await login.end_session(info.context.session.account_id, session)
@@ -302,7 +356,8 @@ class Mutation(LinkMutations, ClaimMutations, HeldMutations):
     )
     async def disconnect_app(self, info: Info, id: strawberry.ID) -> bool:
         """End a connection."""
-        service, session = info.context.services.authorization, uuid_of(id)
+        service = info.context.services.authorization
+        session = uuid_of(id, "ConnectedApp")
         if service is None or session is None:
             return False
         return await service.disconnect(info.context.session.account_id, session)
@@ -310,7 +365,7 @@ class Mutation(LinkMutations, ClaimMutations, HeldMutations):
     @access.mutation(OWNER, description="Mark messages as read; returns how many were unread.")
     async def mark_read(self, info: Info, ids: list[strawberry.ID]) -> int:
         """Mark messages as read."""
-        entries = [InboxEntryId(found) for each in ids[:100] if (found := uuid_of(each))]
+        entries = [InboxEntryId(found) for each in ids[:100] if (found := uuid_of(each, "Message"))]
         return await info.context.services.inbox.mark_read(info.context.session.account_id, entries)
 
     @access.mutation(

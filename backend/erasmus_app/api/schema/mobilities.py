@@ -1,5 +1,6 @@
 """Mobilities: where each stands, and whose move it is."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import Enum
 
@@ -10,8 +11,10 @@ from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.agreements import LearningAgreement, contact_of
 from erasmus_app.api.schema.deadlines import Deadline
+from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.institutions import Contact, Institution
 from erasmus_app.api.schema.transcripts import Transcript
+from erasmus_app.identity.roles import Standing
 from erasmus_app.mobilities import deadlines, models, steps
 from erasmus_app.mobilities.agreements import is_change_open
 from erasmus_app.mobilities.models import Api, NominationStatus
@@ -126,7 +129,7 @@ class Source:
 
 @access.rule(OWNER)
 @strawberry.type(description="One stay of the student at one receiving university.")
-class Mobility:
+class Mobility(Node):
     """A mobility."""
 
     stored: strawberry.Private[StoredMobility]
@@ -140,7 +143,7 @@ class Mobility:
     @access.field(OWNER, description="Opaque.")
     def id(self) -> strawberry.ID:
         """Return our id."""
-        return strawberry.ID(str(self.stored.mobility_id))
+        return global_id("Mobility", self.stored.mobility_id)
 
     @access.field(OWNER, description="Grows by one with each change.")
     def version(self) -> int:
@@ -281,11 +284,24 @@ def _reception(mobility: models.Mobility) -> models.Reception | None:
 
 
 async def mobilities_of(info: Info) -> list[Mobility]:
-    """Return what the account may see; one that two tenants see is there once, the freshest."""
+    """Return what the account may see."""
     context = info.context
+    stored = await context.services.records.mobilities_of(context.session.account_id)
+    return shown(stored, await context.standing(), context.today) if stored else []
+
+
+def shown(stored: Sequence[StoredMobility], standing: Standing, today: date) -> list[Mobility]:
+    """Return what is shown to somebody; one that two tenants see is there once, the freshest."""
     found: dict[tuple[str, str], StoredMobility] = {}
-    for each in await context.services.records.mobilities_of(context.session.account_id):
+    for each in stored:
         found.setdefault((each.mobility.sending_hei_id, each.mobility.omobility_id), each)
-    if found and (await context.standing()).is_past_only:
-        found = {key: each for key, each in found.items() if is_past(each.mobility, context.today)}
-    return [Mobility(stored=each, today=context.today) for each in found.values()]
+    if standing.is_past_only:
+        found = {key: each for key, each in found.items() if is_past(each.mobility, today)}
+    return [Mobility(stored=each, today=today) for each in found.values()]
+
+
+async def mobility_of(info: Info, id: str) -> Mobility | None:
+    """Return one that the account may see; None for others' and for what there is not."""
+    wanted = uuid_of(id, "Mobility")
+    found = await mobilities_of(info) if wanted else []
+    return next((each for each in found if each.stored.mobility_id == wanted), None)

@@ -6,6 +6,7 @@ import strawberry
 
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, Whose
+from erasmus_app.api.schema.ids import global_id
 from erasmus_app.privacy import models
 from erasmus_app.privacy.models import ErasureState
 
@@ -32,7 +33,7 @@ class Erasure:
         """Make it from ours."""
         return cls(
             whose=Whose(erasure.account_id),
-            id=strawberry.ID(str(erasure.erasure_id)),
+            id=global_id("Erasure", erasure.erasure_id),
             state=erasure.state,
             requested_at=erasure.requested_at,
             due_at=erasure.due_at,

@@ -8,6 +8,7 @@ import strawberry
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, Whose
+from erasmus_app.api.schema.ids import global_id
 from erasmus_app.identity.models import OpenSession
 from erasmus_app.students.models import Platform
 
@@ -46,7 +47,7 @@ class SignedIn:
         """Make it from ours."""
         return cls(
             whose=Whose(session.account_id),
-            id=strawberry.ID(str(session.session_id)),
+            id=global_id("SignedIn", session.session_id),
             kind=SessionKind(session.kind),
             platform=Platform(session.platform) if session.platform else None,
             is_current=session.session_id == info.context.session.session_id,

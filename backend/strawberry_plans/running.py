@@ -1,0 +1,227 @@
+"""One run of a plan: what the generated code is handed, and what is still to come."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+from graphql import GraphQLResolveInfo, GraphQLSchema, Undefined
+from graphql.execution.values import VariableValues
+from graphql.language import FieldNode, FragmentDefinitionNode, OperationDefinitionNode
+from graphql.pyutils import Path, is_awaitable, is_iterable
+from graphql.type import GraphQLObjectType, GraphQLOutputType
+from graphql.type.definition import GraphQLResolveInfoHelpers
+
+from strawberry_plans.errors import GaveUp
+
+MOST_CLASSES = 1_000
+KNOWN: set[type] = set()
+"""Classes that `see` has looked at: their values are neither errors nor still to come."""
+
+
+class Site(NamedTuple):
+    """A field in an operation."""
+
+    name: str
+    nodes: list[FieldNode]
+    kind: GraphQLOutputType
+    parent: GraphQLObjectType
+
+
+Info = GraphQLResolveInfo[Any]
+
+Store = Callable[[Any, "Run", Path, Info, Any, Any], None]
+"""Completes a value, and puts it into a container at a key."""
+
+
+class Brought(NamedTuple):
+    """What a mutation's field brought, or how it failed."""
+
+    value: Any = None
+    error: Exception | None = None
+
+    def again(self) -> Any:
+        """Return it, or fail as it did."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Pending(NamedTuple):
+    """A value that is still to come, and what is then done with it."""
+
+    coming: Awaitable[Any]
+    store: Store
+    path: Path
+    info: Info
+    box: Any
+    key: Any
+
+
+class Run:
+    """What is one request's own."""
+
+    __slots__ = (
+        "arguments",
+        "brought",
+        "context",
+        "fragments",
+        "helpers",
+        "operation",
+        "pending",
+        "root",
+        "schema",
+        "variables",
+    )
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: dict[str, FragmentDefinitionNode],
+        operation: OperationDefinitionNode,
+        variables: VariableValues,
+        *,
+        root: Any,
+        context: Any,
+        arguments: Sequence[dict[str, Any]],
+    ) -> None:
+        self.schema, self.fragments, self.operation = schema, fragments, operation
+        self.variables, self.root, self.context = variables, root, context
+        self.arguments = arguments
+        self.pending: list[Pending] = []
+        self.brought: dict[str, Brought] | None = None  # by a mutation's fields
+        self.helpers = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
+
+    def info(self, site: Site, path: Path) -> Info:
+        """Return what a resolver is told of its field."""
+        return GraphQLResolveInfo(
+            site.name,
+            site.nodes,
+            site.kind,
+            site.parent,
+            path,
+            self.schema,
+            self.fragments,
+            self.root,
+            self.operation,
+            self.variables,
+            self.context,
+            is_awaitable,
+            None,
+            self.helpers,
+        )
+
+    def later(
+        self,
+        coming: Awaitable[Any],
+        store: Store,
+        path: Path,
+        info: Info,
+        box: Any,
+        key: Any,
+    ) -> None:
+        """Note a value that is still to come; its place keeps the order of the fields."""
+        if box.__class__ is dict:
+            box[key] = None
+        self.pending.append(Pending(coming, store, path, info, box, key))
+
+    def call(
+        self, resolve: Callable[..., Any], key: str, source: Any, info: Any, given: Any
+    ) -> Any:
+        """Call a mutation's field; what it brings is kept, so that nobody calls it twice."""
+        assert self.brought is not None
+        try:
+            found = resolve(source, info, **given)
+        except Exception as error:
+            self.brought[key] = Brought(error=error)
+            raise
+        if is_awaitable(found):
+            return self._kept(found, key)
+        self.brought[key] = Brought(found)
+        return found
+
+    async def _kept(self, coming: Awaitable[Any], key: str) -> Any:
+        assert self.brought is not None
+        try:
+            found = await coming
+        except Exception as error:
+            self.brought[key] = Brought(error=error)
+            raise
+        self.brought[key] = Brought(found)
+        return found
+
+    async def settle(self) -> None:
+        """Wait for everything that is still to come, and for what that brings; side by side."""
+        while pending := self.pending:
+            self.pending = []
+            await self._all(pending)
+
+    async def _all(self, pending: list[Pending]) -> None:
+        if len(pending) == 1:
+            await self._one(pending[0])
+            return
+        tasks = [asyncio.ensure_future(self._one(each)) for each in pending]
+        try:
+            for each in tasks:
+                await each
+        finally:
+            for each in tasks:
+                each.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            _close(pending)
+
+    async def _one(self, each: Pending) -> None:
+        value = await each.coming
+        others, self.pending = self.pending, []
+        try:
+            each.store(value, self, each.path, each.info, each.box, each.key)
+        except Exception:
+            self.drop()
+            raise
+        finally:
+            mine, self.pending = self.pending, others
+        if mine:  # and no waiting for what others wait for
+            await self._all(mine)
+
+    def drop(self) -> None:
+        """Close what nobody will wait for any more."""
+        _close(self.pending)
+        self.pending = []
+
+
+def _close(pending: Sequence[Pending]) -> None:
+    for each in pending:
+        close = getattr(each.coming, "close", None) or getattr(each.coming, "cancel", None)
+        if close is not None:
+            close()
+
+
+async def _gather(coming: Sequence[Awaitable[Any]]) -> list[Any]:
+    return list(await asyncio.gather(*coming))
+
+
+def _track(_values: Sequence[Any]) -> None:
+    raise GaveUp("a resolver tracks work of its own")
+
+
+def listed(value: Any) -> Sequence[Any]:
+    """Return the items of a list's value. Raises GaveUp for what is no plain iterable."""
+    if value.__class__ is list or value.__class__ is tuple:
+        return value
+    if isinstance(value, Exception) or hasattr(value, "__await__") or not is_iterable(value):
+        raise GaveUp("no list")
+    if iter(value) is value or hasattr(value, "__aiter__"):  # nobody could read it again
+        raise GaveUp("an iterator")
+    return list(value)
+
+
+def see(value: Any) -> None:
+    """Look once at a class whose values are answered as objects.
+
+    Raises:
+        GaveUp: its values are errors, or still to come.
+    """
+    cls = value.__class__
+    if isinstance(value, Exception) or value is Undefined or is_awaitable(value):
+        raise GaveUp("no object")
+    if len(KNOWN) < MOST_CLASSES:
+        KNOWN.add(cls)
