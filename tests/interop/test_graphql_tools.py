@@ -22,7 +22,7 @@ AUDITS = 61  # of graphql-http 1.23.1
 
 @pytest.fixture
 async def bed(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Bed]:
-    async with bed_running(dsn, valkey, tmp_path, worker=False) as bed:
+    async with bed_running(dsn, valkey, tmp_path, worker=False, explorer="true") as bed:
         yield bed
 
 
