@@ -10,6 +10,7 @@ import os
 import platform
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -313,6 +314,7 @@ def main(given: argparse.Namespace) -> None:
     """Print what was asked for."""
     if shutil.which("wrk") is None or shutil.which("taskset") is None:
         sys.exit("wrk and taskset are needed (Debian: apt-get install wrk util-linux)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers are ended all the same
     console = Console(width=WIDTH, highlight=False)
     console.print(f"{processor()}, load {load()}, Python {platform.python_version()}")
     asyncio.run(growth(console, given) if given.growth else side(console, given))
