@@ -10,7 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth bench-access test-interop pins clean
+.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth bench-access bench-graphql test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +39,11 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 		$(BIN)/python tests/fuzz/coverage_guided.py signatures -max_total_time=$(SECONDS); \
 	else echo "atheris is not installed (requirements/fuzz.txt): nothing was guided by coverage"; fi
 
-test-interop: $(READY) ## a certified OpenID provider and GraphQL clients that are not ours (needs Node)
+test-interop: $(READY) ## OpenID provider, GraphQL clients, audits and TypeScript of others (needs Node)
 	@if command -v npm >/dev/null; then \
 		npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --silent && \
 		$(BIN)/python -m pytest -q tests/interop $(ARGS); \
-	else echo "Node is not installed: nothing was tried against programs of others"; fi
+	else echo "Node is not installed: nothing was tried against what others have made"; fi
 
 check: lint types imports drift ## style, types, the import table, drift of the exported files
 
@@ -81,6 +81,10 @@ bench-sync: $(READY) ## a first synchronisation, a day of changes, and partners 
 
 bench-access: $(READY) ## the home screen's query with and without the rules of access
 	@$(BIN)/python bench/access.py
+
+bench-graphql: $(READY) ## the home screen beside Mercurius, Yoga, Apollo (needs Node, wrk); GROWTH=1: 10k to 10M students
+	@if command -v npm >/dev/null; then npm ci --prefix bench/graphql_peers --ignore-scripts --no-audit --no-fund --silent; fi
+	@$(BIN)/python bench/home_screen.py $(if $(GROWTH),--growth 10000000) $(ARGS)
 
 bench-auth: $(READY) ## reading access tokens, and whole logins
 	@$(BIN)/python bench/auth.py $(ARGS)
