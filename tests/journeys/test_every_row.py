@@ -44,10 +44,19 @@ class Outcome:
 async def settle(bed: Bed) -> None:
     """Wait until everybody was asked again, and nothing is left to do."""
 
-    await bed.until_polled(seconds=PATIENCE)
-    await bed.until_idle(PATIENCE)  # also what must be absent a second time
-    await bed.until_looked(PATIENCE)
-    await bed.until_idle(PATIENCE)
+    before, now = -1, await told(bed)
+    while now != before:  # a busy machine may still be at what it heard before
+        await bed.until_polled(seconds=PATIENCE)
+        await bed.until_idle(PATIENCE)  # also what must be absent a second time
+        await bed.until_looked(PATIENCE)
+        await bed.until_idle(PATIENCE)
+        before, now = now, await told(bed)
+
+
+async def told(bed: Bed) -> int:
+    """How much has happened so far."""
+    sql = "select (select count(*) from event) + (select coalesce(sum(version), 0) from mobility)"
+    return int(await bed.app.database.fetchval(sql))
 
 
 async def together(scenes: list[Scene]) -> None:

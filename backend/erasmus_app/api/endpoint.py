@@ -115,6 +115,8 @@ class GraphQLEndpoint:
             status, answer = await self.execute(begun, self.context(begun, session, headers))
         except Refused as error:
             status, answer = error.status, error.answer
+            if error.is_of_document and kind == JSON and not as_events:
+                status = HTTPStatus.OK  # the request itself was well-formed
             if error.challenge is not None:
                 more.append((b"www-authenticate", error.challenge.encode("ascii")))
         except NotSignedIn as error:
@@ -124,8 +126,7 @@ class GraphQLEndpoint:
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             more.append((b"allow", b"GET, POST" if self._trusted.documents else b"POST"))
         if kind == JSON and status == HTTPStatus.BAD_REQUEST and answer.get("data", ...) is None:
-            # A request that is well-formed: its document was not right. No stream begins like that.
-            status = status if as_events else HTTPStatus.OK
+            status = status if as_events else HTTPStatus.OK  # as above, of variables
         body = msgspec.json.encode(answer)
         if is_get and status == HTTPStatus.OK and "errors" not in answer:
             status, body, cached = _revalidated(body, kind, headers.get("if-none-match"))

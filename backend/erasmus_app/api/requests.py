@@ -26,6 +26,7 @@ class Refused(Exception):
         super().__init__(message)
         self.status, self.code = status, code
         self.challenge = challenge  # to whoever wants in (RFC 6750 §3)
+        self.is_of_document = answer is not None  # the request itself is well-formed
         self.answer = answer or {"errors": [{"message": message, "extensions": {"code": code}}]}
 
 
