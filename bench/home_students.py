@@ -55,6 +55,8 @@ _GONE = """
     ), accounts as (
         insert into account (account_id, display_name, email)
         select account, $5, $6 from made
+    ), screens as (
+        insert into screen (account_id) select account from made
     ), identities as (
         insert into account_identity (issuer, subject, account_id, home_hei_ids, affiliations,
             email)
@@ -215,6 +217,7 @@ def _tables(
             for n, account, _ in who
         ],
     )
+    yield "screen", ["account_id"], [(account,) for _, account, _ in who]  # which a trigger makes
     yield (
         "account_identity",
         ["issuer", "subject", "account_id", "home_hei_ids", "affiliations"],
@@ -251,9 +254,11 @@ def _tables(
     yield (
         "inbox_entry",
         ["account_id", "inbox_entry_id", "tenant", "event_id", "kind", "arguments", "created_at",
-         "read_at"],
+         "read_at", "place"],
         [
-            _message(account, turn, vault) for _, account, _ in who for turn in range(MESSAGES)
+            _message(account, MESSAGES * n + turn, turn, vault)
+            for n, account, _ in who
+            for turn in range(MESSAGES)
         ],
     )  # fmt: skip
 
@@ -264,10 +269,10 @@ def _mobility(of: Template, name: str, person: UUID, turn: int, vault: Vault) ->
     return HOME, person, HOME, name, ABROAD, frame, AT + timedelta(hours=turn), None, sealed
 
 
-def _message(account: UUID, turn: int, vault: Vault) -> tuple[object, ...]:
+def _message(account: UUID, place: int, turn: int, vault: Vault) -> tuple[object, ...]:
     entry = UUID(bytes=os.urandom(16), version=4)
     told = msgspec.json.encode({"sending_hei": HOME, "receiving_hei": ABROAD})
     arguments = vault.seal(told, "inbox_entry.arguments", account, entry)
     at = AT + timedelta(minutes=turn)
     read = at if turn == 0 else None
-    return account, entry, HOME, entry, KINDS[turn % len(KINDS)], arguments, at, read
+    return account, entry, HOME, entry, KINDS[turn % len(KINDS)], arguments, at, read, place

@@ -1,5 +1,6 @@
 """What an app's first screen shows of a student, read all at once."""
 
+from datetime import date
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from erasmus_app.identity.models import Account
 from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId
+from erasmus_app.mobilities.brief import Brief
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.notifications.models import InboxEntry
 
@@ -15,16 +17,18 @@ class Wanted(NamedTuple):
     """What a request will ask for beside the account."""
 
     mobilities: bool = False
+    records: bool = False  # of the mobilities more than a brief has
     unread: bool = False
     inbox: int = 0  # the newest messages, this many
 
 
 class Glance(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found; None for what was not wanted."""
+    """What was found; None for what was not read. There may be more than was wanted."""
 
     account: Account
     identities: list[KnownIdentity]
     mobilities: list[StoredMobility] | None = None
+    briefs: list[Brief] | None = None  # of the mobilities, where their records are not wanted
     unread: int | None = None
     inbox: list[InboxEntry] | None = None
 
@@ -32,5 +36,5 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
 class Glances(Protocol):
     """Where all of it is read."""
 
-    async def glance(self, account: AccountId, wanted: Wanted) -> Glance | None:
-        """Return it, by one read; None where there is no such account."""
+    async def glance(self, account: AccountId, wanted: Wanted, today: date) -> Glance | None:
+        """Return it as it stands today (UTC), by one read; None where there is no such account."""

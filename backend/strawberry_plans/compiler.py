@@ -29,15 +29,16 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import OperationDefinitionNode, OperationType, VariableNode
-from graphql.pyutils import Path, is_awaitable
+from graphql.pyutils import is_awaitable
 
 from strawberry_plans import leaves
 from strawberry_plans.calls import Call, direct
 from strawberry_plans.errors import GaveUp, Unplannable
-from strawberry_plans.running import KNOWN, Site, listed, see
+from strawberry_plans.running import KNOWN, Site, Told, listed, see
 from strawberry_plans.selections import Selections
 
 MOST_FIELDS = 5_000  # of a plan, as often as a fragment is spread
+_AWAITABLE = "a.__class__ not in KNOWN and is_awaitable(a)"
 
 
 class Compiler:
@@ -52,7 +53,7 @@ class Compiler:
             **leaves.GLOBALS,
             "GaveUp": GaveUp,
             "KNOWN": KNOWN,
-            "Path": Path,
+            "Told": Told,
             "is_awaitable": is_awaitable,
             "listed": listed,
             "see": see,
@@ -214,11 +215,12 @@ class Compiler:
         call = None if kind is self._mutation else direct(found, self._strawberry)
         if call is not None and call.info is None and plain and not call.is_async:
             lines = [f" a = {self._call(call, self._given(found, nodes[0], call.names), '')}"]
-            lines.append(" if is_awaitable(a): raise GaveUp('awaited, though it is not async')")
+            lines.append(f" if {_AWAITABLE}: raise GaveUp('awaited, though it is not async')")
             value = self._plain_value(found.type, nodes, "a", 0)
             return [*lines, f" d[{k}] = {value}"]
         site = self._constant(Site(name, nodes, found.type, kind))
-        lines = [f" q = Path(p, {k}, {self._constant(kind.name)})", f" i = R.info({site}, q)"]
+        told = f"Told(R, {site}, q)" if call or _is_attribute(found) else f"R.info({site}, q)"
+        lines = [f" q = (p, {k}, {self._constant(kind.name)})", f" i = {told}"]
         if _is_attribute(found):
             lines.append(f" a = {self._attribute(found, 'v')}")
         elif call is not None:
@@ -235,7 +237,7 @@ class Compiler:
         if call is not None and call.is_async:
             lines.append(f" R.later(a, {store}, q, i, d, {k})")
         else:
-            lines.append(f" if is_awaitable(a): R.later(a, {store}, q, i, d, {k})")
+            lines.append(f" if {_AWAITABLE}: R.later(a, {store}, q, i, d, {k})")
             lines.append(f" else: {store}(a, R, q, i, d, {k})")
         return lines
 
@@ -283,8 +285,9 @@ class Compiler:
                     " xs = listed(x)",
                     " out = box[key] = [None] * len(xs)",
                     " for n, y in enumerate(xs):",
-                    "  if is_awaitable(y): R.later(y, " + item + ", Path(q, n, None), i, out, n)",
-                    f"  else: {item}(y, R, Path(q, n, None), i, out, n)",
+                    "  if y.__class__ not in KNOWN and is_awaitable(y):",
+                    f"   R.later(y, {item}, (q, n, None), i, out, n)",
+                    f"  else: {item}(y, R, (q, n, None), i, out, n)",
                 ]
             elif is_object_type(inner):
                 lines += [" if x.__class__ not in KNOWN: see(x)"]
@@ -316,8 +319,10 @@ class Compiler:
         later = f"lambda ok, R, q, i, box, key: {filled}(ok, R, q, i, box, key, x)"
         return [
             f" ok = {self._constant(kind.is_type_of)}(x, i)",
-            f" if ok is True or not is_awaitable(ok): {filled}(ok, R, q, i, box, key, x)",
-            f" else: R.later(ok, {later}, q, i, box, key)",
+            " if ok is True:",
+            *(f"  {each}" for each in fill),
+            f" elif is_awaitable(ok): R.later(ok, {later}, q, i, box, key)",
+            f" else: {filled}(ok, R, q, i, box, key, x)",
         ]
 
     def _abstract(self, kind: GraphQLAbstractType, nodes: list[FieldNode]) -> list[str]:

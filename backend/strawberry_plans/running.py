@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from types import GeneratorType, NoneType
 from typing import Any, NamedTuple
 
 from graphql import GraphQLResolveInfo, GraphQLSchema, Undefined
@@ -14,8 +17,16 @@ from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry_plans.errors import GaveUp
 
 MOST_CLASSES = 1_000
-KNOWN: set[type] = set()
+KNOWN: set[type] = {NoneType, bool, bytes, date, datetime, Decimal, dict, float, int, list, str, tuple}
 """Classes that `see` has looked at: their values are neither errors nor still to come."""
+
+Place = tuple["Place | None", str | int, str | None]
+"""A path as the generated code makes it: as `Path`, which is dearer."""
+
+
+def path_of(place: Place | None) -> Path | None:
+    """Return a path as GraphQL has it."""
+    return None if place is None else Path(path_of(place[0]), place[1], place[2])
 
 
 class Site(NamedTuple):
@@ -27,9 +38,24 @@ class Site(NamedTuple):
     parent: GraphQLObjectType
 
 
+class Told:
+    """What a resolver or a check is told of its field: made whole once more than the context is
+    asked for, which is seldom."""
+
+    __slots__ = ("context", "place", "run", "site")
+
+    def __init__(self, run: "Run", site: Site, place: Place) -> None:
+        self.run, self.site, self.place = run, site, place
+        self.context = run.context
+
+    def __getattr__(self, name: str) -> Any:
+        """Look it up in the whole of it."""
+        return getattr(self.run.info(self.site, self.place), name)
+
+
 Info = GraphQLResolveInfo[Any]
 
-Store = Callable[[Any, "Run", Path, Info, Any, Any], None]
+Store = Callable[[Any, "Run", Place, "Told | Info", Any, Any], None]
 """Completes a value, and puts it into a container at a key."""
 
 
@@ -51,8 +77,8 @@ class Pending(NamedTuple):
 
     coming: Awaitable[Any]
     store: Store
-    path: Path
-    info: Info
+    place: Place
+    info: Told | Info
     box: Any
     key: Any
 
@@ -91,14 +117,14 @@ class Run:
         self.brought: dict[str, Brought] | None = None  # by a mutation's fields
         self.helpers = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
 
-    def info(self, site: Site, path: Path) -> Info:
-        """Return what a resolver is told of its field."""
+    def info(self, site: Site, place: Place) -> Info:
+        """Return all that a resolver can be told of its field."""
         return GraphQLResolveInfo(
             site.name,
             site.nodes,
             site.kind,
             site.parent,
-            path,
+            path_of(place),
             self.schema,
             self.fragments,
             self.root,
@@ -114,15 +140,15 @@ class Run:
         self,
         coming: Awaitable[Any],
         store: Store,
-        path: Path,
-        info: Info,
+        place: Place,
+        info: Told | Info,
         box: Any,
         key: Any,
     ) -> None:
         """Note a value that is still to come; its place keeps the order of the fields."""
         if box.__class__ is dict:
             box[key] = None
-        self.pending.append(Pending(coming, store, path, info, box, key))
+        self.pending.append(Pending(coming, store, place, info, box, key))
 
     def call(
         self, resolve: Callable[..., Any], key: str, source: Any, info: Any, given: Any
@@ -173,7 +199,7 @@ class Run:
         value = await each.coming
         others, self.pending = self.pending, []
         try:
-            each.store(value, self, each.path, each.info, each.box, each.key)
+            each.store(value, self, each.place, each.info, each.box, each.key)
         except Exception:
             self.drop()
             raise
@@ -223,5 +249,5 @@ def see(value: Any) -> None:
     cls = value.__class__
     if isinstance(value, Exception) or value is Undefined or is_awaitable(value):
         raise GaveUp("no object")
-    if len(KNOWN) < MOST_CLASSES:
+    if len(KNOWN) < MOST_CLASSES and cls is not GeneratorType:  # some of these are awaited
         KNOWN.add(cls)

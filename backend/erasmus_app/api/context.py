@@ -55,7 +55,7 @@ class Context:
     async def look(self) -> Account | None:
         """Read the account, and with it what the request will ask for of it."""
         services, session = self.services, self.session
-        self.glance = await services.glances.glance(session.account_id, self.wanted)
+        self.glance = await services.glances.glance(session.account_id, self.wanted, self.today)
         if self.glance is None:
             return None
         self._standing = services.standings.by(session, self.glance.identities)

@@ -31,7 +31,7 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from erasmus_app.api.schema.access import WAITS
+from erasmus_app.api.schema.access import BRIEF, WAITS
 from erasmus_app.api.schema.connections import MOST_AT_ONCE
 from erasmus_app.api.scopes import needed_by
 from erasmus_app.glance import Wanted
@@ -45,6 +45,8 @@ MOST_COST = 10_000
 LENGTH = 10  # of a list that is not read page by page
 WAITING, COMPUTED = 10, 1
 STUDENT = "Student"
+OF_RECORDS = frozenset({"Mobility", "WhoseMove", "LearningAgreement"})
+"""Types whose resolvers read a mobility's record, but for those that say they do not."""
 INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -158,6 +160,8 @@ class _Walk:
         )
         if at.kind is not None and at.kind.name == STUDENT:
             self._want(node, inside.page)
+        if found and at.kind is not None and at.kind.name in OF_RECORDS and _reads_record(found):
+            self.wanted = self.wanted._replace(records=True)
         below = self.cost(node.selection_set, inside)
         if found is None:  # of introspection, or unknown
             return below
@@ -204,6 +208,15 @@ def _fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     if len(document.definitions) > MOST_DEFINITIONS:
         raise GraphQLError(f"more than {MOST_DEFINITIONS} operations and fragments")
     return found
+
+
+def _reads_record(found: GraphQLField) -> bool:
+    definition = found.extensions.get("strawberry-definition")
+    return (
+        isinstance(definition, StrawberryField)
+        and definition.base_resolver is not None
+        and not definition.metadata.get(BRIEF)
+    )
 
 
 def _weight_of(found: GraphQLField) -> int:

@@ -1,20 +1,25 @@
-"""A student's first screen in one statement: on the way to the database and back only once.
+"""A student's first screen: as it was kept, else in one statement from the tables that it is of.
 
-Each part is what the table that it is of would answer (`AccountTable.account`, `RecordTable`,
-`InboxTable`, `IdentityTable`); tests hold them beside each other.
+Each part is what its table would answer (`AccountTable.account`, `RecordTable`, `InboxTable`,
+`IdentityTable`); tests hold them beside each other.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import msgspec
 
+from erasmus_app import mobilities
 from erasmus_app.glance import Glance, Wanted
+from erasmus_app.identity.models import Account
 from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId, HeiId
+from erasmus_app.mobilities.brief import Brief, brief, next_turn
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.notifications.models import InboxEntry
@@ -23,7 +28,11 @@ from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import entry_of
 from erasmus_app.store.polls import CONFIRMED_BY_INDEX
 from erasmus_app.store.records import stored_of
+from erasmus_app.store.screens import ScreenTable
 from erasmus_app.store.sealed import Vault
+
+MESSAGES = 6  # of a screen that is kept
+_WHOLE = Wanted(mobilities=True, records=True, unread=True, inbox=MESSAGES)
 
 _RECORD = (
     *("mobility_id", "person_id", "version", "changed_at", "record", "sealed", "seen"),
@@ -34,6 +43,39 @@ _ENTRY = ("inbox_entry_id", "mobility_id", "kind", "arguments", "created_at", "r
 _IDENTITY = tuple[str, str, tuple[HeiId, ...], tuple[str, ...], datetime]
 _read_identities = msgspec.json.Decoder(list[_IDENTITY]).decode
 _read_confirmed = msgspec.json.Decoder(dict[Api, datetime]).decode
+
+
+class _Screen(msgspec.Struct, frozen=True, array_like=True):
+    """A screen as it is kept: what it shows from one day on, and before another."""
+
+    made_by: str
+    since: date
+    until: date | None
+    account: Account
+    identities: list[KnownIdentity]
+    briefs: list[Brief]
+    unread: int
+    inbox: list[InboxEntry]
+
+    def holds(self, today: date) -> bool:
+        """Whether it is what would be read today."""
+        known = self.made_by == _maker() and self.since <= today
+        return known and (self.until is None or today < self.until)
+
+
+_write_screen = msgspec.json.Encoder().encode
+_read_screen = msgspec.json.Decoder(_Screen).decode
+
+
+@cache
+def _maker() -> str:
+    """Return the name of the program that makes screens: another one after an upgrade."""
+    files = sorted(Path(mobilities.__file__).parent.glob("*.*"))
+    read = hashlib.blake2b(digest_size=8)
+    for each in (Path(__file__), *files):
+        if each.is_file():
+            read.update(each.read_bytes())
+    return read.hexdigest()
 
 
 def _gathered(prefix: str, names: tuple[str, ...], order: str) -> str:
@@ -69,7 +111,7 @@ _UNREAD = """, (select count(*) from inbox_entry
 def _statement(mobilities: bool, unread: bool, inbox: bool) -> str:
     records = "".join(f", r_{name}" for name in _RECORD) if mobilities else ""
     entries = "".join(f", e_{name}" for name in _ENTRY) if inbox else ""
-    return f"""select account_id, language, zone, display_name, latest.home_hei_ids,
+    return f"""select stamp, account_id, language, zone, display_name, latest.home_hei_ids,
             latest.affiliations, exists (select 1 from account_esi e
                 where e.account_id = account.account_id and current) as has_esi,
             (select jsonb_agg(jsonb_build_array(issuer, subject, home_hei_ids, affiliations,
@@ -77,6 +119,7 @@ def _statement(mobilities: bool, unread: bool, inbox: bool) -> str:
                 from account_identity i where i.account_id = account.account_id) as identities
             {records}{entries}{_UNREAD if unread else ""}
         from account
+        join screen using (account_id)
         join lateral (
             select home_hei_ids, affiliations from account_identity i
             where i.account_id = account.account_id order by last_login_at desc limit 1
@@ -90,16 +133,42 @@ class GlanceTable:
     """The first screens of all accounts over one database."""
 
     database: Database
+    screens: ScreenTable = field(init=False)
 
-    async def glance(self, account: AccountId, wanted: Wanted) -> Glance | None:
-        """Return what is wanted of an account; None where there is no such one."""
+    def __post_init__(self) -> None:
+        """Read kept screens over the same database."""
+        object.__setattr__(self, "screens", ScreenTable(self.database))
+
+    async def glance(self, account: AccountId, wanted: Wanted, today: date) -> Glance | None:
+        """Return what is wanted of an account, as it stands today; None where there is no such."""
+        if wanted.records or wanted.inbox > MESSAGES:
+            found = await self._read(account, wanted)
+            return found[0] if found else None
+        known = await self.screens.screen(account)
+        kept = _opened(known, today) if known is not None else None
+        if kept is None:
+            found = await self._read(account, _WHOLE)
+            if found is None:
+                return None
+            kept = _screen(found[0], today)
+            await self.screens.keep(account, _write_screen(kept), found[1])
+        return Glance(
+            account=kept.account,
+            identities=kept.identities,
+            briefs=kept.briefs,
+            unread=kept.unread,
+            inbox=kept.inbox,
+        )
+
+    async def _read(self, account: AccountId, wanted: Wanted) -> tuple[Glance, int] | None:
+        """Read the tables, and with them the screen's stamp of that moment."""
         statement = _statement(wanted.mobilities, wanted.unread, wanted.inbox > 0)
         more = (wanted.inbox,) if wanted.inbox > 0 else ()
         row = await self.database.fetchrow(statement, account, *more)
         if row is None:
             return None
         vault = self.database.vault
-        return Glance(
+        glance = Glance(
             account=account_of(row, vault),
             identities=[
                 KnownIdentity(
@@ -115,6 +184,32 @@ class GlanceTable:
             unread=row["unread"] if wanted.unread else None,
             inbox=_entries(row, account, vault) if wanted.inbox > 0 else None,
         )
+        return glance, row["stamp"]
+
+
+def _screen(found: Glance, today: date) -> _Screen:
+    """Return the screen of everything that was read."""
+    mobilities = found.mobilities or []
+    turns = (next_turn(each.mobility, today) for each in mobilities)
+    return _Screen(
+        made_by=_maker(),
+        since=today,
+        until=min((each for each in turns if each is not None), default=None),
+        account=found.account,
+        identities=found.identities,
+        briefs=[brief(each, today) for each in mobilities],
+        unread=found.unread or 0,
+        inbox=found.inbox or [],
+    )
+
+
+def _opened(content: bytes, today: date) -> _Screen | None:
+    """Return a screen that was kept; None where it is another program's, or holds no longer."""
+    try:
+        kept = _read_screen(content)
+    except msgspec.DecodeError:  # of another shape
+        return None
+    return kept if kept.holds(today) else None
 
 
 def _rows(row: asyncpg.Record, prefix: str, names: tuple[str, ...]) -> list[dict[str, Any]]:

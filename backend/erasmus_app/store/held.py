@@ -82,6 +82,7 @@ AREAS = (
 LEFT_OUT = {  # by table, which text of the archive says why
     "job": "jobs",
     "recent_fetch": "jobs",
+    "screen": "screens",
     "spent_refresh": "secrets",
     "export_part": "archives",
     "own_object": "university",

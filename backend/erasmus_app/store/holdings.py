@@ -58,6 +58,7 @@ ERASED = (
     Holding("identity_esi", _ACCOUNTS),
     Holding("account_esi", _ACCOUNTS),
     Holding("account_identity", _ACCOUNTS),
+    Holding("screen", _ACCOUNTS),
     Holding("account", _ACCOUNTS),
 )
 

@@ -68,7 +68,8 @@ __all__ = [
 T = TypeVar("T")
 Resolver = Callable[..., Any]
 
-ACCESS, WAITS = "access", "waits"
+ACCESS, BRIEF, WAITS = "access", "brief", "waits"
+DEFINITION = "strawberry-definition"
 OBJECTS = "__access__"
 _WHOSE = OWNER | COORDINATOR
 INPUTS = frozenset({"Boolean", "Date", "DateTime", "Decimal", "Float", "ID", "Int", "String"})
@@ -110,12 +111,13 @@ def _has_whose(cls: type) -> bool:
     return hasattr(cls, "whose") or "whose" in cls.__annotations__
 
 
-def field(who: Rule, *, waits: bool = False, **given: Any) -> Any:
+def field(who: Rule, *, waits: bool = False, brief: bool = False, **given: Any) -> Any:
     """Declare a field with its rule; all else as `strawberry.field`.
 
-    `waits` is for a resolver that is no `async def`, but may have to wait for the database.
+    `waits` is for a resolver that is no `async def`, but may have to wait for the database;
+    `brief` for one that is content with a mobility's `Brief`, so that its record is not read.
     """
-    return strawberry.field(metadata={ACCESS: who, WAITS: waits}, **given)
+    return strawberry.field(metadata={ACCESS: who, WAITS: waits, BRIEF: brief}, **given)
 
 
 def mutation(who: Rule, **given: Any) -> Any:
@@ -173,7 +175,7 @@ def enforced(schema: GraphQLSchema) -> Access:
 
 def _written(kind: GraphQLObjectType) -> type:
     """Return the class as it is written; of one made of a generic class, that one."""
-    definition: StrawberryObjectDefinition = kind.extensions["strawberry-definition"]
+    definition: StrawberryObjectDefinition = kind.extensions[DEFINITION]
     return (definition.concrete_of or definition).origin
 
 
@@ -183,7 +185,7 @@ def _roots(schema: GraphQLSchema) -> tuple[GraphQLObjectType | None, ...]:
 
 def _declared(found: GraphQLField, all_of_it: Rule | None) -> Rule | None:
     """Return a field's rule: its own, else the type's where it only hands an attribute out."""
-    definition: StrawberryField = found.extensions["strawberry-definition"]
+    definition: StrawberryField = found.extensions[DEFINITION]
     own: Rule | None = definition.metadata.get(ACCESS)
     return all_of_it if own is None and definition.base_resolver is None else own
 
@@ -229,14 +231,17 @@ def _check_objects(kind: GraphQLObjectType, cls: type, who: Rule) -> None:
     if who & (PUBLIC | SIGNED_IN | PART):
         return
     before, name, owners = kind.is_type_of, kind.name, bool(who & OWNER)
+    is_itself = vars(cls).get("__strawberry_definition__") is kind.extensions[DEFINITION]
 
     def check(value: Any, info: GraphQLResolveInfo[Any]) -> bool | Awaitable[bool]:
-        if before is not None and not before(value, info):
+        known = value.__class__ is cls and is_itself  # of which Strawberry says so as well
+        if not known and before is not None and not before(value, info):
             return False
         if not isinstance(value, cls):  # what it is not, it cannot say whose it is
             raise refused(name, who, info.context)
         whose: Whose = getattr(value, "whose", _NOBODYS)
-        if owners and whose.account_id == info.context.session.account_id:
+        mine = info.context.session.account_id
+        if owners and (whose.account_id is mine or whose.account_id == mine):
             return True  # as `admits` says; nearly every object is its owner's, and flags are slow
         return _passed(name, who, whose, info.context)
 

@@ -184,13 +184,9 @@ class AgreementChange:
 class LearningAgreement:
     """An agreement, or what is known of one that came back."""
 
-    mobility: strawberry.Private[Mobility]
+    mobility: strawberry.Private[Mobility | None]  # for all but the state
     known: strawberry.Private[models.LearningAgreement | None]
-
-    @access.field(PART, description="Where it stands.")
-    def state(self) -> AgreementState:
-        """Derive it."""
-        return agreements.agreement_state(self.mobility)
+    state: AgreementState = strawberry.field(description="Where it stands.")
 
     @access.field(
         PART,
@@ -199,12 +195,12 @@ class LearningAgreement:
     )
     def sent_back_at(self) -> datetime | None:
         """Return when it was missed."""
-        stands = agreements.agreement_state(self.mobility)
-        if stands is AgreementState.CHANGE_RETURNED:
-            return self.mobility.change_returned_at
-        if stands is AgreementState.RETURNED_OR_WITHDRAWN and self.mobility.agreement:
-            return self.mobility.agreement.source.missing_since
-        return None
+        record = self.mobility
+        if record is not None and self.state is AgreementState.CHANGE_RETURNED:
+            return record.change_returned_at
+        if record is None or self.state is not AgreementState.RETURNED_OR_WITHDRAWN:
+            return None
+        return record.agreement.source.missing_since if record.agreement else None
 
     @access.field(PART, description="What it is for.")
     def kind(self) -> AgreementKind | None:
@@ -287,10 +283,10 @@ class LearningAgreement:
         return agreements.effective_components(self.known) if self.known else ()
 
     @classmethod
-    def of(cls, mobility: Mobility) -> "LearningAgreement":
-        """Make it from the consolidated record."""
-        known = mobility.agreement.value if mobility.agreement else None
-        return cls(mobility=mobility, known=known)
+    def of(cls, state: AgreementState, mobility: Mobility | None) -> "LearningAgreement":
+        """Make it from the consolidated record, where that was read."""
+        known = mobility.agreement.value if mobility and mobility.agreement else None
+        return cls(mobility=mobility, known=known, state=state)
 
 
 def contact_of(contact: models.Contact | None) -> Contact | None:

@@ -17,7 +17,13 @@ from erasmus_app.api.schema.deadline_rules import DeadlineRuleMutations
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
-from erasmus_app.api.schema.mobilities import Mobility, mobilities_of, mobility_of, shown
+from erasmus_app.api.schema.mobilities import (
+    Mobility,
+    mobilities_of,
+    mobility_of,
+    shown,
+    shown_in_brief,
+)
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.refreshing import RefreshMutations
 from erasmus_app.api.schema.sessions import SignedIn
@@ -171,9 +177,12 @@ class Student(Logins, Links, Claims, HeldOfStudent, Versioned, Node):
         """Return them."""
         context = info.context
         glance, standing = context.glanced(), context.known_standing
-        if glance is None or glance.mobilities is None or standing is None:
-            return awaited(mobilities_of(info))
-        return shown(glance.mobilities, standing, context.today)
+        if glance is not None and standing is not None:
+            if glance.briefs is not None:
+                return shown_in_brief(glance.briefs, standing, context.today)
+            if glance.mobilities is not None:
+                return shown(glance.mobilities, standing, context.today)
+        return awaited(mobilities_of(info))
 
     @access.field(OWNER, description="One mobility; null where it is unknown or not the student's.")
     async def mobility(self, info: Info, id: strawberry.ID) -> Mobility | None:

@@ -25,6 +25,7 @@ from erasmus_app.api.schema.transcripts import Transcript
 from erasmus_app.identity.roles import Standing
 from erasmus_app.mobilities import deadlines, models
 from erasmus_app.mobilities.agreements import is_change_open
+from erasmus_app.mobilities.brief import Brief, brief
 from erasmus_app.mobilities.models import NominationStatus
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.mobilities.refreshes import heard
@@ -33,8 +34,6 @@ from erasmus_app.mobilities.state import (
     MobilityState,
     decision,
     is_new_family,
-    is_past,
-    state,
 )
 from erasmus_app.mobilities.stays import academic_year
 
@@ -82,65 +81,80 @@ class Nomination:
     planned_departure: date | None = strawberry.field(description="Old family only.")
 
 
+class RecordNotRead(RuntimeError):
+    """A mistake of ours: see `access.field`."""
+
+
 @access.rule(OWNER)
 @strawberry.type(description="One stay of the student at one receiving university.")
 class Mobility(Node):
     """A mobility."""
 
-    stored: strawberry.Private[StoredMobility]
+    brief: strawberry.Private[Brief]
     today: strawberry.Private[date]
+    read: strawberry.Private[StoredMobility | None] = None
 
     @property
     def whose(self) -> Whose:
         """Whose it is, and in whose data."""
-        return Whose(self.stored.account_id, self.stored.mobility.tenant)
+        return Whose(self.brief.account_id, self.brief.tenant)
 
-    @access.field(OWNER, description="Opaque.")
+    @property
+    def stored(self) -> StoredMobility:
+        """The record, for fields that a brief does not do for. Raises RecordNotRead."""
+        if self.read is None:
+            raise RecordNotRead("a field with brief=True wants more than a brief has")
+        return self.read
+
+    @access.field(OWNER, brief=True, description="Opaque.")
     def id(self) -> strawberry.ID:
         """Return our id."""
-        return global_id("Mobility", self.stored.mobility_id)
+        return global_id("Mobility", self.brief.mobility_id)
 
-    @access.field(OWNER, description="Grows by one with each change.")
+    @access.field(OWNER, brief=True, description="Grows by one with each change.")
     def version(self) -> int:
         """Return the record's version."""
-        return self.stored.version
+        return self.brief.version
 
-    @access.field(OWNER, description="Which way, seen from the university that serves this record.")
+    @access.field(
+        OWNER,
+        brief=True,
+        description="Which way, seen from the university that serves this record.",
+    )
     def direction(self) -> Direction:
         """Tell the direction."""
-        known = self.stored.mobility
-        outgoing = known.tenant == known.sending_hei_id
+        outgoing = self.brief.tenant == self.brief.sending_hei_id
         return Direction.OUTGOING if outgoing else Direction.INCOMING
 
-    @access.field(OWNER, description="The home university.")
+    @access.field(OWNER, brief=True, description="The home university.")
     def sending_institution(self) -> Institution:
         """Return it."""
-        return Institution(hei_id=self.stored.mobility.sending_hei_id)
+        return Institution(hei_id=self.brief.sending_hei_id)
 
-    @access.field(OWNER, description="The university abroad.")
+    @access.field(OWNER, brief=True, description="The university abroad.")
     def receiving_institution(self) -> Institution:
         """Return it."""
-        return Institution(hei_id=self.stored.mobility.receiving_hei_id)
+        return Institution(hei_id=self.brief.receiving_hei_id)
 
     @access.field(OWNER, description="`YYYY/YYYY`, the year of the receiving university.")
     def academic_year(self) -> str | None:
         """Read it from the nomination, else from the agreement."""
         return academic_year(self.stored.mobility)
 
-    @access.field(OWNER, description="Where it stands today.")
+    @access.field(OWNER, brief=True, description="Where it stands today.")
     def state(self) -> MobilityState:
-        """Compute it."""
-        return state(self.stored.mobility, self.today)
+        """Return what was computed."""
+        return self.brief.state
 
     @access.field(OWNER, description="Every step in the order of a mobility's life.")
     def steps(self, info: Info) -> list[Step]:
         """Compute the timeline."""
         return steps_of(self.stored.mobility, self.today, info)
 
-    @access.field(OWNER, description="Who has to act next, since when, and whom to write to.")
+    @access.field(OWNER, brief=True, description="Who has to act next, since when, and whom to write to.")
     def whose_move(self) -> WhoseMove:
-        """Compute it."""
-        return WhoseMove.of(self.stored.mobility, self.today)
+        """Return what was computed."""
+        return WhoseMove.of(self.brief.move, self.today, self.read and self.read.mobility)
 
     @access.field(
         OWNER,
@@ -212,10 +226,10 @@ class Mobility(Node):
         """Return it."""
         return Transcript.of(self.stored.mobility.transcript)
 
-    @access.field(OWNER, description="The learning agreement.")
+    @access.field(OWNER, brief=True, description="The learning agreement.")
     def learning_agreement(self) -> LearningAgreement:
         """Return it."""
-        return LearningAgreement.of(self.stored.mobility)
+        return LearningAgreement.of(self.brief.agreement, self.read and self.read.mobility)
 
     @access.field(OWNER, description="Where all of this comes from.")
     def sources(self) -> list[Source]:
@@ -236,16 +250,28 @@ async def mobilities_of(info: Info) -> list[Mobility]:
 
 def shown(stored: Sequence[StoredMobility], standing: Standing, today: date) -> list[Mobility]:
     """Return what is shown to somebody; one that two tenants see is there once, the freshest."""
-    found: dict[tuple[str, str], StoredMobility] = {}
-    for each in stored:
-        found.setdefault((each.mobility.sending_hei_id, each.mobility.omobility_id), each)
-    if standing.is_past_only:
-        found = {key: each for key, each in found.items() if is_past(each.mobility, today)}
-    return [Mobility(stored=each, today=today) for each in found.values()]
+    read = {each.mobility_id: each for each in stored}
+    briefs = _shown([brief(each, today) for each in stored], standing)
+    return [Mobility(brief=each, today=today, read=read[each.mobility_id]) for each in briefs]
+
+
+def shown_in_brief(
+    briefs: Sequence[Brief], standing: Standing, today: date
+) -> list[Mobility]:
+    """Return the same without the records, which nothing asks for."""
+    return [Mobility(brief=each, today=today) for each in _shown(briefs, standing)]
+
+
+def _shown(briefs: Sequence[Brief], standing: Standing) -> list[Brief]:
+    found: dict[tuple[str, str], Brief] = {}
+    for each in briefs:
+        found.setdefault((each.sending_hei_id, each.omobility_id), each)
+    past_only = standing.is_past_only
+    return [each for each in found.values() if each.is_past or not past_only]
 
 
 async def mobility_of(info: Info, id: str) -> Mobility | None:
     """Return one that the account may see; None for others' and for what there is not."""
     wanted = uuid_of(id, "Mobility")
     found = await mobilities_of(info) if wanted else []
-    return next((each for each in found if each.stored.mobility_id == wanted), None)
+    return next((each for each in found if each.brief.mobility_id == wanted), None)

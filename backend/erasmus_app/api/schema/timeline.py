@@ -106,7 +106,7 @@ class Nudge:
 class WhoseMove:
     """Whose move it is."""
 
-    mobility: strawberry.Private[Mobility]
+    mobility: strawberry.Private[Mobility | None]  # for the nudge alone
     found: strawberry.Private[steps.WhoseMove]
     party: Party = strawberry.field(description="The student, a university, or nobody.")
     step: StepCode | None = strawberry.field(description="What for.")
@@ -125,15 +125,18 @@ class WhoseMove:
     def nudge(self, info: Info, language: str | None = None) -> Nudge | None:
         """Write it."""
         context = info.context
+        if self.mobility is None:  # never: a document that asks for it has the record read
+            return None
         text = context.services.guidance.nudge(
             self.mobility, self.found, language or context.language
         )
         return Nudge.of(text, self.contact) if text else None
 
     @classmethod
-    def of(cls, mobility: Mobility, today: date) -> "WhoseMove":
-        """Compute it."""
-        found = steps.whose_move(mobility, today)
+    def of(
+        cls, found: steps.WhoseMove, today: date, mobility: Mobility | None
+    ) -> "WhoseMove":
+        """Make it from ours."""
         return cls(
             mobility=mobility,
             found=found,
