@@ -8,12 +8,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
 from ewp.errors import KeyInvalid
 from ewp.ids import HeiId, KeyId
 from ewp.keys import PublicKey
+
+LONGEST_TAG = 64  # of a language
 
 
 class ClientAuth(StrEnum):
@@ -183,14 +186,7 @@ class Catalogue:
         listed = self._listed.get(hei_id)
         if listed is None or not listed.names:
             return None
-        names: dict[str, str] = {}
-        for lang, name in listed.names:
-            names.setdefault((lang or "").lower(), name)
-        wanted = language.lower()
-        for lang in (wanted, wanted.partition("-")[0], "en", ""):
-            if lang in names:
-                return names[lang]
-        return listed.names[0][1]
+        return _in_language(listed.names, language[:LONGEST_TAG].lower())
 
     def find_by_other_id(self, type_: str, value: str) -> tuple[HeiId, ...]:
         """Return the HEIs listed with that id, e.g. of type `erasmus`; there may be several.
@@ -198,6 +194,17 @@ class Catalogue:
         Runs of blanks count as one.
         """
         return tuple(self._by_other_id.get((type_, _without_runs(value)), ()))
+
+
+@lru_cache(maxsize=10_000)  # nobody lists more, and languages may come from outside
+def _in_language(names: tuple[tuple[str | None, str], ...], wanted: str) -> str:
+    known: dict[str, str] = {}
+    for lang, name in names:
+        known.setdefault((lang or "").lower(), name)
+    for lang in (wanted, wanted.partition("-")[0], "en", ""):
+        if lang in known:
+            return known[lang]
+    return names[0][1]
 
 
 def of_hosts(

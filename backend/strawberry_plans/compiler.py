@@ -34,11 +34,11 @@ from graphql.pyutils import is_awaitable
 from strawberry_plans import leaves
 from strawberry_plans.calls import Call, direct
 from strawberry_plans.errors import GaveUp, Unplannable
-from strawberry_plans.running import KNOWN, Site, Told, listed, see
+from strawberry_plans.running import KNOWN, Site, Told, awaits, listed, see
 from strawberry_plans.selections import Selections
 
 MOST_FIELDS = 5_000  # of a plan, as often as a fragment is spread
-_AWAITABLE = "a.__class__ not in KNOWN and is_awaitable(a)"
+_AWAITABLE = "a.__class__ not in KNOWN and awaits(a)"
 
 
 class Compiler:
@@ -54,6 +54,7 @@ class Compiler:
             "GaveUp": GaveUp,
             "KNOWN": KNOWN,
             "Told": Told,
+            "awaits": awaits,
             "is_awaitable": is_awaitable,
             "listed": listed,
             "see": see,
@@ -173,10 +174,14 @@ class Compiler:
 
     def _leaf(self, kind: GraphQLLeafType, x: str, *, nullable: bool) -> str:
         write = self._constant(leaves.writer(kind, nullable=nullable))
+        members = leaves.members(kind)
+        if members is not None:
+            return f"({self._constant(members)}.get(id({x})) or {write}({x}))"
         quick = leaves.quick(kind)
         if quick is None:
             return f"{write}({x})"
-        return f"({x} if {quick.format(x=x)} else {write}({x}))"
+        where, output = (each.format(x=x) for each in quick)
+        return f"({output} if {where} else {write}({x}))"
 
     def _attribute(self, found: Any, of: str) -> str:
         definition = found.extensions["strawberry-definition"]
@@ -285,7 +290,7 @@ class Compiler:
                     " xs = listed(x)",
                     " out = box[key] = [None] * len(xs)",
                     " for n, y in enumerate(xs):",
-                    "  if y.__class__ not in KNOWN and is_awaitable(y):",
+                    "  if y.__class__ not in KNOWN and awaits(y):",
                     f"   R.later(y, {item}, (q, n, None), i, out, n)",
                     f"  else: {item}(y, R, (q, n, None), i, out, n)",
                 ]

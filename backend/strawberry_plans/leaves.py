@@ -5,6 +5,7 @@ A value of the class that is expected is taken as it is; for any other the type'
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from enum import Enum
 from math import isfinite
 from typing import Any
@@ -29,13 +30,19 @@ _QUICK: dict[GraphQLLeafType, str] = {
     GraphQLInt: "({x}.__class__ is int and -2147483648 <= {x} <= 2147483647)",
     GraphQLFloat: "({x}.__class__ is float and isfinite({x}))",
 }
-GLOBALS: dict[str, Any] = {"isfinite": isfinite}
+GLOBALS: dict[str, Any] = {"datetime": datetime, "isfinite": isfinite}
 """What the conditions of `quick` name."""
 
 
-def quick(kind: GraphQLLeafType) -> str | None:
-    """Return when a value `{x}` is its own output, as an expression; None where never."""
-    return _QUICK.get(kind)
+def quick(kind: GraphQLLeafType) -> tuple[str, str] | None:
+    """Return when a value `{x}` needs no further looking at, and what its output is then.
+
+    Both are expressions; None where there is no such shortcut.
+    """
+    if kind.coerce_output_value is datetime.isoformat:  # Strawberry's DateTime
+        return "{x}.__class__ is datetime", "{x}.isoformat()"
+    found = _QUICK.get(kind)
+    return (found, "{x}") if found else None
 
 
 def writer(kind: GraphQLLeafType, *, nullable: bool) -> Callable[[Any], Any]:
@@ -54,19 +61,14 @@ def writer(kind: GraphQLLeafType, *, nullable: bool) -> Callable[[Any], Any]:
             raise GaveUp("a leaf of nothing")
         return found
 
-    members = _members(kind)
-    if members is None:
-        return write
-
-    def write_member(value: Any) -> Any:
-        name = members.get(id(value))
-        return write(value) if name is None else name
-
-    return write_member
+    return write
 
 
-def _members(kind: GraphQLLeafType) -> dict[int, str] | None:
-    """Return an enum's names by the identity of its members, which live as long as their class."""
+def members(kind: GraphQLLeafType) -> dict[int, str] | None:
+    """Return an enum's names by the identity of its members, which live as long as their class.
+
+    None for what is no enum made of a class.
+    """
     members = getattr(kind, "wrapped_cls", None) if isinstance(kind, GraphQLEnumType) else None
     if members is None or not issubclass(members, Enum):
         return None

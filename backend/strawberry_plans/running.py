@@ -240,14 +240,26 @@ def listed(value: Any) -> Sequence[Any]:
     return list(value)
 
 
+def awaits(value: Any) -> bool:
+    """Whether a value is still to come; its class is known from then on where it is not."""
+    if is_awaitable(value):
+        return True
+    if not isinstance(value, Exception) and value is not Undefined:
+        _know(value.__class__)
+    return False
+
+
+def _know(cls: type) -> None:
+    if len(KNOWN) < MOST_CLASSES and cls is not GeneratorType:  # some of these are awaited
+        KNOWN.add(cls)
+
+
 def see(value: Any) -> None:
     """Look once at a class whose values are answered as objects.
 
     Raises:
         GaveUp: its values are errors, or still to come.
     """
-    cls = value.__class__
     if isinstance(value, Exception) or value is Undefined or is_awaitable(value):
         raise GaveUp("no object")
-    if len(KNOWN) < MOST_CLASSES and cls is not GeneratorType:  # some of these are awaited
-        KNOWN.add(cls)
+    _know(value.__class__)

@@ -1,12 +1,18 @@
 """Choosing among languages (BCP 47)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 LONGEST_TAG, MOST_TAGS = 64, 20
 
 
 def choose(wanted: str, offered: Iterable[str]) -> str | None:
     """Return the exact language, else the nearest wider one, else English; None where none fits."""
+    return _choose(wanted[:LONGEST_TAG], tuple(offered))
+
+
+@lru_cache(maxsize=10_000)  # of texts that are short: wishes come from outside
+def _choose(wanted: str, offered: tuple[str, ...]) -> str | None:
     there = {each.lower(): each for each in offered}
     for each in (*_wider(wanted), "en"):
         if each in there:
