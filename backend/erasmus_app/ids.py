@@ -63,7 +63,7 @@ _GLOBAL = re.compile(r"([A-Z][A-Za-z]*):([0-9a-f]{32})")
 
 def global_id(kind: str, id: UUID) -> str:
     """Return the id that clients see: opaque, fit for an address, and of one GraphQL type."""
-    # Letters, digits and a colon never come out as the two characters that addresses have no use for.
+    # Of letters, digits and a colon neither of the characters comes that addresses do not like.
     return b2a_base64(f"{kind}:{id.hex}".encode(), newline=False).rstrip(b"=").decode()
 
 

@@ -5,9 +5,10 @@ A value of the class that is expected is taken as it is; for any other the type'
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from math import isfinite
+from operator import methodcaller
 from typing import Any
 
 from graphql import (
@@ -30,7 +31,8 @@ _QUICK: dict[GraphQLLeafType, str] = {
     GraphQLInt: "({x}.__class__ is int and -2147483648 <= {x} <= 2147483647)",
     GraphQLFloat: "({x}.__class__ is float and isfinite({x}))",
 }
-GLOBALS: dict[str, Any] = {"datetime": datetime, "isfinite": isfinite}
+_ISO = methodcaller("isoformat").__reduce__()
+GLOBALS: dict[str, Any] = {"date": date, "datetime": datetime, "isfinite": isfinite}
 """What the conditions of `quick` name."""
 
 
@@ -39,8 +41,9 @@ def quick(kind: GraphQLLeafType) -> tuple[str, str] | None:
 
     Both are expressions; None where there is no such shortcut.
     """
-    if kind.coerce_output_value is datetime.isoformat:  # Strawberry's DateTime
-        return "{x}.__class__ is datetime", "{x}.isoformat()"
+    coerce: Any = kind.coerce_output_value
+    if isinstance(coerce, methodcaller) and coerce.__reduce__() == _ISO:  # Strawberry's DateTime
+        return "({x}.__class__ is datetime or {x}.__class__ is date)", "{x}.isoformat()"
     found = _QUICK.get(kind)
     return (found, "{x}") if found else None
 

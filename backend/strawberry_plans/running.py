@@ -17,16 +17,30 @@ from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry_plans.errors import GaveUp
 
 MOST_CLASSES = 1_000
-KNOWN: set[type] = {NoneType, bool, bytes, date, datetime, Decimal, dict, float, int, list, str, tuple}
+KNOWN: set[type] = {
+    NoneType,
+    bool,
+    bytes,
+    date,
+    datetime,
+    Decimal,
+    dict,
+    float,
+    int,
+    list,
+    str,
+    tuple,
+}
 """Classes that `see` has looked at: their values are neither errors nor still to come."""
 
 Place = tuple["Place | None", str | int, str | None]
 """A path as the generated code makes it: as `Path`, which is dearer."""
 
 
-def path_of(place: Place | None) -> Path | None:
+def path_of(place: Place) -> Path:
     """Return a path as GraphQL has it."""
-    return None if place is None else Path(path_of(place[0]), place[1], place[2])
+    before, key, kind = place
+    return Path(path_of(before) if before else None, key, kind)
 
 
 class Site(NamedTuple):
@@ -39,8 +53,10 @@ class Site(NamedTuple):
 
 
 class Told:
-    """What a resolver or a check is told of its field: made whole once more than the context is
-    asked for, which is seldom."""
+    """What a resolver or a check is told of its field.
+
+    It is made whole once more than the context is asked for, which is seldom.
+    """
 
     __slots__ = ("context", "place", "run", "site")
 

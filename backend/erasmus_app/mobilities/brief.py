@@ -56,12 +56,12 @@ def next_turn(mobility: Mobility, today: date) -> date | None:
     """
     reception = mobility.reception.value if mobility.reception else None
     agreement, end = agreement_of(mobility), planned_end(mobility)
-    ends = [end[0]] if end else []
-    turns = []
+    turns = [end[0] + DAY] if end else []
     if reception is not None:
-        turns += [reception.actual_arrival, reception.actual_departure]
+        turns += [day for day in (reception.actual_arrival, reception.actual_departure) if day]
     if agreement is not None:
-        turns.append(first_day(agreement.planned_start))
-        ends += [day for day in (last_day(agreement.planned_end),) if day]
-    turns += [day + DAY for day in ends if day < date.max]
-    return min((day for day in turns if day is not None and day > today), default=None)
+        begin, last = first_day(agreement.planned_start), last_day(agreement.planned_end)
+        # Of what is no day that a stay can have, nobody knows when it comes.
+        turns.append(begin or today + DAY)
+        turns.append(last + DAY if last else today + DAY)
+    return min((day for day in turns if day > today), default=None)

@@ -30,13 +30,12 @@ class ScreenTable:
     """
 
     database: Database
-    _waiting: list[tuple[AccountId, asyncio.Future[bytes | None]]] = field(
-        default_factory=list
-    )
+    _waiting: list[tuple[AccountId, asyncio.Future[bytes | None]]] = field(default_factory=list)
     _reading: asyncio.Task[None] | None = None
 
     async def screen(self, account: AccountId) -> bytes | None:
         """Return an account's screen as it was kept; None where it is to be made."""
+        mine: asyncio.Future[bytes | None]
         mine = asyncio.get_running_loop().create_future()
         self._waiting.append((account, mine))
         if self._reading is None:
@@ -58,9 +57,7 @@ class ScreenTable:
             for _, mine in self._waiting:  # none, unless the loop is being closed
                 mine.cancel()
 
-    async def _read(
-        self, some: Sequence[tuple[AccountId, asyncio.Future[bytes | None]]]
-    ) -> None:
+    async def _read(self, some: Sequence[tuple[AccountId, asyncio.Future[bytes | None]]]) -> None:
         rows = await self.database.fetch(
             "select account_id, sealed from screen where account_id = any($1::uuid[])",
             [account for account, _ in some],

@@ -57,6 +57,7 @@ FULL = {
     "identity_esi": 1,
     "account_esi": 1,
     "account_identity": 1,
+    "screen": 1,
     "account": 1,
 }
 """What `a_student` leaves in the tables."""

@@ -63,8 +63,17 @@ async def told(database: Database, account: AccountId, mobility: MobilityId) -> 
         await tell(connection, message, NOW)
 
 
+WHOLE = Wanted(mobilities=True, records=True, unread=True, inbox=5)
+TODAY = NOW.date()
+
+
 @pytest.mark.parametrize(
-    "wanted", [Wanted(*each) for each in product((True, False), (True, False), (0, 2, 9))], ids=str
+    "wanted",
+    [
+        Wanted(each[0], True, each[1], each[2])
+        for each in product((True, False), (True, False), (0, 2, 9))
+    ],
+    ids=str,
 )
 async def test_each_part_is_what_its_table_answers(database: Database, wanted: Wanted):
     mine = await a_student(database, messages=4)
@@ -74,7 +83,7 @@ async def test_each_part_is_what_its_table_answers(database: Database, wanted: W
     [newest, *_] = await inbox.entries(mine, first=9, after=None)
     await inbox.mark_read(mine, [newest.entry_id], NOW)
 
-    found = await GlanceTable(database).glance(mine, wanted)
+    found = await GlanceTable(database).glance(mine, wanted, TODAY)
 
     account = await AccountTable(database).account(mine)
     assert account is not None
@@ -92,7 +101,11 @@ async def test_who_has_nothing_has_empty_lists_and_nobody_has_none(database: Dat
     nobody = await log_in(AccountTable(database), "new", ())
     glances = GlanceTable(database)
 
-    found = await glances.glance(nobody, Wanted(True, True, 5))
+    found = await glances.glance(nobody, WHOLE, TODAY)
     assert found is not None
     assert (found.mobilities, found.unread, found.inbox) == ([], 0, [])
-    assert await glances.glance(AccountId(uuid4()), Wanted(True, True, 5)) is None
+    found = await glances.glance(nobody, Wanted(), TODAY)
+    assert found is not None
+    assert (found.briefs, found.unread, found.inbox) == ([], 0, [])
+    for wanted in (WHOLE, Wanted()):
+        assert await glances.glance(AccountId(uuid4()), wanted, TODAY) is None

@@ -106,6 +106,9 @@ class Mobility(Node):
             raise RecordNotRead("a field with brief=True wants more than a brief has")
         return self.read
 
+    def _record(self) -> models.Mobility | None:
+        return self.read.mobility if self.read else None
+
     @access.field(OWNER, brief=True, description="Opaque.")
     def id(self) -> strawberry.ID:
         """Return our id."""
@@ -151,10 +154,12 @@ class Mobility(Node):
         """Compute the timeline."""
         return steps_of(self.stored.mobility, self.today, info)
 
-    @access.field(OWNER, brief=True, description="Who has to act next, since when, and whom to write to.")
+    @access.field(
+        OWNER, brief=True, description="Who has to act next, since when, and whom to write to."
+    )
     def whose_move(self) -> WhoseMove:
         """Return what was computed."""
-        return WhoseMove.of(self.brief.move, self.today, self.read and self.read.mobility)
+        return WhoseMove.of(self.brief.move, self.today, self._record())
 
     @access.field(
         OWNER,
@@ -229,7 +234,7 @@ class Mobility(Node):
     @access.field(OWNER, brief=True, description="The learning agreement.")
     def learning_agreement(self) -> LearningAgreement:
         """Return it."""
-        return LearningAgreement.of(self.brief.agreement, self.read and self.read.mobility)
+        return LearningAgreement.of(self.brief.agreement, self._record())
 
     @access.field(OWNER, description="Where all of this comes from.")
     def sources(self) -> list[Source]:
@@ -255,9 +260,7 @@ def shown(stored: Sequence[StoredMobility], standing: Standing, today: date) -> 
     return [Mobility(brief=each, today=today, read=read[each.mobility_id]) for each in briefs]
 
 
-def shown_in_brief(
-    briefs: Sequence[Brief], standing: Standing, today: date
-) -> list[Mobility]:
+def shown_in_brief(briefs: Sequence[Brief], standing: Standing, today: date) -> list[Mobility]:
     """Return the same without the records, which nothing asks for."""
     return [Mobility(brief=each, today=today) for each in _shown(briefs, standing)]
 

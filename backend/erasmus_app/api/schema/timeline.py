@@ -133,9 +133,7 @@ class WhoseMove:
         return Nudge.of(text, self.contact) if text else None
 
     @classmethod
-    def of(
-        cls, found: steps.WhoseMove, today: date, mobility: Mobility | None
-    ) -> "WhoseMove":
+    def of(cls, found: steps.WhoseMove, today: date, mobility: Mobility | None) -> "WhoseMove":
         """Make it from ours."""
         return cls(
             mobility=mobility,
