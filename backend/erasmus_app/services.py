@@ -17,6 +17,7 @@ from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
+from erasmus_app.mobilities.offices import OfficeStore
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.ports import LocalRules, MobilitySource, RecordStore
@@ -60,6 +61,7 @@ class Services:
     guidance: Guidance
     factsheets: FactsheetStore
     records: RecordStore
+    offices: OfficeStore
     glances: Glances
     source: MobilitySource
     wishes: RefreshWishes

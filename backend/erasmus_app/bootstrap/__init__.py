@@ -95,6 +95,7 @@ from erasmus_app.store.link_tickets import RedisLinkTickets as RedisLinkTickets
 from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.news import AccountNews
+from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
@@ -176,7 +177,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         redis = Redis.from_url(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         keeper = await _catalogue(stack, settings, http, clock)
-        records = RecordTable(tables)
+        records = RecordTable(tables, clock)
         messages = load_catalogue(catalogue_folder())
         names = CatalogueNames(lambda: keeper.current, heis)
         own_systems = OwnSystems(http, heis, clock, settings.ewp_timeout_seconds)
@@ -213,6 +214,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             names=names,
             absences=absences,
             records=records,
+            offices=OfficeTable(tables),
             glances=GlanceTable(tables),
             rules=load_rules(),
             local_rules=local_rules,
@@ -235,7 +237,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             own=OwnDataService(
                 heis=heis,
                 messages=EwpOwnMessages(),
-                store=OwnObjectTable(tables),
+                store=OwnObjectTable(tables, clock),
                 take_in=TakingIn(absences=absences, tell=Teller(messages), clock=clock),
                 clock=clock,
             ),

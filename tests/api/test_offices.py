@@ -1,0 +1,191 @@
+"""An office's view of its students: who may have it, what it says, and that students see it."""
+
+import base64
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from api.test_roles import BY_KEY, with_an_office
+from factories import a_student
+from journeys.looking import Hand
+from testbed import Bed, bed_running
+from unit.store.samples import NOW, a_nomination, an_answer, take_in
+
+from erasmus_app.api.schema.office_mobilities import cursor, place_of
+from erasmus_app.cli.phones import Phone
+from erasmus_app.ids import MobilityId
+from erasmus_app.kit.clock import utc_now
+from erasmus_app.mobilities.models import NominationStatus, Reception, ReceptionStatus
+from erasmus_app.mobilities.offices import Place
+from sandbox.cast import LINDENTAL, RIBEIRA
+
+HOME, ABROAD = RIBEIRA.hei_id, LINDENTAL.hei_id
+LIST = """query($hei: String!, $first: Int! = 20, $after: String, $direction: Direction,
+        $waitsFor: Party, $partner: String, $year: String) {
+    office(heiId: $hei) { mobilities(first: $first, after: $after, direction: $direction,
+        waitsFor: $waitsFor, partner: $partner, academicYear: $year) {
+    nodes { omobilityId studentName esi direction academicYear state partner { heiId }
+        wait { party step institution { heiId } since waitingDays } lastConfirmedAt }
+    edges { cursor node { omobilityId } }
+    pageInfo { hasNextPage hasPreviousPage endCursor } } } }"""
+LOG = """{ me { mobilities { id } accessLog { nodes {
+    actor heiId purpose api outcome times mobilityId } } } }"""
+
+
+@pytest.fixture
+async def bed(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Bed]:
+    async with bed_running(dsn, valkey, tmp_path, worker=False, prepare=with_an_office) as bed:
+        yield bed
+
+
+async def papers(bed: Bed, name: str, minutes: float = 0, **given: Any) -> None:
+    """A nomination of Ines', who waits since that minute."""
+    [esi] = BY_KEY["ines"].unique_codes
+    nomination = a_nomination(given.pop("esi", esi), **given)
+    await take_in(bed.app.records, an_answer(nomination, omobility_id=name, minutes=minutes))
+
+
+async def listed(bed: Bed, phone: Phone, hei: str = HOME, **given: Any) -> Any:
+    office = (await bed.ask(phone, LIST, hei=hei, **given))["office"]
+    return office["mobilities"] if office else None
+
+
+def names(page: Any) -> list[str]:
+    return [each["omobilityId"] for each in page["nodes"]]
+
+
+async def test_a_coordinator_sees_who_waits_for_whom_the_longest_waits_first(bed: Bed):
+    await papers(bed, "om-young", 5)
+    await papers(bed, "om-old", 1, student=a_student(esi="4711"))
+    await papers(bed, "om-done", 0, status=NominationStatus.LIVE)
+    page = await listed(bed, await bed.signed_in("marta"))
+
+    days = page["nodes"][0]["wait"].pop("waitingDays")
+    assert page["nodes"][0] == {
+        "omobilityId": "om-old",
+        "studentName": "Inês Ferreira",
+        "esi": "INVALID",
+        "direction": "OUTGOING",
+        "academicYear": "2026/2027",
+        "state": "NOMINATED",
+        "partner": {"heiId": ABROAD},
+        "wait": {
+            "party": "RECEIVING_HEI",
+            "step": "ACCEPTED",
+            "institution": {"heiId": ABROAD},
+            "since": "2026-11-20T12:01:00+00:00",
+        },
+        "lastConfirmedAt": "2026-11-20T12:01:00+00:00",
+    }
+    assert days == max(0, (utc_now().date() - NOW.date()).days)
+    assert names(page) == ["om-old", "om-young", "om-done"]
+    assert [each["esi"] for each in page["nodes"]] == ["INVALID", "PRESENT", "PRESENT"]
+    assert page["nodes"][2]["wait"] == dict.fromkeys(
+        ("step", "institution", "since", "waitingDays")
+    ) | {"party": "NOBODY"}
+
+
+async def test_pages_go_on_from_a_place_and_filters_hold_on_each(bed: Bed):
+    for n in range(5):
+        await papers(bed, f"om-{n}", n)
+    await papers(bed, "om-done", 0, status=NominationStatus.LIVE)
+    marta = await bed.signed_in("marta")
+    found, after = [], None
+    for _ in range(3):
+        page = await listed(bed, marta, first=2, after=after, waitsFor="RECEIVING_HEI")
+        found.append(names(page))
+        info = page["pageInfo"]
+        assert info["hasPreviousPage"] is (after is not None)
+        assert info["endCursor"] == page["edges"][-1]["cursor"]
+        after = info["endCursor"]
+    assert found == [["om-0", "om-1"], ["om-2", "om-3"], ["om-4"]]
+    assert info["hasNextPage"] is False
+
+    assert names(await listed(bed, marta, direction="INCOMING")) == []
+    assert names(await listed(bed, marta, partner=ABROAD.upper(), year="2026/2027"))[-1] == (
+        "om-done"
+    )
+    assert names(await listed(bed, marta, waitsFor="NOBODY")) == ["om-done"]
+    assert names(await listed(bed, marta, year="2027/2028")) == []
+    assert names(await listed(bed, marta, partner="nul\0l")) == []
+    assert names(await listed(bed, marta, first=1000)) == [*found[0], *found[1], "om-4", "om-done"]
+    for nonsense in ("", "x", "AAAA", base64.b64encode(b"\x80" + b"\0" * 23).decode(), "é"):
+        page = await listed(bed, marta, after=nonsense)
+        assert (page["nodes"], page["pageInfo"]["hasNextPage"]) == ([], False)
+
+
+async def test_nobody_else_sees_them_and_no_other_university_s(bed: Bed):
+    await papers(bed, "om-ours")
+    other = an_answer(a_nomination(), tenant=ABROAD, omobility_id="om-theirs")
+    await take_in(bed.app.records, other)
+
+    for key in ("ines", "emil", "guest"):
+        assert await listed(bed, await bed.signed_in(key)) is None
+    marta = await bed.signed_in("marta")
+    assert await listed(bed, marta, ABROAD) is None
+    assert names(await listed(bed, marta)) == ["om-ours"]
+
+
+async def test_a_student_sees_that_the_office_has_read_and_only_of_whom_it_was_shown(bed: Bed):
+    await papers(bed, "om-mine", 0)
+    await papers(bed, "om-other", 5, esi="urn:schac:personalUniqueCode:int:esi:ribeira.example:9")
+    ines, marta = await bed.signed_in("ines"), await bed.signed_in("marta")
+    for first in (0, 1):  # the second page would have the other; it is only looked for
+        await listed(bed, marta, first=first)
+        if first == 0:
+            assert (await bed.ask(ines, LOG))["me"]["accessLog"]["nodes"] == []
+    await listed(bed, marta, first=1)
+
+    me = (await bed.ask(ines, LOG))["me"]
+    rows = me["accessLog"]["nodes"]
+    assert sum(each.pop("times") for each in rows) == 2  # of two hours, it may be
+    assert rows[0] == {
+        "actor": "STAFF",
+        "heiId": HOME,
+        "purpose": "coordinating",
+        "api": "office.mobilities",
+        "outcome": "SHOWN",
+        "mobilityId": me["mobilities"][0]["id"],
+    }
+    whom = await bed.app.database.fetch(
+        """select distinct omobility_id from access_log
+           join mobility on mobility_id::text = object_id"""
+    )
+    assert [row["omobility_id"] for row in whom] == ["om-mine"]
+
+
+async def test_what_cannot_be_noted_is_not_shown(bed: Bed):
+    await papers(bed, "om-1")
+    marta = await bed.signed_in("marta")
+    await bed.app.database.execute("alter table access_log rename to away")
+    answer = await bed.http.post(
+        f"{bed.address}/graphql",
+        json={"query": LIST, "variables": {"hei": HOME}},
+        headers={"authorization": f"Bearer {marta.token}"},
+    )
+
+    assert "Inês" not in answer.text
+    assert answer.json()["errors"]
+
+
+async def test_the_worker_s_look_keeps_the_list_as_the_calendar_turns(bed: Bed):
+    await papers(bed, "om-leaves", 0, status=NominationStatus.LIVE)
+    last = utc_now().date() + timedelta(days=3)
+    reception = Reception(status=ReceptionStatus.VERIFIED, actual_departure=last)
+    await take_in(bed.app.records, an_answer(reception, omobility_id="om-leaves", minutes=1))
+    marta, hand, found = await bed.signed_in("marta"), Hand(bed), []
+    for day in (utc_now().date(), last - timedelta(days=1), last):
+        await hand.look(day)
+        found.append(names(await listed(bed, marta, waitsFor="RECEIVING_HEI")))
+
+    assert found == [[], [], ["om-leaves"]]  # who has to send its transcript
+
+
+def test_a_cursor_is_read_as_it_was_written():
+    now, mobility = utc_now(), MobilityId(uuid4())
+    for since in (None, now, now - timedelta(days=20_000, microseconds=1)):
+        place = Place(since, mobility)
+        assert place_of(cursor(place)) == place
