@@ -31,6 +31,9 @@ LIST = """query($hei: String!, $first: Int! = 20, $after: String, $direction: Di
         wait { party step institution { heiId } since waitingDays } lastConfirmedAt }
     edges { cursor node { omobilityId } }
     pageInfo { hasNextPage hasPreviousPage endCursor } } } }"""
+BROKEN = """query($hei: String!, $first: Int! = 20, $after: String) { office(heiId: $hei) {
+    brokenEsis { missing invalid mobilities(first: $first, after: $after) {
+        nodes { omobilityId esi brokenEsi } pageInfo { endCursor } } } } }"""
 LOG = """{ me { mobilities { id } accessLog { nodes {
     actor heiId purpose api outcome times mobilityId } } } }"""
 
@@ -86,6 +89,40 @@ async def test_a_coordinator_sees_who_waits_for_whom_the_longest_waits_first(bed
     assert page["nodes"][2]["wait"] == dict.fromkeys(
         ("step", "institution", "since", "waitingDays")
     ) | {"party": "NOBODY"}
+
+
+async def test_papers_that_lead_to_nobody_are_counted_shown_and_noted(bed: Bed):
+    await papers(bed, "om-fine", 0)
+    await papers(bed, "om-none", 2, esi=None)
+    await papers(bed, "om-bad", 1, esi=" 4711 ")
+    ines, marta = await bed.signed_in("ines"), await bed.signed_in("marta")
+    [mine] = await bed.app.database.fetch(
+        "select account_id, omobility_id from account_person join mobility using (person_id)"
+    )
+    await bed.app.database.execute(  # whose claim of hers was granted
+        """insert into account_person (account_id, tenant, person_id)
+           select $1, tenant, person_id from mobility where omobility_id = 'om-bad'""",
+        mine["account_id"],
+    )
+    counted = (await bed.ask(marta, BROKEN, hei=HOME, first=0))["office"]["brokenEsis"]
+    assert (await bed.ask(ines, LOG))["me"]["accessLog"]["nodes"] == []
+    shown = (await bed.ask(marta, BROKEN, hei=HOME))["office"]["brokenEsis"]
+    more = (await bed.ask(marta, BROKEN, hei=HOME, first=1))["office"]["brokenEsis"]
+    after = more["mobilities"]["pageInfo"]["endCursor"]
+    rest = (await bed.ask(marta, BROKEN, hei=HOME, after=after))["office"]["brokenEsis"]
+
+    assert counted["mobilities"]["nodes"] == []
+    assert {**counted, "mobilities": None} == {"missing": 1, "invalid": 1, "mobilities": None}
+    assert shown["mobilities"]["nodes"] == [
+        {"omobilityId": "om-bad", "esi": "INVALID", "brokenEsi": "4711"},
+        {"omobilityId": "om-none", "esi": "MISSING", "brokenEsi": None},
+    ]
+    assert [each["omobilityId"] for each in rest["mobilities"]["nodes"]] == ["om-none"]
+    assert (await bed.ask(ines, BROKEN, hei=HOME))["office"] is None
+    noted = (await bed.ask(ines, LOG))["me"]["accessLog"]["nodes"]
+    assert {(each["api"], each["purpose"]) for each in noted} == {
+        ("office.brokenEsis", "coordinating")
+    }
 
 
 async def test_pages_go_on_from_a_place_and_filters_hold_on_each(bed: Bed):

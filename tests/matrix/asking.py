@@ -82,6 +82,8 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Mutation.acknowledgeNotice(version:)": NOTICE,
     "Student.accessLog(first:)": 50,
     "Office.mobilities(first:)": 100,
+    "BrokenEsis.mobilities(first:)": 100,
+    "BrokenEsis.mobilities(after:)": None,
     **dict.fromkeys(
         f"Office.mobilities({each}:)"
         for each in ("after", "direction", "waitsFor", "partner", "academicYear")

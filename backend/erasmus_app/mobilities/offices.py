@@ -45,6 +45,13 @@ class Listed(NamedTuple):
     stored: StoredMobility
 
 
+class BrokenEsis(NamedTuple):
+    """How many mobilities no ESI leads to, as far as papers are visible."""
+
+    missing: int
+    invalid: int
+
+
 class OfficeStore(Protocol):
     """Lists of an HEI's own records, page by page, each page from one piece of an index.
 
@@ -56,3 +63,11 @@ class OfficeStore(Protocol):
         self, hei: HeiId, narrowed: Narrowed, first: int, after: Place | None
     ) -> Sequence[Listed]:
         """Return mobilities, the longest waits first."""
+
+    async def broken_esis(self, hei: HeiId) -> BrokenEsis:
+        """Count the mobilities in whose papers an ESI is missing or invalid."""
+
+    async def with_broken_esi(
+        self, hei: HeiId, first: int, after: Place | None
+    ) -> Sequence[Listed]:
+        """Return these mobilities, the longest waits first."""

@@ -33,7 +33,12 @@ def esi_state(mobility: Mobility) -> EsiState | None:
     known = list(students(mobility))
     if not known:
         return None
-    said = [each.esi for each in known if each.esi and each.esi.strip()]
-    if any(map(is_esi, said)):
+    if any(each.esi and is_esi(each.esi) for each in known):
         return EsiState.PRESENT
-    return EsiState.INVALID if said else EsiState.MISSING
+    return EsiState.INVALID if broken_esi(mobility) else EsiState.MISSING
+
+
+def broken_esi(mobility: Mobility) -> str | None:
+    """Return what the first paper has where an ESI should stand, and is none."""
+    said = (each.esi.strip() for each in students(mobility) if each.esi)
+    return next((each for each in said if each and not is_esi(each)), None)

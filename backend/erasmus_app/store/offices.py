@@ -9,7 +9,7 @@ import msgspec
 
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.consolidate import confirmed_by_index
-from erasmus_app.mobilities.offices import Listed, Narrowed, Place
+from erasmus_app.mobilities.offices import BrokenEsis, Listed, Narrowed, Place
 from erasmus_app.store.database import Database
 from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
 from erasmus_app.store.records import STORED, read_stored
@@ -18,14 +18,21 @@ from erasmus_app.store.sealed import Vault
 WAY = "(case when sending_hei_id = tenant then 'outgoing' else 'incoming' end)"
 PARTNER = "(case when sending_hei_id = tenant then receiving_hei_id else sending_hei_id end)"
 """As migration 0015 has them in its index: in other words it would not be used."""
+BROKEN_ESI = "esi_state in ('missing', 'invalid')"
+"""As the same migration says which rows its other index has."""
 
 
 def listing(
-    hei: HeiId, narrowed: Narrowed, first: int, after: Place | None
+    hei: HeiId,
+    narrowed: Narrowed,
+    first: int,
+    after: Place | None,
+    *,
+    broken_esi: bool = False,
 ) -> tuple[str, tuple[Any, ...]]:
     """Return the statement of a page, and what is given to it."""
     given: list[Any] = [hei, first]
-    conditions = ["tenant = $1"]
+    conditions = ["tenant = $1", *([BROKEN_ESI] if broken_esi else [])]
     if after is not None:
         given += [after.since, after.mobility_id]
         conditions.append(
@@ -58,7 +65,26 @@ class OfficeTable:
         self, hei: HeiId, narrowed: Narrowed, first: int, after: Place | None
     ) -> Sequence[Listed]:
         """Return mobilities, the longest waits first."""
-        statement, given = listing(hei, narrowed, first, after)
+        return await self._page(*listing(hei, narrowed, first, after))
+
+    async def broken_esis(self, hei: HeiId) -> BrokenEsis:
+        """Count the mobilities in whose papers an ESI is missing or invalid."""
+        row = await self.database.fetchrow(
+            f"""select count(*) filter (where esi_state = 'missing') as missing,
+                   count(*) filter (where esi_state = 'invalid') as invalid
+               from mobility where tenant = $1 and {BROKEN_ESI}""",  # noqa: S608 - a constant
+            hei,
+        )
+        assert row is not None
+        return BrokenEsis(row["missing"], row["invalid"])
+
+    async def with_broken_esi(
+        self, hei: HeiId, first: int, after: Place | None
+    ) -> Sequence[Listed]:
+        """Return these mobilities, the longest waits first."""
+        return await self._page(*listing(hei, Narrowed(), first, after, broken_esi=True))
+
+    async def _page(self, statement: str, given: Sequence[Any]) -> Sequence[Listed]:
         rows = await self.database.fetch(statement, *given)
         return [_listed(row, self.database.vault) for row in rows]
 

@@ -13,11 +13,17 @@ from unit.store.samples import ABROAD, HOME, NOW, a_nomination, an_answer, take_
 
 from erasmus_app.ids import HeiId, MobilityId, OmobilityId
 from erasmus_app.mobilities.consolidate import AbsenceRules, merge
-from erasmus_app.mobilities.models import HeiEnd, NominationStatus, Reception, ReceptionStatus
-from erasmus_app.mobilities.offices import Listed, Narrowed, Place, Way
+from erasmus_app.mobilities.models import (
+    HeiEnd,
+    Mobility,
+    NominationStatus,
+    Reception,
+    ReceptionStatus,
+)
+from erasmus_app.mobilities.offices import BrokenEsis, Listed, Narrowed, Place, Way
 from erasmus_app.mobilities.steps import Party
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.offices import OfficeTable, listing
+from erasmus_app.store.offices import BROKEN_ESI, OfficeTable, listing
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.waits import WaitTable
 
@@ -246,6 +252,30 @@ async def test_bringing_up_waits_for_nobody_who_is_writing(
     assert await WaitTable(database).bring_up(TODAY, 10) == 1
 
 
+async def test_whom_no_identifier_leads_to_is_counted_and_listed(
+    records: RecordTable, offices: OfficeTable
+):
+    other = "urn:schac:personalUniqueCode:int:esi:ribeira.example:9"
+    for n, esi in enumerate([None, "4711", other, "urn:schac:x", None, " "]):
+        await waits(records, f"om-{n}", -n, esi=esi)
+    await take_in(records, an_answer(a_nomination(None), tenant=ABROAD, omobility_id="theirs"))
+    async with records.change(HOME, HOME, OmobilityId("no-papers")) as change:
+        bare = Mobility(
+            tenant=HOME,
+            sending_hei_id=HOME,
+            receiving_hei_id=ABROAD,
+            omobility_id=OmobilityId("no-papers"),
+        )
+        await change.save(bare, None)
+
+    assert await offices.broken_esis(HOME) == BrokenEsis(missing=3, invalid=2)
+    first = await offices.with_broken_esi(HOME, 3, None)
+    rest = await offices.with_broken_esi(HOME, 3, first[-1].place)
+    assert [names(first), names(rest)] == [["om-5", "om-4", "om-3"], ["om-1", "om-0"]]
+    await waits(records, "om-4", 9, esi=other)  # somebody has set it right
+    assert await offices.broken_esis(HOME) == BrokenEsis(missing=2, invalid=2)
+
+
 async def many(database: Database, hei: HeiId, number: int) -> None:
     """Mobilities of an HEI, a tenth of them incoming, with three partners and two years.
 
@@ -304,6 +334,20 @@ async def test_a_page_of_twenty_thousand_is_a_piece_of_an_index(
         assert "Filter" not in scan  # no row is read that is not on the page
         assert scan["Actual Rows"] <= 101
         assert whole["Plan"]["Actual Total Time"] < 200, whole["Plan"]  # ms; it takes some ten
+
+
+async def test_broken_identifiers_are_found_by_an_index_of_their_own(database: Database):
+    await many(database, HOME, 20_000)
+    await database.execute("vacuum analyze mobility")
+    statement, given = listing(HOME, ALL, 101, None, broken_esi=True)
+    listed = await database.fetch(f"explain {statement}", *given)
+    counted = await database.fetch(
+        f"explain select count(*) from mobility where tenant = $1 and {BROKEN_ESI}", HOME
+    )
+
+    for plan in (str(listed), str(counted)):
+        assert "mobility_by_broken_esi" in plan
+        assert "Sort" not in plan
 
 
 def nodes_of(plan: dict[str, Any]) -> Any:

@@ -20,7 +20,7 @@ from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.api.schema.office_reads import COORDINATING, noted
 from erasmus_app.ids import HeiId, MobilityId
 from erasmus_app.mobilities.offices import Listed, Narrowed, Place, Way
-from erasmus_app.mobilities.papers import EsiState, esi_state, student_name
+from erasmus_app.mobilities.papers import EsiState, broken_esi, esi_state, student_name
 from erasmus_app.mobilities.state import MobilityState, state
 from erasmus_app.mobilities.stays import academic_year
 from erasmus_app.mobilities.steps import Party, StepCode, whose_move
@@ -70,6 +70,9 @@ class OfficeMobility:
     esi: EsiState | None = strawberry.field(
         description="How it is with the student's identifier; null where no paper is visible."
     )
+    broken_esi: str | None = strawberry.field(
+        description="What the papers have where the identifier should stand, and is none."
+    )
     direction: Direction = strawberry.field(description="Seen from the office's university.")
     partner: Institution = strawberry.field(description="The other university.")
     academic_year: str | None = strawberry.field(
@@ -95,6 +98,7 @@ class OfficeMobility:
             omobility_id=known.omobility_id,
             student_name=student_name(known),
             esi=esi_state(known),
+            broken_esi=broken_esi(known),
             direction=Direction.OUTGOING if outgoing else Direction.INCOMING,
             partner=Institution(hei_id=partner),
             academic_year=academic_year(known),
@@ -110,6 +114,33 @@ class OfficeMobility:
                 (each.last_confirmed_at for each in known.sources()), default=None
             ),
         )
+
+
+@access.rule(COORDINATOR)
+@strawberry.type(
+    description="Mobilities whose student no identifier leads to: such a student sees nothing of "
+    "them here but by a claim. Where no paper is visible nothing is counted."
+)
+class BrokenEsis:
+    """What an office may have to set right in its own system."""
+
+    whose: strawberry.Private[Whose]
+    missing: int = strawberry.field(description="How many have no identifier.")
+    invalid: int = strawberry.field(description="How many have something that is none.")
+
+    @access.field(
+        COORDINATOR,
+        description="These mobilities, the longest waits first; pages as those of all.",
+    )
+    async def mobilities(
+        self, info: Info, first: int = 20, after: str | None = None
+    ) -> Connection[OfficeMobility]:
+        """Read a page."""
+        hei, first, place = hei_of(self.whose), asked(first), place_of(after)
+        found: Sequence[Listed] = []
+        if after is None or place is not None:
+            found = await info.context.services.offices.with_broken_esi(hei, first + 1, place)
+        return await _shown(info, hei, "office.brokenEsis", found, first, after)
 
 
 @strawberry.type
@@ -140,16 +171,27 @@ class MobilitiesOfOffice:
             partner=HeiId(partner.strip().lower()) if partner else None,
             academic_year=academic_year,
         )
-        hei, first, place = _hei(self), asked(first), place_of(after)
+        whose: Whose = self.whose  # type: ignore[attr-defined]  # the office's
+        hei, first, place = hei_of(whose), asked(first), place_of(after)
         found: Sequence[Listed] = []
         is_sayable = "\x00" not in f"{partner} {academic_year}"  # else nothing can be it
         if is_sayable and (after is None or place is not None):
             found = await info.context.services.offices.waiting(hei, narrowed, first + 1, place)
         return await _shown(info, hei, "office.mobilities", found, first, after)
 
+    @access.field(
+        COORDINATOR,
+        description="Mobilities in whose papers the student's identifier is missing or broken.",
+    )
+    async def broken_esis(self, info: Info) -> BrokenEsis:
+        """Count them."""
+        whose: Whose = self.whose  # type: ignore[attr-defined]  # the office's
+        found = await info.context.services.offices.broken_esis(hei_of(whose))
+        return BrokenEsis(whose=whose, missing=found.missing, invalid=found.invalid)
 
-def _hei(office: MobilitiesOfOffice) -> HeiId:
-    whose: Whose = office.whose  # type: ignore[attr-defined]  # the office's
+
+def hei_of(whose: Whose) -> HeiId:
+    """Return the HEI whose office it is."""
     assert whose.hei_id is not None
     return whose.hei_id
 
