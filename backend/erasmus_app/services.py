@@ -12,6 +12,7 @@ from erasmus_app.identity.linking import LinkService
 from erasmus_app.identity.service import LoginService
 from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
+from erasmus_app.institutions.health import HealthStore
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
 from erasmus_app.kit.clock import Clock
@@ -62,6 +63,7 @@ class Services:
     factsheets: FactsheetStore
     records: RecordStore
     offices: OfficeStore
+    health: HealthStore
     glances: Glances
     source: MobilitySource
     wishes: RefreshWishes

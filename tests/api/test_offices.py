@@ -11,6 +11,7 @@ import pytest
 from api.test_roles import BY_KEY, with_an_office
 from factories import a_student
 from journeys.looking import Hand
+from journeys.test_bad_partners import breaks
 from testbed import Bed, bed_running
 from unit.store.samples import NOW, a_nomination, an_answer, take_in
 
@@ -18,11 +19,12 @@ from erasmus_app.api.schema.office_mobilities import cursor, place_of
 from erasmus_app.cli.phones import Phone
 from erasmus_app.ids import MobilityId
 from erasmus_app.kit.clock import utc_now
-from erasmus_app.mobilities.models import NominationStatus, Reception, ReceptionStatus
+from erasmus_app.mobilities.models import Api, NominationStatus, Reception, ReceptionStatus
 from erasmus_app.mobilities.offices import Place
-from sandbox.cast import LINDENTAL, RIBEIRA
+from erasmus_app.store.jobs import Later, Retry
+from sandbox import cast
 
-HOME, ABROAD = RIBEIRA.hei_id, LINDENTAL.hei_id
+HOME, ABROAD, CLAIRVAL = cast.RIBEIRA.hei_id, cast.LINDENTAL.hei_id, cast.CLAIRVAL.hei_id
 LIST = """query($hei: String!, $first: Int! = 20, $after: String, $direction: Direction,
         $waitsFor: Party, $partner: String, $year: String) {
     office(heiId: $hei) { mobilities(first: $first, after: $after, direction: $direction,
@@ -31,6 +33,14 @@ LIST = """query($hei: String!, $first: Int! = 20, $after: String, $direction: Di
         wait { party step institution { heiId } since waitingDays } lastConfirmedAt }
     edges { cursor node { omobilityId } }
     pageInfo { hasNextPage hasPreviousPage endCursor } } } }"""
+PARTNERS = """query($hei: String!, $first: Int! = 20, $after: String, $troubled: Boolean! = false) {
+    office(heiId: $hei) { partners(first: $first, after: $after, troubled: $troubled) { nodes {
+        partner { heiId } isOwnSystem outgoing incoming apis { api isServed lastSuccessAt
+        lastFailureAt lastFailure failuresInARow leftAloneUntil mobilities unread quarantined
+        latestQuarantined { sha256 size reason times } } } pageInfo { hasNextPage endCursor } } } }
+"""
+REFUSED = """query($hei: String!, $days: Int! = 30) { office(heiId: $hei) {
+    refusedRequests(days: $days) { api reason times lastOn } } }"""
 BROKEN = """query($hei: String!, $first: Int! = 20, $after: String) { office(heiId: $hei) {
     brokenEsis { missing invalid mobilities(first: $first, after: $after) {
         nodes { omobilityId esi brokenEsi } pageInfo { endCursor } } } } }"""
@@ -219,6 +229,107 @@ async def test_the_worker_s_look_keeps_the_list_as_the_calendar_turns(bed: Bed):
         found.append(names(await listed(bed, marta, waitsFor="RECEIVING_HEI")))
 
     assert found == [[], [], ["om-leaves"]]  # who has to send its transcript
+
+
+async def partners(bed: Bed, phone: Phone, **given: Any) -> Any:
+    office = (await bed.ask(phone, PARTNERS, hei=HOME, **given))["office"]
+    return office["partners"]["nodes"] if office else None
+
+
+async def test_an_office_sees_which_partner_fails_why_and_whom_it_concerns(bed: Bed):
+    await bed.app.own_systems.read()
+    marta, hand = await bed.signed_in("marta"), Hand(bed)
+    scene = await hand.scene("camille")  # from Clairval, where the partner is the master
+    await scene.nominated()
+    await hand.fetch(scene, Api.OMOBILITIES)
+    [calm] = await partners(bed, marta)
+    assert await partners(bed, marta, troubled=True) == []
+
+    breaks(bed, CLAIRVAL, "omobilities", b"<html>Please log in</html>")
+    await hand.fetch(scene, Api.OMOBILITIES)
+    [broken] = await partners(bed, marta, troubled=True)
+    bed.world.network.down.add(CLAIRVAL)
+    with pytest.raises(Retry):
+        await hand.fetch(scene, Api.OMOBILITIES)
+    with pytest.raises(Later):  # it is left alone, and not asked
+        await hand.fetch(scene, Api.OMOBILITIES)
+    [down] = await partners(bed, marta)
+
+    def of(partner: Any) -> Any:
+        return next(each for each in partner["apis"] if each["api"] == "omobilities")
+
+    assert {name: value for name, value in calm.items() if name != "apis"} == {
+        "partner": {"heiId": CLAIRVAL},
+        "isOwnSystem": False,
+        "outgoing": 0,
+        "incoming": 1,
+    }
+    assert [each["api"] for each in calm["apis"]] == sorted(each.value for each in Api)
+    well = of(calm)
+    began = well.pop("lastSuccessAt")
+    assert well == {
+        "api": "omobilities",
+        "isServed": True,
+        "lastFailureAt": None,
+        "lastFailure": None,
+        "failuresInARow": 0,
+        "leftAloneUntil": None,
+        "mobilities": 1,
+        "unread": 0,
+        "quarantined": 0,
+        "latestQuarantined": [],
+    }
+    misfit = of(broken)
+    [held] = misfit["latestQuarantined"]
+    assert (misfit["lastSuccessAt"], misfit["lastFailure"]) == (began, "reply_invalid")
+    assert (misfit["failuresInARow"], misfit["unread"], misfit["quarantined"]) == (1, 1, 1)
+    assert (held["size"], held["times"], len(held["sha256"])) == (26, 1, 64)
+    assert misfit["leftAloneUntil"] is None
+    silent = of(down)
+    assert (silent["lastFailure"], silent["failuresInARow"]) == ("partner_unreachable", 2)
+    assert silent["leftAloneUntil"] > silent["lastFailureAt"] > misfit["lastFailureAt"]
+    for key in ("camille", "emil"):
+        assert await partners(bed, await bed.signed_in(key)) is None
+
+
+async def test_partners_come_in_pages_and_the_own_system_is_one(bed: Bed):
+    await papers(bed, "om-1")
+    await bed.app.database.execute(
+        "insert into partner_health (tenant, hei_id, api) values ($1, $1, 'omobilities')", HOME
+    )
+    marta, found, after = await bed.signed_in("marta"), [], None
+    for more in (True, False):
+        office = (await bed.ask(marta, PARTNERS, hei=HOME, first=1, after=after))["office"]
+        page = office["partners"]
+        found += page["nodes"]
+        after = page["pageInfo"]["endCursor"]
+        assert page["pageInfo"]["hasNextPage"] is more
+    assert [(e["partner"]["heiId"], e["isOwnSystem"], e["outgoing"]) for e in found] == [
+        (ABROAD, False, 1),
+        (HOME, True, 1),
+    ]
+    assert await partners(bed, marta, after="nul\0l") == []
+
+
+async def test_what_was_refused_at_the_door_is_counted_for_the_office(bed: Bed):
+    marta, today = await bed.signed_in("marta"), utc_now().date()
+    for api, reason in (("omobilities", "signature_invalid"), ("", "not_served")):
+        await bed.app.records.count_refusal(HOME, api, reason)
+    await bed.app.records.count_refusal(HOME, "omobilities", "signature_invalid")
+    await bed.app.records.count_refusal(ABROAD, "echo", "not_served")
+    await bed.app.database.execute("update refusal set day = day - 40 where api = ''")
+    asked = {
+        days: (await bed.ask(marta, REFUSED, hei=HOME, days=days))["office"]["refusedRequests"]
+        for days in (-5, 30, 10**6)
+    }
+
+    recent = {"api": "omobilities", "reason": "signature_invalid", "times": 2}
+    old = {"api": None, "reason": "not_served", "times": 1}
+    days = {each.pop("lastOn") for found in asked.values() for each in found if each["api"]}
+    assert days <= {today.isoformat(), utc_now().date().isoformat()}  # it may be midnight
+    [*_, last] = asked[10**6]
+    assert last.pop("lastOn") < today.isoformat()
+    assert asked == {-5: [recent], 30: [recent], 10**6: [recent, old]}
 
 
 def test_a_cursor_is_read_as_it_was_written():

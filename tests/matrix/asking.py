@@ -84,6 +84,10 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Office.mobilities(first:)": 100,
     "BrokenEsis.mobilities(first:)": 100,
     "BrokenEsis.mobilities(after:)": None,
+    "Office.partners(first:)": 100,
+    "Office.partners(after:)": None,
+    "Office.partners(troubled:)": False,
+    "Office.refusedRequests(days:)": 30,
     **dict.fromkeys(
         f"Office.mobilities({each}:)"
         for each in ("after", "direction", "waitsFor", "partner", "academicYear")

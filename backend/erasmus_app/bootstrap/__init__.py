@@ -86,6 +86,7 @@ from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.grants import GrantTable as GrantTable
+from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.identities import IdentityTable as IdentityTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisAuthorizations as RedisAuthorizations
@@ -194,6 +195,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             jobs=JobQueue(tables, clock),
             clock=clock,
         )
+        ledger = CallLedgerTable(tables, clock)
         revocations, news = SessionRevocations(tables, clock), AccountNews(tables)
         local_rules = RuleTable(tables)
         login = login_service(settings, http, redis, tables, revocations, clock)
@@ -206,6 +208,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             breakers=breakers,
             clock=clock,
             monitoring=monitoring if settings.ewp_monitoring else None,
+            ledger=ledger,
         )
         services = Services(
             settings=settings,
@@ -215,6 +218,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             absences=absences,
             records=records,
             offices=OfficeTable(tables),
+            health=HealthTable(tables),
             glances=GlanceTable(tables),
             rules=load_rules(),
             local_rules=local_rules,
@@ -249,6 +253,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 keys=keys,
                 breakers=breakers,
                 monitoring=monitoring if settings.ewp_monitoring else None,
+                ledger=ledger,
             ),
             messages=messages,
             inbox=InboxService(

@@ -13,6 +13,7 @@ from erasmus_app.api.schema.ids import global_id, uuid_of
 from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.api.schema.linking import LinkedLogin
 from erasmus_app.api.schema.office_mobilities import MobilitiesOfOffice
+from erasmus_app.api.schema.office_partners import PartnersOfOffice
 from erasmus_app.api.schema.office_reads import DECIDING, noted
 from erasmus_app.errors import ClaimRefused
 from erasmus_app.identity import claiming
@@ -133,7 +134,7 @@ class OfficeLink:
 
 @access.rule(COORDINATOR)
 @strawberry.type(description="What a coordinator of a university looks after.")
-class Office(DeadlineRulesOfOffice, MobilitiesOfOffice):
+class Office(DeadlineRulesOfOffice, MobilitiesOfOffice, PartnersOfOffice):
     """An office; it exists for its coordinators alone."""
 
     whose: strawberry.Private[Whose]

@@ -17,7 +17,7 @@ from erasmus_app.api.schema.connections import Connection, asked, page
 from erasmus_app.api.schema.deadlines import Direction
 from erasmus_app.api.schema.ids import global_id
 from erasmus_app.api.schema.institutions import Institution
-from erasmus_app.api.schema.office_reads import COORDINATING, noted
+from erasmus_app.api.schema.office_reads import COORDINATING, hei_of, noted
 from erasmus_app.ids import HeiId, MobilityId
 from erasmus_app.mobilities.offices import Listed, Narrowed, Place, Way
 from erasmus_app.mobilities.papers import EsiState, broken_esi, esi_state, student_name
@@ -188,12 +188,6 @@ class MobilitiesOfOffice:
         whose: Whose = self.whose  # type: ignore[attr-defined]  # the office's
         found = await info.context.services.offices.broken_esis(hei_of(whose))
         return BrokenEsis(whose=whose, missing=found.missing, invalid=found.invalid)
-
-
-def hei_of(whose: Whose) -> HeiId:
-    """Return the HEI whose office it is."""
-    assert whose.hei_id is not None
-    return whose.hei_id
 
 
 async def _shown(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from erasmus_app.api.access import Whose
 from erasmus_app.api.context import Info
 from erasmus_app.ids import HeiId
 from erasmus_app.privacy.access import Access, ActorKind, Read
@@ -22,3 +23,9 @@ async def noted(info: Info, hei: HeiId, what: str, purpose: str, seen: Sequence[
         api=what,
     )
     await info.context.services.access.note(access, seen, info.context.services.clock())
+
+
+def hei_of(whose: Whose) -> HeiId:
+    """Return the HEI whose office it is."""
+    assert whose.hei_id is not None
+    return whose.hei_id

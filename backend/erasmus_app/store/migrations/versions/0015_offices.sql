@@ -20,3 +20,27 @@ create index mobility_by_wait on mobility (
     (case when sending_hei_id = tenant then receiving_hei_id else sending_hei_id end));
 create index mobility_by_broken_esi on mobility (tenant, waiting_since, mobility_id)
     where esi_state in ('missing', 'invalid');
+
+-- How the calls of a covered HEI to a partner went, by the API's manifest element: for its office.
+-- left_alone_until: until when nobody asks, as the process said that found it silent.
+create table partner_health (
+    tenant hei_id not null,
+    hei_id hei_id not null,
+    api text collate "C" not null,
+    last_success_at timestamptz,
+    last_failure_at timestamptz,
+    last_failure text collate "C", -- a stable code
+    failures integer not null default 0, -- in a row
+    left_alone_until timestamptz,
+    primary key (tenant, hei_id, api),
+    check ((last_failure is null) = (last_failure_at is null))
+);
+insert into partner_health (tenant, hei_id, api, last_success_at, last_failure_at, last_failure,
+        failures)
+    select tenant, hei_id, api, last_success_began_at,
+        case when last_error is not null then last_attempt_at end,
+        case when last_attempt_at is not null then last_error end, failures
+    from poll_state;
+create index source_document_unread on source_document (tenant, hei_id, api)
+    where last_error is not null;
+create index quarantine_by_partner on quarantine (tenant, hei_id, api, last_seen_at desc);
