@@ -65,6 +65,9 @@ class CallLedger(Protocol):
     ) -> None:
         """Note that it did not, and until when the partner is left alone now."""
 
+    async def left_alone(self, tenant: HeiId, hei: HeiId, api: str, until: datetime) -> None:
+        """Note that no call was made: also where it was another HEI of its host that is silent."""
+
 
 class HealthStore(Protocol):
     """What the office of a covered HEI sees of this."""

@@ -25,7 +25,7 @@ def wait(mobility: Mobility, today: date) -> Wait:
     """Say who has to act on a day."""
     move = whose_move(mobility, today)
     coming = (day for day in _turns(mobility) if day > today)
-    return Wait(party=move.party, since=_credible(move.since), until=min(coming, default=None))
+    return Wait(party=move.party, since=credible(move.since), until=min(coming, default=None))
 
 
 def _turns(mobility: Mobility) -> Iterator[date]:
@@ -43,6 +43,6 @@ def _turns(mobility: Mobility) -> Iterator[date]:
             yield end + timedelta(days=1)
 
 
-def _credible(since: datetime | None) -> datetime | None:
+def credible(since: datetime | None) -> datetime | None:
     """Leave out the year 1 or 9999, as a partner may have signed: no list begins with it."""
     return since.astimezone(UTC) if since is not None and since.year in YEARS else None

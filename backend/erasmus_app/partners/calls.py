@@ -58,8 +58,12 @@ async def noted(
     """Write down how a call went; one that was not made, as the partner is left alone, is none."""
     if ledger is None:
         return
+    call = (tenant, hei, entry.api)
     if error is None:
-        await ledger.answered(tenant, hei, entry.api)
-    elif error.after is None:
-        until = breakers.open_until(host_of(entry.urls.get(endpoint, "")), hei, entry.api)
-        await ledger.failed(tenant, hei, entry.api, error.code, until)
+        await ledger.answered(*call)
+        return
+    until = breakers.open_until(host_of(entry.urls.get(endpoint, "")), hei, entry.api)
+    if error.after is None:
+        await ledger.failed(*call, error.code, until)
+    elif until is not None:
+        await ledger.left_alone(*call, until)

@@ -55,13 +55,18 @@ _TROUBLED = f"""select hei from (
     ) as known order by hei collate "C" limit $3"""  # noqa: S608 - constants
 
 
+_Call = tuple[HeiId, HeiId, str]
+"""Tenant, partner and API."""
+
+
 @dataclass(slots=True)
 class CallLedgerTable:
     """See `institutions.health.CallLedger`; successes are written once a minute."""
 
     database: Database
     clock: Clock
-    _answered: dict[tuple[HeiId, HeiId, str], datetime] = field(default_factory=dict)
+    _answered: dict[_Call, datetime] = field(default_factory=dict)
+    _left_alone: dict[_Call, datetime] = field(default_factory=dict)
 
     async def answered(self, tenant: HeiId, hei: HeiId, api: str) -> None:
         """Note that a call of `tenant`'s brought what it should."""
@@ -79,6 +84,7 @@ class CallLedgerTable:
             now,
         ):
             self._answered[key] = now
+            self._left_alone.pop(key, None)
 
     async def failed(
         self, tenant: HeiId, hei: HeiId, api: str, code: str, left_alone_until: datetime | None
@@ -100,6 +106,22 @@ class CallLedgerTable:
             code,
             left_alone_until,
         )
+
+    async def left_alone(self, tenant: HeiId, hei: HeiId, api: str, until: datetime) -> None:
+        """Note that no call was made; once for each time that the partner is left alone."""
+        key = (tenant, hei, api)
+        if self._left_alone.get(key) == until:
+            return
+        self._answered.pop(key, None)
+        if await self._written(
+            """insert into partner_health as known (tenant, hei_id, api, left_alone_until)
+               values ($1, $2, $3, $4)
+               on conflict (tenant, hei_id, api) do update set
+                   left_alone_until = excluded.left_alone_until""",
+            *key,
+            until,
+        ):
+            self._left_alone[key] = until
 
     async def _written(self, statement: str, *given: Any) -> bool:
         try:

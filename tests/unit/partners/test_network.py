@@ -116,6 +116,9 @@ class Ledger:
     async def failed(self, *call: object) -> None:
         self.noted.append(call)
 
+    async def left_alone(self, *call: object) -> None:
+        self.noted.append(("left alone", *call))
+
 
 async def test_how_each_call_went_is_noted_and_none_that_was_not_made(
     calls: Calls, partners: EwpPartners
@@ -136,9 +139,10 @@ async def test_how_each_call_went_is_noted_and_none_that_was_not_made(
     await asked()
     await asked()  # it is left alone by now
 
-    [well, misfit, silent] = ledger.noted
+    [well, misfit, silent, resting] = ledger.noted
     assert well == (TENANT, ASKED, "omobilities")
     assert misfit == (TENANT, ASKED, "omobilities", "reply_invalid", None)
     assert silent[:4] == (TENANT, ASKED, "omobilities", "partner_unreachable")
     assert isinstance(silent[4], datetime)
     assert silent[4] > NOW
+    assert resting == ("left alone", TENANT, ASKED, "omobilities", silent[4])

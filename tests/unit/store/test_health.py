@@ -98,6 +98,25 @@ async def test_that_all_goes_well_is_written_once_a_minute(
     assert (await api(health)).last_success_at == clock.now
 
 
+async def test_a_partner_that_is_left_alone_with_its_host_has_not_failed_itself(
+    ledger: CallLedgerTable, health: HealthTable, database: Database, clock: Clock
+):
+    call = (HOME, ABROAD, "omobilities")
+    await ledger.answered(*call)
+    await ledger.left_alone(*call, BEGAN + MINUTE)
+    await database.execute("update partner_health set left_alone_until = null")
+    await ledger.left_alone(*call, BEGAN + MINUTE)  # is written already
+    assert (await api(health)).left_alone_until is None
+    await ledger.left_alone(*call, BEGAN + 9 * MINUTE)
+    assert await api(health) == ApiHealth(
+        api="omobilities", last_success_at=BEGAN, left_alone_until=BEGAN + 9 * MINUTE
+    )
+    assert len(await health.partners(HOME, 10, "", troubled=True)) == 1
+    clock.now = BEGAN + timedelta(seconds=5)
+    await ledger.answered(*call)
+    assert (await api(health)).left_alone_until is None
+
+
 async def test_a_call_goes_on_where_nothing_can_be_written(
     ledger: CallLedgerTable, health: HealthTable, database: Database
 ):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import strawberry
 
 import erasmus_app.api.schema.mobilities  # noqa: F401 - it names the enums
@@ -24,6 +25,7 @@ from erasmus_app.mobilities.papers import EsiState, broken_esi, esi_state, stude
 from erasmus_app.mobilities.state import MobilityState, state
 from erasmus_app.mobilities.stays import academic_year
 from erasmus_app.mobilities.steps import Party, StepCode, whose_move
+from erasmus_app.mobilities.waits import credible
 from erasmus_app.notifications.guidance import waiting_days
 from erasmus_app.privacy.access import Read
 
@@ -89,6 +91,7 @@ class OfficeMobility:
         """Make it from ours; `hei` is the office's."""
         known = listed.stored.mobility
         move = whose_move(known, today)
+        move = msgspec.structs.replace(move, since=credible(move.since))  # as it is sorted by
         outgoing = known.sending_hei_id == hei
         partner = known.receiving_hei_id if outgoing else known.sending_hei_id
         return cls(
