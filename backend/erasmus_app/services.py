@@ -12,11 +12,13 @@ from erasmus_app.identity.linking import LinkService
 from erasmus_app.identity.service import LoginService
 from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
+from erasmus_app.institutions.health import HealthStore
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
+from erasmus_app.mobilities.offices import OfficeStore
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.ports import LocalRules, MobilitySource, RecordStore
@@ -60,6 +62,8 @@ class Services:
     guidance: Guidance
     factsheets: FactsheetStore
     records: RecordStore
+    offices: OfficeStore
+    health: HealthStore
     glances: Glances
     source: MobilitySource
     wishes: RefreshWishes

@@ -81,6 +81,17 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Mutation.withdrawConsent(purpose:)": "news",
     "Mutation.acknowledgeNotice(version:)": NOTICE,
     "Student.accessLog(first:)": 50,
+    "Office.mobilities(first:)": 100,
+    "BrokenEsis.mobilities(first:)": 100,
+    "BrokenEsis.mobilities(after:)": None,
+    "Office.partners(first:)": 100,
+    "Office.partners(after:)": None,
+    "Office.partners(troubled:)": False,
+    "Office.refusedRequests(days:)": 30,
+    **dict.fromkeys(
+        f"Office.mobilities({each}:)"
+        for each in ("after", "direction", "waitsFor", "partner", "academicYear")
+    ),
     "Subscription.recordChanged(after:)": None,
     **{f"DeadlineRuleInput.{name}": value for name, value in A_RULE.items()},
     "Mutation.endDeadlineRule(expectedVersion:)": 1,

@@ -11,6 +11,7 @@ from uuid import uuid4
 import msgspec
 from factories import LINDENTAL, YEAR, a_contact, sourced
 from fed import RIBEIRA
+from matrix.offices import have_partners, have_unfound
 from matrix.people import HIDDEN, NOW, Person
 from matrix.rules import have_rules
 from testbed import Bed
@@ -120,6 +121,8 @@ async def settle(bed: Bed, people: list[Person]) -> None:
         if person.is_student:
             await _seed(bed, person)
     await have_rules(bed, people)
+    await have_unfound(bed, people)
+    await have_partners(bed)
 
 
 async def _log_in(bed: Bed, person: Person) -> None:

@@ -86,6 +86,7 @@ from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.grants import GrantTable as GrantTable
+from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.identities import IdentityTable as IdentityTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisAuthorizations as RedisAuthorizations
@@ -95,6 +96,7 @@ from erasmus_app.store.link_tickets import RedisLinkTickets as RedisLinkTickets
 from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.news import AccountNews
+from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
@@ -176,7 +178,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         redis = Redis.from_url(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         keeper = await _catalogue(stack, settings, http, clock)
-        records = RecordTable(tables)
+        records = RecordTable(tables, clock)
         messages = load_catalogue(catalogue_folder())
         names = CatalogueNames(lambda: keeper.current, heis)
         own_systems = OwnSystems(http, heis, clock, settings.ewp_timeout_seconds)
@@ -193,6 +195,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             jobs=JobQueue(tables, clock),
             clock=clock,
         )
+        ledger = CallLedgerTable(tables, clock)
         revocations, news = SessionRevocations(tables, clock), AccountNews(tables)
         local_rules = RuleTable(tables)
         login = login_service(settings, http, redis, tables, revocations, clock)
@@ -205,6 +208,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             breakers=breakers,
             clock=clock,
             monitoring=monitoring if settings.ewp_monitoring else None,
+            ledger=ledger,
         )
         services = Services(
             settings=settings,
@@ -213,6 +217,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             names=names,
             absences=absences,
             records=records,
+            offices=OfficeTable(tables),
+            health=HealthTable(tables),
             glances=GlanceTable(tables),
             rules=load_rules(),
             local_rules=local_rules,
@@ -235,7 +241,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             own=OwnDataService(
                 heis=heis,
                 messages=EwpOwnMessages(),
-                store=OwnObjectTable(tables),
+                store=OwnObjectTable(tables, clock),
                 take_in=TakingIn(absences=absences, tell=Teller(messages), clock=clock),
                 clock=clock,
             ),
@@ -247,6 +253,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 keys=keys,
                 breakers=breakers,
                 monitoring=monitoring if settings.ewp_monitoring else None,
+                ledger=ledger,
             ),
             messages=messages,
             inbox=InboxService(

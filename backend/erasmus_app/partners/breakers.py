@@ -135,6 +135,12 @@ class Breakers:
             raise
         self._answered(whole, one)
 
+    def open_until(self, host: str, hei: HeiId, api: str) -> datetime | None:
+        """Return until when nobody asks; None where somebody may."""
+        found = (self._states.get(key) for key in ((host, api, None), (host, api, hei)))
+        coming = [each.until for each in found if each and each.until and each.until > self.clock()]
+        return max(coming, default=None)
+
     def _answered(self, whole: Key, one: Key) -> None:
         self._states.pop(whole, None)
         self._states.pop(one, None)

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
+from erasmus_app.institutions.health import CallLedger
 from erasmus_app.partners.breakers import Breakers, Resting, Silent, host_of
 from ewp.catalogue import ApiEntry
 from ewp.errors import ApiNotServed, PartnerError, PartnerUnreachable
@@ -43,3 +44,26 @@ async def called(
     except PartnerError as error:
         retry = isinstance(error, ApiNotServed)
         raise PartnerFailed(error.code, str(error), retry=retry) from error
+
+
+async def noted(
+    ledger: CallLedger | None,
+    breakers: Breakers,
+    tenant: HeiId,
+    hei: HeiId,
+    entry: ApiEntry,
+    endpoint: str,
+    error: PartnerFailed | None = None,
+) -> None:
+    """Write down how a call went; one that was not made, as the partner is left alone, is none."""
+    if ledger is None:
+        return
+    call = (tenant, hei, entry.api)
+    if error is None:
+        await ledger.answered(*call)
+        return
+    until = breakers.open_until(host_of(entry.urls.get(endpoint, "")), hei, entry.api)
+    if error.after is None:
+        await ledger.failed(*call, error.code, until)
+    elif until is not None:
+        await ledger.left_alone(*call, until)

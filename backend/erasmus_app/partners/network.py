@@ -12,13 +12,14 @@ from lxml import etree
 
 from erasmus_app.errors import Misfit, PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.institutions.health import CallLedger
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import Reading
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Fact
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.partners import translate
 from erasmus_app.partners.breakers import Breakers, Busy, host_of
-from erasmus_app.partners.calls import called
+from erasmus_app.partners.calls import called, noted
 from erasmus_app.partners.monitoring import Monitoring
 from erasmus_app.partners.own_systems import OwnSystems
 from ewp.apis import about_hei, most_of
@@ -97,6 +98,7 @@ class EwpPartners:
     breakers: Breakers
     clock: Clock
     monitoring: Monitoring | None = None  # who hears of calls that failed
+    ledger: CallLedger | None = None  # where it is noted how calls went
 
     def serves(self, hei: HeiId, api: Api, tenant: HeiId) -> bool:
         """Return whether `tenant` can ask `hei` for `api` by what is listed today."""
@@ -214,11 +216,14 @@ class EwpPartners:
             PartnerFailed: the partner brought nothing we may use.
         """
         try:
-            return read(await self._call(tenant, hei, entry, endpoint, parameters))
+            found = read(await self._call(tenant, hei, entry, endpoint, parameters))
         except PartnerFailed as error:
+            await noted(self.ledger, self.breakers, tenant, hei, entry, endpoint, error)
             if self.monitoring is not None:
                 await self.monitoring.failed(tenant, hei, entry, endpoint, error)
             raise
+        await noted(self.ledger, self.breakers, tenant, hei, entry, endpoint)
+        return found
 
     async def _call(
         self,

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from erasmus_app.errors import PartnerBusy, PartnerFailed
 from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.institutions.health import CallLedger
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.refreshes import CNR_OF
 from erasmus_app.partners.breakers import Breakers, Busy, host_of
-from erasmus_app.partners.calls import called
+from erasmus_app.partners.calls import called, noted
 from erasmus_app.partners.monitoring import Monitoring
 from ewp.catalogue import ApiEntry, Catalogue
 from ewp.client import EwpClient
@@ -36,6 +37,7 @@ class EwpNotices:
     keys: Mapping[HeiId, PrivateKey]
     breakers: Breakers
     monitoring: Monitoring | None = None  # who hears of calls that failed
+    ledger: CallLedger | None = None  # where it is noted how calls went
 
     async def send(
         self, hei: HeiId, partner: HeiId, api: str, major: int, ids: Sequence[OmobilityId]
@@ -66,9 +68,11 @@ class EwpNotices:
             words = f"enough calls to the host of {partner} are under way"
             raise PartnerFailed(PartnerBusy.code, words, retry=True, after=busy.after) from busy
         except PartnerFailed as error:
+            await noted(self.ledger, self.breakers, hei, partner, entry, "url", error)
             if self.monitoring is not None:
                 await self.monitoring.failed(hei, partner, entry, "url", error)
             raise
+        await noted(self.ledger, self.breakers, hei, partner, entry, "url")
         return True
 
     def _entry(self, partner: HeiId, api: str, major: int) -> ApiEntry | None:

@@ -77,6 +77,7 @@ NOBODYS = frozenset(
         "alembic_version",
         "data_key",
         "factsheet",
+        "partner_health",
         "poll_state",
         "quarantine",  # fingerprints of answers, and which object they were about
         "refusal",

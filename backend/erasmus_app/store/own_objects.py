@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 
 from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.mobilities.own import (
     ANNOUNCE,
     Announcement,
@@ -77,12 +78,13 @@ class OwnObjectTable:
     """The own data of all covered HEIs, see `mobilities.own.OwnStore`."""
 
     database: Database
+    clock: Clock = utc_now
 
     @asynccontextmanager
     async def change(self, hei: HeiId) -> AsyncIterator["OwnChangeRows"]:
         """Open a transaction on one HEI's own data; others who want the same HEI's wait."""
         async with self.database.locked(f"own {hei}") as connection:
-            yield OwnChangeRows(connection, hei)
+            yield OwnChangeRows(connection, hei, self.clock)
 
     async def objects(
         self, hei: HeiId, api: str, majors: Sequence[int], ids: Sequence[str]
@@ -187,6 +189,7 @@ class OwnChangeRows:
 
     connection: asyncpg.Connection
     hei: HeiId
+    clock: Clock
 
     def _all_kept(self, rows: Sequence[asyncpg.Record]) -> list[KeptObject]:
         vault = vault_of(self.connection)
@@ -261,7 +264,9 @@ class OwnChangeRows:
     async def record(self, place: Place) -> RecordChange:
         """Open a mobility's record within this transaction."""
         sending, object_id = place
-        return await record_within(self.connection, self.hei, sending, OmobilityId(object_id))
+        return await record_within(
+            self.connection, self.hei, sending, OmobilityId(object_id), self.clock
+        )
 
     async def put(self, own: OwnObject, at: datetime, *, tell_partner: bool) -> None:
         """Keep an object's new content."""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -19,6 +19,7 @@ from erasmus_app.ids import (
     OmobilityId,
     PersonId,
 )
+from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.mobilities.awaited import awaited
 from erasmus_app.mobilities.consolidate import confirmed_by_index
 from erasmus_app.mobilities.events import MobilityEvent
@@ -31,11 +32,12 @@ from erasmus_app.store.forgotten import is_forgotten
 from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
 from erasmus_app.store.sealed import Vault, vault_of
 from erasmus_app.store.sealed_records import joined, split
+from erasmus_app.store.waits import beside
 
 _encode = msgspec.json.Encoder().encode
 _seen = msgspec.json.Decoder(Seen).decode
 
-_STORED = "mobility_id, person_id, version, changed_at, record::text as record, sealed"
+STORED = "mobility_id, person_id, version, changed_at, record::text as record, sealed"
 
 _RECORD_VERSION = """
     select left(encode(sha256(convert_to(coalesce(string_agg(
@@ -48,7 +50,8 @@ _RECORD_VERSION = """
 """Of rows alone, so that every process and the one after a restart say the same."""
 
 
-def _stored(row: Mapping[str, Any], vault: Vault) -> StoredMobility:
+def read_stored(row: Mapping[str, Any], vault: Vault) -> StoredMobility:
+    """Read a record as it is kept: the columns of `STORED`."""
     return StoredMobility(
         mobility_id=MobilityId(row["mobility_id"]),
         person_id=PersonId(row["person_id"]),
@@ -62,7 +65,7 @@ def stored_of(
     row: Mapping[str, Any], vault: Vault, account: AccountId, confirmed: dict[Api, datetime]
 ) -> StoredMobility:
     """Read a record as an account's; `confirmed` says as of when indexes have told of changes."""
-    stored = _stored(row, vault)
+    stored = read_stored(row, vault)
     mobility = confirmed_by_index(stored.mobility, confirmed)
     seen = _seen(row["seen"]) if row["seen"] else None
     return msgspec.structs.replace(stored, mobility=mobility, account_id=account, seen=seen)
@@ -85,17 +88,22 @@ def _lock_of(tenant: HeiId, sending: HeiId, omobility_id: str) -> str:
 
 
 async def record_within(
-    connection: asyncpg.Connection, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId
+    connection: asyncpg.Connection,
+    tenant: HeiId,
+    sending: HeiId,
+    omobility_id: OmobilityId,
+    clock: Clock,
 ) -> "RecordChangeRow":
     """Open one mobility, which is locked, within a transaction."""
     row = await connection.fetchrow(
-        f"""select {_STORED} from mobility
+        f"""select {STORED} from mobility
             where tenant = $1 and sending_hei_id = $2 and omobility_id = $3""",  # noqa: S608 - a constant
         tenant,
         sending,
         omobility_id,
     )
-    return RecordChangeRow(connection, _stored(row, vault_of(connection)) if row else None)
+    before = read_stored(row, vault_of(connection)) if row else None
+    return RecordChangeRow(connection, before, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +111,12 @@ class RecordTable:
     """The records of all tenants over one database."""
 
     database: Database
+    clock: Clock = utc_now
 
     async def mobilities_of(self, account: AccountId) -> list[StoredMobility]:
         """Return everything that the account may see, newest change first. One indexed read."""
         rows = await self.database.fetch(
-            f"""select account_id, {_STORED}, seen::text as seen, {CONFIRMED_BY_INDEX}
+            f"""select account_id, {STORED}, seen::text as seen, {CONFIRMED_BY_INDEX}
                 from account_person
                 join mobility using (tenant, person_id)
                 where account_id = $1 order by changed_at desc, mobility_id""",  # noqa: S608 - constants
@@ -133,7 +142,7 @@ class RecordTable:
         async with self.database.locked(
             _lock_of(tenant, sending, omobility_id), at_leisure=silent
         ) as connection:
-            yield await record_within(connection, tenant, sending, omobility_id)
+            yield await record_within(connection, tenant, sending, omobility_id, self.clock)
 
     async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
         """Let the account see every person with one of the ESIs; return how many are new."""
@@ -200,6 +209,7 @@ class RecordChangeRow:
 
     connection: asyncpg.Connection
     before: StoredMobility | None
+    clock: Clock
 
     async def readers(self) -> list[Reader]:
         """Return the accounts that may see the mobility's person."""
@@ -231,14 +241,18 @@ class RecordChangeRow:
         given = _document(after, answer, vault) if answer else ()
         news = _encode(awaited(after)).decode()
         record, sealed = split(after, vault)
+        waits = beside(after, self.clock().astimezone(UTC).date())
         n = len(given)  # of the parameters, the document's come first
         if self.before is None:
             row = await self.connection.fetchrow(
                 f"""{document} insert into mobility (tenant, person_id, sending_hei_id,
                         omobility_id, receiving_hei_id, record, awaited, look_silently,
-                        found_silently, sealed)
+                        found_silently, sealed, waits_for, waiting_since, waits_until,
+                        academic_year, esi_state)
                     values (${n + 1}, ${n + 2}, ${n + 3}, ${n + 4}, ${n + 5},
-                        ${n + 6}::text::jsonb, ${n + 7}::text::jsonb, ${n + 8}, ${n + 8}, ${n + 9})
+                        ${n + 6}::text::jsonb, ${n + 7}::text::jsonb, ${n + 8}, ${n + 8}, ${n + 9},
+                        ${n + 10}, coalesce(${n + 11}::timestamptz, 'infinity'), ${n + 12},
+                        ${n + 13}, ${n + 14})
                     returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
                 *given,
                 after.tenant,
@@ -250,6 +264,7 @@ class RecordChangeRow:
                 news,
                 silent,
                 sealed,
+                *waits,
             )
         else:
             before = self.before
@@ -263,7 +278,10 @@ class RecordChangeRow:
                         changed_at = case ${n + 6} when 0 then changed_at else now() end,
                         next_look_at =
                             case ${n + 6} when 0 then next_look_at else '-infinity' end,
-                        look_silently = look_silently or ${n + 9}, sealed = ${n + 10}
+                        look_silently = look_silently or ${n + 9}, sealed = ${n + 10},
+                        waits_for = ${n + 11},
+                        waiting_since = coalesce(${n + 12}::timestamptz, 'infinity'),
+                        waits_until = ${n + 13}, academic_year = ${n + 14}, esi_state = ${n + 15}
                     where tenant = ${n + 1} and person_id = ${n + 2} and mobility_id = ${n + 3}
                     returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
                 *given,
@@ -277,6 +295,7 @@ class RecordChangeRow:
                 news,
                 silent,
                 sealed,
+                *waits,
             )
             if person != before.person_id:
                 await persons.moved(self.connection, before, person)

@@ -6,7 +6,7 @@ missed are one look each, and only the nearest reminder of a deadline is told.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import structlog
 
@@ -26,6 +26,7 @@ from erasmus_app.store.looks import (
     seen_before,
 )
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.waits import WaitTable
 from ewp.errors import place_of
 
 REMIND = "remind"
@@ -53,6 +54,7 @@ class Reminder:
     async def __call__(self, _job: Job) -> None:
         """Look at everything that is due now, in pages, and come again."""
         try:
+            await self._bring_waits_up()
             while page := await self.looks.due(self.services.clock(), PAGE):
                 for key in page:
                     await self._look_safely(key)
@@ -61,6 +63,12 @@ class Reminder:
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
             log.error("remind.broken", error=type(error).__name__, where=place_of(error))  # noqa: TRY400
         raise Again(min(LONGEST_WAIT, self.services.settings.poll_seconds))
+
+    async def _bring_waits_up(self) -> None:
+        """See that the offices' lists say what holds on this day (UTC)."""
+        waits, today = WaitTable(self.looks.database), self.services.clock().astimezone(UTC).date()
+        while await waits.bring_up(today, PAGE) == PAGE:
+            pass
 
     async def _look_safely(self, key: Key) -> None:
         try:

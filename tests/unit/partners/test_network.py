@@ -1,7 +1,8 @@
 """Partners through the toolkit's client, over real sockets: whom, how, and how many at once."""
 
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -101,3 +102,47 @@ async def test_a_host_that_has_no_place_left_is_not_asked(calls: Calls, partners
     assert busy.value.after > 0
     with partners.turn(*about):
         pass
+
+
+class Ledger:
+    """Remembers what was noted."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[object, ...]] = []
+
+    async def answered(self, *call: object) -> None:
+        self.noted.append(call)
+
+    async def failed(self, *call: object) -> None:
+        self.noted.append(call)
+
+    async def left_alone(self, *call: object) -> None:
+        self.noted.append(("left alone", *call))
+
+
+async def test_how_each_call_went_is_noted_and_none_that_was_not_made(
+    calls: Calls, partners: EwpPartners
+):
+    knows(calls, "omobilities", "3.0.0")
+    ledger, about = Ledger(), (TENANT, ASKED, Api.OMOBILITIES)
+    partners = replace(partners, ledger=ledger)
+
+    async def asked() -> None:
+        with suppress(PartnerFailed):
+            await partners.index(*about, modified_since=SINCE - timedelta(days=1))
+
+    calls.partner.body = omobilities.write_index_response(["om-1"], major=3)
+    await asked()
+    calls.partner.body = b"<html/>"
+    await asked()
+    calls.partner.status = 503
+    await asked()
+    await asked()  # it is left alone by now
+
+    [well, misfit, silent, resting] = ledger.noted
+    assert well == (TENANT, ASKED, "omobilities")
+    assert misfit == (TENANT, ASKED, "omobilities", "reply_invalid", None)
+    assert silent[:4] == (TENANT, ASKED, "omobilities", "partner_unreachable")
+    assert isinstance(silent[4], datetime)
+    assert silent[4] > NOW
+    assert resting == ("left alone", TENANT, ASKED, "omobilities", silent[4])

@@ -113,3 +113,40 @@ async def test_messages_of_before_stand_in_the_order_in_which_the_inbox_shows_th
 
     assert [each.place for each in reversed(shown)] == list(range(1, 51))
     assert newest == 51
+
+
+async def test_how_polls_stood_is_what_an_office_sees_of_partners_at_first(
+    database_server: DatabaseServer,
+):
+    async with database_of_old(database_server, "0014") as dsn:
+        old = await asyncpg.connect(dsn)
+        await old.execute(
+            """insert into poll_state (tenant, hei_id, api, last_success_began_at, last_attempt_at,
+                   last_error, failures)
+               select 'ribeira.example', of.* from (values
+                   ('a.example', 'omobilities', timestamptz '2026-11-01 12:00Z',
+                       timestamptz '2026-11-02 12:00Z', 'x', 3),
+                   ('b.example', 'omobilities', '2026-11-03 12:00Z', '2026-11-03 12:00Z', null, 0),
+                   ('c.example', 'omobilities', null, null, null, 0)) as of"""
+        )
+        await old.execute(
+            """insert into person (tenant) values ('ribeira.example');
+               insert into mobility (tenant, person_id, sending_hei_id, omobility_id,
+                   receiving_hei_id, record, sealed)
+               select tenant, person_id, tenant, 'om-1', 'a.example', '{}', '' from person"""
+        )
+        await old.close()
+        await upgrade(dsn, VAULT)
+        async with open_database(dsn, VAULT) as database:
+            rows = await database.fetch(
+                """select hei_id, last_success_at::date::text, last_failure_at::date::text,
+                       last_failure, failures from partner_health order by hei_id"""
+            )
+            due = await database.fetchval("select waits_until = '-infinity' from mobility")
+
+    assert [tuple(row) for row in rows] == [
+        ("a.example", "2026-11-01", "2026-11-02", "x", 3),
+        ("b.example", "2026-11-03", None, None, 0),
+        ("c.example", None, None, None, 0),
+    ]
+    assert due is True

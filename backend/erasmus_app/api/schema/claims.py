@@ -1,6 +1,5 @@
 """Claiming a mobility that no student identifier leads to, and an office's word on it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -13,12 +12,15 @@ from erasmus_app.api.schema.deadline_rules import DeadlineRulesOfOffice
 from erasmus_app.api.schema.ids import global_id, uuid_of
 from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.api.schema.linking import LinkedLogin
+from erasmus_app.api.schema.office_mobilities import MobilitiesOfOffice
+from erasmus_app.api.schema.office_partners import PartnersOfOffice
+from erasmus_app.api.schema.office_reads import DECIDING, noted
 from erasmus_app.errors import ClaimRefused
 from erasmus_app.identity import claiming
 from erasmus_app.identity.claiming import ClaimEvidence, ClaimState
 from erasmus_app.identity.linking import Side
 from erasmus_app.ids import HeiId
-from erasmus_app.privacy.access import Access, ActorKind, Read
+from erasmus_app.privacy.access import Read
 
 strawberry.enum(
     ClaimState,
@@ -131,8 +133,8 @@ class OfficeLink:
 
 
 @access.rule(COORDINATOR)
-@strawberry.type(description="What a coordinator of a university has to decide.")
-class Office(DeadlineRulesOfOffice):
+@strawberry.type(description="What a coordinator of a university looks after.")
+class Office(DeadlineRulesOfOffice, MobilitiesOfOffice, PartnersOfOffice):
     """An office; it exists for its coordinators alone."""
 
     whose: strawberry.Private[Whose]
@@ -147,7 +149,7 @@ class Office(DeadlineRulesOfOffice):
         found = await info.context.services.claiming.store.of_office(hei)
         seen = [Read(tenant=None, subject=each.claim.account_id) for each in found]
         seen += [Read(tenant=hei, subject=each.person_id) for each in found]
-        await _noted(info, hei, "office.claims", seen)
+        await noted(info, hei, "office.claims", DECIDING, seen)
         return [OfficeClaim.of(each, hei) for each in found]
 
     @access.field(COORDINATOR, description="Logins of its people that wait to be joined.")
@@ -158,7 +160,7 @@ class Office(DeadlineRulesOfOffice):
         found = await service.waiting(hei) if service else []
         sides = [side for each in found for side in (each.link.kept, each.link.joined)]
         seen = [Read(tenant=None, subject=side) for side in sides]
-        await _noted(info, hei, "office.links", seen)
+        await noted(info, hei, "office.links", DECIDING, seen)
         return [
             OfficeLink(
                 whose=Whose(None, hei),
@@ -168,20 +170,6 @@ class Office(DeadlineRulesOfOffice):
             )
             for each in found
         ]
-
-
-async def _noted(info: Info, hei: HeiId, what: str, seen: Sequence[Read]) -> None:
-    """Note for the students that staff looks, before it sees anything."""
-    if not seen:
-        return
-    access = Access(
-        kind=ActorKind.STAFF,
-        actor=str(info.context.session.account_id),
-        hei=hei,
-        purpose="deciding",
-        api=what,
-    )
-    await info.context.services.access.note(access, seen, info.context.services.clock())
 
 
 @strawberry.type

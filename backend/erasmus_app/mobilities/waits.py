@@ -1,0 +1,48 @@
+"""Whose move it is, as it is kept beside a record: for lists with the longest waits first.
+
+What is shown is always `steps.whose_move`; what is kept sorts and narrows a list down.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from erasmus_app.mobilities.models import Mobility
+from erasmus_app.mobilities.stays import YEARS, agreement_of, first_day, last_day, plausible
+from erasmus_app.mobilities.steps import Party, whose_move
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has to act, and for how long this holds if no university says anything new."""
+
+    party: Party
+    since: datetime | None  # UTC; None: nobody waits, or nobody can tell since when
+    until: date | None  # the first day on which it may be otherwise; None: the calendar has no say
+
+
+def wait(mobility: Mobility, today: date) -> Wait:
+    """Say who has to act on a day."""
+    move = whose_move(mobility, today)
+    coming = (day for day in _turns(mobility) if day > today)
+    return Wait(party=move.party, since=credible(move.since), until=min(coming, default=None))
+
+
+def _turns(mobility: Mobility) -> Iterator[date]:
+    """Yield the days on which `state.state` may be another one than on the day before."""
+    reception = mobility.reception.value if mobility.reception else None
+    agreement = agreement_of(mobility)
+    if reception is not None:
+        for recorded in (reception.actual_arrival, reception.actual_departure):
+            if (day := plausible(recorded)) is not None:
+                yield day
+    if agreement is not None:
+        if (start := first_day(agreement.planned_start)) is not None:
+            yield start
+        if (end := last_day(agreement.planned_end)) is not None:
+            yield end + timedelta(days=1)
+
+
+def credible(since: datetime | None) -> datetime | None:
+    """Leave out the year 1 or 9999, as a partner may have signed: no list begins with it."""
+    return since.astimezone(UTC) if since is not None and since.year in YEARS else None
