@@ -1,18 +1,14 @@
-"""What a list of mobilities shows of each, as it stands on one day, and until when that holds."""
+"""What a list of mobilities shows of each, as it stands on one day."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import msgspec
 
 from erasmus_app.ids import AccountId, HeiId, MobilityId, OmobilityId
 from erasmus_app.mobilities.agreements import AgreementState, agreement_state
-from erasmus_app.mobilities.models import Mobility
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.mobilities.state import MobilityState, is_past, state
-from erasmus_app.mobilities.stays import agreement_of, first_day, last_day, planned_end
 from erasmus_app.mobilities.steps import WhoseMove, whose_move
-
-DAY = timedelta(days=1)
 
 
 class Brief(msgspec.Struct, frozen=True, array_like=True):
@@ -47,21 +43,3 @@ def brief(stored: StoredMobility, today: date) -> Brief:
         agreement=agreement_state(known),
         move=whose_move(known, today),
     )
-
-
-def next_turn(mobility: Mobility, today: date) -> date | None:
-    """Return the first day after `today` on which a brief may differ; None where none will.
-
-    A brief changes with the record, and beside that only when the stay begins or ends.
-    """
-    reception = mobility.reception.value if mobility.reception else None
-    agreement, end = agreement_of(mobility), planned_end(mobility)
-    turns = [end[0] + DAY] if end else []
-    if reception is not None:
-        turns += [day for day in (reception.actual_arrival, reception.actual_departure) if day]
-    if agreement is not None:
-        begin, last = first_day(agreement.planned_start), last_day(agreement.planned_end)
-        # Of what is no day that a stay can have, nobody knows when it comes.
-        turns.append(begin or today + DAY)
-        turns.append(last + DAY if last else today + DAY)
-    return min((day for day in turns if day > today), default=None)

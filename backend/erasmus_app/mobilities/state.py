@@ -1,6 +1,6 @@
 """The consolidated state, computed from facts (guide §5.2): the highest row that holds wins."""
 
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from erasmus_app.mobilities.agreements import AgreementState, agreement_state, is_signed
@@ -11,7 +11,7 @@ from erasmus_app.mobilities.models import (
     NominationStatus,
     ReceptionStatus,
 )
-from erasmus_app.mobilities.stays import planned_end
+from erasmus_app.mobilities.stays import agreement_of, first_day, last_day, planned_end
 
 
 class MobilityState(StrEnum):
@@ -42,6 +42,7 @@ class Decision(StrEnum):
     NOT_SHARED = "not-shared"  # no nomination travels through EWP
 
 
+_DAY = timedelta(days=1)
 _OVER = frozenset(
     {MobilityState.RECOGNISED, MobilityState.TRANSCRIPT_ISSUED, MobilityState.DEPARTED}
 )
@@ -118,6 +119,25 @@ def is_past(mobility: Mobility, today: date) -> bool:
         return True
     end = planned_end(mobility)
     return end is not None and end[0] < today
+
+
+def next_turn(mobility: Mobility, today: date) -> date | None:
+    """Return the first day after `today` on which any of this may differ; None where none will.
+
+    State, whose move it is and whether a stay is over change with the record, and beside that only
+    when the stay begins or ends.
+    """
+    reception = mobility.reception.value if mobility.reception else None
+    agreement, end = agreement_of(mobility), planned_end(mobility)
+    turns = [end[0] + _DAY] if end else []
+    if reception is not None:
+        turns += [day for day in (reception.actual_arrival, reception.actual_departure) if day]
+    if agreement is not None:
+        begin, last = first_day(agreement.planned_start), last_day(agreement.planned_end)
+        # Of what is no day that a stay can have, nobody knows when it comes.
+        turns.append(begin or today + _DAY)
+        turns.append(last + _DAY if last else today + _DAY)
+    return min((day for day in turns if day > today), default=None)
 
 
 def _is_time_of(agreement: LearningAgreement, today: date) -> bool:

@@ -3,13 +3,13 @@
 What is shown is always `steps.whose_move`; what is kept sorts and narrows a list down.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import msgspec
 
 from erasmus_app.mobilities.models import Mobility
-from erasmus_app.mobilities.stays import YEARS, agreement_of, first_day, last_day, plausible
+from erasmus_app.mobilities.state import next_turn
+from erasmus_app.mobilities.stays import YEARS
 from erasmus_app.mobilities.steps import Party, whose_move
 
 
@@ -24,23 +24,8 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 def wait(mobility: Mobility, today: date) -> Wait:
     """Say who has to act on a day."""
     move = whose_move(mobility, today)
-    coming = (day for day in _turns(mobility) if day > today)
-    return Wait(party=move.party, since=credible(move.since), until=min(coming, default=None))
-
-
-def _turns(mobility: Mobility) -> Iterator[date]:
-    """Yield the days on which `state.state` may be another one than on the day before."""
-    reception = mobility.reception.value if mobility.reception else None
-    agreement = agreement_of(mobility)
-    if reception is not None:
-        for recorded in (reception.actual_arrival, reception.actual_departure):
-            if (day := plausible(recorded)) is not None:
-                yield day
-    if agreement is not None:
-        if (start := first_day(agreement.planned_start)) is not None:
-            yield start
-        if (end := last_day(agreement.planned_end)) is not None:
-            yield end + timedelta(days=1)
+    until = next_turn(mobility, today)
+    return Wait(party=move.party, since=credible(move.since), until=until)
 
 
 def credible(since: datetime | None) -> datetime | None:

@@ -19,9 +19,10 @@ from erasmus_app.glance import Glance, Wanted
 from erasmus_app.identity.models import Account
 from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId, HeiId
-from erasmus_app.mobilities.brief import Brief, brief, next_turn
+from erasmus_app.mobilities.brief import Brief, brief
 from erasmus_app.mobilities.models import Api
 from erasmus_app.mobilities.ports import StoredMobility
+from erasmus_app.mobilities.state import next_turn
 from erasmus_app.notifications.models import InboxEntry
 from erasmus_app.store.accounts import account_of
 from erasmus_app.store.database import Database

@@ -12,7 +12,7 @@ from erasmus_app.api.schema import schema
 from erasmus_app.glance import Wanted
 
 OPERATIONS = Path(__file__).parents[3] / "graphql" / "operations"
-GRAPHQL = schema._schema  # noqa: SLF001 - there is no public name
+GRAPHQL = schema._schema
 
 IN_BRIEF = {
     "Mobility.id",
@@ -31,7 +31,11 @@ IN_BRIEF = {
     "WhoseMove.contact",
     "LearningAgreement.state",
 }
-TO = {"Mobility": "{}", "WhoseMove": "whoseMove {{ {} }}", "LearningAgreement": "learningAgreement {{ {} }}"}  # fmt: skip
+TO = {
+    "Mobility": "{}",
+    "WhoseMove": "whoseMove {{ {} }}",
+    "LearningAgreement": "learningAgreement {{ {} }}",
+}
 
 
 def wanted(document: DocumentNode) -> Wanted:

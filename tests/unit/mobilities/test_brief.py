@@ -10,10 +10,10 @@ from unit.mobilities.test_state import ABROAD, AWAITING, ROWS, TO_SIGN, host, st
 
 from erasmus_app.ids import AccountId, HeiId, MobilityId, OmobilityId, PersonId
 from erasmus_app.mobilities.agreements import AgreementState
-from erasmus_app.mobilities.brief import Brief, brief, next_turn
+from erasmus_app.mobilities.brief import Brief, brief
 from erasmus_app.mobilities.models import Mobility
 from erasmus_app.mobilities.ports import StoredMobility
-from erasmus_app.mobilities.state import MobilityState
+from erasmus_app.mobilities.state import MobilityState, next_turn
 
 DAY = timedelta(days=1)
 FIRST, LAST = date(2026, 7, 1), date(2028, 3, 1)
