@@ -1,6 +1,6 @@
 """What the home screen has to say: by Strawberry as it is documented, in this process."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,10 @@ from erasmus_app.ids import AccountId
 from erasmus_app.services import Services
 from strawberry_plans import Plans
 
-READ = Wanted(mobilities=True, unread=True, inbox=4)
+IN_BRIEF = Wanted(mobilities=True, unread=True, inbox=4)  # what the home screen asks for
+FROM_TABLES = IN_BRIEF._replace(
+    records=True
+)  # so that nothing that is kept is compared with itself
 
 
 class Plain:
@@ -36,7 +39,7 @@ class Plain:
             session=session,
             language="en",
             today=datetime.now(UTC).date(),
-            wanted=READ,
+            wanted=FROM_TABLES,
         )
 
     async def data(self, account: UUID, query: str) -> dict[str, Any]:
@@ -53,7 +56,7 @@ class Remembered:
     def __init__(self, glance: Glance) -> None:
         self.known = glance
 
-    async def glance(self, _account: AccountId, _wanted: Wanted) -> Glance | None:
+    async def glance(self, _account: AccountId, _wanted: Wanted, _today: date) -> Glance | None:
         return self.known
 
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from uuid import UUID
@@ -29,7 +30,7 @@ import httpx
 import msgspec
 import psutil
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from home_reference import READ, Plain, Remembered, leaves
+from home_reference import IN_BRIEF, Plain, Remembered, leaves
 from home_serving import (
     FOREIGN,
     LIMIT,
@@ -184,7 +185,8 @@ def aims(home: dict[str, Round], five: dict[str, Round]) -> list[tuple[str, str,
 async def alone(plain: Plain) -> list[tuple[str, str, str, str]]:
     """Measure the plan by itself against plain Strawberry, over a student in memory."""
     account = accounts("home")[0]
-    glance = await plain.services.glances.glance(AccountId(account), READ)
+    today = datetime.now(UTC).date()
+    glance = await plain.services.glances.glance(AccountId(account), IN_BRIEF, today)
     assert glance is not None
     memory = Plain(replace(plain.services, glances=Remembered(glance)))
     query, loop = OPERATIONS["home"], asyncio.new_event_loop()

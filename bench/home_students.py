@@ -10,13 +10,25 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from erasmus_app.ids import AcademicYearId, HeiId, OmobilityId, ProposalId
+from erasmus_app.glance import Glance
+from erasmus_app.identity.models import Account
+from erasmus_app.identity.roles import KnownIdentity
+from erasmus_app.ids import (
+    AcademicYearId,
+    AccountId,
+    HeiId,
+    InboxEntryId,
+    MobilityId,
+    OmobilityId,
+    PersonId,
+    ProposalId,
+)
 from erasmus_app.mobilities.models import (
     AgreementEnd,
     AgreementVersion,
@@ -34,6 +46,9 @@ from erasmus_app.mobilities.models import (
     Sourced,
     StudentData,
 )
+from erasmus_app.mobilities.ports import StoredMobility
+from erasmus_app.notifications.models import InboxEntry
+from erasmus_app.store.glances import screen_of
 from erasmus_app.store.sealed import Vault
 from erasmus_app.store.sealed_records import split
 
@@ -75,6 +90,7 @@ _GONE = """
 class Template:
     """A mobility's columns, but for what is its own."""
 
+    mobility: Mobility
     frame: str
     facts: bytes
 
@@ -84,7 +100,7 @@ class Template:
         vault = Vault.of([b"t" * 32], b"l" * 32)
         frame, sealed = split(mobility, vault)
         place = ("mobility.sealed", mobility.tenant, mobility.sending_hei_id, mobility.omobility_id)
-        return cls(frame, vault.open(sealed, *place))
+        return cls(mobility, frame, vault.open(sealed, *place))
 
 
 def templates() -> list[Template]:
@@ -159,7 +175,10 @@ def account_of(number: int) -> UUID:
 async def fill(
     connection: asyncpg.Connection, vault: Vault, numbers: range, *, mobilities: int
 ) -> None:
-    """Write the students with these numbers, each with so many mobilities and three messages."""
+    """Write the students with these numbers, each with so many mobilities and three messages.
+
+    Each has opened the app since the last change: the first screen is kept.
+    """
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -203,76 +222,164 @@ def _tables(
     numbers: range, vault: Vault, of: list[Template], mobilities: int
 ) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
     """Yield each table's rows of these students."""
-    who = [(n, account_of(n), UUID(bytes=os.urandom(16), version=4)) for n in numbers]
+    some = [_student(n, of, mobilities) for n in numbers]
     yield (
         "account",
-        ["account_id", "language", "display_name", "email"],
+        ["account_id", "language", "zone", "display_name", "email"],
         [
             (
-                account,
-                "en",
-                vault.seal_text(f"Inês {n}", "account.display_name", account),
-                vault.seal_text(f"s{n}@mail.example", "account.email", account),
+                (me := each.glance.account).account_id,
+                me.language,
+                me.zone,
+                vault.seal_text(me.display_name, "account.display_name", me.account_id),
+                vault.seal_text("s@mail.example", "account.email", me.account_id),
             )
-            for n, account, _ in who
+            for each in some
         ],
     )
-    yield "screen", ["account_id"], [(account,) for _, account, _ in who]  # which a trigger makes
+    yield (
+        "screen",
+        ["account_id", "sealed"],
+        [(each.account, vault.seal(each.screen, "screen.sealed", each.account)) for each in some],
+    )
     yield (
         "account_identity",
-        ["issuer", "subject", "account_id", "home_hei_ids", "affiliations"],
-        [(ISSUER, f"s-{n}", account, [HOME], [f"student@{HOME}"]) for n, account, _ in who],
+        ["issuer", "subject", "account_id", "home_hei_ids", "affiliations", "last_login_at"],
+        [
+            (one.issuer, one.subject, each.account, one.home_hei_ids, one.affiliations, AT)
+            for each in some
+            for one in each.glance.identities
+        ],
     )
     yield (
         "account_esi",
         ["account_id", "esi_key", "esi"],
         [
             (
-                account,
-                (key := hashlib.sha256(b"%d" % n).hexdigest()),
-                vault.seal(b"urn:schac:%d" % n, "account_esi.esi", account, key),
+                each.account,
+                (key := hashlib.sha256(each.account.bytes).hexdigest()),
+                vault.seal(b"urn:schac:1", "account_esi.esi", each.account, key),
             )
-            for n, account, _ in who
+            for each in some
         ],
     )
-    yield "person", ["tenant", "person_id"], [(HOME, person) for _, _, person in who]
+    yield "person", ["tenant", "person_id"], [(HOME, each.person) for each in some]
     yield (
         "account_person",
         ["account_id", "tenant", "person_id"],
-        [(account, HOME, person) for _, account, person in who],
+        [(each.account, HOME, each.person) for each in some],
     )
     yield (
         "mobility",
-        ["tenant", "person_id", "sending_hei_id", "omobility_id", "receiving_hei_id", "record",
-         "changed_at", "next_look_at", "sealed"],
-        [
-            _mobility(of[(n + turn) % len(of)], f"om-{n}-{turn}", person, turn, vault)
-            for n, _, person in who
-            for turn in range(mobilities)
-        ],
+        ["tenant", "person_id", "mobility_id", "sending_hei_id", "omobility_id",
+         "receiving_hei_id", "record", "changed_at", "next_look_at", "sealed"],
+        [_mobility(*one, each.person, vault) for each in some for one in each.stays],
     )  # fmt: skip
     yield (
         "inbox_entry",
         ["account_id", "inbox_entry_id", "tenant", "event_id", "kind", "arguments", "created_at",
          "read_at", "place"],
-        [
-            _message(account, MESSAGES * n + turn, turn, vault)
-            for n, account, _ in who
-            for turn in range(MESSAGES)
-        ],
+        [_message(one, vault) for each in some for one in each.glance.inbox or ()],
     )  # fmt: skip
 
 
-def _mobility(of: Template, name: str, person: UUID, turn: int, vault: Vault) -> tuple[object, ...]:
+class Student(NamedTuple):
+    """Somebody whose stay is now, and what the first screen shows of them."""
+
+    glance: Glance
+    person: PersonId
+    stays: list[tuple[Template, StoredMobility]]
+
+    @property
+    def account(self) -> AccountId:
+        """Whose account it is."""
+        return self.glance.account.account_id
+
+    @property
+    def screen(self) -> bytes:
+        """The first screen, as it is kept today."""
+        return screen_of(self.glance, datetime.now(UTC).date())
+
+
+def _student(number: int, of: list[Template], mobilities: int) -> Student:
+    account, person = AccountId(account_of(number)), PersonId(_new())
+    stays = []
+    for turn in range(mobilities):
+        template = of[(number + turn) % len(of)]
+        name = OmobilityId(f"om-{number}-{turn}")
+        stored = StoredMobility(
+            mobility_id=MobilityId(_new()),
+            person_id=person,
+            version=1,
+            changed_at=AT + timedelta(hours=turn),
+            mobility=msgspec.structs.replace(template.mobility, omobility_id=name),
+            account_id=account,
+        )
+        stays.append((template, stored))
+    known = Account(
+        account_id=account,
+        language="en",
+        zone="Europe/Brussels",
+        display_name=f"Inês {number}",
+        home_hei_ids=(HOME,),
+        affiliations=(f"student@{HOME}",),
+        has_esi=True,
+    )
+    identity = KnownIdentity(
+        issuer=ISSUER,
+        subject=f"s-{number}",
+        home_hei_ids=known.home_hei_ids,
+        affiliations=known.affiliations,
+        last_login_at=AT,
+    )
+    entries = [
+        InboxEntry(
+            account_id=account,
+            entry_id=InboxEntryId(_new()),
+            mobility_id=None,
+            kind=KINDS[turn % len(KINDS)],
+            arguments={"sending_hei": HOME, "receiving_hei": ABROAD},
+            created_at=AT + timedelta(minutes=turn),
+            read_at=AT if turn == 0 else None,
+            place=MESSAGES * number + turn,
+        )
+        for turn in reversed(range(MESSAGES))
+    ]
+    glance = Glance(
+        account=known,
+        identities=[identity],
+        mobilities=[stored for _, stored in reversed(stays)],
+        unread=MESSAGES - 1,
+        inbox=entries,
+    )
+    return Student(glance, person, stays)
+
+
+def _new() -> UUID:
+    return UUID(bytes=os.urandom(16), version=4)
+
+
+def _mobility(
+    of: Template, stored: StoredMobility, person: UUID, vault: Vault
+) -> tuple[object, ...]:
+    name = stored.mobility.omobility_id
     sealed = vault.seal(of.facts, "mobility.sealed", HOME, HOME, name)
     frame = of.frame.replace(PLACE, name)
-    return HOME, person, HOME, name, ABROAD, frame, AT + timedelta(hours=turn), None, sealed
+    at = stored.changed_at
+    return HOME, person, stored.mobility_id, HOME, name, ABROAD, frame, at, None, sealed
 
 
-def _message(account: UUID, place: int, turn: int, vault: Vault) -> tuple[object, ...]:
-    entry = UUID(bytes=os.urandom(16), version=4)
-    told = msgspec.json.encode({"sending_hei": HOME, "receiving_hei": ABROAD})
-    arguments = vault.seal(told, "inbox_entry.arguments", account, entry)
-    at = AT + timedelta(minutes=turn)
-    read = at if turn == 0 else None
-    return account, entry, HOME, entry, KINDS[turn % len(KINDS)], arguments, at, read, place
+def _message(entry: InboxEntry, vault: Vault) -> tuple[object, ...]:
+    told = msgspec.json.encode(entry.arguments)
+    place = ("inbox_entry.arguments", entry.account_id, entry.entry_id)
+    return (
+        entry.account_id,
+        entry.entry_id,
+        HOME,
+        entry.entry_id,
+        entry.kind,
+        vault.seal(told, *place),
+        entry.created_at,
+        entry.read_at,
+        entry.place,
+    )

@@ -64,7 +64,7 @@ class _Screen(msgspec.Struct, frozen=True, array_like=True):
         return known and (self.until is None or today < self.until)
 
 
-_write_screen = msgspec.json.Encoder().encode
+_write = msgspec.json.Encoder().encode
 _read_screen = msgspec.json.Decoder(_Screen).decode
 
 
@@ -152,7 +152,7 @@ class GlanceTable:
             if found is None:
                 return None
             kept = _screen(found[0], today)
-            await self.screens.keep(account, _write_screen(kept), found[1])
+            await self.screens.keep(account, _write(kept), found[1])
         return Glance(
             account=kept.account,
             identities=kept.identities,
@@ -186,6 +186,11 @@ class GlanceTable:
             inbox=_entries(row, account, vault) if wanted.inbox > 0 else None,
         )
         return glance, row["stamp"]
+
+
+def screen_of(found: Glance, today: date) -> bytes:
+    """Return the content of a screen, made of everything that a screen shows."""
+    return _write(_screen(found, today))
 
 
 def _screen(found: Glance, today: date) -> _Screen:
