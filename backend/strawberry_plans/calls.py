@@ -33,7 +33,7 @@ class Call(NamedTuple):
 
     function: Callable[..., Any]
     takes_self: bool
-    info: Callable[..., Any] | None  # makes what the resolver is told; None: it does not ask
+    info: tuple[type, StrawberryField] | None  # the class of what it is told; None: it asks nothing
     names: Mapping[str, str]  # of its arguments, as they are in Python
     is_async: bool
 
@@ -69,16 +69,7 @@ def direct(found: GraphQLField, schema: strawberry.Schema) -> Call | None:
     return Call(
         resolver.wrapped_func,
         bool(resolver.self_parameter),
-        _told(schema, definition) if info_name else None,
+        (schema.config.info_class, definition) if info_name else None,
         names,
         resolver.is_async,
     )
-
-
-def _told(schema: strawberry.Schema, definition: StrawberryField) -> Callable[[Any], Any]:
-    kind = schema.config.info_class
-
-    def tell(info: Any) -> Any:
-        return kind(_raw_info=info, _field=definition)
-
-    return tell

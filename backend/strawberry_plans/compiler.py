@@ -229,7 +229,10 @@ class Compiler:
         if _is_attribute(found):
             lines.append(f" a = {self._attribute(found, 'v')}")
         elif call is not None:
-            told = f"{self._constant(call.info)}(i)" if call.info else ""
+            told = ""
+            if call.info is not None:
+                kind_of_info, definition = map(self._constant, call.info)
+                told = f"{kind_of_info}(_raw_info=i, _field={definition})"
             given = self._given(found, nodes[0], call.names)
             lines.append(f" a = {self._call(call, given, told)}")
         else:
@@ -242,8 +245,10 @@ class Compiler:
         if call is not None and call.is_async:
             lines.append(f" R.later(a, {store}, q, i, d, {k})")
         else:
+            leaf = is_leaf_type(inner)
+            now = f"d[{k}] = {self._plain_value(found.type, nodes, 'a', 0)}" if leaf else None
             lines.append(f" if {_AWAITABLE}: R.later(a, {store}, q, i, d, {k})")
-            lines.append(f" else: {store}(a, R, q, i, d, {k})")
+            lines.append(f" else: {now or f'{store}(a, R, q, i, d, {k})'}")
         return lines
 
     def _call(self, call: Call, given: str, told: str) -> str:

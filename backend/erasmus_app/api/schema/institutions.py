@@ -23,8 +23,7 @@ class Institution(OfFactsheet):
     )
     def name(self, info: Info, language: str | None = None) -> str:
         """Choose the name."""
-        services = info.context.services
-        return services.names.name(HeiId(self.hei_id), language or info.context.language)
+        return info.context.name(HeiId(self.hei_id), language)
 
 
 @access.rule(PART)

@@ -108,14 +108,21 @@ class WhoseMove:
 
     mobility: strawberry.Private[Mobility | None]  # for the nudge alone
     found: strawberry.Private[steps.WhoseMove]
+    today: strawberry.Private[date]
     party: Party = strawberry.field(description="The student, a university, or nobody.")
     step: StepCode | None = strawberry.field(description="What for.")
     institution: Institution | None = strawberry.field(description="Which university.")
     since: datetime | None = strawberry.field(description="Since when it waits, UTC.")
-    waiting_days: int | None = strawberry.field(
-        description="For how many days it has waited, by UTC; null where nobody can tell."
-    )
     contact: Contact | None = strawberry.field(description="Whom the agreement names there.")
+
+    @access.field(
+        PART,
+        brief=True,
+        description="For how many days it has waited, by UTC; null where nobody can tell.",
+    )
+    def waiting_days(self) -> int | None:
+        """Count them."""
+        return waiting_days(self.found, self.today)
 
     @access.field(
         PART,
@@ -142,7 +149,7 @@ class WhoseMove:
             step=found.step,
             institution=Institution(hei_id=found.hei_id) if found.hei_id else None,
             since=found.since,
-            waiting_days=waiting_days(found, today),
+            today=today,
             contact=contact_of(found.contact),
         )
 
