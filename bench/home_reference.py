@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from erasmus_app.api.context import Context
+from erasmus_app.api.endpoint import ALIKE
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.schema.me import Mutation, Query
 from erasmus_app.glance import Glance, Wanted
@@ -25,7 +26,7 @@ class Plain:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.schema = GuardedSchema(query=Query, mutation=Mutation)
-        self.plans = Plans(schema)
+        self.plans = Plans(schema, alike=ALIKE)
 
     def context(self, account: UUID) -> Context:
         """Make what the endpoint makes for a request."""

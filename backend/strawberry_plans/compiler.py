@@ -7,7 +7,7 @@ fields bring may be still to come, so each is stored into its place rather than 
 Nothing that a client writes becomes source: response keys and names are constants by number.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import strawberry
@@ -44,8 +44,10 @@ _AWAITABLE = "a.__class__ not in KNOWN and awaits(a)"
 class Compiler:
     """Writes the functions of one operation."""
 
-    def __init__(self, schema: strawberry.Schema, selections: Selections) -> None:
-        self._strawberry = schema
+    def __init__(
+        self, schema: strawberry.Schema, selections: Selections, alike: Collection[str] = ()
+    ) -> None:
+        self._strawberry, self._alike = schema, alike
         self._schema: GraphQLSchema = schema._schema  # noqa: SLF001 - there is no public name
         self._selections = selections
         self._source: list[str] = []
@@ -224,7 +226,12 @@ class Compiler:
             value = self._plain_value(found.type, nodes, "a", 0)
             return [*lines, f" d[{k}] = {value}"]
         site = self._constant(Site(name, nodes, found.type, kind))
-        told = f"Told(R, {site}, q)" if call or _is_attribute(found) else f"R.info({site}, q)"
+        if not (call or _is_attribute(found)):
+            told = f"R.info({site}, q)"
+        elif (call and call.info) or not _is_unchecked(inner):
+            told = f"Told(R, {site}, q)"
+        else:
+            told = "None"  # nobody asks
         lines = [f" q = (p, {k}, {self._constant(kind.name)})", f" i = {told}"]
         if _is_attribute(found):
             lines.append(f" a = {self._attribute(found, 'v')}")
@@ -318,6 +325,17 @@ class Compiler:
         else:
             full = self._full(kind, fields)
             fill = ["d = box[key] = {}", f"{full}(x, R, q, d)"]
+            if kind.name in self._alike:
+                # With the object itself, so that no other gets its place in memory meanwhile.
+                once = f"({full}, id(x))"
+                fill = [
+                    f"known = R.alike.get({once})",
+                    "if known is not None:",
+                    " box[key] = known[1]",
+                    "else:",
+                    *(f" {each}" for each in fill),
+                    f" R.alike[{once}] = (x, d)",
+                ]
         if kind.is_type_of is None:
             return [f" {each}" for each in fill]
         filled = self._name("filled")
@@ -382,6 +400,11 @@ def _innermost(kind: Any) -> Any:
     while is_list_type(kind) or isinstance(kind, GraphQLNonNull):
         kind = kind.of_type
     return kind
+
+
+def _is_unchecked(kind: Any) -> bool:
+    """Whether a value is completed without asking what it is."""
+    return is_leaf_type(kind) or (is_object_type(kind) and kind.is_type_of is None)
 
 
 def _is_attribute(found: Any) -> bool:

@@ -1,7 +1,7 @@
 """Plans by document, how they are run, and when the reference executor runs instead."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -69,6 +69,7 @@ class Plans:
         most_tokens: int | None = None,
         most_characters: int | None = None,
         hide_suggestions: bool = False,
+        alike: Collection[str] = (),
     ) -> None:
         """Take a schema, when everything that checks its fields is in it.
 
@@ -80,8 +81,10 @@ class Plans:
             most_tokens: longer documents are refused while they are parsed.
             most_characters: longer documents are refused before they are parsed.
             hide_suggestions: whether errors of validation name no fields that there are.
+            alike: types whose fields are the same wherever one object stands in an answer, because
+                no resolver asks for its path. A selection of such an object is completed once.
         """
-        self._strawberry = schema
+        self._strawberry, self._alike = schema, frozenset(alike)
         self._schema: GraphQLSchema = schema._schema  # noqa: SLF001 - there is no public name
         self._documents = Documents(
             self._schema,
@@ -276,7 +279,7 @@ class Plans:
 
     def _compiled(self, operation: Operation, decided: Mapping[str, bool]) -> Plan | str:
         selections = Selections(self._schema, operation.fragments, decided)
-        compiler = Compiler(self._strawberry, selections)
+        compiler = Compiler(self._strawberry, selections, self._alike)
         try:
             return Plan(compiler.compiled(operation.node), compiler.arguments)
         except Unplannable as error:
@@ -293,6 +296,7 @@ class Plans:
                 step(run.root, run, data)
                 if run.pending:
                     await run.settle()
+                run.alike.clear()  # the next field may change what this one has seen
         except Exception as error:  # noqa: BLE001 - whatever it is, the executor says it
             run.drop()
             self.fell_back[_reason(error)] += 1

@@ -71,7 +71,7 @@ class Told:
 
 Info = GraphQLResolveInfo[Any]
 
-Store = Callable[[Any, "Run", Place, "Told | Info", Any, Any], None]
+Store = Callable[[Any, "Run", Place, "Told | Info | None", Any, Any], None]
 """Completes a value, and puts it into a container at a key."""
 
 
@@ -94,7 +94,7 @@ class Pending(NamedTuple):
     coming: Awaitable[Any]
     store: Store
     place: Place
-    info: Told | Info
+    info: Told | Info | None
     box: Any
     key: Any
 
@@ -103,6 +103,7 @@ class Run:
     """What is one request's own."""
 
     __slots__ = (
+        "alike",
         "arguments",
         "brought",
         "context",
@@ -130,6 +131,7 @@ class Run:
         self.variables, self.root, self.context = variables, root, context
         self.arguments = arguments
         self.pending: list[Pending] = []
+        self.alike: dict[tuple[Any, int], tuple[Any, dict[str, Any]]] = {}
         self.brought: dict[str, Brought] | None = None  # by a mutation's fields
         self.helpers = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
 
@@ -157,7 +159,7 @@ class Run:
         coming: Awaitable[Any],
         store: Store,
         place: Place,
-        info: Told | Info,
+        info: Told | Info | None,
         box: Any,
         key: Any,
     ) -> None:

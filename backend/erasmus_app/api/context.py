@@ -35,21 +35,11 @@ class Context:
     _account: Account | None = field(default=None, repr=False)
 
     glance: Glance | None = None
-    _names: dict[tuple[HeiId, str], str] = field(default_factory=dict, repr=False)
-
-    def name(self, hei: HeiId, language: str | None = None) -> str:
-        """Return an HEI's name in a language, by default the request's; looked up once."""
-        key = (hei, language or self.language)
-        found = self._names.get(key)
-        if found is None:
-            found = self._names[key] = self.services.names.name(*key)
-        return found
 
     def anew(self) -> None:
         """Forget what was read: of a subscription, each event is a moment of its own."""
         self.today = self.services.clock().astimezone(UTC).date()
         self._standing = self._logins = self._account = self._factsheets = self.glance = None
-        self._names.clear()
 
     def glanced(self) -> Glance | None:
         """Return what has been read of this session's account already."""

@@ -36,6 +36,7 @@ from strawberry_plans import Plans
 from strawberry_plans.documents import Document
 
 MOST_DOCUMENTS = 500
+ALIKE = frozenset({"Institution"})  # what a university is called depends on no mobility
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 CHANGES = "changes by POST only"
@@ -71,6 +72,7 @@ class GraphQLEndpoint:
             most_tokens=MOST_TOKENS,
             most_characters=MOST_CHARACTERS,
             hide_suggestions=not settings.explorer,
+            alike=ALIKE,
         )
         path = settings.trusted_documents
         known = load_trusted(path) if path else {}

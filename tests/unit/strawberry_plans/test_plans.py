@@ -245,3 +245,52 @@ async def test_variants_of_conditions_are_bounded():
         assert list(data) == [each for each in names if given[each]]
 
     assert (plans.ran, plans.fell_back) == (16, {"too many conditions": 16})
+
+
+@strawberry.type
+class Harbour:
+    name: str
+
+    @strawberry.field
+    def depth(self, info: strawberry.Info) -> int:
+        CALLS.append(self.name)
+        return int(info.context[self.name])
+
+    @strawberry.field
+    async def ships(self) -> list[str]:
+        CALLS.append(f"ships {self.name}")
+        return [f"from {self.name}"]
+
+
+LISBON = Harbour(name="Lisbon")
+
+
+@strawberry.type
+class Route:
+    start: Harbour
+    end: Harbour
+
+
+@strawberry.type
+class Sea:
+    @strawberry.field
+    def routes(self) -> list[Route]:
+        return [Route(start=LISBON, end=Harbour(name="Lisbon")), Route(start=LISBON, end=LISBON)]
+
+
+async def test_an_object_of_a_type_that_is_alike_everywhere_is_completed_once():
+    CALLS.clear()
+    schema = strawberry.Schema(Sea)
+    plans = Plans(schema, alike={"Harbour"})
+    query = "{ routes { start { name depth ships } end { name depth ships } } }"
+
+    found = await plans.execute(query, context={"Lisbon": 12})
+
+    assert found.data == (await schema.execute(query, context_value={"Lisbon": 12})).data
+    assert plans.fell_back == {}
+    # Twice, as there are two objects; and of the same one, two selections.
+    assert CALLS[: -8 or None].count("Lisbon") == 3
+    assert CALLS[: -8 or None].count("ships Lisbon") == 3
+    again = await plans.execute(query, context={"Lisbon": 13})
+    assert again.data is not None
+    assert again.data["routes"][0]["start"]["depth"] == 13

@@ -9,7 +9,7 @@ from erasmus_app.api.pages.findings import told
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.ids import global_id
-from erasmus_app.api.schema.institutions import Institution
+from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.identity.doctor import RELEASE_TEST, Condition, Diagnosis, Finding
 from erasmus_app.identity.roles import HeiRole, RoleAt
 
@@ -33,7 +33,7 @@ class RoleOf:
     @classmethod
     def of(cls, found: RoleAt) -> "RoleOf":
         """Make it from ours."""
-        return cls(hei=Institution(hei_id=found.hei), role=found.role)
+        return cls(hei=institution(found.hei), role=found.role)
 
 
 @access.rule(OWNER)
@@ -63,7 +63,7 @@ class LoginIdentity:
             provider=found.provider,
             issuer=found.seen.known.issuer,
             subject=found.seen.known.subject,
-            home_heis=[Institution(hei_id=each) for each in found.homes],
+            home_heis=[institution(each) for each in found.homes],
             first_login_at=found.seen.first_login_at,
             last_login_at=found.seen.known.last_login_at,
         )
@@ -91,7 +91,7 @@ class LoginFinding:
         return cls(
             condition=found.condition,
             claim=found.claim,
-            hei=Institution(hei_id=found.hei) if found.hei else None,
+            hei=institution(found.hei) if found.hei else None,
             title=title,
             text=text,
             ask=ask or None,
@@ -143,7 +143,7 @@ class Logins:
         """Return them."""
         found = await info.context.logins()
         homes = dict.fromkeys(hei for each in found for hei in each.homes)
-        return [Institution(hei_id=each) for each in homes]
+        return [institution(each) for each in homes]
 
     @access.field(OWNER, description="The logins that lead to this account, the latest used first.")
     async def identities(self, info: Info) -> list[LoginIdentity]:

@@ -10,7 +10,7 @@ from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, SIGNED_IN, Whose
 from erasmus_app.api.schema.deadline_rules import DeadlineRulesOfOffice
 from erasmus_app.api.schema.ids import global_id, uuid_of
-from erasmus_app.api.schema.institutions import Institution
+from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.api.schema.linking import LinkedLogin
 from erasmus_app.api.schema.office_mobilities import MobilitiesOfOffice
 from erasmus_app.api.schema.office_partners import PartnersOfOffice
@@ -53,7 +53,7 @@ class MobilityClaim:
         return cls(
             whose=Whose(found.account_id, hei),
             id=global_id("MobilityClaim", found.claim_id),
-            sending_institution=Institution(hei_id=found.sending_hei_id),
+            sending_institution=institution(found.sending_hei_id),
             omobility_id=found.omobility_id,
             state=found.state,
             evidence=found.evidence,
@@ -100,7 +100,7 @@ class OfficeClaim:
             claim=MobilityClaim.of(found.claim, hei),
             claimant_name=found.claimant_name,
             claimant_email=found.claimant_email,
-            claimant_homes=[Institution(hei_id=each) for each in found.claimant_homes],
+            claimant_homes=[institution(each) for each in found.claimant_homes],
             student_name=found.student_name,
         )
 
@@ -117,7 +117,7 @@ class LinkSide:
     @classmethod
     def of(cls, found: Side) -> "LinkSide":
         """Make it from ours."""
-        homes = [Institution(hei_id=each) for each in found.homes]
+        homes = [institution(each) for each in found.homes]
         return cls(name=found.name, email=found.email, homes=homes)
 
 
@@ -184,7 +184,7 @@ class OfficeQuery:
         standing = await info.context.standing()
         if not standing.coordinates(HeiId(hei_id)):
             return None
-        return Office(whose=Whose(None, HeiId(hei_id)), hei=Institution(hei_id=hei_id))
+        return Office(whose=Whose(None, HeiId(hei_id)), hei=institution(hei_id))
 
 
 @strawberry.type

@@ -12,7 +12,7 @@ from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, PART, Whose
 from erasmus_app.api.schema.deadlines import DeadlineBasis, DeadlineScope, Direction
 from erasmus_app.api.schema.ids import global_id, uuid_of
-from erasmus_app.api.schema.institutions import Institution
+from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.errors import RuleInvalid
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import Term
@@ -93,7 +93,7 @@ class DeadlineRule:
             whose=Whose(None, newest.hei_id),
             versions=versions,
             id=global_id("DeadlineRule", newest.rule_id),
-            institution=Institution(hei_id=newest.hei_id),
+            institution=institution(newest.hei_id),
             kind=newest.content.kind,
             direction=Direction(role.value),
             version=newest.version,

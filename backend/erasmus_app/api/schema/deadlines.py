@@ -11,7 +11,7 @@ import strawberry
 from erasmus_app.api.context import Info, awaited
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import PART
-from erasmus_app.api.schema.institutions import Institution
+from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import Term
 from erasmus_app.mobilities import basis, deadlines, local_rules
@@ -187,7 +187,7 @@ class DeadlineSource:
         """Make it from ours."""
         return cls(
             origin=source.origin,
-            institution=Institution(hei_id=source.hei_id) if source.hei_id else None,
+            institution=institution(source.hei_id) if source.hei_id else None,
             last_confirmed_at=source.last_confirmed_at,
             name=source.name,
             url=source.url,

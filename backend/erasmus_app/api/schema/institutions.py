@@ -1,5 +1,7 @@
 """Institutions as a student sees them."""
 
+from functools import lru_cache
+
 import strawberry
 
 from erasmus_app.api.context import Info
@@ -23,7 +25,14 @@ class Institution(OfFactsheet):
     )
     def name(self, info: Info, language: str | None = None) -> str:
         """Choose the name."""
-        return info.context.name(HeiId(self.hei_id), language)
+        context = info.context
+        return context.services.names.name(HeiId(self.hei_id), language or context.language)
+
+
+@lru_cache(maxsize=10_000)
+def institution(hei_id: str) -> Institution:
+    """Return an institution, the same one for one id: a plan writes it once in an answer."""
+    return Institution(hei_id=hei_id)
 
 
 @access.rule(PART)

@@ -12,7 +12,7 @@ from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.agreements import LearningAgreement
 from erasmus_app.api.schema.deadlines import Deadline, Direction
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
-from erasmus_app.api.schema.institutions import Institution
+from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.api.schema.timeline import (
     DigitalStep,
     Source,
@@ -132,12 +132,12 @@ class Mobility(Node):
     @access.field(OWNER, brief=True, description="The home university.")
     def sending_institution(self) -> Institution:
         """Return it."""
-        return Institution(hei_id=self.brief.sending_hei_id)
+        return institution(self.brief.sending_hei_id)
 
     @access.field(OWNER, brief=True, description="The university abroad.")
     def receiving_institution(self) -> Institution:
         """Return it."""
-        return Institution(hei_id=self.brief.receiving_hei_id)
+        return institution(self.brief.receiving_hei_id)
 
     @access.field(OWNER, description="`YYYY/YYYY`, the year of the receiving university.")
     def academic_year(self) -> str | None:

@@ -17,7 +17,7 @@ from erasmus_app.api.schema.access import COORDINATOR, PART, Whose
 from erasmus_app.api.schema.connections import Connection, asked, page
 from erasmus_app.api.schema.deadlines import Direction
 from erasmus_app.api.schema.ids import global_id
-from erasmus_app.api.schema.institutions import Institution
+from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.api.schema.office_reads import COORDINATING, hei_of, noted
 from erasmus_app.ids import HeiId, MobilityId
 from erasmus_app.mobilities.offices import Listed, Narrowed, Place, Way
@@ -103,13 +103,13 @@ class OfficeMobility:
             esi=esi_state(known),
             broken_esi=broken_esi(known),
             direction=Direction.OUTGOING if outgoing else Direction.INCOMING,
-            partner=Institution(hei_id=partner),
+            partner=institution(partner),
             academic_year=academic_year(known),
             state=state(known, today),
             wait=OfficeWait(
                 party=move.party,
                 step=move.step,
-                institution=Institution(hei_id=move.hei_id) if move.hei_id else None,
+                institution=institution(move.hei_id) if move.hei_id else None,
                 since=move.since,
                 waiting_days=waiting_days(move, today),
             ),

@@ -8,7 +8,7 @@ from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, PART, Whose
 from erasmus_app.api.schema.connections import Connection, asked, page
-from erasmus_app.api.schema.institutions import Institution
+from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.api.schema.office_reads import hei_of
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions import health
@@ -137,7 +137,7 @@ class PartnerHealth:
             )
         return cls(
             whose=Whose(None, hei),
-            partner=Institution(hei_id=found.hei_id),
+            partner=institution(found.hei_id),
             is_own_system=own,
             outgoing=found.as_sending if own else found.as_receiving,
             incoming=found.as_receiving if own else found.as_sending,

@@ -8,7 +8,7 @@ from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import PART
 from erasmus_app.api.schema.agreements import contact_of
-from erasmus_app.api.schema.institutions import Contact, Institution
+from erasmus_app.api.schema.institutions import Contact, Institution, institution
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities import models, steps
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Mobility
@@ -46,7 +46,7 @@ class Source:
         """Make it from ours."""
         return cls(
             api=source.api,
-            institution=Institution(hei_id=source.hei_id),
+            institution=institution(source.hei_id),
             fetched_at=source.fetched_at,
             last_confirmed_at=source.last_confirmed_at,
             last_error=source.last_error,
@@ -147,7 +147,7 @@ class WhoseMove:
             found=found,
             party=found.party,
             step=found.step,
-            institution=Institution(hei_id=found.hei_id) if found.hei_id else None,
+            institution=institution(found.hei_id) if found.hei_id else None,
             since=found.since,
             today=today,
             contact=contact_of(found.contact),
@@ -188,7 +188,7 @@ def steps_of(mobility: Mobility, today: date, info: Info) -> list[Step]:
                 since_at=moment,
                 since_day=moment.date() if moment else each.since,
                 whose_move=party,
-                institution=Institution(hei_id=move.hei_id)
+                institution=institution(move.hei_id)
                 if party is not None and move.step is each.code and move.hei_id
                 else None,
                 can_do=can_do,
@@ -211,9 +211,7 @@ def digital_of(mobility: Mobility, info: Info) -> list[DigitalStep]:
         hei = mobility.receiving_hei_id if api in OF_RECEIVING else mobility.sending_hei_id
         served = api in from_host if api in OF_RECEIVING else _is_served(hei, api, mobility, info)
         text = services.guidance.digital(api, hei, language, served=served)
-        found.append(
-            DigitalStep(api=api, institution=Institution(hei_id=hei), can_do=served, text=text)
-        )
+        found.append(DigitalStep(api=api, institution=institution(hei), can_do=served, text=text))
     return found
 
 
