@@ -226,37 +226,38 @@ class Compiler:
             value = self._plain_value(found.type, nodes, "a", 0)
             return [*lines, f" d[{k}] = {value}"]
         site = self._constant(Site(name, nodes, found.type, kind))
-        if not (call or _is_attribute(found)):
-            told = f"R.info({site}, q)"
-        elif (call and call.info) or not _is_unchecked(inner):
-            told = f"Told(R, {site}, q)"
+        lines = [
+            f" q = (p, {k}, {self._constant(kind.name)})",
+            f" i = {_told(found, call, inner, site)}",
+            f" a = {self._resolved(kind, found, nodes[0], call, k)}",
+        ]
+        store = self._store(found.type, nodes)
+        if call is not None and call.is_async:
+            return [*lines, f" R.later(a, {store}, q, i, d, {k})"]
+        if is_leaf_type(inner):
+            now = f"d[{k}] = {self._plain_value(found.type, nodes, 'a', 0)}"
         else:
-            told = "None"  # nobody asks
-        lines = [f" q = (p, {k}, {self._constant(kind.name)})", f" i = {told}"]
+            now = f"{store}(a, R, q, i, d, {k})"
+        lines.append(f" if {_AWAITABLE}: R.later(a, {store}, q, i, d, {k})")
+        return [*lines, f" else: {now}"]
+
+    def _resolved(
+        self, kind: GraphQLObjectType, found: Any, node: FieldNode, call: Call | None, k: str
+    ) -> str:
+        """Return the expression that resolves a field, told `i`."""
         if _is_attribute(found):
-            lines.append(f" a = {self._attribute(found, 'v')}")
-        elif call is not None:
+            return self._attribute(found, "v")
+        given = self._given(found, node, call.names if call else None)
+        if call is not None:
             told = ""
             if call.info is not None:
                 kind_of_info, definition = map(self._constant, call.info)
                 told = f"{kind_of_info}(_raw_info=i, _field={definition})"
-            given = self._given(found, nodes[0], call.names)
-            lines.append(f" a = {self._call(call, given, told)}")
-        else:
-            given, resolve = self._given(found, nodes[0]), self._constant(found.resolve)
-            if kind is self._mutation:
-                lines.append(f" a = R.call({resolve}, {k}, v, i, {given or '{}'})")
-            else:
-                lines.append(f" a = {resolve}(v, i{f', **{given}' if given else ''})")
-        store = self._store(found.type, nodes)
-        if call is not None and call.is_async:
-            lines.append(f" R.later(a, {store}, q, i, d, {k})")
-        else:
-            leaf = is_leaf_type(inner)
-            now = f"d[{k}] = {self._plain_value(found.type, nodes, 'a', 0)}" if leaf else None
-            lines.append(f" if {_AWAITABLE}: R.later(a, {store}, q, i, d, {k})")
-            lines.append(f" else: {now or f'{store}(a, R, q, i, d, {k})'}")
-        return lines
+            return self._call(call, given, told)
+        resolve = self._constant(found.resolve)
+        if kind is self._mutation:
+            return f"R.call({resolve}, {k}, v, i, {given or '{}'})"
+        return f"{resolve}(v, i{f', **{given}' if given else ''})"
 
     def _call(self, call: Call, given: str, told: str) -> str:
         """Return the call of a resolver's own function."""
@@ -402,9 +403,14 @@ def _innermost(kind: Any) -> Any:
     return kind
 
 
-def _is_unchecked(kind: Any) -> bool:
-    """Whether a value is completed without asking what it is."""
-    return is_leaf_type(kind) or (is_object_type(kind) and kind.is_type_of is None)
+def _told(found: Any, call: Call | None, inner: Any, site: str) -> str:
+    """Return what is told of a field, to its resolver and to the checks of what it brings."""
+    if call is None and not _is_attribute(found):
+        return f"R.info({site}, q)"
+    is_unchecked = is_leaf_type(inner) or (is_object_type(inner) and inner.is_type_of is None)
+    if is_unchecked and (call is None or call.info is None):
+        return "None"  # nobody asks
+    return f"Told(R, {site}, q)"
 
 
 def _is_attribute(found: Any) -> bool:
