@@ -266,7 +266,10 @@ class CourseResult(msgspec.Struct, frozen=True, kw_only=True):
     """A course or module of a transcript, with its result and its parts."""
 
     title: str
+    other_titles: tuple[str, ...] = ()  # the same in other languages
     code: str | None = None
+    los_id: LosId | None = None
+    loi_id: LoiId | None = None
     type: str | None = None  # as sent: Degree Programme, Module, Course, Class
     status: ResultStatus | None = None
     grade: str | None = None  # as the HEI writes it; not always a number
@@ -287,6 +290,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     is_final: bool = True  # False: the HEI says that more is to come
     has_document: bool = False  # the printed one comes along as a file
     recognition: str | None = None  # as sent since ELMO 2: Positive, Negative, Partially Positive
+    recognition_decided: date | None = None
 
 
 class Mobility(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
 from erasmus_app.mobilities.models import Api, Mobility
+from erasmus_app.mobilities.recognition import Line, MatchedBy
 from erasmus_app.mobilities.state import SETTLED, decision
 from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove
 from erasmus_app.notifications.catalogue import SOURCE_LANGUAGE, Calendar, NameOf
@@ -29,6 +30,9 @@ ReasonCode = Literal[
 
 NominationWord = Literal[
     "not-confirmed", "pending", "accepted", "rejected", "cancelled", "live", "recognized"
+]
+MatchWord = Literal[
+    "loi-id", "los-id", "los-code", "title", "nothing", "ambiguous", "no-transcript"
 ]
 _ENDS = {"sending", "receiving"}
 _HOLES: dict[str, set[str]] = {
@@ -64,6 +68,7 @@ class GuidanceWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     digital: dict[Literal["yes", "no"], dict[Api, str]]
     changes: dict[ChangeKind, str]
     reasons: dict[ReasonCode, str]
+    matches: dict[MatchWord, str]
 
 
 class NudgeText(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +151,15 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
         reason = reasons.get(change.reason_code)  # any word may come, and is no reason
         return f"{said} {reason}" if reason else said
 
+    def match(self, line: Line, wanted: str, *, is_there: bool) -> str:
+        """Say what joins a line of an agreement to the transcript, or that nothing does."""
+        words = self.words[self.language(wanted)].matches
+        if not is_there:
+            return words["no-transcript"]
+        said = words[line.matched_by.value]
+        found = line.matched_by is not MatchedBy.NOTHING
+        return f"{said} {words['ambiguous']}" if found and line.is_ambiguous else said
+
     def _ends(self, mobility: Mobility, language: str) -> dict[str, str]:
         return {
             "sending": self.name_of(mobility.sending_hei_id, language),
@@ -186,6 +200,7 @@ def _read(path: Path) -> GuidanceWords:
         (words.steps, StepCode),
         (words.changes, ChangeKind),
         (words.reasons, get_args(ReasonCode)),
+        (words.matches, get_args(MatchWord)),
         (words.nomination, get_args(NominationWord)),
         (words.digital["yes"], Api),
         (words.digital["no"], Api),

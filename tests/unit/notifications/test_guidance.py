@@ -14,6 +14,7 @@ from factories import (
     a_mobility,
     a_nomination,
     a_proposal,
+    a_result,
     an_agreement,
     an_old_nomination,
     later,
@@ -23,6 +24,7 @@ from factories import (
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
 from erasmus_app.mobilities.models import Api, NominationStatus, Reception, ReceptionStatus
+from erasmus_app.mobilities.recognition import Line, MatchedBy
 from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove, whose_move
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.guidance import NudgeText, load_guidance, waiting_days
@@ -121,6 +123,23 @@ def test_a_change_is_a_sentence_with_the_reason_where_ewp_has_a_word_for_it():
 
     assert GUIDANCE.change(swap, "en") == "Rings replaces Logic. The course is not offered."
     assert GUIDANCE.change(strange, "pt") == "Sets é retirado."
+
+
+def test_how_a_line_was_found_is_said_and_that_nobody_can_tell_which_is_meant():
+    title = Line(component=a_course(), results=(a_result(),), matched_by=MatchedBy.TITLE)
+    twice = Line(component=a_course(), results=(a_result(),) * 2, matched_by=MatchedBy.LOS_CODE)
+    alone = Line(component=a_course(), sharing=2)
+
+    assert GUIDANCE.match(title, "pt-BR", is_there=True) == (
+        "Encontrada só pelo título. Confirma que é a mesma disciplina."
+    )
+    assert GUIDANCE.match(twice, "en", is_there=True) == (
+        "Found by the course's code. That is true of several: which one is meant is not known."
+    )
+    assert GUIDANCE.match(alone, "de", is_there=True) == (
+        "Das Transcript zeigt keinen Kurs mit dieser Kennung, diesem Kürzel oder Titel."
+    )
+    assert GUIDANCE.match(alone, "de", is_there=False) == "Es gibt noch kein Transcript."
 
 
 def test_days_of_waiting_are_whole_and_never_less_than_none():
