@@ -52,6 +52,8 @@ from erasmus_app.mobilities.models import (
     Reception,
     ReceptionStatus,
     ResultStatus,
+    Returned,
+    SentBack,
     Signature,
     Sourced,
     StudentData,
@@ -500,12 +502,21 @@ def _sent_back(person: Person) -> Mobility:
     """Before the stay: what was sent to be signed has come back."""
     gone = _fact(person, None, Api.OMOBILITY_LAS)
     source = msgspec.structs.replace(gone.source, missing_since=person.moment(5))
-    return _mobility(
+    contact = msgspec.structs.replace(a_contact(), email=f"{person.mark}@office.example")
+    mobility = _mobility(
         person,
         "sent-back",
         _fact(person, _nomination(person), Api.OMOBILITIES),
         msgspec.structs.replace(gone, source=source),
     )
+    known = SentBack(
+        what=Returned.FIRST_VERSION,
+        at=person.moment(5),
+        comment=f"{person.mark} comment",
+        sending_contact=contact,
+        receiving_contact=contact,
+    )
+    return msgspec.structs.replace(mobility, sent_back=known)
 
 
 def _late(person: Person) -> Mobility:

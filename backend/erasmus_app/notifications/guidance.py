@@ -12,7 +12,8 @@ import msgspec
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
-from erasmus_app.mobilities.models import Api, Mobility
+from erasmus_app.mobilities.agreements import sent_back
+from erasmus_app.mobilities.models import Api, Mobility, Returned
 from erasmus_app.mobilities.recognition import Line, MatchedBy
 from erasmus_app.mobilities.state import SETTLED, decision
 from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove
@@ -34,6 +35,9 @@ NominationWord = Literal[
 MatchWord = Literal[
     "loi-id", "los-id", "los-code", "title", "nothing", "ambiguous", "no-transcript"
 ]
+SentBackWord = Literal[
+    "first-version", "first-version-commented", "changes", "changes-commented", "in-force"
+]
 _ENDS = {"sending", "receiving"}
 _HOLES: dict[str, set[str]] = {
     "nudge.subject": _ENDS | {"step", "mobility"},
@@ -43,6 +47,7 @@ _HOLES: dict[str, set[str]] = {
     "nomination": _ENDS,
     "digital": {"hei"},
     "changes": {"title", "before"},
+    "sent_back": _ENDS,
 }
 """What may stand in braces, by a sentence's place, else by its table."""
 
@@ -69,6 +74,7 @@ class GuidanceWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     changes: dict[ChangeKind, str]
     reasons: dict[ReasonCode, str]
     matches: dict[MatchWord, str]
+    sent_back: dict[SentBackWord, str]
 
 
 class NudgeText(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +157,16 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
         reason = reasons.get(change.reason_code)  # any word may come, and is no reason
         return f"{said} {reason}" if reason else said
 
+    def sent_back(self, mobility: Mobility, wanted: str) -> str | None:
+        """Say what it means that an agreement or a change came back, and what to do; else None."""
+        found = sent_back(mobility)
+        if found is None:
+            return None
+        language = self.language(wanted)
+        commented = found.comment and found.what is not Returned.IN_FORCE
+        word: Any = f"{found.what}-commented" if commented else found.what.value
+        return self.words[language].sent_back[word].format_map(self._ends(mobility, language))
+
     def match(self, line: Line, wanted: str, *, is_there: bool) -> str:
         """Say what joins a line of an agreement to the transcript, or that nothing does."""
         words = self.words[self.language(wanted)].matches
@@ -201,6 +217,7 @@ def _read(path: Path) -> GuidanceWords:
         (words.changes, ChangeKind),
         (words.reasons, get_args(ReasonCode)),
         (words.matches, get_args(MatchWord)),
+        (words.sent_back, get_args(SentBackWord)),
         (words.nomination, get_args(NominationWord)),
         (words.digital["yes"], Api),
         (words.digital["no"], Api),

@@ -169,6 +169,8 @@ def steps_of(mobility: Mobility, today: date, info: Info) -> list[Step]:
         waits = each.state is StepState.CURRENT
         party = (move.party if move.step is each.code else Party.NOBODY) if waits else None
         can_do = guidance.can_do(each.code, party, language) if party else None
+        if party is Party.STUDENT:
+            can_do = guidance.sent_back(mobility, language) or can_do
         source = sources.get(each.api) if each.api else None
         moment = each.since if isinstance(each.since, datetime) else None
         found.append(
