@@ -552,7 +552,10 @@ def _late(person: Person) -> Mobility:
 def _over(person: Person) -> Mobility:
     """Recognised at home, with a course in agreement and transcript."""
     nomination = msgspec.structs.replace(
-        _nomination(person, NominationStatus.RECOGNIZED), proposal_id=None
+        _nomination(person, NominationStatus.RECOGNIZED),
+        proposal_id=None,
+        activity_type="student-studies",
+        activity_attributes="long-term",
     )
     version = _version(person, "over")
     promised = Component(

@@ -7,6 +7,7 @@ import msgspec
 
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities.agreements import AgreementState, agreement_state, is_signed, sent_back
+from erasmus_app.mobilities.kinds import has_agreement, has_transcript
 from erasmus_app.mobilities.models import Api, Contact, Mobility, NominationStatus, Returned
 from erasmus_app.mobilities.state import (
     SETTLED,
@@ -147,7 +148,8 @@ def _agreement_steps(mobility: Mobility, now: MobilityState) -> tuple[TimelineSt
     api = Api.OMOBILITY_LAS if mobility.agreement else None
     sent = first or proposal
     nomination = mobility.nomination.value if mobility.nomination else None
-    if not (sent or is_gone) and nomination and nomination.status in SETTLED:
+    settled = nomination is not None and nomination.status in SETTLED
+    if not (sent or is_gone) and (settled or not has_agreement(mobility)):
         # The formalities are done, so what is not visible is not shared (guide §5.2, row 7).
         return tuple(
             TimelineStep(code=code, phase=Phase.BEFORE, state=StepState.NOT_SHARED)
@@ -227,10 +229,10 @@ def _transcript(mobility: Mobility, now: MobilityState) -> TimelineStep:
     how_far = StepState.UPCOMING
     if transcript is not None:
         how_far = StepState.DONE
+    elif now is MobilityState.RECOGNISED or not has_transcript(mobility):
+        how_far = StepState.NOT_SHARED
     elif now is MobilityState.DEPARTED:
         how_far = StepState.CURRENT
-    elif now is MobilityState.RECOGNISED:
-        how_far = StepState.NOT_SHARED
     return TimelineStep(
         code=StepCode.TRANSCRIPT,
         phase=Phase.AFTER,
@@ -267,6 +269,8 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             since=source.fetched_at if source else None,
             contact=agreement.sending.contact if agreement else None,
         )
+    if now is MobilityState.DEPARTED and not has_transcript(mobility):
+        return WhoseMove(party=Party.NOBODY)
     if now is MobilityState.DEPARTED:
         source = mobility.reception.source if mobility.reception else None
         return WhoseMove(
@@ -319,7 +323,7 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             hei_id=mobility.receiving_hei_id,
             since=source.fetched_at if source else None,
         )
-    if now is MobilityState.ACCEPTED:
+    if now is MobilityState.ACCEPTED and has_agreement(mobility):
         return WhoseMove(party=Party.STUDENT, step=StepCode.LA_SENT, since=_decided_at(mobility))
     return WhoseMove(party=Party.NOBODY)
 

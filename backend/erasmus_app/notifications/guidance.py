@@ -13,6 +13,7 @@ from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
 from erasmus_app.mobilities.agreements import sent_back
+from erasmus_app.mobilities.kinds import StayKind
 from erasmus_app.mobilities.models import Api, Mobility, Returned
 from erasmus_app.mobilities.recognition import Line, MatchedBy
 from erasmus_app.mobilities.state import SETTLED, decision
@@ -37,6 +38,14 @@ MatchWord = Literal[
 ]
 SentBackWord = Literal[
     "first-version", "first-version-commented", "changes", "changes-commented", "in-force"
+]
+StayWord = Literal[
+    "student-studies",
+    "student-traineeships",
+    "unknown",
+    "long-term",
+    "short-term-blended",
+    "short-term-doctoral",
 ]
 _ENDS = {"sending", "receiving"}
 _HOLES: dict[str, set[str]] = {
@@ -75,6 +84,7 @@ class GuidanceWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reasons: dict[ReasonCode, str]
     matches: dict[MatchWord, str]
     sent_back: dict[SentBackWord, str]
+    stays: dict[StayWord, str]
 
 
 class NudgeText(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +177,12 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
         word: Any = f"{found.what}-commented" if commented else found.what.value
         return self.words[language].sent_back[word].format_map(self._ends(mobility, language))
 
+    def stay(self, kind: StayKind, wanted: str) -> str:
+        """Name a kind of stay."""
+        words = self.words[self.language(wanted)].stays
+        name = words[kind.activity.value if kind.activity else "unknown"]
+        return f"{name}, {words[kind.attributes.value]}" if kind.attributes else name
+
     def match(self, line: Line, wanted: str, *, is_there: bool) -> str:
         """Say what joins a line of an agreement to the transcript, or that nothing does."""
         words = self.words[self.language(wanted)].matches
@@ -218,6 +234,7 @@ def _read(path: Path) -> GuidanceWords:
         (words.reasons, get_args(ReasonCode)),
         (words.matches, get_args(MatchWord)),
         (words.sent_back, get_args(SentBackWord)),
+        (words.stays, get_args(StayWord)),
         (words.nomination, get_args(NominationWord)),
         (words.digital["yes"], Api),
         (words.digital["no"], Api),

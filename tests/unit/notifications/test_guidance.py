@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
+from erasmus_app.mobilities.kinds import ActivityAttributes, ActivityType, StayKind
 from erasmus_app.mobilities.models import (
     Api,
     NominationStatus,
@@ -184,6 +185,30 @@ def test_of_a_change_that_came_back_it_is_said_that_the_agreement_before_it_hold
         "A alteração não foi aceite ou foi retirada; continua em vigor o agreement anterior. O que "
         "Lindental escreveu sobre isso, se escreveu, está no sistema de Ribeira: lê ou pergunta lá."
     )
+
+
+@pytest.mark.parametrize(
+    ("activity", "attributes", "names"),
+    [
+        ("student-studies", "long-term", ["Studies, long-term", "Studium, langfristig"]),
+        ("student-traineeships", None, ["Traineeship", "Praktikum"]),
+        (
+            None,
+            "short-term-doctoral",
+            ["Mobility, short-term, doctoral", "Mobilität, kurzzeitig, Promotion"],
+        ),
+        (None, None, ["Mobility", "Mobilität"]),
+    ],
+)
+def test_a_kind_of_stay_has_its_name(activity, attributes, names):
+    kind = StayKind(
+        activity=ActivityType(activity) if activity else None,
+        attributes=ActivityAttributes(attributes) if attributes else None,
+    )
+
+    for language, name in zip(("en-GB", "de"), names, strict=True):
+        assert GUIDANCE.stay(kind, language) == name
+    assert GUIDANCE.stay(StayKind(activity=ActivityType.STUDENT_TRAINEESHIPS), "pt") == "Estágio"
 
 
 def test_how_a_line_was_found_is_said_and_that_nobody_can_tell_which_is_meant():

@@ -338,10 +338,13 @@ class LearningAgreement:
         found = agreement_changes.proposed_changes(self.known) if self.known else ()
         return [AgreementChange.of(each, info) for each in found]
 
-    @access.field(PART, description="Credits abroad of what is in force, per scheme.")
+    @access.field(
+        PART,
+        description="Credits of what is in force and is done abroad or online, per scheme.",
+    )
     def studied_credits(self) -> list[Credits]:
         """Sum them."""
-        return Credits.sums(agreements.credits_of(self._effective(), ComponentList.STUDIED))
+        return Credits.sums(agreements.credits_of(self._effective(), *agreements.ABROAD))
 
     @access.field(
         PART, description="Whether no component in force carries conditions for its recognition."
