@@ -1,5 +1,7 @@
 """From a signed agreement and a signed transcript to what the student compares on the phone."""
 
+from pathlib import Path
+
 from journeys.scenes import Scene
 from testbed import Bed
 
@@ -74,3 +76,15 @@ async def test_a_student_sees_line_by_line_what_was_agreed_and_what_came_of_it(b
         "outcomeAsSent": "Partially Positive",
         "decidedOn": None,
     }
+
+    [known] = (await bed.ask(phone, "{ me { mobilities { id } } }"))["me"]["mobilities"]
+    operation = Path("graphql/operations/mobility.graphql").read_text(encoding="utf-8")
+    whole = (await bed.ask(phone, operation, **known))["me"]["mobility"]
+    assert whole["recognition"]["outcome"] == "PARTIALLY_POSITIVE"
+    assert whole["stay"] == {
+        "activity": "STUDENT_STUDIES",
+        "attributes": "LONG_TERM",
+        "name": "Studies, long-term",
+    }
+    metrics = (await bed.http.get(f"{bed.address}/metrics")).text
+    assert "graphql_fell_back{" not in metrics  # the app's own operation is compiled

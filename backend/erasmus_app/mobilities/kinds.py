@@ -70,4 +70,5 @@ def has_transcript(mobility: Mobility) -> bool:
 
 def is_traineeship(mobility: Mobility) -> bool:
     """Whether the student goes for a traineeship."""
-    return kind_of(mobility).activity is ActivityType.STUDENT_TRAINEESHIPS
+    nomination = nomination_of(mobility)
+    return nomination is not None and nomination.activity_type == ActivityType.STUDENT_TRAINEESHIPS

@@ -257,7 +257,6 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
     """Say who has to act next; the contact is the one whom the learning agreement names."""
     now, stands, decided = state(mobility, today), agreement_state(mobility), decision(mobility)
     agreement = mobility.agreement.value if mobility.agreement else None
-    returned = sent_back(mobility)
     if now in {MobilityState.CANCELLED, MobilityState.RECOGNISED}:
         return WhoseMove(party=Party.NOBODY)
     if now is MobilityState.TRANSCRIPT_ISSUED:
@@ -297,6 +296,7 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             since=proposal.sending_signature.signed_at if proposal else None,
             contact=agreement.receiving.contact if agreement else None,
         )
+    returned = sent_back(mobility)
     if returned is not None and returned.what is Returned.IN_FORCE:
         return WhoseMove(
             party=Party.SENDING_HEI,

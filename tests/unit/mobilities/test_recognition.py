@@ -15,6 +15,8 @@ from factories import (
     an_agreement,
     an_old_nomination,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from erasmus_app.ids import LoiId, LosId
@@ -265,3 +267,43 @@ def test_the_word_for_all_of_it_is_elmos(said, word):
 )
 def test_home_says_of_the_whole_stay_only_in_the_old_family(fact, said):
     assert is_recognised(a_mobility(fact)) is said
+
+
+NAMES = st.sampled_from(["Logic", "Sets", "sets ", "", "Ring theory"])
+SOME_IDS = st.sampled_from([None, LosId("CR/1"), LosId("CR/2")])
+LINES = st.builds(
+    a_course,
+    NAMES,
+    table=st.sampled_from(ComponentList),
+    los_id=SOME_IDS,
+    los_code=st.sampled_from([None, "L-1", "l 1"]),
+)
+RESULTS = st.recursive(
+    st.builds(a_result, NAMES, los_id=SOME_IDS, status=st.sampled_from([None, *ResultStatus])),
+    lambda parts: st.builds(
+        CourseResult, title=NAMES, parts=st.lists(parts, min_size=1, max_size=3).map(tuple)
+    ),
+    max_leaves=8,
+)
+
+
+def leaves(course: CourseResult) -> list[CourseResult]:
+    return [leaf for part in course.parts for leaf in leaves(part)] if course.parts else [course]
+
+
+@given(st.lists(LINES, min_size=1, max_size=8), st.lists(RESULTS, min_size=1, max_size=5))
+def test_no_course_is_lost_and_nothing_is_passed_that_was_not_promised(lines, results):
+    found = compare(an_agreement(first=a_version(*lines)), a_transcript(*results))
+
+    beside = {id(leaf) for line in found.lines for each in line.results for leaf in leaves(each)}
+    everything = {id(leaf) for each in results for leaf in leaves(each)}
+    assert beside | {id(each) for each in found.not_agreed} == everything
+    assert [each.component for each in found.lines] == lines
+    for part, whole in (
+        (found.studied_passed, found.studied),
+        (found.promised_passed, found.promised),
+        (found.automatic, found.promised),
+    ):
+        assert all(value <= whole[scheme] for scheme, value in part.items())
+    for each in found.lines:
+        assert (each.matched_by is MatchedBy.NOTHING) is (each.results == ())
