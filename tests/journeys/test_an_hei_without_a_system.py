@@ -199,7 +199,7 @@ async def test_a_learning_agreement_is_fed_signed_changed_and_sent_back(bed: Bed
             omobility_id=OM, changes_proposal_id="la-1", signature=fed.BY_R
         )
     )
-    assert await bed.kinds(phone, 1) == ["agreement_signed"]
+    assert await bed.kinds(phone, 1) == ["agreement_signed_without_credits"]
     [signed] = await got(bed, "omobility-las", 1, read)
     assert (signed.changes_proposal, signed.first_version.receiving_hei_signature) == (
         None,

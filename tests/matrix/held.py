@@ -53,6 +53,8 @@ from erasmus_app.mobilities.models import (
     Reception,
     ReceptionStatus,
     ResultStatus,
+    Returned,
+    SentBack,
     Signature,
     Sourced,
     StudentData,
@@ -182,7 +184,13 @@ async def _seed(bed: Bed, person: Person) -> None:
             person.session.session_id,
         )
         person.ids.setdefault("device", []).append(str(device.device_id))
-    for mobility in (_late(person), _early(person), _nominated(person), _sent_back(person)):
+    for mobility in (
+        _late(person),
+        _early(person),
+        _nominated(person),
+        _sent_back(person),
+        _over(person),
+    ):
         await _take_in(bed, person, mobility)
     entries = await services.inbox.entries(person.account)
     await services.inbox.mark_read(person.account, [entries[-1].entry_id])
@@ -497,12 +505,21 @@ def _sent_back(person: Person) -> Mobility:
     """Before the stay: what was sent to be signed has come back."""
     gone = _fact(person, None, Api.OMOBILITY_LAS)
     source = msgspec.structs.replace(gone.source, missing_since=person.moment(5))
-    return _mobility(
+    contact = msgspec.structs.replace(a_contact(), email=f"{person.mark}@office.example")
+    mobility = _mobility(
         person,
         "sent-back",
         _fact(person, _nomination(person), Api.OMOBILITIES),
         msgspec.structs.replace(gone, source=source),
     )
+    known = SentBack(
+        what=Returned.FIRST_VERSION,
+        at=person.moment(5),
+        comment=f"{person.mark} comment",
+        sending_contact=contact,
+        receiving_contact=contact,
+    )
+    return msgspec.structs.replace(mobility, sent_back=known)
 
 
 def _late(person: Person) -> Mobility:
@@ -531,6 +548,37 @@ def _late(person: Person) -> Mobility:
         _fact(person, _nomination(person), Api.OMOBILITIES),
         _fact(person, agreement, Api.OMOBILITY_LAS),
         _fact(person, reception, Api.IMOBILITIES),
+        _fact(person, transcript, Api.IMOBILITY_TORS),
+    )
+
+
+def _over(person: Person) -> Mobility:
+    """Recognised at home, with a course in agreement and transcript."""
+    nomination = msgspec.structs.replace(
+        _nomination(person, NominationStatus.RECOGNIZED),
+        proposal_id=None,
+        activity_type="student-studies",
+        activity_attributes="long-term",
+    )
+    version = _version(person, "over")
+    promised = Component(
+        table=ComponentList.RECOGNIZED,
+        title=f"{person.mark} course",
+        credits=(Credit(scheme=person.mark, value=Decimal(6)),),
+    )
+    studied = msgspec.structs.replace(promised, table=ComponentList.STUDIED)
+    version = msgspec.structs.replace(version, components=(*version.components, studied, promised))
+    transcript = Transcript(
+        student=_student(person),
+        courses=(_result(person),),
+        recognition="Positive",
+        recognition_decided=person.day(9),
+    )
+    return _mobility(
+        person,
+        "over",
+        _fact(person, nomination, Api.OMOBILITIES),
+        _fact(person, _agreement(person, first_version=version), Api.OMOBILITY_LAS),
         _fact(person, transcript, Api.IMOBILITY_TORS),
     )
 

@@ -22,6 +22,16 @@ def plain(text: str, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
+def paragraphs(text: str, longest: int = LONGEST) -> str:
+    """Return a text as `plain` makes it, with its lines, and one empty line at most between."""
+    lines, found = (plain(each, longest) for each in text.splitlines()), list[str]()
+    for each in lines:
+        if each or (found and found[-1]):
+            found.append(each)
+    joined = "\n".join(found).strip()
+    return joined if len(joined) <= longest else f"{joined[: longest - 1].rstrip()}…"
+
+
 def shown(text: str | None) -> str | None:
     """Return a text as `plain` makes it; None where nothing is left of it."""
     return (plain(text) or None) if text is not None else None

@@ -12,6 +12,8 @@ from erasmus_app.mobilities.models import (
     ComponentList,
     LearningAgreement,
     Mobility,
+    Returned,
+    SentBack,
     Signature,
 )
 
@@ -26,6 +28,7 @@ class AgreementState(StrEnum):
     CHANGED_SIGNED = "changed-signed"
     CHANGE_RETURNED = "change-returned"  # what was in force before the proposal is again
     RETURNED_OR_WITHDRAWN = "returned-or-withdrawn"
+    REMOVED = "removed"  # all had signed; the sending HEI's own system has taken it out
 
 
 ABROAD = (
@@ -49,9 +52,12 @@ def agreement_state(mobility: Mobility) -> AgreementState:
     """Derive the state; an agreement that was there and is gone was sent back or withdrawn."""
     if mobility.agreement is None:
         return AgreementState.NOT_SHARED
-    agreement = mobility.agreement.value
-    if agreement is None:
-        return AgreementState.RETURNED_OR_WITHDRAWN
+    agreement, gone = mobility.agreement.value, mobility.sent_back
+    if agreement is None or not (agreement.first_version or agreement.changes_proposal):
+        if gone is not None and gone.what is Returned.IN_FORCE:
+            return AgreementState.REMOVED
+        is_gone = agreement is None or gone is not None
+        return AgreementState.RETURNED_OR_WITHDRAWN if is_gone else AgreementState.NOT_SHARED
     if agreement.changes_proposal is not None:
         if agreement.first_version is None:
             return AgreementState.AWAITING_RECEIVING
@@ -60,7 +66,28 @@ def agreement_state(mobility: Mobility) -> AgreementState:
         return AgreementState.CHANGE_RETURNED
     if agreement.approved_changes is not None:
         return AgreementState.CHANGED_SIGNED
-    return AgreementState.SIGNED if agreement.first_version else AgreementState.NOT_SHARED
+    return AgreementState.SIGNED
+
+
+def sent_back(mobility: Mobility) -> SentBack | None:
+    """Return what came back last and is still to be seen to; None where nothing did."""
+    stands, known = agreement_state(mobility), mobility.sent_back
+    if stands is AgreementState.CHANGE_RETURNED:
+        at, what = mobility.change_returned_at, Returned.CHANGES
+    elif stands in {AgreementState.RETURNED_OR_WITHDRAWN, AgreementState.REMOVED}:
+        source = mobility.agreement.source if mobility.agreement else None
+        at, what = source.missing_since or source.fetched_at if source else None, _GONE[stands]
+    else:
+        return None
+    if known is not None and known.what is what:
+        return known
+    return SentBack(what=what, at=at) if at else None  # a record of before this was kept
+
+
+_GONE = {
+    AgreementState.RETURNED_OR_WITHDRAWN: Returned.FIRST_VERSION,
+    AgreementState.REMOVED: Returned.IN_FORCE,
+}
 
 
 def is_signed(agreement: LearningAgreement | None) -> bool:

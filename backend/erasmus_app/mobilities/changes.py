@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, date
 from decimal import Decimal
 
+import msgspec
+
 from erasmus_app.mobilities.agreements import (
     ABROAD,
     credits_of,
@@ -11,7 +13,14 @@ from erasmus_app.mobilities.agreements import (
     is_same_change,
     signed_by_receiving,
 )
-from erasmus_app.mobilities.events import REASONS, MobilityEvent, Row, event_about, listed
+from erasmus_app.mobilities.events import (
+    REASONS,
+    WITHOUT_CREDITS,
+    MobilityEvent,
+    Row,
+    event_about,
+    listed,
+)
 from erasmus_app.mobilities.models import (
     AgreementVersion,
     ComponentChange,
@@ -293,13 +302,14 @@ def _signed(
     if signature is not None and not was_signed and now.approved_changes is None:
         in_force = effective_components(now)
         ects = credits_of(in_force, *ABROAD).get("ects")
-        yield event_about(
-            after,
-            Row.B15,
-            _moment(signature),
-            courses=str(sum(each.table in ABROAD for each in in_force)),
-            ects=f"{ects.normalize():f}" if ects is not None else "0",
-        )
+        courses = str(sum(each.table in ABROAD for each in in_force))
+        if ects:
+            yield event_about(
+                after, Row.B15, _moment(signature), courses=courses, ects=f"{ects.normalize():f}"
+            )
+        else:  # a doctoral stay, or credits of another scheme
+            plain = event_about(after, Row.B15, _moment(signature))
+            yield msgspec.structs.replace(plain, called=WITHOUT_CREDITS[Row.B15])
     changed = signed_by_receiving(now.approved_changes)
     if changed is not None and not is_same_change(was, now):
         yield event_about(after, Row.D6, _moment(changed))

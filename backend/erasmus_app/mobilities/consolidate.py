@@ -13,6 +13,8 @@ from erasmus_app.mobilities.models import (
     Fact,
     LearningAgreement,
     Mobility,
+    Returned,
+    SentBack,
     Source,
     Sourced,
 )
@@ -32,6 +34,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime  # when the call began
     value: Fact | None  # None: asked for, and left out of a successful answer
     own: bool = False  # the covered HEI itself has told us: believed at once, absences too
+    comment: str | None = None  # why a learning agreement's proposal is gone; for the student
 
 
 class AbsenceRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,8 @@ class AbsenceRules(msgspec.Struct, frozen=True, kw_only=True):
         """Return the wait for one API."""
         return self.agreement if api is Api.OMOBILITY_LAS else self.other
 
+
+LONGEST_COMMENT = 10_000  # characters in a record; the office's copy has all of it
 
 FIELD = {  # of a mobility, where the facts of each API are
     Api.OMOBILITIES: "nomination",
@@ -85,11 +90,12 @@ def merge(mobility: Mobility | None, reading: Reading, rules: AbsenceRules) -> M
         return mobility
     changed: dict[str, object] = {field: fact}
     merged = msgspec.structs.replace(mobility, **changed)
-    return msgspec.structs.replace(
+    merged = msgspec.structs.replace(
         merged,
         receiving_hei_id=_receiving(merged),
         change_returned_at=_change_returned(mobility, merged),
     )
+    return msgspec.structs.replace(merged, sent_back=_sent_back(mobility, merged, reading.comment))
 
 
 def _change_returned(before: Mobility, after: Mobility) -> datetime | None:
@@ -103,6 +109,40 @@ def _change_returned(before: Mobility, after: Mobility) -> datetime | None:
     if was.changes_proposal is not None and was.first_version is not None:
         return after.agreement.source.fetched_at
     return before.change_returned_at
+
+
+def _sent_back(before: Mobility, after: Mobility, comment: str | None) -> SentBack | None:
+    """Return what came back, with the contacts that its absence takes along."""
+    was = before.agreement.value if before.agreement else None
+    what = _returned(before, after)
+    if what is None or after.agreement is None:
+        return None
+    known = before.sent_back
+    if known is not None and known.what is what and (was is None or was.changes_proposal is None):
+        return known
+    source = after.agreement.source
+    return SentBack(
+        what=what,
+        at=after.change_returned_at or source.missing_since or source.fetched_at,
+        comment=comment[:LONGEST_COMMENT] if comment is not None else None,
+        sending_contact=was.sending.contact if was else None,
+        receiving_contact=was.receiving.contact if was else None,
+    )
+
+
+def _returned(before: Mobility, after: Mobility) -> Returned | None:
+    """Return what is gone of an agreement, as long as nothing has come in its place."""
+    if after.change_returned_at is not None:
+        return Returned.CHANGES
+    was = before.agreement.value if before.agreement else None
+    now = after.agreement.value if after.agreement else None
+    if after.agreement is None or (now and (now.first_version or now.changes_proposal)):
+        return None
+    if was is not None and was.first_version is not None:
+        return Returned.IN_FORCE
+    if was is not None and was.changes_proposal is not None:
+        return Returned.FIRST_VERSION
+    return before.sent_back.what if before.sent_back else None
 
 
 def _receiving(mobility: Mobility) -> HeiId:

@@ -6,7 +6,7 @@ the student's clock has it: EWP publishes no times.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -23,6 +23,7 @@ from erasmus_app.mobilities.basis import (
     term_start,
 )
 from erasmus_app.mobilities.days import Offset, Unit, ends_at, following, plus, resolve
+from erasmus_app.mobilities.fitting import fits
 from erasmus_app.mobilities.local_rules import LocalRule, Role, Scope, holds_on, is_for, is_narrower
 from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.rules import DeadlineKind, Programme, Rules
@@ -147,7 +148,14 @@ def deadlines(
         *_ours(mobility, rules, to_do),
         *_local(mobility, rules, to_do, local, today),
     ]
-    marked = _marked(found)
+    marked = _marked(
+        [
+            each
+            for each in found
+            if each.owner in {Owner.HOME, Owner.HOST}  # whatever these say is shown
+            or fits(each.kind, each.on, mobility, today - timedelta(days=rules.ours.late_days))
+        ]
+    )
     return tuple(sorted(marked, key=lambda each: (*_when(each), each.kind, each.term or "")))
 
 
@@ -236,6 +244,7 @@ def _of_programme(
         (_K.EXTENSION_REQUEST, _E.STAY_ENDS, Offset(-programme.extension_months, months)),
         (_K.TRANSCRIPT, _E.DEPARTURE, Offset(programme.transcript_weeks, weeks)),
         (_K.RECOGNITION, _E.TRANSCRIPT_ISSUED, Offset(programme.recognition_weeks, weeks)),
+        (_K.CERTIFICATE, _E.DEPARTURE, Offset(programme.certificate_weeks, weeks)),
     ):
         if kind in to_do:
             made = Deadline(

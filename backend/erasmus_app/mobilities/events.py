@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from erasmus_app.ids import EventId, HeiId, OmobilityId
+from erasmus_app.mobilities.kinds import is_traineeship
 from erasmus_app.mobilities.models import Mobility
 
 
@@ -104,6 +105,12 @@ KINDS = {
 }
 
 
+OF_TRAINEESHIPS = {Row.D1: "traineeship_begun", Row.A1: "traineeship_ended"}
+"""What the rows are called where there are no courses and no transcript."""
+WITHOUT_CREDITS = {Row.B15: "agreement_signed_without_credits"}
+ALL_KINDS = frozenset({*KINDS.values(), *OF_TRAINEESHIPS.values(), *WITHOUT_CREDITS.values()})
+
+
 DETAILS: dict[str, frozenset[str]] = {
     "planned_dates_changed": frozenset({"start", "end"}),
     "requirement_added": frozenset({"requirements"}),
@@ -111,11 +118,13 @@ DETAILS: dict[str, frozenset[str]] = {
     "agreement_due": frozenset({"date"}),
     "agreement_signed": frozenset({"courses", "ects"}),
     "arrival_confirmed": frozenset({"date"}),
+    "traineeship_begun": frozenset({"date"}),
     "arrival_recorded": frozenset({"date"}),
     "change_sent": frozenset({"added", "removed", "cancelled"}),
     "extension_sent": frozenset({"end", "added", "removed", "cancelled"}),
     "departure_confirmed": frozenset({"date"}),
     "departure_recorded": frozenset({"date"}),
+    "traineeship_ended": frozenset({"date"}),
     "departed_early": frozenset({"date"}),
     "transcript_issued": frozenset({"courses", "ects"}),
     "transcript_late": frozenset({"date"}),
@@ -147,11 +156,12 @@ class MobilityEvent(msgspec.Struct, frozen=True, kw_only=True):
     event_id: EventId
     step: Row
     detail: dict[str, str] = {}
+    called: str | None = None  # another kind than the row's, where its words do not fit
 
     @property
     def kind(self) -> str:
         """The message's kind in `notifications/catalogue.toml`."""
-        return KINDS[self.step]
+        return self.called or KINDS[self.step]
 
 
 def event_id(sending: HeiId, omobility_id: OmobilityId, row: Row, discriminator: str) -> EventId:
@@ -167,7 +177,8 @@ def event_id(sending: HeiId, omobility_id: OmobilityId, row: Row, discriminator:
 def event_about(mobility: Mobility, row: Row, discriminator: str, **detail: str) -> MobilityEvent:
     """Make an event of a mobility; the discriminator as in `event_id`."""
     made = event_id(mobility.sending_hei_id, mobility.omobility_id, row, discriminator)
-    return MobilityEvent(event_id=made, step=row, detail=detail)
+    called = OF_TRAINEESHIPS.get(row) if is_traineeship(mobility) else None
+    return MobilityEvent(event_id=made, step=row, detail=detail, called=called)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -247,6 +247,28 @@ class LearningAgreement(msgspec.Struct, frozen=True, kw_only=True):
     provisions_url: str | None = None
 
 
+class Returned(StrEnum):
+    """Which part of a learning agreement is not there any more."""
+
+    FIRST_VERSION = "first-version"  # all of it: a proposal that not all had signed
+    CHANGES = "changes"  # of one that stays in force as it was
+    IN_FORCE = "in-force"  # all had signed it, and the sending HEI itself has taken it out
+
+
+class SentBack(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a learning agreement, or a part of it, that came back or was withdrawn.
+
+    EWP shows only that it is gone. Why, the receiving HEI tells the sending HEI's system alone
+    (`comment-proposal-v1`, guide §4.5.5), for the student: known where that system is ours.
+    """
+
+    what: Returned
+    at: datetime  # UTC; when it was first missed, or the receiving HEI's word came
+    comment: str | None = None  # the receiving HEI's, as sent
+    sending_contact: Contact | None = None  # whom the agreement named then
+    receiving_contact: Contact | None = None
+
+
 class ResultStatus(StrEnum):
     """How a course ended, as the transcript says."""
 
@@ -266,7 +288,10 @@ class CourseResult(msgspec.Struct, frozen=True, kw_only=True):
     """A course or module of a transcript, with its result and its parts."""
 
     title: str
+    other_titles: tuple[str, ...] = ()  # the same in other languages
     code: str | None = None
+    los_id: LosId | None = None
+    loi_id: LoiId | None = None
     type: str | None = None  # as sent: Degree Programme, Module, Course, Class
     status: ResultStatus | None = None
     grade: str | None = None  # as the HEI writes it; not always a number
@@ -287,6 +312,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     is_final: bool = True  # False: the HEI says that more is to come
     has_document: bool = False  # the printed one comes along as a file
     recognition: str | None = None  # as sent since ELMO 2: Positive, Negative, Partially Positive
+    recognition_decided: date | None = None
 
 
 class Mobility(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,6 +329,8 @@ class Mobility(msgspec.Struct, frozen=True, kw_only=True):
     change_returned_at: datetime | None = None
     """When a change proposal was seen to have gone unsigned; None once there is another, or a
     signature. The agreement itself does not show it (guide §4.5.4)."""
+    sent_back: SentBack | None = None
+    """What came back last, and why; None once there is a proposal or a signature again."""
 
     def sources(self) -> Iterator[Source]:
         """Yield the source of every fact there is or was."""

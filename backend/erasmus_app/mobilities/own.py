@@ -123,7 +123,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     proposal_id: str
     operation: Operation
     partner: HeiId | None = None  # None: not yet known, which of the caller's it is
-    comment: str | None = None  # between the offices; never for the student
+    comment: str | None = (
+        None  # of a nomination for the office alone, of an agreement for the student
+    )
     request: bytes  # the update, as canonical as it was read
     request_id: str | None = None
     decided_at: datetime | None = None  # None: not stored yet

@@ -138,10 +138,11 @@ class OwnDataService:
             await change.note_decision(msgspec.structs.replace(decision, partner=known.partner))
             feeding = _Feeding(self, covered, change, self.clock())
             await change.lock([place])
+            comment = decision.comment if api == Api.OMOBILITY_LAS else None
             if after is None:
-                await feeding.gone(known, silent=False)
+                await feeding.gone(known, silent=False, comment=comment)
             else:
-                await feeding.given(after, known, silent=False)
+                await feeding.given(after, known, silent=False, comment=comment)
             await feeding.tell_partners()
 
     async def decisions(self, hei: CoveredHei, since: datetime | None) -> list[Decision]:
@@ -199,8 +200,13 @@ class _Feeding:
             removed += await self.gone(each, silent=silent)
         return FeedResult(received=len(objects), changed=changed, removed=removed)
 
-    async def given(self, own: OwnObject, before: KeptObject | None, *, silent: bool) -> bool:
-        """Take one object in; return whether it is new or another than before."""
+    async def given(
+        self, own: OwnObject, before: KeptObject | None, *, silent: bool, comment: str | None = None
+    ) -> bool:
+        """Take one object in; return whether it is new or another than before.
+
+        `comment` is why the partner has sent a part of it back.
+        """
         api, major = own.api, own.major
         is_new = before is None or (before.major, before.sha256) != (major, own.document.sha256)
         if is_new:
@@ -208,18 +214,20 @@ class _Feeding:
             await self.change.put(own, self.now, tell_partner=served)
             if served and own.partner is not None:
                 self.told.add((own.partner, api, major))
-        await self._record(own.place, api, major, own, silent=silent)
+        await self._record(own.place, api, major, own, silent=silent, comment=comment)
         return is_new
 
-    async def gone(self, known: KeptObject, *, silent: bool) -> bool:
-        """Remove one object; return whether it was there."""
+    async def gone(self, known: KeptObject, *, silent: bool, comment: str | None = None) -> bool:
+        """Remove one object; return whether it was there. `comment` as in `given`."""
         if known.xml is None:
             return False
         served = self._is_served(known.api, known.major)
         await self.change.remove(known, self.now, tell_partner=served)
         if served and known.partner is not None:
             self.told.add((known.partner, known.api, known.major))
-        await self._record(known.place, known.api, known.major, None, silent=silent)
+        await self._record(
+            known.place, known.api, known.major, None, silent=silent, comment=comment
+        )
         return True
 
     async def tell_partners(self) -> None:
@@ -228,7 +236,14 @@ class _Feeding:
             await self.change.announce(partner, api, major)
 
     async def _record(
-        self, place: Place, api: str, major: int, own: OwnObject | None, *, silent: bool
+        self,
+        place: Place,
+        api: str,
+        major: int,
+        own: OwnObject | None,
+        *,
+        silent: bool,
+        comment: str | None,
     ) -> None:
         if api not in MOBILITY_APIS:
             return
@@ -248,6 +263,7 @@ class _Feeding:
             at=self.now,
             value=own.fact if own else None,
             own=True,
+            comment=comment,
         )
         answer = Answer(reading=reading, document=own.document if own else None)
         await self.service.take_in(await self.change.record(place), answer, silent=silent)

@@ -31,6 +31,7 @@ class DeadlineKind(StrEnum):
     EXTENSION_REQUEST = "extension-request"
     TRANSCRIPT = "transcript"
     RECOGNITION = "recognition"
+    CERTIFICATE = "certificate"  # of a traineeship; EWP does not carry it
 
 
 class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +47,7 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     extension_months: Count
     transcript_weeks: Count
     recognition_weeks: Count
+    certificate_weeks: Count
 
 
 class Ours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,8 +6,9 @@ from enum import StrEnum
 import msgspec
 
 from erasmus_app.ids import HeiId
-from erasmus_app.mobilities.agreements import AgreementState, agreement_state, is_signed
-from erasmus_app.mobilities.models import Api, Contact, Mobility, NominationStatus
+from erasmus_app.mobilities.agreements import AgreementState, agreement_state, is_signed, sent_back
+from erasmus_app.mobilities.kinds import has_agreement, has_transcript
+from erasmus_app.mobilities.models import Api, Contact, Mobility, NominationStatus, Returned
 from erasmus_app.mobilities.state import (
     SETTLED,
     Decision,
@@ -79,13 +80,18 @@ class WhoseMove(msgspec.Struct, frozen=True, kw_only=True):
     contact: Contact | None = None
 
 
+_OVER = frozenset(
+    {MobilityState.RECOGNISED, MobilityState.TRANSCRIPT_ISSUED, MobilityState.DEPARTED}
+)
+
+
 def timeline(mobility: Mobility, today: date) -> tuple[TimelineStep, ...]:
     """Return every step in the order of a mobility's life."""
     now = state(mobility, today)
     steps = (
         _nominated(mobility),
         _accepted(mobility),
-        *_agreement_steps(mobility),
+        *_agreement_steps(mobility, now),
         *_stay_steps(mobility, today, now),
         _transcript(mobility, now),
         _recognised(mobility),
@@ -131,18 +137,19 @@ def _accepted(mobility: Mobility) -> TimelineStep:
     )
 
 
-def _agreement_steps(mobility: Mobility) -> tuple[TimelineStep, ...]:
-    stands = agreement_state(mobility)
+def _agreement_steps(mobility: Mobility, now: MobilityState) -> tuple[TimelineStep, ...]:
     agreement = mobility.agreement.value if mobility.agreement else None
     signed = agreement is not None and is_signed(agreement)
     first = agreement.first_version if agreement else None
-    sent_back = stands is AgreementState.RETURNED_OR_WITHDRAWN
+    returned = sent_back(mobility)
+    is_gone = returned is not None and returned.what is not Returned.CHANGES
     proposal = agreement.changes_proposal if agreement else None
     approved = agreement.approved_changes if agreement else None
     api = Api.OMOBILITY_LAS if mobility.agreement else None
     sent = first or proposal
     nomination = mobility.nomination.value if mobility.nomination else None
-    if not (sent or sent_back) and nomination and nomination.status in SETTLED:
+    settled = nomination is not None and nomination.status in SETTLED
+    if not (sent or is_gone) and (settled or not has_agreement(mobility)):
         # The formalities are done, so what is not visible is not shared (guide §5.2, row 7).
         return tuple(
             TimelineStep(code=code, phase=Phase.BEFORE, state=StepState.NOT_SHARED)
@@ -153,9 +160,7 @@ def _agreement_steps(mobility: Mobility) -> tuple[TimelineStep, ...]:
             code=StepCode.LA_SENT,
             phase=Phase.BEFORE,
             state=StepState.DONE if sent else StepState.CURRENT,
-            since=sent.sending_signature.signed_at
-            if sent
-            else (mobility.agreement.source.missing_since if mobility.agreement else None),
+            since=sent.sending_signature.signed_at if sent else (returned.at if returned else None),
             api=api,
         ),
         TimelineStep(
@@ -168,16 +173,18 @@ def _agreement_steps(mobility: Mobility) -> tuple[TimelineStep, ...]:
             api=api,
         ),
     ]
-    if signed and (proposal or approved):
+    if now in _OVER:
+        returned = None  # once the stay is over, nobody sends a change again
+    if signed and (proposal or approved or returned):
         last = proposal or approved
+        waits = proposal is not None or returned is not None
+        since = (last.receiving_signature or last.sending_signature).signed_at if last else None
         steps.append(
             TimelineStep(
                 code=StepCode.LA_CHANGED,
                 phase=Phase.DURING,
-                state=StepState.CURRENT if proposal else StepState.DONE,
-                since=(last.receiving_signature or last.sending_signature).signed_at
-                if last
-                else None,
+                state=StepState.CURRENT if waits else StepState.DONE,
+                since=returned.at if returned else since,
                 api=api,
             )
         )
@@ -222,10 +229,10 @@ def _transcript(mobility: Mobility, now: MobilityState) -> TimelineStep:
     how_far = StepState.UPCOMING
     if transcript is not None:
         how_far = StepState.DONE
+    elif now is MobilityState.RECOGNISED or not has_transcript(mobility):
+        how_far = StepState.NOT_SHARED
     elif now is MobilityState.DEPARTED:
         how_far = StepState.CURRENT
-    elif now is MobilityState.RECOGNISED:
-        how_far = StepState.NOT_SHARED
     return TimelineStep(
         code=StepCode.TRANSCRIPT,
         phase=Phase.AFTER,
@@ -261,6 +268,8 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             since=source.fetched_at if source else None,
             contact=agreement.sending.contact if agreement else None,
         )
+    if now is MobilityState.DEPARTED and not has_transcript(mobility):
+        return WhoseMove(party=Party.NOBODY)
     if now is MobilityState.DEPARTED:
         source = mobility.reception.source if mobility.reception else None
         return WhoseMove(
@@ -287,16 +296,21 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             since=proposal.sending_signature.signed_at if proposal else None,
             contact=agreement.receiving.contact if agreement else None,
         )
-    if stands is AgreementState.RETURNED_OR_WITHDRAWN:
-        source = mobility.agreement.source if mobility.agreement else None
+    returned = sent_back(mobility)
+    if returned is not None and returned.what is Returned.IN_FORCE:
+        return WhoseMove(
+            party=Party.SENDING_HEI,
+            step=StepCode.LA_SENT,
+            hei_id=mobility.sending_hei_id,
+            since=returned.at,
+            contact=returned.sending_contact,
+        )
+    if returned is not None:
+        change = returned.what is Returned.CHANGES
         return WhoseMove(
             party=Party.STUDENT,
-            step=StepCode.LA_SENT,
-            since=source.missing_since if source else None,
-        )
-    if stands is AgreementState.CHANGE_RETURNED:
-        return WhoseMove(
-            party=Party.STUDENT, step=StepCode.LA_CHANGED, since=mobility.change_returned_at
+            step=StepCode.LA_CHANGED if change else StepCode.LA_SENT,
+            since=returned.at,
         )
     if decided in {Decision.PENDING, Decision.NOT_CONFIRMED} and now in {
         MobilityState.NOMINATED,
@@ -309,7 +323,7 @@ def whose_move(mobility: Mobility, today: date) -> WhoseMove:
             hei_id=mobility.receiving_hei_id,
             since=source.fetched_at if source else None,
         )
-    if now is MobilityState.ACCEPTED:
+    if now is MobilityState.ACCEPTED and has_agreement(mobility):
         return WhoseMove(party=Party.STUDENT, step=StepCode.LA_SENT, since=_decided_at(mobility))
     return WhoseMove(party=Party.NOBODY)
 

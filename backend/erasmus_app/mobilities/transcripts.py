@@ -22,11 +22,18 @@ def _leaves(course: CourseResult) -> Iterator[CourseResult]:
 
 def passed(transcript: Transcript) -> tuple[CourseResult, ...]:
     """Return the courses that were passed; a course without a status and with a grade counts."""
-    return tuple(
-        each
-        for each in all_courses(transcript)
-        if each.status is ResultStatus.PASSED or (each.status is None and each.grade is not None)
-    )
+    return tuple(each for each in all_courses(transcript) if status_of(each) is ResultStatus.PASSED)
+
+
+def status_of(course: CourseResult) -> ResultStatus | None:
+    """Return how a course ended; a grade without a status counts as passed.
+
+    A module that says neither ended as all of its parts did.
+    """
+    if course.status is not None or course.grade is not None:
+        return course.status or ResultStatus.PASSED
+    ends = {status_of(each) for each in course.parts}
+    return ends.pop() if len(ends) == 1 else None
 
 
 def credits_gained(transcript: Transcript) -> dict[str, Decimal]:

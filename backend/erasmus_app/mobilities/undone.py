@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 
 from erasmus_app.mobilities.agreements import AgreementState, agreement_state
+from erasmus_app.mobilities.kinds import has_agreement, has_transcript
 from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.rules import DeadlineKind
 from erasmus_app.mobilities.state import Decision, MobilityState, decision, state
@@ -17,6 +18,11 @@ _ABROAD = frozenset({_S.ARRIVED, _S.PRESUMED_ABROAD})
 _EXPECTED = frozenset({_S.READY, _S.LA_SIGNED, _S.PRESUMED_ABROAD})
 _TO_GRADE = _EXPECTED | _ABROAD | {_S.DEPARTED}
 
+_TO_SIGN = {
+    AgreementState.AWAITING_RECEIVING: Party.RECEIVING_HEI,
+    AgreementState.REMOVED: Party.SENDING_HEI,
+}
+
 STEPS = {
     _K.NOMINATION: StepCode.NOMINATED,
     _K.DECISION: StepCode.ACCEPTED,
@@ -27,7 +33,8 @@ STEPS = {
     _K.TRANSCRIPT: StepCode.TRANSCRIPT,
     _K.RECOGNITION: StepCode.RECOGNISED,
 }
-"""The step of the timeline that a deadline is of; applying and extending are none of EWP's."""
+"""The step of the timeline that a deadline is of; applying, extending and certificates of
+traineeships are none of EWP's."""
 
 
 def undone(mobility: Mobility, heard: Collection[Api], today: date) -> dict[DeadlineKind, Party]:
@@ -53,9 +60,9 @@ def _undone(
     undecided = decision(mobility) in {Decision.PENDING, Decision.NOT_CONFIRMED}
     if mobility.nomination is not None and undecided and now in _TO_DECIDE:
         yield _K.DECISION, Party.RECEIVING_HEI
-    if now in {_S.ACCEPTED, _S.LA_AWAITING_RECEIVING}:
-        awaits = agreement_state(mobility) is AgreementState.AWAITING_RECEIVING
-        yield _K.AGREEMENT_SIGNED, Party.RECEIVING_HEI if awaits else Party.STUDENT
+    if now in {_S.ACCEPTED, _S.LA_AWAITING_RECEIVING} and has_agreement(mobility):
+        signs = _TO_SIGN.get(agreement_state(mobility), Party.STUDENT)
+        yield _K.AGREEMENT_SIGNED, signs
     reception = mobility.reception.value if mobility.reception else None
     arrived = reception is not None and reception.actual_arrival is not None
     if now in _EXPECTED and Api.IMOBILITIES in heard and not arrived:
@@ -64,10 +71,12 @@ def _undone(
         agreement = agreement_of(mobility)
         if agreement is not None and agreement.changes_proposal is not None:
             yield _K.CHANGE_AGREED, Party.RECEIVING_HEI
-        else:
+        elif has_agreement(mobility):
             yield _K.CHANGE_REQUEST, Party.STUDENT
         yield _K.EXTENSION_REQUEST, Party.STUDENT
-    if now in _TO_GRADE and Api.IMOBILITY_TORS in heard:
+    if not has_transcript(mobility) and now in _TO_GRADE:
+        yield _K.CERTIFICATE, Party.RECEIVING_HEI
+    elif now in _TO_GRADE and Api.IMOBILITY_TORS in heard:
         yield _K.TRANSCRIPT, Party.RECEIVING_HEI
     transcript = mobility.transcript.value if mobility.transcript else None
     if now is _S.TRANSCRIPT_ISSUED and transcript is not None and transcript.recognition is None:

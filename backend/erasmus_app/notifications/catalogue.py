@@ -11,7 +11,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
-from erasmus_app.mobilities.events import DETAILS, KINDS, OUTCOMES, REASONS
+from erasmus_app.mobilities.events import ALL_KINDS, DETAILS, OUTCOMES, REASONS
 from erasmus_app.notifications.models import Kind, Text
 
 LONGEST = {"title": 60, "body": 320, "push_title": 50, "push_body": 140}
@@ -132,8 +132,8 @@ def load_catalogue(folder: Path) -> Catalogue:
             message names file, kind and text.
     """
     kinds = _table(folder / "catalogue.toml", dict[str, Kind])
-    if kinds.keys() != (known := set(KINDS.values())):
-        odd = ", ".join(sorted(kinds.keys() ^ known))
+    if kinds.keys() != ALL_KINDS:
+        odd = ", ".join(sorted(kinds.keys() ^ ALL_KINDS))
         raise SettingsInvalid(f"{folder / 'catalogue.toml'}: the program's kinds differ in: {odd}")
     words: dict[str, dict[str, Words]] = {}
     calendars: dict[str, Calendar] = {}

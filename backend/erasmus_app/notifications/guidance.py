@@ -12,7 +12,10 @@ import msgspec
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
-from erasmus_app.mobilities.models import Api, Mobility
+from erasmus_app.mobilities.agreements import sent_back
+from erasmus_app.mobilities.kinds import StayKind
+from erasmus_app.mobilities.models import Api, Mobility, Returned
+from erasmus_app.mobilities.recognition import Line, MatchedBy
 from erasmus_app.mobilities.state import SETTLED, decision
 from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove
 from erasmus_app.notifications.catalogue import SOURCE_LANGUAGE, Calendar, NameOf
@@ -30,6 +33,20 @@ ReasonCode = Literal[
 NominationWord = Literal[
     "not-confirmed", "pending", "accepted", "rejected", "cancelled", "live", "recognized"
 ]
+MatchWord = Literal[
+    "loi-id", "los-id", "los-code", "title", "nothing", "ambiguous", "no-transcript"
+]
+SentBackWord = Literal[
+    "first-version", "first-version-commented", "changes", "changes-commented", "in-force"
+]
+StayWord = Literal[
+    "student-studies",
+    "student-traineeships",
+    "unknown",
+    "long-term",
+    "short-term-blended",
+    "short-term-doctoral",
+]
 _ENDS = {"sending", "receiving"}
 _HOLES: dict[str, set[str]] = {
     "nudge.subject": _ENDS | {"step", "mobility"},
@@ -39,6 +56,7 @@ _HOLES: dict[str, set[str]] = {
     "nomination": _ENDS,
     "digital": {"hei"},
     "changes": {"title", "before"},
+    "sent_back": _ENDS,
 }
 """What may stand in braces, by a sentence's place, else by its table."""
 
@@ -64,6 +82,9 @@ class GuidanceWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     digital: dict[Literal["yes", "no"], dict[Api, str]]
     changes: dict[ChangeKind, str]
     reasons: dict[ReasonCode, str]
+    matches: dict[MatchWord, str]
+    sent_back: dict[SentBackWord, str]
+    stays: dict[StayWord, str]
 
 
 class NudgeText(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +167,31 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
         reason = reasons.get(change.reason_code)  # any word may come, and is no reason
         return f"{said} {reason}" if reason else said
 
+    def sent_back(self, mobility: Mobility, wanted: str) -> str | None:
+        """Say what it means that an agreement or a change came back, and what to do; else None."""
+        found = sent_back(mobility)
+        if found is None:
+            return None
+        language = self.language(wanted)
+        commented = found.comment and found.what is not Returned.IN_FORCE
+        word: Any = f"{found.what}-commented" if commented else found.what.value
+        return self.words[language].sent_back[word].format_map(self._ends(mobility, language))
+
+    def stay(self, kind: StayKind, wanted: str) -> str:
+        """Name a kind of stay."""
+        words = self.words[self.language(wanted)].stays
+        name = words[kind.activity.value if kind.activity else "unknown"]
+        return f"{name}, {words[kind.attributes.value]}" if kind.attributes else name
+
+    def match(self, line: Line, wanted: str, *, is_there: bool) -> str:
+        """Say what joins a line of an agreement to the transcript, or that nothing does."""
+        words = self.words[self.language(wanted)].matches
+        if not is_there:
+            return words["no-transcript"]
+        said = words[line.matched_by.value]
+        found = line.matched_by is not MatchedBy.NOTHING
+        return f"{said} {words['ambiguous']}" if found and line.is_ambiguous else said
+
     def _ends(self, mobility: Mobility, language: str) -> dict[str, str]:
         return {
             "sending": self.name_of(mobility.sending_hei_id, language),
@@ -186,6 +232,9 @@ def _read(path: Path) -> GuidanceWords:
         (words.steps, StepCode),
         (words.changes, ChangeKind),
         (words.reasons, get_args(ReasonCode)),
+        (words.matches, get_args(MatchWord)),
+        (words.sent_back, get_args(SentBackWord)),
+        (words.stays, get_args(StayWord)),
         (words.nomination, get_args(NominationWord)),
         (words.digital["yes"], Api),
         (words.digital["no"], Api),

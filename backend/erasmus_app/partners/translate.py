@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from erasmus_app.ids import EuropeanStudentId, HeiId
+from erasmus_app.ids import EuropeanStudentId, HeiId, LoiId, LosId
 from erasmus_app.mobilities.models import (
     AgreementEnd,
     AgreementVersion,
@@ -123,6 +123,7 @@ def transcript(message: imobility_tors.Tor) -> Transcript:
         for each in report.grading_schemes
     }
     codes = {each.status.code for each in reports if each.status is not None}
+    said = [each for report in reports for each in report.recognitions if each.status]
     issued = [each.issue_date for each in reports if each.issue_date is not None]
     return Transcript(
         student=StudentData(
@@ -140,9 +141,8 @@ def transcript(message: imobility_tors.Tor) -> Transcript:
             for attachment in (*document.attachments, *(a for r in reports for a in r.attachments))
             for content in attachment.contents
         ),
-        recognition=next(
-            (each.status for report in reports for each in report.recognitions if each.status), None
-        ),
+        recognition=said[0].status if said else None,
+        recognition_decided=said[0].decision_date if said else None,
     )
 
 
@@ -151,9 +151,13 @@ def _course(
 ) -> CourseResult:
     taken = course.instance
     spread = taken.result_distribution
+    title = _text(course.titles) or ""
     return CourseResult(
-        title=_text(course.titles) or "",
+        title=title,
+        other_titles=tuple(each.value for each in course.titles if each.value != title),
         code=_local_id(course.identifiers) or course.los_id,
+        los_id=LosId(course.los_id) if course.los_id else None,
+        loi_id=LoiId(taken.loi_id) if taken.loi_id else None,
         type=course.type,
         status=ResultStatus(taken.status.value) if taken.status else None,
         grade=taken.result_label,

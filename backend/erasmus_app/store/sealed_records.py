@@ -16,6 +16,7 @@ from erasmus_app.mobilities.models import (
     Mobility,
     Nomination,
     Reception,
+    SentBack,
     Source,
     Sourced,
     Transcript,
@@ -32,6 +33,7 @@ class _Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reception: Reception | None = None
     agreement: LearningAgreement | None = None
     transcript: Transcript | None = None
+    sent_back: SentBack | None = None
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,7 @@ def split(mobility: Mobility, vault: Vault) -> tuple[str, bytes]:
         reception=_value(mobility.reception),
         agreement=_value(mobility.agreement),
         transcript=_value(mobility.transcript),
+        sent_back=mobility.sent_back,
     )
     frame = msgspec.structs.asdict(mobility) | {
         "nomination": _framed(mobility.nomination, _of_nomination),
@@ -72,6 +75,7 @@ def split(mobility: Mobility, vault: Vault) -> tuple[str, bytes]:
         "agreement": _framed(mobility.agreement, _of_agreement),
         "transcript": _framed(mobility.transcript, _there),
     }
+    del frame["sent_back"]
     return _encode(frame).decode(), vault.seal(_encode(facts), *_place(mobility))
 
 
@@ -94,6 +98,7 @@ def joined(row: Mapping[str, Any], vault: Vault) -> Mobility:
         agreement=_sourced(frame.agreement, facts.agreement),
         transcript=_sourced(frame.transcript, facts.transcript),
         change_returned_at=frame.change_returned_at,
+        sent_back=facts.sent_back,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erasmus_app.kit.plain import mail_address, plain, shown, web_address
+from erasmus_app.kit.plain import mail_address, paragraphs, plain, shown, web_address
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,19 @@ from erasmus_app.kit.plain import mail_address, plain, shown, web_address
 )
 def test_a_text_is_one_line_without_what_steers_a_screen(given_text: str, expected: str):
     assert plain(given_text, 10 if given_text.startswith("xxx") else 2000) == expected
+
+
+@pytest.mark.parametrize(
+    ("given_text", "expected"),
+    [
+        ("Not taught:\r\n - Rivers \n\n\n\nAsk\u202e me.\n\n", "Not taught:\n- Rivers\n\nAsk me."),
+        ("a\u2028b\x0bc", "a\nb\nc"),
+        ("\n \u200b \n", ""),
+        ("x\n" * 30, "x\nx\nx\nx\nx…"),
+    ],
+)
+def test_a_text_of_several_lines_keeps_them_and_nothing_that_steers_a_screen(given_text, expected):
+    assert paragraphs(given_text, 10 if given_text.startswith("x") else 2000) == expected
 
 
 @given(st.text())

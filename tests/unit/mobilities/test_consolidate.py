@@ -6,6 +6,7 @@ from factories import (
     AT,
     LINDENTAL,
     RIBEIRA,
+    a_contact,
     a_course,
     a_mobility,
     a_nomination,
@@ -17,21 +18,33 @@ from factories import (
     later,
     sourced,
 )
+from msgspec.structs import replace
 
 from erasmus_app.ids import HeiId, OmobilityId
-from erasmus_app.mobilities.agreements import AgreementState, agreement_state
+from erasmus_app.mobilities.agreements import AgreementState, agreement_state, sent_back
 from erasmus_app.mobilities.consolidate import (
+    LONGEST_COMMENT,
     AbsenceRules,
     Reading,
     confirmed_by_index,
     merge,
     needs_confirmation,
 )
-from erasmus_app.mobilities.models import Api, HeiEnd, Mobility, Reception, Source
+from erasmus_app.mobilities.models import (
+    AgreementEnd,
+    Api,
+    HeiEnd,
+    Mobility,
+    Reception,
+    Returned,
+    SentBack,
+    Source,
+)
 
 RULES = AbsenceRules(agreement=timedelta(minutes=5), other=timedelta(hours=4))
 ARRIVED = Reception(actual_arrival=AT.date())
 WAITING, IN_FORCE = an_agreement(proposal=a_proposal()), an_agreement(first=a_version())
+CAME_BACK = SentBack(what=Returned.FIRST_VERSION, at=later(hours=1), receiving_contact=a_contact())
 
 
 def after(*readings: Reading) -> Mobility | None:
@@ -159,12 +172,15 @@ def test_what_is_missing_once_is_in_doubt_and_gone_when_a_later_answer_confirms_
 
     gone = merge(waiting, a_reading(None, api, at=enough), RULES)
     moved = {"fetched_at": enough, "last_confirmed_at": enough, "revision": 2}
-    assert gone == a_mobility(sourced(None, api, **doubt, **moved))
+    came_back = CAME_BACK if fact is WAITING else None
+    lost = a_mobility(sourced(None, api, **doubt, **moved))
+    assert gone == replace(lost, sent_back=came_back)
     assert needs_confirmation(gone, api, RULES) is None
 
     again = later(days=2)
     still = merge(gone, a_reading(None, api, at=again), RULES)
-    assert still == a_mobility(sourced(None, api, **doubt, **moved | {"last_confirmed_at": again}))
+    lost = a_mobility(sourced(None, api, **doubt, **moved | {"last_confirmed_at": again}))
+    assert still == replace(lost, sent_back=came_back)
 
     back = merge(still, a_reading(fact, at=later(days=3)), RULES)
     at = later(days=3)
@@ -337,3 +353,130 @@ def test_a_change_that_came_back_is_remembered_until_something_is_signed_or_sent
     assert known is not None
     returned = None if day is None else later(days=day)
     assert (known.change_returned_at, agreement_state(known)) == (returned, expected)
+
+
+HOME = AgreementEnd(hei_id=RIBEIRA, contact=a_contact("Hélia"))
+SENT = an_agreement(proposal=a_proposal(), sending=HOME)
+SIGNED = an_agreement(first=FIRST, sending=HOME)
+CHANGING = an_agreement(first=FIRST, proposal=CHANGE, sending=HOME)
+
+
+def told(value, day, comment=None):
+    """What the covered HEI's own system has said on a day."""
+    return a_reading(value, Api.OMOBILITY_LAS, at=later(days=day), own=True, comment=comment)
+
+
+def came_back(what, day, comment=None):
+    return SentBack(
+        what=what,
+        at=later(days=day),
+        comment=comment,
+        sending_contact=a_contact("Hélia"),
+        receiving_contact=a_contact(),
+    )
+
+
+FIRST_VERSION, CHANGES, REMOVED = Returned.FIRST_VERSION, Returned.CHANGES, Returned.IN_FORCE
+RETURNS = {
+    "sent back with a comment": (
+        [told(SENT, 0), told(None, 1, "Rivers is not taught.")],
+        came_back(FIRST_VERSION, 1, "Rivers is not taught."),
+        AgreementState.RETURNED_OR_WITHDRAWN,
+    ),
+    "withdrawn": (
+        [told(SENT, 0), told(None, 1)],
+        came_back(FIRST_VERSION, 1),
+        AgreementState.RETURNED_OR_WITHDRAWN,
+    ),
+    "sent back, and said again without the comment": (
+        [told(SENT, 0), told(None, 1, "No."), told(None, 2)],
+        came_back(FIRST_VERSION, 1, "No."),
+        AgreementState.RETURNED_OR_WITHDRAWN,
+    ),
+    "sent back, and the nomination changed": (
+        [told(SENT, 0), told(None, 1, "No."), a_reading(a_nomination(), at=later(days=2))],
+        came_back(FIRST_VERSION, 1, "No."),
+        AgreementState.RETURNED_OR_WITHDRAWN,
+    ),
+    "sent back, with an empty agreement left": (
+        [told(SENT, 0), told(an_agreement(sending=HOME), 1)],
+        came_back(FIRST_VERSION, 1),
+        AgreementState.RETURNED_OR_WITHDRAWN,
+    ),
+    "an agreement that never held anything": (
+        [told(an_agreement(), 0)],
+        None,
+        AgreementState.NOT_SHARED,
+    ),
+    "sent back, and sent again": (
+        [told(SENT, 0), told(None, 1, "No."), told(SENT, 2)],
+        None,
+        AgreementState.AWAITING_RECEIVING,
+    ),
+    "sent back twice": (
+        [told(SENT, 0), told(None, 1, "No."), told(SENT, 2), told(None, 3)],
+        came_back(FIRST_VERSION, 3),
+        AgreementState.RETURNED_OR_WITHDRAWN,
+    ),
+    "a change sent back with a comment": (
+        [told(CHANGING, 0), told(SIGNED, 1, "Not in time.")],
+        came_back(CHANGES, 1, "Not in time."),
+        AgreementState.CHANGE_RETURNED,
+    ),
+    "a change sent back, and confirmed": (
+        [told(CHANGING, 0), told(SIGNED, 1, "Not in time."), told(SIGNED, 2)],
+        came_back(CHANGES, 1, "Not in time."),
+        AgreementState.CHANGE_RETURNED,
+    ),
+    "a second change sent back": (
+        [told(CHANGING, 0), told(SIGNED, 1, "No."), told(CHANGING, 2), told(SIGNED, 3, "Never.")],
+        came_back(CHANGES, 3, "Never."),
+        AgreementState.CHANGE_RETURNED,
+    ),
+    "taken out though all had signed": (
+        [told(SIGNED, 0), told(None, 1)],
+        came_back(REMOVED, 1),
+        AgreementState.REMOVED,
+    ),
+    "taken out with a change that had come back": (
+        [told(CHANGING, 0), told(SIGNED, 1, "No."), told(None, 2)],
+        came_back(REMOVED, 2),
+        AgreementState.REMOVED,
+    ),
+    "a partner that shows a signed one no more": (
+        [
+            a_reading(SIGNED),
+            *(a_reading(None, Api.OMOBILITY_LAS, at=later(days=n)) for n in (1, 2)),
+        ],
+        None,
+        AgreementState.SIGNED,
+    ),
+    "a comment longer than a record has room for": (
+        [told(SENT, 0), told(None, 1, "x" * 20_000)],
+        came_back(FIRST_VERSION, 1, "x" * LONGEST_COMMENT),
+        AgreementState.RETURNED_OR_WITHDRAWN,
+    ),
+}
+
+
+@pytest.mark.parametrize(("readings", "expected", "stands"), RETURNS.values(), ids=RETURNS)
+def test_what_came_back_is_kept_with_its_comment_and_contacts_until_something_is_sent(
+    readings, expected, stands
+):
+    known = after(*readings)
+
+    assert known is not None
+    assert (known.sent_back, sent_back(known), agreement_state(known)) == (
+        expected,
+        expected,
+        stands,
+    )
+
+
+def test_of_a_record_of_before_only_the_time_is_known():
+    gone = sourced(None, Api.OMOBILITY_LAS, missing_since=later(hours=1))
+    change = replace(a_mobility(SIGNED), change_returned_at=later(hours=2))
+
+    assert sent_back(a_mobility(gone)) == SentBack(what=FIRST_VERSION, at=later(hours=1))
+    assert sent_back(change) == SentBack(what=CHANGES, at=later(hours=2))
+    assert sent_back(a_mobility(SIGNED)) is None

@@ -22,7 +22,14 @@ from factories import (
 from msgspec.structs import replace
 
 from erasmus_app.mobilities.agreements import is_change_open
-from erasmus_app.mobilities.models import Api, Mobility, Reception, ReceptionStatus
+from erasmus_app.mobilities.models import (
+    Api,
+    Mobility,
+    Reception,
+    ReceptionStatus,
+    Returned,
+    SentBack,
+)
 from erasmus_app.mobilities.state import Decision, MobilityState, decision, state
 from erasmus_app.mobilities.steps import (
     Party,
@@ -179,6 +186,36 @@ def test_a_change_that_waits_or_came_back_is_seen_beside_the_state(
 
     assert state(known, TODAY) is S.ARRIVED
     assert (is_change_open(known), whose_move(known, TODAY)) == (is_open, move)
+
+
+def test_a_change_that_came_back_is_a_step_of_the_stay_until_that_is_over():
+    known = replace(a_mobility(SIGNED, host(None, TODAY)), change_returned_at=later(days=2))
+    over = replace(known, transcript=sourced(a_transcript()))
+
+    found = [each for each in timeline(known, TODAY) if each.code is StepCode.LA_CHANGED]
+    assert found == [
+        TimelineStep(
+            code=StepCode.LA_CHANGED,
+            phase=Phase.DURING,
+            state=StepState.CURRENT,
+            since=later(days=2),
+            api=Api.OMOBILITY_LAS,
+        )
+    ]
+    assert StepCode.LA_CHANGED not in {each.code for each in timeline(over, TODAY)}
+
+
+def test_an_agreement_that_home_took_out_though_all_had_signed_is_asked_for_there():
+    gone = SentBack(what=Returned.IN_FORCE, at=later(days=3), sending_contact=a_contact("Hélia"))
+    known = replace(a_mobility(NEW("approved"), RETURNED), sent_back=gone)
+
+    assert whose_move(known, TODAY) == WhoseMove(
+        party=Party.SENDING_HEI,
+        step=StepCode.LA_SENT,
+        hei_id=RIBEIRA,
+        since=later(days=3),
+        contact=a_contact("Hélia"),
+    )
 
 
 def test_a_change_that_came_back_is_nobody_s_move_once_the_stay_is_over():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from erasmus_app.errors import SettingsInvalid
-from erasmus_app.mobilities.events import DETAILS, KINDS
+from erasmus_app.mobilities.events import ALL_KINDS, DETAILS, KINDS
 from erasmus_app.notifications.catalogue import (
     INSTITUTIONS,
     LONGEST,
@@ -48,7 +48,8 @@ def placeholders(*texts: str) -> set[str]:
 
 
 def test_there_is_a_kind_for_everything_that_can_happen():
-    assert OURS.kinds.keys() == set(KINDS.values())
+    assert OURS.kinds.keys() == ALL_KINDS
+    assert set(KINDS.values()) < ALL_KINDS
     assert OURS.languages == ("de", "en", "pt")
 
 
@@ -65,6 +66,15 @@ def test_a_text_fits_is_filled_and_shows_nothing_on_the_lock_screen(language: st
     rendered = OURS.render(kind, language, arguments(kind), name_of)
     assert "{" not in rendered.title + rendered.body
     assert not set(ENDS.values()) & set(rendered.body.split())
+
+
+@pytest.mark.parametrize(("language", "kind"), TEXTS)
+def test_a_student_with_several_mobilities_reads_of_each_message_which_it_is_about(
+    language: str, kind: str
+):
+    words = OURS.words[language][kind]
+
+    assert "receiving_hei" in placeholders(words.title, words.body)
 
 
 STUDENTS_MOVE = {

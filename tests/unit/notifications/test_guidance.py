@@ -14,15 +14,27 @@ from factories import (
     a_mobility,
     a_nomination,
     a_proposal,
+    a_result,
+    a_version,
     an_agreement,
     an_old_nomination,
     later,
     sourced,
 )
+from msgspec.structs import replace
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
-from erasmus_app.mobilities.models import Api, NominationStatus, Reception, ReceptionStatus
+from erasmus_app.mobilities.kinds import ActivityAttributes, ActivityType, StayKind
+from erasmus_app.mobilities.models import (
+    Api,
+    NominationStatus,
+    Reception,
+    ReceptionStatus,
+    Returned,
+    SentBack,
+)
+from erasmus_app.mobilities.recognition import Line, MatchedBy
 from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove, whose_move
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.guidance import NudgeText, load_guidance, waiting_days
@@ -121,6 +133,99 @@ def test_a_change_is_a_sentence_with_the_reason_where_ewp_has_a_word_for_it():
 
     assert GUIDANCE.change(swap, "en") == "Rings replaces Logic. The course is not offered."
     assert GUIDANCE.change(strange, "pt") == "Sets é retirado."
+
+
+@pytest.mark.parametrize(
+    ("what", "comment", "says"),
+    [
+        (
+            Returned.FIRST_VERSION,
+            None,
+            (
+                "The agreement was sent back or withdrawn. What Lindental wrote about it, if "
+                "anything, is in the system of Ribeira: read it there or ask there, edit the "
+                "agreement and sign again."
+            ),
+        ),
+        (
+            Returned.FIRST_VERSION,
+            "No.",
+            (
+                "Lindental asks for changes. Read its comment, edit the agreement in the system of "
+                "Ribeira, and sign again."
+            ),
+        ),
+        (
+            Returned.IN_FORCE,
+            None,
+            (
+                "All three had signed the agreement, and Ribeira does not show it any more. Ask "
+                "there why."
+            ),
+        ),
+    ],
+)
+def test_what_came_back_says_where_the_reason_is_to_be_found(what, comment, says):
+    gone = a_mobility(sourced(None, Api.OMOBILITY_LAS))
+    known = replace(gone, sent_back=SentBack(what=what, at=AT, comment=comment))
+
+    assert GUIDANCE.sent_back(known, "en") == says
+    assert GUIDANCE.sent_back(a_mobility(), "en") is None
+
+
+def test_of_a_change_that_came_back_it_is_said_that_the_agreement_before_it_holds():
+    known = replace(a_mobility(an_agreement(first=a_version())), change_returned_at=AT)
+    told = replace(known, sent_back=SentBack(what=Returned.CHANGES, at=AT, comment="No."))
+
+    assert GUIDANCE.sent_back(told, "de") == (
+        "Lindental hat der Änderung nicht zugestimmt; die Fassung davor gilt weiter. Lies den "
+        "Kommentar, bearbeite die Änderung im System von Ribeira und unterschreibe neu."
+    )
+    assert GUIDANCE.sent_back(known, "pt") == (
+        "A alteração não foi aceite ou foi retirada; continua em vigor o agreement anterior. O que "
+        "Lindental escreveu sobre isso, se escreveu, está no sistema de Ribeira: lê ou pergunta lá."
+    )
+
+
+@pytest.mark.parametrize(
+    ("activity", "attributes", "names"),
+    [
+        ("student-studies", "long-term", ["Studies, long-term", "Studium, langfristig"]),
+        ("student-traineeships", None, ["Traineeship", "Praktikum"]),
+        (
+            None,
+            "short-term-doctoral",
+            ["Mobility, short-term, doctoral", "Mobilität, kurzzeitig, Promotion"],
+        ),
+        (None, None, ["Mobility", "Mobilität"]),
+    ],
+)
+def test_a_kind_of_stay_has_its_name(activity, attributes, names):
+    kind = StayKind(
+        activity=ActivityType(activity) if activity else None,
+        attributes=ActivityAttributes(attributes) if attributes else None,
+    )
+
+    for language, name in zip(("en-GB", "de"), names, strict=True):
+        assert GUIDANCE.stay(kind, language) == name
+    assert GUIDANCE.stay(StayKind(activity=ActivityType.STUDENT_TRAINEESHIPS), "pt") == "Estágio"
+
+
+def test_how_a_line_was_found_is_said_and_that_nobody_can_tell_which_is_meant():
+    title = Line(component=a_course(), results=(a_result(),), matched_by=MatchedBy.TITLE)
+    twice = Line(component=a_course(), results=(a_result(),) * 2, matched_by=MatchedBy.LOS_CODE)
+    alone = Line(component=a_course(), sharing=2)
+
+    assert GUIDANCE.match(title, "pt-BR", is_there=True) == (
+        "Encontrada só pelo título. Confirma que é a mesma disciplina."
+    )
+    assert GUIDANCE.match(twice, "en", is_there=True) == (
+        "Found by the course's code. That is true of several: which one is meant is not known."
+    )
+    assert GUIDANCE.match(alone, "de", is_there=True) == (
+        "Das Transcript zeigt keinen Kurs mit dieser Kennung, diesem Kürzel oder Titel."
+    )
+    assert GUIDANCE.match(alone, "de", is_there=False) == "Es gibt noch kein Transcript."
 
 
 def test_days_of_waiting_are_whole_and_never_less_than_none():

@@ -8,11 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.ewp.messages import strategies as made
 
-from erasmus_app.ids import EuropeanStudentId, IiaId, LosId, OunitId, ProposalId
+from erasmus_app.ids import EuropeanStudentId, IiaId, LoiId, LosId, OunitId, ProposalId
 from erasmus_app.mobilities import models
 from erasmus_app.mobilities.models import ComponentList
-from erasmus_app.partners.translate import ends, learning_agreement, nomination, reception
-from ewp.messages import imobilities, omobilities, omobility_las
+from erasmus_app.partners.translate import (
+    ends,
+    learning_agreement,
+    nomination,
+    reception,
+    transcript,
+)
+from ewp.messages import elmo, imobilities, imobility_tors, omobilities, omobility_las
 from ewp.messages.common import Phone, Text
 
 ESI = EuropeanStudentId("urn:schac:personalUniqueCode:int:esi:ribeira.example:1")
@@ -251,6 +257,76 @@ def test_a_learning_agreement():
             proposal_id=ProposalId("c-2"),
             student_changes=models.StudentData(given_names="", family_name="Ferreira Lopes"),
         ),
+    )
+
+
+def ids(**named: str) -> tuple[elmo.Identifier, ...]:
+    return tuple(elmo.Identifier(type=kind.replace("_", "-"), value=v) for kind, v in named.items())
+
+
+def test_a_transcript():
+    part = elmo.LearningOpportunitySpecification(titles=(Text(value="Übung"),))
+    course = elmo.LearningOpportunitySpecification(
+        identifiers=ids(local="L1", ewp_los_id="CR/1"),
+        titles=(Text(value="Logik", lang="de"), Text(value="Logic", lang="en")),
+        type="Module",
+        parts=(part,),
+        instance=elmo.LearningOpportunityInstance(
+            identifiers=ids(ewp_loi_id="CRI/1"),
+            result_date=AT.date(),
+            status=elmo.ResultStatus.PASSED,
+            result_label="1,3",
+            grading_scheme_local_id="g",
+            result_distribution=elmo.ResultDistribution(
+                categories=(elmo.ResultCategory(label="1,3", count=4),)
+            ),
+            credits=(elmo.Credit(scheme="ects", value=Decimal(6)), elmo.Credit(scheme="SWS")),
+            language_of_instruction="de",
+        ),
+    )
+    other = elmo.LearningOpportunitySpecification(identifiers=ids(ewp_los_id="CR/2"))
+    report = elmo.Report(
+        courses=(course, other),
+        issue_date=AT,
+        grading_schemes=(
+            elmo.GradingScheme(local_id="g", descriptions=(Text(value="1 is best", lang="en"),)),
+        ),
+        recognitions=(
+            elmo.ResultOfRecognition(titles=(Text(value="undecided"),)),
+            elmo.ResultOfRecognition(status="Negative", decision_date=AT.date()),
+        ),
+        status=elmo.ReportStatus(code=elmo.ReportCode.PARTIAL_TEMPORARY),
+    )
+    learner = elmo.Learner(identifiers=ids(esi=ESI), given_names="Inês", family_name="Ferreira")
+    message = imobility_tors.Tor(
+        omobility_id=OMOBILITY, elmo=elmo.Elmo(learner=learner, reports=(report,))
+    )
+
+    assert transcript(message) == models.Transcript(
+        student=models.StudentData(given_names="Inês", family_name="Ferreira", esi=ESI),
+        courses=(
+            models.CourseResult(
+                title="Logic",
+                other_titles=("Logik",),
+                code="L1",
+                los_id=LosId("CR/1"),
+                loi_id=LoiId("CRI/1"),
+                type="Module",
+                status=models.ResultStatus.PASSED,
+                grade="1,3",
+                grading_scheme="1 is best",
+                distribution=(models.GradeShare(grade="1,3", count=4),),
+                credits=(models.Credit(scheme="ects", value=Decimal(6)),),
+                language="de",
+                result_date=AT.date(),
+                parts=(models.CourseResult(title="Übung"),),
+            ),
+            models.CourseResult(title="", code="CR/2", los_id=LosId("CR/2")),
+        ),
+        issued_at=AT,
+        is_final=False,
+        recognition="Negative",
+        recognition_decided=AT.date(),
     )
 
 

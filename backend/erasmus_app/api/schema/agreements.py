@@ -10,17 +10,45 @@ import strawberry
 from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import PART
-from erasmus_app.api.schema.institutions import Contact
+from erasmus_app.api.schema.enums import described_enum
+from erasmus_app.api.schema.institutions import Contact, Institution, institution
+from erasmus_app.kit.plain import paragraphs
 from erasmus_app.mobilities import agreement_changes, agreements, models
 from erasmus_app.mobilities.agreement_changes import ChangeKind
 from erasmus_app.mobilities.agreements import AgreementKind, AgreementState
-from erasmus_app.mobilities.models import ComponentChange, ComponentList, Mobility
+from erasmus_app.mobilities.consolidate import LONGEST_COMMENT
+from erasmus_app.mobilities.models import ComponentChange, ComponentList, Mobility, Returned
 
-strawberry.enum(
+described_enum(
     AgreementState,
     name="LearningAgreementState",
-    description="Where a learning agreement stands. A declined one vanishes from the network: "
-    "RETURNED_OR_WITHDRAWN means that it was sent back or withdrawn; edit and sign again.",
+    description="Where a learning agreement stands, by what the sending university shows of it. "
+    "A declined one vanishes from the network.",
+    values={
+        "NOT_SHARED": "None was ever visible: it is being prepared, or not sent through EWP.",
+        "AWAITING_RECEIVING": "The student and home have signed, the host has not; nothing was "
+        "in force before.",
+        "SIGNED": "All three have signed the first version, and no change of it waits.",
+        "CHANGE_AWAITING_RECEIVING": "What all three signed is in force; the student and home have "
+        "signed a change, the host has not.",
+        "CHANGED_SIGNED": "All three have signed the latest changes, and no other waits.",
+        "CHANGE_RETURNED": "The change that waited is gone without the host's signature: sent back "
+        "or withdrawn. What was in force before it is again, until another change is sent.",
+        "RETURNED_OR_WITHDRAWN": "The first version waited and is gone without the host's "
+        "signature: sent back or withdrawn. Edit and sign again.",
+        "REMOVED": "All three had signed it, and home's own system has taken it out. A partner "
+        "that merely stops showing a signed one leads to no other state.",
+    },
+)
+described_enum(
+    Returned,
+    name="ReturnedPart",
+    description="Which part of a learning agreement is not there any more.",
+    values={
+        "FIRST_VERSION": "All of it: the host had not signed.",
+        "CHANGES": "A change; what was in force before it is again.",
+        "IN_FORCE": "All of it, though all three had signed: home's own system took it out.",
+    },
 )
 strawberry.enum(
     AgreementKind, name="LearningAgreementKind", description="What the agreement is for."
@@ -180,6 +208,50 @@ class AgreementChange:
 
 
 @access.rule(PART)
+@strawberry.type(
+    description="A learning agreement or a change of it that came back. EWP shows only that it is "
+    "gone: why, the receiving university tells the system in which the agreement is made."
+)
+class SentBack:
+    """What is known of it."""
+
+    what: Returned = strawberry.field(description="Which part.")
+    at: datetime = strawberry.field(description="Since when it is gone, UTC.")
+    comment: str | None = strawberry.field(
+        description="What the receiving university wrote about it, for the student, in its words "
+        "and with its line breaks; null where it wrote to a system that is not ours, or nothing."
+    )
+    text: str = strawberry.field(
+        description="What that means and what to do, in the request's language."
+    )
+    ask_institution: Institution = strawberry.field(
+        description="The university in whose system the agreement is made: where the comment is."
+    )
+    ask: Contact | None = strawberry.field(
+        description="Whom the agreement named there; null: write to that university's office."
+    )
+    receiving_contact: Contact | None = strawberry.field(
+        description="Whom it named at the university that has not signed."
+    )
+
+    @classmethod
+    def of(cls, mobility: Mobility, info: Info) -> "SentBack | None":
+        """Make it from the consolidated record; None where nothing came back."""
+        context, found = info.context, agreements.sent_back(mobility)
+        if found is None:
+            return None
+        return cls(
+            what=found.what,
+            at=found.at,
+            comment=paragraphs(found.comment, LONGEST_COMMENT) or None if found.comment else None,
+            text=context.services.guidance.sent_back(mobility, context.language) or "",
+            ask_institution=institution(mobility.sending_hei_id),
+            ask=contact_of(found.sending_contact),
+            receiving_contact=contact_of(found.receiving_contact),
+        )
+
+
+@access.rule(PART)
 @strawberry.type(description="The learning agreement of a mobility.")
 class LearningAgreement:
     """An agreement, or what is known of one that came back."""
@@ -195,12 +267,17 @@ class LearningAgreement:
     )
     def sent_back_at(self) -> datetime | None:
         """Return when it was missed."""
-        record = self.mobility
-        if record is not None and self.state is AgreementState.CHANGE_RETURNED:
-            return record.change_returned_at
-        if record is None or self.state is not AgreementState.RETURNED_OR_WITHDRAWN:
-            return None
-        return record.agreement.source.missing_since if record.agreement else None
+        found = agreements.sent_back(self.mobility) if self.mobility else None
+        return found.at if found else None
+
+    @access.field(
+        PART,
+        description="What came back or was withdrawn, why as far as that is known, and whom to "
+        "ask; null once there is a proposal or a signature again.",
+    )
+    def sent_back(self, info: Info) -> SentBack | None:
+        """Return it."""
+        return SentBack.of(self.mobility, info) if self.mobility else None
 
     @access.field(PART, description="What it is for.")
     def kind(self) -> AgreementKind | None:
@@ -257,10 +334,13 @@ class LearningAgreement:
         found = agreement_changes.proposed_changes(self.known) if self.known else ()
         return [AgreementChange.of(each, info) for each in found]
 
-    @access.field(PART, description="Credits abroad of what is in force, per scheme.")
+    @access.field(
+        PART,
+        description="Credits of what is in force and is done abroad or online, per scheme.",
+    )
     def studied_credits(self) -> list[Credits]:
         """Sum them."""
-        return Credits.sums(agreements.credits_of(self._effective(), ComponentList.STUDIED))
+        return Credits.sums(agreements.credits_of(self._effective(), *agreements.ABROAD))
 
     @access.field(
         PART, description="Whether no component in force carries conditions for its recognition."

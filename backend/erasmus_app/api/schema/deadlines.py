@@ -17,7 +17,7 @@ from erasmus_app.institutions.models import Term
 from erasmus_app.mobilities import basis, deadlines, local_rules
 from erasmus_app.mobilities.basis import Event
 from erasmus_app.mobilities.days import Unit, is_over, last_day_of
-from erasmus_app.mobilities.deadlines import Note, Origin, Owner
+from erasmus_app.mobilities.deadlines import Confidence, Note, Origin, Owner
 from erasmus_app.mobilities.rules import DeadlineKind
 from erasmus_app.mobilities.seen import Moved
 from erasmus_app.mobilities.steps import Party, StepCode
@@ -61,22 +61,13 @@ strawberry.enum(
 strawberry.enum(Unit, name="DeadlineUnit", description="What an offset counts.")
 
 
-@strawberry.enum(
+strawberry.enum(
+    Confidence,
+    name="Confidence",
     description="How far a date can be relied on. PUBLISHED: in the receiving university's "
     "factsheet. LOCAL_RULE: one of the two universities has set it. GUIDANCE: a rule of the "
-    "programme. ESTIMATE: it is counted from something that is not exactly known."
+    "programme. ESTIMATE: it is counted from something that is not exactly known.",
 )
-class Confidence(Enum):
-    """`deadlines.Confidence`, and what it was called before."""
-
-    PUBLISHED = "published"
-    LOCAL_RULE = "local-rule"
-    GUIDANCE = "guidance"
-    ESTIMATE = "estimate"
-    EXACT = strawberry.enum_value(
-        "exact",
-        deprecation_reason="Not given any more: PUBLISHED, LOCAL_RULE and GUIDANCE say more.",
-    )
 
 
 @strawberry.enum(description="Which way the student goes, seen from the university that serves.")
@@ -242,7 +233,7 @@ class Deadline:
             zone=deadline.zone,
             who_must_act=deadline.who_must_act,
             owner=deadline.owner,
-            confidence=Confidence(deadline.confidence.value),
+            confidence=deadline.confidence,
             event_known=deadline.event_known,
             counts_first=deadline.counts_first,
             notes=list(deadline.notes),

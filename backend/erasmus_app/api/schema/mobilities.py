@@ -13,6 +13,8 @@ from erasmus_app.api.schema.agreements import LearningAgreement
 from erasmus_app.api.schema.deadlines import Deadline, Direction
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.institutions import Institution, institution
+from erasmus_app.api.schema.recognition import Recognised
+from erasmus_app.api.schema.stays import OfAKind
 from erasmus_app.api.schema.timeline import (
     DigitalStep,
     Source,
@@ -81,30 +83,15 @@ class Nomination:
     planned_departure: date | None = strawberry.field(description="Old family only.")
 
 
-class RecordNotRead(RuntimeError):
-    """A mistake of ours: see `access.field`."""
-
-
 @access.rule(OWNER)
 @strawberry.type(description="One stay of the student at one receiving university.")
-class Mobility(Node):
+class Mobility(OfAKind, Recognised, Node):
     """A mobility."""
-
-    brief: strawberry.Private[Brief]
-    today: strawberry.Private[date]
-    read: strawberry.Private[StoredMobility | None] = None
 
     @property
     def whose(self) -> Whose:
         """Whose it is, and in whose data."""
         return Whose(self.brief.account_id, self.brief.tenant)
-
-    @property
-    def stored(self) -> StoredMobility:
-        """The record, for fields that a brief does not do for. Raises RecordNotRead."""
-        if self.read is None:
-            raise RecordNotRead("a field with brief=True wants more than a brief has")
-        return self.read
 
     def _record(self) -> models.Mobility | None:
         return self.read.mobility if self.read else None

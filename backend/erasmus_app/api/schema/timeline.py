@@ -11,6 +11,7 @@ from erasmus_app.api.schema.agreements import contact_of
 from erasmus_app.api.schema.institutions import Contact, Institution, institution
 from erasmus_app.ids import HeiId
 from erasmus_app.mobilities import models, steps
+from erasmus_app.mobilities.kinds import has_agreement, has_transcript
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Mobility
 from erasmus_app.mobilities.refreshes import heard
 from erasmus_app.mobilities.steps import Party, Phase, StepCode, StepState
@@ -177,6 +178,8 @@ def steps_of(mobility: Mobility, today: date, info: Info) -> list[Step]:
         waits = each.state is StepState.CURRENT
         party = (move.party if move.step is each.code else Party.NOBODY) if waits else None
         can_do = guidance.can_do(each.code, party, language) if party else None
+        if party is Party.STUDENT:
+            can_do = guidance.sent_back(mobility, language) or can_do
         source = sources.get(each.api) if each.api else None
         moment = each.since if isinstance(each.since, datetime) else None
         found.append(
@@ -208,6 +211,10 @@ def digital_of(mobility: Mobility, info: Info) -> list[DigitalStep]:
     from_host = heard(mobility, tenant, services.source)
     found = []
     for api in Api:
+        if (api is Api.OMOBILITY_LAS and not has_agreement(mobility)) or (
+            api is Api.IMOBILITY_TORS and not has_transcript(mobility)
+        ):
+            continue  # EWP has none for a traineeship, whoever takes part
         hei = mobility.receiving_hei_id if api in OF_RECEIVING else mobility.sending_hei_id
         served = api in from_host if api in OF_RECEIVING else _is_served(hei, api, mobility, info)
         text = services.guidance.digital(api, hei, language, served=served)
