@@ -37,7 +37,7 @@ async def test_after_downtime_a_deadline_is_told_once_by_its_nearest_reminder(ha
     await hand.look()
     assert await hand.inbox(scene) == ["nominated"]
 
-    for day in (APPLY - DAY, APPLY - DAY, APPLY, APPLY + DAY):  # 30, 14 and 7 days before: down
+    for day in (APPLY - 2 * DAY, APPLY - DAY, APPLY + DAY):  # 30, 14, 7 and 0 days before: down
         await hand.look(day)
 
     assert await hand.inbox(scene) == ["nominated", "application_due"]
@@ -49,7 +49,7 @@ async def test_each_reminder_is_told_on_its_day(hand: Hand):
     for days in range(40, -3, -1):
         await hand.look(APPLY - days * DAY)
 
-    assert await hand.inbox(scene) == ["nominated", *["application_due"] * 4]
+    assert await hand.inbox(scene) == ["nominated", *["application_due"] * 5]
     assert await hand.next_look(scene) is None
 
 

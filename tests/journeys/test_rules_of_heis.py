@@ -175,7 +175,7 @@ async def test_a_first_look_at_a_rule_tells_nothing(office: Office):
 async def test_reminders_follow_the_earlier_day(office: Office):
     await office.set()
     scene = await nominated(office)
-    for day in (SOON - DAY, SOON, APPLY - DAY):
+    for day in (SOON - DAY, SOON + DAY, APPLY - DAY):
         await office.hand.look(day)
 
     assert await office.hand.inbox(scene) == ["nominated", "application_due"]

@@ -3,7 +3,7 @@
 import re
 import string
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
+from erasmus_app.mobilities.dues import REMINDERS, ROWS
 from erasmus_app.mobilities.events import DETAILS, KINDS, OUTCOMES, REASONS
-from erasmus_app.notifications.models import Kind, Text
+from erasmus_app.mobilities.rules import DeadlineKind
+from erasmus_app.notifications.models import DAYS_BEFORE, Kind, Text
 
 LONGEST = {"title": 60, "body": 320, "push_title": 50, "push_body": 140}
 INSTITUTIONS = ("sending_hei", "receiving_hei")  # arguments that are HEI ids
@@ -89,6 +91,12 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
         """The languages on offer."""
         return tuple(sorted(self.words))
 
+    @property
+    def ladders(self) -> dict[DeadlineKind, tuple[int, ...]]:
+        """On how many days before its deadline each reminder is told."""
+        ladders = {kind: self.kinds[KINDS[row]].days_before for kind, row in ROWS.items()}
+        return {kind: DAYS_BEFORE if days is None else days for kind, days in ladders.items()}
+
     def render(
         self, kind: str, language: str, arguments: Mapping[str, str], name_of: NameOf
     ) -> Text:
@@ -127,14 +135,16 @@ def load_catalogue(folder: Path) -> Catalogue:
     """Read and check everything in `folder`.
 
     Raises:
-        SettingsInvalid: a kind or a text is missing, is too long, has a placeholder that nothing
-            fills or that English does not have, or shows something on the lock screen; the
-            message names file, kind and text.
+        SettingsInvalid: a kind or a text is missing, a kind says what cannot be, a text is too
+            long, lacks a placeholder, has one that nothing fills or that English does not have,
+            or shows something on the lock screen; the message names file, kind and text.
     """
     kinds = _table(folder / "catalogue.toml", dict[str, Kind])
     if kinds.keys() != (known := set(KINDS.values())):
         odd = ", ".join(sorted(kinds.keys() ^ known))
         raise SettingsInvalid(f"{folder / 'catalogue.toml'}: the program's kinds differ in: {odd}")
+    for name, kind in kinds.items():
+        _check_kind(f"{folder / 'catalogue.toml'}: {name}", name, kind, kinds.keys())
     words: dict[str, dict[str, Words]] = {}
     calendars: dict[str, Calendar] = {}
     phrases: dict[str, Phrases] = {}
@@ -163,6 +173,27 @@ def load_catalogue(folder: Path) -> Catalogue:
             where = f"{folder / 'locales' / language}.toml: {kind}"
             _check(where, kind, text, words[SOURCE_LANGUAGE][kind])
     return Catalogue(kinds=kinds, words=words, calendars=calendars, phrases=phrases)
+
+
+def _check_kind(where: str, name: str, kind: Kind, known: Collection[str]) -> None:
+    for key in ("told", "obsolete_by", "days_before"):
+        values = getattr(kind, key) or ()
+        if twice := sorted({str(each) for each in values if values.count(each) > 1}):
+            raise SettingsInvalid(f"{where}: {key}: {twice[0]} stands there twice")
+    if not kind.told:
+        raise SettingsInvalid(f"{where}: told: names nobody")
+    for other in kind.obsolete_by:
+        if other not in known:
+            raise SettingsInvalid(f"{where}: obsolete_by: there is no kind {other}")
+    if not kind.push and (kind.merges or kind.obsolete_by):
+        key = "merges" if kind.merges else "obsolete_by"
+        raise SettingsInvalid(f"{where}: {key}: is of pushes, and this kind is not pushed")
+    if kind.days_before is None:
+        return
+    if name not in REMINDERS:
+        raise SettingsInvalid(f"{where}: days_before: this kind is no reminder of a deadline")
+    if not kind.days_before or list(kind.days_before) != sorted(kind.days_before, reverse=True):
+        raise SettingsInvalid(f"{where}: days_before: at least one, the first one first")
 
 
 def _check_calendar(path: Path, calendar: Calendar) -> None:
@@ -196,6 +227,9 @@ def _check(where: str, kind: str, text: Words, source: Words) -> None:
             names = ", ".join(f"{{{each}}}" for each in sorted(odd))
             raise SettingsInvalid(f"{where}: {part}: placeholder {names} has no place here")
     shown, wanted = _shown(where, text), _shown(where, source)
+    if text is source and (unsaid := DETAILS.get(kind, frozenset()) - shown):
+        names = ", ".join(f"{{{each}}}" for each in sorted(unsaid))
+        raise SettingsInvalid(f"{where}: nothing shows {names}")
     if shown != wanted:
         odd_ones = ", ".join(f"{{{each}}}" for each in sorted(shown ^ wanted))
         raise SettingsInvalid(f"{where}: the English text and this one differ in {odd_ones}")

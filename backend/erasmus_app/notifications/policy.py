@@ -6,9 +6,17 @@ from uuid import UUID
 
 from erasmus_app.ids import AccountId, DeliveryId, DeviceId, EventId, InboxEntryId
 from erasmus_app.mobilities.events import MobilityEvent
+from erasmus_app.mobilities.local_rules import Role
+from erasmus_app.mobilities.models import Mobility
 from erasmus_app.mobilities.ports import Reader, StoredMobility
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.models import Message
+
+
+def is_told(event: MobilityEvent, mobility: Mobility, catalogue: Catalogue) -> bool:
+    """Whether the mobility's students may be told, as whose students the tenant has them."""
+    outgoing = mobility.tenant == mobility.sending_hei_id
+    return (Role.OUTGOING if outgoing else Role.INCOMING) in catalogue.kinds[event.kind].told
 
 
 def plan(

@@ -13,7 +13,7 @@ from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.ports import RecordChange, StoredMobility
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.models import InboxEntry, Message, PendingDelivery
-from erasmus_app.notifications.policy import delivery_id, plan
+from erasmus_app.notifications.policy import delivery_id, is_told, plan
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
 from erasmus_app.store.sealed import Vault, vault_of
@@ -85,9 +85,10 @@ class Teller:
         stored: StoredMobility,
         now: datetime,
     ) -> None:
-        """Tell each of them of each event."""
-        for reader in await change.readers():
-            for event in happened:
+        """Tell each of them of each event that is for them."""
+        told = [each for each in happened if is_told(each, stored.mobility, self.messages)]
+        for reader in await change.readers() if told else ():
+            for event in told:
                 await tell(change.connection, plan(event, reader, stored, self.messages), now)
 
 

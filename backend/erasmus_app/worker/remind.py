@@ -13,10 +13,9 @@ import structlog
 from erasmus_app.institutions.ports import FactsheetSource
 from erasmus_app.mobilities.dues import day_of, look, moment_of
 from erasmus_app.mobilities.refreshes import heard
-from erasmus_app.notifications.policy import plan
 from erasmus_app.services import Services
 from erasmus_app.store.database import AWAY
-from erasmus_app.store.deliveries import tell
+from erasmus_app.store.deliveries import Teller
 from erasmus_app.store.jobs import Again, Job, ensure
 from erasmus_app.store.looks import (
     Key,
@@ -95,23 +94,23 @@ class Reminder:
             factsheet = await services.factsheets.factsheet(mobility.receiving_hei_id)
             # After `seen_before`: a rule that is set from now on has it looked at once more.
             book = await services.local_rules.refresh()
+            today, zone = min((day_of(now, each, hour), each) for each in zones)
             found = look(
                 mobility,
                 factsheet,
                 services.rules,
+                services.messages.ladders,
                 heard(mobility, services.heis.get(mobility.tenant), services.source),
                 before.seen,
-                min(day_of(now, each, hour) for each in zones),
+                today,
                 book,
+                zone,
             )
             fresh = await not_yet_recorded(change, found.events)
             await change.record_events(found.covered, silent=True)
             await change.record_events(fresh, silent=silent)
             if not silent:
-                for reader in readers:
-                    for event in fresh:
-                        message = plan(event, reader, stored, services.messages)
-                        await tell(change.connection, message, now)
+                await Teller(services.messages)(change, fresh, stored, now)
             again = found.next_day
             await looked(
                 change,

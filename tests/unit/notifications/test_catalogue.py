@@ -1,3 +1,4 @@
+import ast
 import re
 import shutil
 import string
@@ -6,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from erasmus_app.errors import SettingsInvalid
-from erasmus_app.mobilities.events import DETAILS, KINDS
+from erasmus_app.mobilities import changes, dues
+from erasmus_app.mobilities.events import DETAILS, KINDS, Row
+from erasmus_app.mobilities.local_rules import Role
+from erasmus_app.mobilities.rules import DeadlineKind
 from erasmus_app.notifications.catalogue import (
     INSTITUTIONS,
     LONGEST,
@@ -49,7 +53,28 @@ def placeholders(*texts: str) -> set[str]:
 
 def test_there_is_a_kind_for_everything_that_can_happen():
     assert OURS.kinds.keys() == set(KINDS.values())
+    assert set(KINDS) == set(Row)
+    assert len(set(KINDS.values())) == len(KINDS)
     assert OURS.languages == ("de", "en", "pt")
+
+
+def rows_named_in(module: Path) -> set[str]:
+    """The rows that a module makes events of, or hands to what does: `Row.B1`."""
+    found = ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+    return {
+        each.attr
+        for each in found
+        if isinstance(each, ast.Attribute)
+        and isinstance(each.value, ast.Name)
+        and each.value.id == "Row"
+    }
+
+
+def test_there_is_no_kind_that_nothing_raises():
+    """Every row is one that a change or the calendar tells, and none is told that is no row."""
+    raising = (Path(each.__file__) for each in (changes, dues))
+
+    assert set[str]().union(*map(rows_named_in, raising)) == {each.name for each in Row}
 
 
 @pytest.mark.parametrize(("language", "kind"), TEXTS)
@@ -212,8 +237,49 @@ def test_a_push_is_in_the_readers_language_and_the_same_for_everybody():
 
 
 def test_a_kind_rings_and_lasts_as_the_file_says():
-    assert OURS.kinds["nominated"] == Kind(category="nomination", urgency=Urgency.HIGH)
+    assert OURS.kinds["nominated"] == Kind(
+        category="nomination",
+        urgency=Urgency.HIGH,
+        told=(Role.OUTGOING, Role.INCOMING),
+        obsolete_by=(
+            "nomination_accepted",
+            "nomination_refused",
+            "formalities_done",
+            "mobility_cancelled",
+            "mobility_ended",
+        ),
+    )
+    assert OURS.kinds["personal_data_changed"] == Kind(
+        category="account", merges=True, obsolete_by=("personal_data_changed",)
+    )
     assert OURS.kinds["contact_changed"] == Kind(category="agreement", push=False)
+
+
+def test_a_reminder_is_told_on_the_days_of_its_own_ladder_or_on_those_of_all():
+    assert OURS.ladders == {
+        DeadlineKind.APPLICATION: (30, 14, 7, 2, 0),
+        DeadlineKind.AGREEMENT_SIGNED: (30, 14, 7, 2, 1),
+        DeadlineKind.ARRIVAL_CONFIRMED: (0,),
+        DeadlineKind.CHANGE_REQUEST: (14, 7, 2, 0),
+        DeadlineKind.EXTENSION_REQUEST: (14, 7, 2, 0),
+        DeadlineKind.TRANSCRIPT: (-1,),
+        DeadlineKind.RECOGNITION: (0,),
+    }
+
+
+@pytest.mark.parametrize("kind", OURS.kinds)
+def test_a_push_that_rings_for_a_mobility_is_dropped_when_that_was_called_off(kind: str):
+    """But for what is news also then, or says itself how the mobility stands."""
+    news = {"mobility_cancelled", "mobility_ended", "personal_data_changed", "recognised"}
+    of_the_past = {"arrival", "departure", "departed", "transcript", "recognition"}
+    about = kind.partition("_")[0]
+    if OURS.kinds[kind].push and kind not in news and about not in of_the_past:
+        assert {"mobility_cancelled", "mobility_ended"} <= set(OURS.kinds[kind].obsolete_by)
+
+
+@pytest.mark.parametrize("kind", [name for name, each in OURS.kinds.items() if each.days_before])
+def test_a_reminder_gives_way_to_the_next_of_its_ladder(kind: str):
+    assert kind in OURS.kinds[kind].obsolete_by
 
 
 @pytest.fixture
@@ -236,6 +302,63 @@ BROKEN = {
     ),
     "an urgency that is none": ("catalogue.toml", '"high"', '"loud"', "catalogue.toml: .*loud"),
     "no time to live": ("catalogue.toml", "push = false", "ttl_hours = 0", "ttl_hours"),
+    "told to nobody": (
+        "catalogue.toml",
+        "push = false",
+        "told = []",
+        "catalogue.toml: nomination_vanished: told: names nobody",
+    ),
+    "told to strangers": ("catalogue.toml", "push = false", 'told = ["staff"]', "told"),
+    "obsolete by what never happens": (
+        "catalogue.toml",
+        '["personal_data_changed"]',
+        '["personal_data"]',
+        "catalogue.toml: personal_data_changed: obsolete_by: there is no kind personal_data",
+    ),
+    "obsolete by the same twice": (
+        "catalogue.toml",
+        '["personal_data_changed"]',
+        '["recognised", "recognised"]',
+        "personal_data_changed: obsolete_by: recognised stands there twice",
+    ),
+    "merging what is not pushed": (
+        "catalogue.toml",
+        "push = false",
+        "push = false\nmerges = true",
+        "nomination_vanished: merges: is of pushes, and this kind is not pushed",
+    ),
+    "dropping what is not pushed": (
+        "catalogue.toml",
+        "push = false",
+        'push = false\nobsolete_by = ["recognised"]',
+        "nomination_vanished: obsolete_by: is of pushes, and this kind is not pushed",
+    ),
+    "a ladder of what has no deadline": (
+        "catalogue.toml",
+        "push = false",
+        "days_before = [7]",
+        "nomination_vanished: days_before: this kind is no reminder of a deadline",
+    ),
+    "a ladder without a rung": (
+        "catalogue.toml",
+        "days_before = [-1]",
+        "days_before = []",
+        "transcript_late: days_before: at least one, the first one first",
+    ),
+    "a ladder upside down": (
+        "catalogue.toml",
+        "[30, 14, 7, 2, 0]",
+        "[0, 7]",
+        "application_due: days_before: at least one, the first one first",
+    ),
+    "a rung twice": ("catalogue.toml", "[30, 14, 7, 2, 0]", "[7, 7]", "7 stands there twice"),
+    "a reminder after its time": ("catalogue.toml", "[-1]", "[-28]", "catalogue.toml: .*-27"),
+    "a detail that nothing shows": (
+        "locales/en.toml",
+        "{date} as your first day",
+        "your first day",
+        r"en.toml: arrival_recorded: nothing shows \{date\}",
+    ),
     "no English": ("locales/en.toml", None, None, "there is no en.toml"),
     "a kind without texts": (
         "locales/pt.toml",

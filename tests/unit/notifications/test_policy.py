@@ -21,9 +21,10 @@ from factories import (
 from erasmus_app.ids import AccountId, DeviceId, EventId, HeiId, InboxEntryId, MobilityId
 from erasmus_app.mobilities.changes import changes
 from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row, event_id
+from erasmus_app.mobilities.local_rules import Role
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.models import InboxEntry, Message, Text
-from erasmus_app.notifications.policy import delivery_id, entry_id, plan
+from erasmus_app.notifications.policy import delivery_id, entry_id, is_told, plan
 from erasmus_app.notifications.service import InboxService
 
 CATALOGUE = load_catalogue(catalogue_folder())
@@ -94,6 +95,20 @@ def test_a_kind_that_is_for_the_inbox_alone_is_not_pushed(row: Row):
 
     assert message.push is (row not in {Row.B7, Row.D11})
     assert message.kind == KINDS[row]
+
+
+@pytest.mark.parametrize("tenant", [RIBEIRA, LINDENTAL])
+@pytest.mark.parametrize("told", [(Role.OUTGOING,), (Role.INCOMING,), tuple(Role)])
+def test_only_students_whom_a_kind_is_for_are_told(tenant: HeiId, told: tuple[Role, ...]):
+    kinds = {
+        name: msgspec.structs.replace(each, told=told) for name, each in CATALOGUE.kinds.items()
+    }
+    catalogue = msgspec.structs.replace(CATALOGUE, kinds=kinds)
+    sent_by = {RIBEIRA: Role.OUTGOING, LINDENTAL: Role.INCOMING}
+
+    assert is_told(an_event(Row.B4), a_mobility(a_nomination(), tenant=tenant), catalogue) is (
+        sent_by[tenant] in told
+    )
 
 
 class NoStore:
