@@ -14,7 +14,7 @@ from erasmus_app.kit.languages import choose
 from erasmus_app.mobilities.dues import REMINDERS, ROWS
 from erasmus_app.mobilities.events import DETAILS, KINDS, OUTCOMES, REASONS
 from erasmus_app.mobilities.rules import DeadlineKind
-from erasmus_app.notifications.models import DAYS_BEFORE, Kind, Text
+from erasmus_app.notifications.models import DAYS_BEFORE, Kind, Text, Urgency
 
 LONGEST = {"title": 60, "body": 320, "push_title": 50, "push_body": 140}
 INSTITUTIONS = ("sending_hei", "receiving_hei")  # arguments that are HEI ids
@@ -55,12 +55,20 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
         return self.date_format.format_map(parts | {"day": str(int(day))})
 
 
+class PushWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a lock screen may show of a push that is of no one kind."""
+
+    title: str
+    body: str
+
+
 class Phrases(msgspec.Struct, frozen=True, kw_only=True):
     """How one language puts codes and lists that come inside a text."""
 
     cancelled: str  # a sentence with {which}, a blank before it; left out where there are none
     reasons: dict[str, str]  # by the XML's word: why a course cannot be taken
     outcomes: dict[str, str]  # what was recognised
+    several: PushWords  # a push of several kinds
 
     def of(self, key: str, value: str) -> str:
         """Write a detail that is a code or has one name a line; anything else stays as it is."""
@@ -110,11 +118,23 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
             body=words.body.format_map(shown),
         )
 
-    def render_push(self, kind: str, language: str) -> Text:
-        """Write what a lock screen may show: which step moved, and nothing about anybody."""
+    def render_push(self, kind: str, language: str, with_it: Collection[str] = ()) -> Text:
+        """Write what a lock screen may show: which step moved, and nothing about anybody.
+
+        `with_it` are the kinds of what goes out as the same push.
+        """
         chosen = choose(language, self.words) or SOURCE_LANGUAGE
+        several = not {kind}.issuperset(with_it)
+        if several:
+            shown = self.phrases[chosen].several
+            return Text(language=chosen, title=shown.title, body=shown.body)
         words = self.words[chosen][kind]
         return Text(language=chosen, title=words.push_title, body=words.push_body)
+
+    def urgency(self, *kinds: str) -> Urgency:
+        """Return how soon a push of these kinds is to be shown: as soon as any of them."""
+        high = any(self.kinds[each].urgency is Urgency.HIGH for each in kinds)
+        return Urgency.HIGH if high else Urgency.NORMAL
 
     def _shown(self, key: str, value: str, language: str, name_of: NameOf) -> str:
         if key in INSTITUTIONS:
@@ -211,6 +231,13 @@ def _check_calendar(path: Path, calendar: Calendar) -> None:
 def _check_phrases(path: Path, phrases: Phrases) -> None:
     if _placeholders(f"{path}: cancelled", phrases.cancelled) != {"which"}:
         raise SettingsInvalid(f"{path}: cancelled: must have {{which}} and nothing else")
+    for part in PushWords.__struct_fields__:
+        value, where = getattr(phrases.several, part), f"{path}: several: {part}"
+        longest = LONGEST[f"push_{part}"]
+        if not value.strip() or len(value) > longest:
+            raise SettingsInvalid(f"{where}: 1 to {longest} characters, not {len(value)}")
+        if _placeholders(where, value):
+            raise SettingsInvalid(f"{where}: a lock screen shows no placeholder's value")
     for name, codes in (("reasons", REASONS), ("outcomes", OUTCOMES)):
         if odd := getattr(phrases, name).keys() ^ set(codes):
             raise SettingsInvalid(f"{path}: {name}: differ in: {', '.join(sorted(odd))}")

@@ -62,6 +62,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, str]
     push: bool
     ttl: timedelta
+    wait: timedelta = timedelta(0)  # for others of its mobility, to go out with as one push
+    obsolete_by: tuple[str, ...] = ()  # kinds after which its push is dropped
 
 
 class InboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +80,10 @@ class InboxEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One message on its way to one device, with what is needed to send it."""
+    """One message on its way to one device, with what is needed to send it.
+
+    Others may go with it as one push, see `Message.wait`: this is the first that still stands.
+    """
 
     delivery_id: DeliveryId
     account_id: AccountId
@@ -92,4 +97,5 @@ class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     mobility_id: MobilityId | None
     kind: str
     attempts: int
-    expires_at: datetime
+    expires_at: datetime  # of those that go together, the last
+    with_it: tuple[str, ...] = ()  # the kinds of the others

@@ -110,7 +110,8 @@ class Reminder:
             await change.record_events(found.covered, silent=True)
             await change.record_events(fresh, silent=silent)
             if not silent:
-                await Teller(services.messages)(change, fresh, stored, now)
+                tell = Teller(services.messages, services.settings.merge_for)
+                await tell(change, fresh, stored, now)
             again = found.next_day
             await looked(
                 change,

@@ -120,6 +120,8 @@ def test_both_texts_say_so_where_it_is_the_students_move_and_only_there(language
 @pytest.mark.parametrize("language", OURS.languages)
 def test_pushes_that_do_not_say_the_same_do_not_look_the_same(language: str):
     pushes = [(each.push_title, each.push_body) for each in OURS.words[language].values()]
+    several = OURS.phrases[language].several
+    pushes.append((several.title, several.body))
 
     assert len(set(pushes)) == len(pushes)
 
@@ -234,6 +236,23 @@ def test_a_push_is_in_the_readers_language_and_the_same_for_everybody():
         body="Es wurde zurückgeschickt oder zurückgezogen. "
         "Du bist dran: Die App zeigt, was zu tun ist.",
     )
+
+
+@pytest.mark.parametrize(
+    ("with_it", "title"),
+    [
+        ((), "A new learning agreement was sent"),
+        (("agreement_replaced",), "A new learning agreement was sent"),  # three times in a minute
+        (("agreement_replaced", "contact_changed"), "News about your stay abroad"),
+    ],
+)
+def test_a_push_of_several_kinds_says_that_there_is_news(with_it: tuple[str, ...], title: str):
+    assert OURS.render_push("agreement_replaced", "en", with_it).title == title
+
+
+def test_a_push_of_several_kinds_is_as_urgent_as_the_most_urgent_of_them():
+    assert OURS.urgency("agreement_replaced") is Urgency.NORMAL
+    assert OURS.urgency("agreement_replaced", "deadline_moved") is Urgency.HIGH
 
 
 def test_a_kind_rings_and_lasts_as_the_file_says():
@@ -445,6 +464,19 @@ BROKEN = {
         "taken: some",
         r"en.toml: cancelled: must have \{which\} and nothing else",
     ),
+    "a long push of several": (
+        "locales/en.toml",
+        'title = "News about your stay abroad"',
+        f'title = "{51 * "x"}"',
+        "en.toml: several: title: 1 to 50 characters, not 51",
+    ),
+    "a name in a push of several": (
+        "locales/de.toml",
+        "Mehreres hat",
+        "{receiving_hei} hat",
+        "de.toml: several: body: a lock screen shows no placeholder's value",
+    ),
+    "no words for several": ("locales/pt.toml", "several =", "many =", "pt.toml: .*several"),
     "no months": ("locales/de.toml", "months =", "#", "de.toml: .*months"),
     "eleven months": ("locales/de.toml", '"Januar", ', "", "de.toml: months: twelve names, not 11"),
     "a day without its year": (
