@@ -180,6 +180,16 @@ def moment_of(day: date, zone: str, hour: int) -> datetime:
     return datetime.combine(day, time(hour), tzinfo=ZoneInfo(zone))
 
 
+def day_of_all(now: datetime, zones: Collection[str], hour: int) -> tuple[date, str]:
+    """Return the day of several readers that all have reached, and the zone that it is a day of."""
+    return min((day_of(now, each, hour), each) for each in zones)
+
+
+def moment_of_all(day: date, zones: Collection[str], hour: int) -> datetime:
+    """Return when a day has begun for all of several readers."""
+    return max(moment_of(day, each, hour) for each in zones)
+
+
 def _moved_by(
     deadline: Deadline,
     mobility: Mobility,

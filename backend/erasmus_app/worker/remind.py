@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from erasmus_app.institutions.ports import FactsheetSource
-from erasmus_app.mobilities.dues import day_of, look, moment_of
+from erasmus_app.mobilities.dues import day_of_all, look, moment_of_all
 from erasmus_app.mobilities.refreshes import heard
 from erasmus_app.services import Services
 from erasmus_app.store.database import AWAY
@@ -94,7 +94,7 @@ class Reminder:
             factsheet = await services.factsheets.factsheet(mobility.receiving_hei_id)
             # After `seen_before`: a rule that is set from now on has it looked at once more.
             book = await services.local_rules.refresh()
-            today, zone = min((day_of(now, each, hour), each) for each in zones)
+            today, zone = day_of_all(now, zones, hour)
             found = look(
                 mobility,
                 factsheet,
@@ -117,7 +117,7 @@ class Reminder:
                 change,
                 before,
                 found.seen,
-                max(moment_of(again, each, hour) for each in zones) if again else None,
+                moment_of_all(again, zones, hour) if again else None,
                 # Until the host's factsheet was asked for, its deadlines are still to be found.
                 silently=silent
                 and factsheet is None
