@@ -168,7 +168,7 @@ class Teller:
         told = [each for each in happened if is_told(each, stored.mobility, self.messages)]
         if not told:
             return
-        pushed, connection = standing(told, self.messages), change.connection
+        pushed, connection = standing(happened, self.messages), change.connection
         for reader in await change.readers():
             about, new = await _seen_as(connection, reader.account_id, stored), []
             for event in told:

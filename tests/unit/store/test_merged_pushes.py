@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from databases import VAULT
+from msgspec.structs import replace
 from unit.store.samples import ABROAD, HOME, OM, a_nomination, an_answer, log_in, take_in
 
 from erasmus_app.ids import AccountId, DeliveryId, EventId, HeiId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.mobilities.events import KINDS, MobilityEvent, Row
-from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
+from erasmus_app.mobilities.local_rules import Role
+from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder, load_catalogue
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
@@ -40,6 +42,7 @@ class Desk:
     database: Database
     account: AccountId
     merge_for: timedelta = WINDOW
+    messages: Catalogue = MESSAGES
     tenant: HeiId = HOME
     omobility_id: str = OM
 
@@ -57,7 +60,7 @@ class Desk:
         ) as change:
             assert change.before is not None
             await change.record_events(events, silent=False)
-            await Teller(MESSAGES, self.merge_for)(change, events, change.before, now)
+            await Teller(self.messages, self.merge_for)(change, events, change.before, now)
             then()
 
     async def happen_in_silence(self, row: Row) -> None:
@@ -305,6 +308,18 @@ async def test_of_what_came_at_once_the_overtaken_is_never_on_its_way(desk: Desk
     assert await desk.out() == [["mobility_cancelled"]]
     assert sorted(await desk.inbox()) == ["mobility_cancelled", "planned_dates_changed"]
     assert await desk.ledger() == [("mobility_cancelled", "pending")]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_what_is_not_for_the_student_overtakes_all_the_same(desk: Desk, at_once: bool):
+    kinds = dict(MESSAGES.kinds)
+    kinds["agreement_signed"] = replace(kinds["agreement_signed"], told=(Role.INCOMING,))
+    desk.messages = replace(MESSAGES, kinds=kinds)
+    for rows in [(Row.B12, SIGNED)] if at_once else [(Row.B12,), (SIGNED,)]:
+        await desk.happen(*rows)
+
+    assert await desk.out() == []
+    assert await desk.inbox() == ["agreement_due"]
 
 
 async def test_what_was_noted_in_silence_overtakes_when_a_push_is_claimed(desk: Desk):
