@@ -19,17 +19,23 @@ async def bed(dsn, valkey, tmp_path) -> AsyncIterator[Bed]:
         yield bed
 
 
+async def accepted(bed: Bed) -> Scene:
+    """A student whose phone knows that she is accepted."""
+    scene = Scene(bed, await bed.phone("ines"), "ines", OmobilityId("om-row"))
+    await scene.nominated_and_accepted()
+    await scene.announce()
+    await bed.until_told(scene.phone, "nomination_accepted")
+    return scene
+
+
 async def inbox(scene: Scene) -> list[str]:
     nodes = (await scene.bed.ask(scene.phone, INBOX))["me"]["inbox"]["nodes"]
     return [each["kind"] for each in reversed(nodes)]
 
 
 async def test_what_is_saved_in_a_row_is_one_push_and_several_messages(bed: Bed):
-    phone = await bed.phone("ines")
-    scene = Scene(bed, phone, "ines", OmobilityId("om-row"))
-    await scene.nominated_and_accepted()
-    await scene.announce()
-    await bed.until_told(phone, "nomination_accepted")
+    scene = await accepted(bed)
+    phone = scene.phone
     before = len(await bed.pushes(phone, 0))
 
     await scene.corrected(email="ines@new.example")
@@ -54,11 +60,8 @@ async def told(scene: Scene, kind: str) -> bool:
 
 
 async def test_an_agreement_that_is_signed_while_its_sending_waits_is_told_once(bed: Bed):
-    phone = await bed.phone("ines")
-    scene = Scene(bed, phone, "ines", OmobilityId("om-signed"))
-    await scene.nominated_and_accepted()
-    await scene.announce()
-    await bed.until_told(phone, "nomination_accepted")
+    scene = await accepted(bed)
+    phone = scene.phone
     await scene.sent()
     await scene.announce()
     await until(lambda: told(scene, "agreement_sent"))
