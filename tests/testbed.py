@@ -50,6 +50,7 @@ IN_A_HURRY = {
     "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "0.3",
     "ERASMUS_APP_ABSENCE_SECONDS": "1",
     "ERASMUS_APP_FACTSHEET_SECONDS": "1",
+    "ERASMUS_APP_MERGE_SECONDS": "0",  # each change is one push; where not, a test says so
 }
 KEYS = ("authority", "keys", "push")
 RECURRING = ["poll", "plan-polls", "factsheet", "plan-factsheets", "remind", "retain"]

@@ -24,7 +24,9 @@ from erasmus_app.institutions.models import CNR_APIS, DATA_APIS, ApiMode, Covere
 
 PREFIX = "ERASMUS_APP_"
 LONGEST_KEPT = 600  # months
+LONGEST_MERGE = 3600  # seconds: a push that waits longer is late
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
+MAY_BE_NOTHING = {"merge_seconds"}  # 0 turns it off
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -75,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     absence_seconds: float = 4 * 3600
 
     # Telling the student
+    merge_seconds: float = 180  # how long a push waits for others of its mobility; 0: not at all
     fcm_credentials: Path | None = None
     fcm_url: str = "https://fcm.googleapis.com"
     vapid_key: Path | None = None
@@ -117,6 +120,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Networks whose forwarded headers are believed."""
         return tuple(ip_network(each) for each in self.trusted_proxies)
+
+    @property
+    def merge_for(self) -> timedelta:
+        """How long a push that merges waits for others."""
+        return timedelta(seconds=self.merge_seconds)
 
     @property
     def absences(self) -> tuple[timedelta, timedelta]:
@@ -211,10 +219,13 @@ def _check(settings: Settings) -> None:
             ip_network(proxy)
         except ValueError as error:
             raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
+    if settings.merge_seconds > LONGEST_MERGE:
+        raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
     _check_paths(settings)
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)
-        if each.type in (float, int) and not 0 < value < math.inf:
+        off = each.name in MAY_BE_NOTHING and value == 0
+        if each.type in (float, int) and not (0 < value < math.inf or off):
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be a number above 0")
         if each.name.startswith("keep_") and value > LONGEST_KEPT:
             raise SettingsInvalid(

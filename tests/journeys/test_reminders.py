@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -37,7 +37,7 @@ async def test_after_downtime_a_deadline_is_told_once_by_its_nearest_reminder(ha
     await hand.look()
     assert await hand.inbox(scene) == ["nominated"]
 
-    for day in (APPLY - DAY, APPLY - DAY, APPLY, APPLY + DAY):  # 30, 14 and 7 days before: down
+    for day in (APPLY - 2 * DAY, APPLY - DAY, APPLY + DAY):  # 30, 14, 7 and 0 days before: down
         await hand.look(day)
 
     assert await hand.inbox(scene) == ["nominated", "application_due"]
@@ -49,7 +49,7 @@ async def test_each_reminder_is_told_on_its_day(hand: Hand):
     for days in range(40, -3, -1):
         await hand.look(APPLY - days * DAY)
 
-    assert await hand.inbox(scene) == ["nominated", *["application_due"] * 4]
+    assert await hand.inbox(scene) == ["nominated", *["application_due"] * 5]
     assert await hand.next_look(scene) is None
 
 
@@ -128,6 +128,101 @@ async def test_a_day_begins_in_the_morning_of_the_student_s_own_zone(hand: Hand,
     assert await hand.inbox(scene) == ["nominated"]
     await hand.look(morning)
     assert await hand.inbox(scene) == ["nominated", "application_due"]
+
+
+async def test_a_student_who_travels_is_told_on_the_morning_of_where_they_are(hand: Hand):
+    scene, database = await nominated(hand), hand.bed.app.database
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    await hand.look()
+
+    async def morning_in(zone: str) -> datetime:
+        """Say another zone; return when the next reminder is due then."""
+        await database.execute("update account set zone = $1", zone)
+        await hand.look()  # at once: the next look was counted by another clock
+        found = await hand.next_look(scene)
+        assert found == datetime.combine(APPLY - 30 * DAY, time(9), tzinfo=ZoneInfo(zone))
+        return found
+
+    west, east = await morning_in("America/Los_Angeles"), await morning_in("Asia/Tokyo")
+    assert west - east > timedelta(hours=15)
+    await hand.look(east - timedelta(minutes=1))
+    assert await hand.inbox(scene) == ["nominated"]
+    await hand.look(east)
+    assert await hand.inbox(scene) == ["nominated", "application_due"]
+
+    await morning_of_the_day_before(hand, "America/Los_Angeles", east)
+    assert await hand.inbox(scene) == ["nominated", "application_due"]  # not once more
+
+
+async def morning_of_the_day_before(hand: Hand, zone: str, now: datetime) -> None:
+    """Fly west, so that the day of a reminder is still to come; and live through it."""
+    await hand.bed.app.database.execute("update account set zone = $1", zone)
+    for hours in range(0, 30, 3):
+        await hand.look(now + timedelta(hours=hours))
+
+
+async def test_a_student_who_comes_later_has_mornings_of_their_own(hand: Hand):
+    """Before anybody signs in, days are counted in UTC."""
+    database = hand.bed.app.database
+    scene = await nominated(hand)
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    async with database.transaction() as connection:
+        readers = await connection.fetch("delete from account_person returning *")
+    await database.execute("update mobility set next_look_at = '-infinity'")
+    await hand.look()
+    nobodys = datetime.combine(APPLY - 30 * DAY, time(9), tzinfo=UTC)
+    assert await hand.next_look(scene) == nobodys
+
+    await database.execute("update account set zone = 'Asia/Tokyo'")
+    for row in readers:
+        await database.execute(
+            "insert into account_person (account_id, tenant, person_id) values ($1, $2, $3)",
+            row["account_id"],
+            row["tenant"],
+            row["person_id"],
+        )
+    await hand.look()
+    assert await hand.next_look(scene) == nobodys - timedelta(hours=9)
+
+
+async def test_a_worker_that_dies_while_it_tells_has_told_nothing_and_it_is_told_later(hand: Hand):
+    scene, database = await nominated(hand), hand.bed.app.database
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    await database.execute(
+        """create function away() returns trigger language plpgsql as $$
+           begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$"""
+    )
+    await database.execute(
+        "create trigger away before insert on inbox_entry for each row execute function away()"
+    )
+    morning = datetime.combine(APPLY - 7 * DAY, time(12), tzinfo=UTC)
+    await hand.look(morning)
+    assert await hand.inbox(scene) == ["nominated"]
+    assert await database.fetchval("select count(*) from event where step = 'B11'") == 0
+
+    await database.execute("drop trigger away on inbox_entry")
+    for hours in (2, 4, 6):
+        await hand.look(morning + timedelta(hours=hours))
+    assert await hand.inbox(scene) == ["nominated", "application_due"]
+
+
+async def test_a_reminder_that_waits_is_dropped_when_the_step_is_done(hand: Hand):
+    scene, database = await nominated(hand), hand.bed.app.database
+    scene.phone.fid = hand.bed.world.push.register()
+    await scene.phone.register(hand.bed.http)
+    await hand.read_factsheet(RIBEIRA.hei_id)
+    await hand.look(APPLY - 7 * DAY)
+    await scene.becomes("cancelled")
+    await hand.fetch(scene, Api.OMOBILITIES)
+
+    rows = await database.fetch(
+        """select kind, state from delivery join inbox_entry using (account_id, inbox_entry_id)
+           order by kind"""
+    )
+    assert [tuple(each) for each in rows] == [
+        ("application_due", "superseded"),
+        ("mobility_cancelled", "pending"),
+    ]
 
 
 async def test_a_look_that_fails_holds_up_no_other_and_is_taken_again(hand: Hand):

@@ -1,8 +1,11 @@
 """Rules that coordinators set: who may, what students see of them, and what they are told."""
 
+from calendar import isleap
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from api.test_roles import with_an_office
@@ -175,10 +178,54 @@ async def test_a_first_look_at_a_rule_tells_nothing(office: Office):
 async def test_reminders_follow_the_earlier_day(office: Office):
     await office.set()
     scene = await nominated(office)
-    for day in (SOON - DAY, SOON, APPLY - DAY):
+    for day in (SOON - DAY, SOON + DAY, APPLY - DAY):
         await office.hand.look(day)
 
     assert await office.hand.inbox(scene) == ["nominated", "application_due"]
+
+
+def next_day(month: int, day: int) -> date:
+    """The next such day of a year; that it is more than two months away lets every rung come."""
+    years = (year for year in range(TODAY.year, TODAY.year + 9) if day != 29 or isleap(year))
+    return next(d for year in years if (d := date(year, month, day)) > TODAY + 60 * DAY)
+
+
+def last_sunday(month: int) -> date:
+    """The next day on which Europe's clocks move."""
+    return (last := next_day(month, 31)) - (last.isoweekday() % 7) * DAY
+
+
+EDGES = {
+    "a leap day": (next_day(2, 29), "Europe/Lisbon"),
+    "two days after a leap day, far in the east": (next_day(2, 29) + 2 * DAY, "Pacific/Auckland"),
+    "a day that has 23 hours": (last_sunday(3), "Europe/Brussels"),
+    "two days after one of 25": (last_sunday(10) + 2 * DAY, "Atlantic/Azores"),
+    "the turn of the year, far in the west": (next_day(1, 1), "Pacific/Honolulu"),
+}
+
+
+@pytest.mark.parametrize(("on", "zone"), EDGES.values(), ids=EDGES)
+async def test_reminders_come_at_nine_whatever_the_calendar_does(
+    office: Office, on: date, zone: str
+):
+    await office.set(monthDay=None, on=on.isoformat())
+    scene = await office.hand.scene("ines")
+    await office.hand.bed.app.database.execute("update account set zone = $1", zone)
+    await scene.nominated(before=APPLY)
+    await office.hand.fetch(scene, Api.OMOBILITIES)
+    await office.hand.look()
+
+    told = ["nominated"]
+    for days in (30, 14, 7, 2, 0):
+        morning = datetime.combine(on - days * DAY, time(9), tzinfo=ZoneInfo(zone))
+        assert await office.hand.next_look(scene) == morning
+        await office.hand.look(morning - timedelta(seconds=1))
+        assert await office.hand.inbox(scene) == told
+        for seconds in (0, 1, 3600):  # also where a worker starts anew
+            await office.hand.look(morning + timedelta(seconds=seconds))
+        told.append("application_due")
+        assert await office.hand.inbox(scene) == told
+    assert await office.hand.next_look(scene) is None
 
 
 async def test_a_look_that_a_rule_overtakes_is_taken_again(office: Office):

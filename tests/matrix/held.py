@@ -376,7 +376,7 @@ async def _take_in(bed: Bed, person: Person, mobility: Mobility) -> None:
             for n in range(2 + int(person.key[-1]))  # so that even counts tell the students apart
         ]
         await change.record_events(events, silent=False)
-        await Teller(services.messages)(change, events, stored, NOW)
+        await Teller(services.messages, timedelta(0))(change, events, stored, NOW)
     person.ids.setdefault("mobility", []).append(str(stored.mobility_id))
 
 

@@ -68,6 +68,13 @@ def test_what_follows_from_settings():
     assert settings.absences == (timedelta(minutes=1), timedelta(hours=4))
 
 
+@pytest.mark.parametrize("seconds", [0, 90])
+def test_pushes_wait_for_others_as_long_as_is_set_or_not_at_all(seconds: int):
+    settings = load_settings({"ERASMUS_APP_MERGE_SECONDS": str(seconds)})
+
+    assert settings.merge_for == timedelta(seconds=seconds)
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
@@ -101,6 +108,9 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("POLL_SECONDS", "often", "Expected `float`, got `str`"),
         ("POLL_SECONDS", "0", "must be a number above 0"),
         ("POLL_SECONDS", "-1", "must be a number above 0"),
+        ("MERGE_SECONDS", "-1", "must be a number above 0"),
+        ("MERGE_SECONDS", "nan", "must be a number above 0"),
+        ("MERGE_SECONDS", "3601", "must be at most 3600"),
         ("SWEEP_SECONDS", "nan", "must be a number above 0"),
         ("SWEEP_SECONDS", "inf", "must be a number above 0"),
         ("WORKER_CONCURRENCY", "9" * 400, "must be at most 1000000000"),

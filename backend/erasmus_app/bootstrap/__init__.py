@@ -242,7 +242,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 heis=heis,
                 messages=EwpOwnMessages(),
                 store=OwnObjectTable(tables, clock),
-                take_in=TakingIn(absences=absences, tell=Teller(messages), clock=clock),
+                take_in=TakingIn(
+                    absences=absences, tell=Teller(messages, settings.merge_for), clock=clock
+                ),
                 clock=clock,
             ),
             token_refusals=RedisTokenRefusals(redis),

@@ -4,32 +4,47 @@ Plain functions. Each event's id is made from the deadline and its date, so that
 after a week of downtime, tells nothing twice, and a date that moves is told anew.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from erasmus_app.institutions.models import KnownFactsheet
+from erasmus_app.mobilities.agreements import is_signed
 from erasmus_app.mobilities.basis import Event, Relative
 from erasmus_app.mobilities.deadlines import Deadline, deadlines
-from erasmus_app.mobilities.events import MobilityEvent, Row, event_about, listed
+from erasmus_app.mobilities.events import KINDS, MobilityEvent, Row, event_about, listed
 from erasmus_app.mobilities.local_rules import NO_RULES, LocalRule, RuleBook
 from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.rules import DeadlineKind, Rules
 from erasmus_app.mobilities.seen import Moved, Seen, SeenDay
 from erasmus_app.mobilities.state import MobilityState, state
-from erasmus_app.mobilities.stays import is_early, nomination_of, plausible
+from erasmus_app.mobilities.stays import (
+    agreement_of,
+    is_early,
+    nomination_of,
+    planned_start,
+    plausible,
+)
 from erasmus_app.mobilities.steps import Party
 from erasmus_app.mobilities.undone import is_to_apply, undone
 
-_ROWS = {
+Ladders = Mapping[DeadlineKind, Sequence[int]]
+"""On how many days before its deadline a kind is told; -1 is the day after."""
+
+ROWS = {
     DeadlineKind.APPLICATION: Row.B11,
     DeadlineKind.AGREEMENT_SIGNED: Row.B12,
     DeadlineKind.ARRIVAL_CONFIRMED: Row.D4,
+    DeadlineKind.CHANGE_REQUEST: Row.CHANGE_DUE,
+    DeadlineKind.EXTENSION_REQUEST: Row.EXTENSION_DUE,
     DeadlineKind.TRANSCRIPT: Row.A7,
     DeadlineKind.RECOGNITION: Row.A10,
 }
+"""What is told as a deadline of a kind comes near, or has passed."""
+REMINDERS = frozenset(KINDS[row] for row in ROWS.values())
+"""The kinds that are told some days before a deadline, or after it."""
 _MOVED = {
     DeadlineKind.APPLICATION: Row.MOVED,
     DeadlineKind.AGREEMENT_SIGNED: Row.MOVED_AGREEMENT,
@@ -38,7 +53,11 @@ _MOVED = {
 }
 """What is told of days that are for the student."""
 _RECORDED = frozenset({Event.ARRIVAL, Event.CLASSES_BEGIN, Event.DEPARTURE})
-_DATED = {Row.B11, Row.B12, Row.A7}
+_DATED = {Row.B11, Row.B12, Row.CHANGE_DUE, Row.EXTENSION_DUE, Row.A7}
+_EXPECTED = frozenset(
+    {DeadlineKind.ARRIVAL_CONFIRMED, DeadlineKind.TRANSCRIPT, DeadlineKind.RECOGNITION}
+)
+"""What others were to do by then: worth asking for some weeks after."""
 _OFF = {MobilityState.CANCELLED, MobilityState.REJECTED}
 
 
@@ -55,16 +74,18 @@ def look(
     mobility: Mobility,
     factsheet: KnownFactsheet | None,
     rules: Rules,
+    ladders: Ladders,
     heard: Collection[Api],
     seen: Seen,
     today: date,
     book: RuleBook = NO_RULES,
+    zone: str = "UTC",
 ) -> Look:
     """Look at a mobility on a day of its student; the same arguments give the same events.
 
     Only the nearest rung of each deadline is told: after a month of downtime that is one reminder,
     not four. Of several deadlines of one kind the earliest is told. `seen` is what the look before
-    returned; factsheet and `heard` as in `deadlines`.
+    returned; factsheet and `heard` as in `deadlines`; `zone` is the one that `today` is a day of.
     """
     local = book.about(mobility)
     found = [
@@ -73,8 +94,13 @@ def look(
         if each.counts_first
     ]
     moved = {each.kind: each for each in found if _has_moved(each, seen)}
-    reminders = list(_reminders(mobility, found, rules, today))
-    said = {_ROWS[kind] for kind in moved if kind in _ROWS and kind in _MOVED}
+    remind = [
+        (each, _last_day(each, zone, rules), ladders[each.kind])
+        for each in found
+        if each.kind in ROWS and each.kind in ladders
+    ]
+    reminders = list(_reminders(mobility, remind, rules, today))
+    said = {ROWS[kind] for kind in moved if kind in ROWS and kind in _MOVED}
     covered = [each for each in reminders if each.step in said]
     events = [*_reached(mobility, rules, today), *(e for e in reminders if e not in covered)]
     for kind, each in moved.items():
@@ -93,7 +119,7 @@ def look(
         events=tuple(events),
         covered=tuple(covered),
         seen=_seen(seen, found, moved, names, undone(mobility, heard, today), today),
-        next_day=min(_days_to_come(mobility, found, rules, today), default=None),
+        next_day=min(_days_to_come(mobility, remind, today), default=None),
     )
 
 
@@ -154,6 +180,16 @@ def moment_of(day: date, zone: str, hour: int) -> datetime:
     return datetime.combine(day, time(hour), tzinfo=ZoneInfo(zone))
 
 
+def day_of_all(now: datetime, zones: Collection[str], hour: int) -> tuple[date, str]:
+    """Return the day of several readers that all have reached, and the zone that it is a day of."""
+    return min((day_of(now, each, hour), each) for each in zones)
+
+
+def moment_of_all(day: date, zones: Collection[str], hour: int) -> datetime:
+    """Return when a day has begun for all of several readers."""
+    return max(moment_of(day, each, hour) for each in zones)
+
+
 def _moved_by(
     deadline: Deadline,
     mobility: Mobility,
@@ -207,13 +243,28 @@ def _recorded(mobility: Mobility) -> Iterator[tuple[Row, date]]:
             yield row, known
 
 
+_Reminded = tuple[Deadline, date | None, Sequence[int]]
+"""A deadline, its last day as the student's clock has it, and its ladder."""
+
+
+def _last_day(deadline: Deadline, zone: str, rules: Rules) -> date | None:
+    """Return the last of the student's days that begins before a deadline is over.
+
+    One whose time is over before the morning, or on another day than where it was set, belongs to
+    the day before or after.
+    """
+    if deadline.ends_at is None:
+        return deadline.on
+    return day_of(deadline.ends_at, zone, rules.ours.hour)
+
+
 def _reminders(
-    mobility: Mobility, found: Sequence[Deadline], rules: Rules, today: date
+    mobility: Mobility, remind: Sequence[_Reminded], rules: Rules, today: date
 ) -> Iterator[MobilityEvent]:
-    for each in found:
-        row = _ROWS.get(each.kind)
-        rung = _rung(each, rules, today)
-        if row is None or rung is None or not _is_told(each):
+    for each, last, ladder in remind:
+        row = ROWS[each.kind]
+        rung = _rung(each.kind, last, ladder, rules, today)
+        if rung is None or not _is_told(each):
             continue
         detail = {"date": each.on.isoformat()} if row in _DATED and each.on else {}
         yield event_about(mobility, row, f"{each.kind} {each.on} {rung}", **detail)
@@ -225,25 +276,36 @@ def _is_told(deadline: Deadline) -> bool:
     return not agreement or deadline.who_must_act is Party.STUDENT
 
 
-def _rung(deadline: Deadline, rules: Rules, today: date) -> int | None:
+def _rung(
+    kind: DeadlineKind, last: date | None, ladder: Sequence[int], rules: Rules, today: date
+) -> int | None:
     """Return how many days before its deadline the nearest reminder belongs that is due."""
-    if deadline.on is None:
+    if last is None:
         return None
-    left = (deadline.on - today).days
-    passed = [each for each in rules.reminders.get(deadline.kind, ()) if left <= each]
+    left = (last - today).days
+    passed = [each for each in ladder if left <= each]
     if not passed:
         return None
     nearest = min(passed)
-    until = 0 if nearest > 0 else -rules.ours.late_days
-    return nearest if left >= until else None
+    still = nearest < 0 or kind in _EXPECTED  # it helps also when the day is over
+    return nearest if left >= (-rules.ours.late_days if still else 0) else None
 
 
-def _days_to_come(
-    mobility: Mobility, found: Sequence[Deadline], rules: Rules, today: date
-) -> Iterator[date]:
+def _days_to_come(mobility: Mobility, remind: Sequence[_Reminded], today: date) -> Iterator[date]:
     days = [day for _, day in _recorded(mobility)]
-    for each in found:
-        if each.on is not None and each.kind in _ROWS:
-            ladder = rules.reminders.get(each.kind, ())
-            days += [each.on - timedelta(days=before) for before in ladder]
+    if state(mobility, today) not in _OFF:
+        days += _first_days(mobility)
+    for _, last, ladder in remind:
+        if last is not None:
+            days += [last - timedelta(days=before) for before in ladder]
     yield from (day for day in days if day > today)
+
+
+def _first_days(mobility: Mobility) -> Iterator[date]:
+    """Yield when the stay may begin without news: from then on other deadlines are to be kept."""
+    reception, agreement = mobility.reception, agreement_of(mobility)
+    arrival = reception.value.actual_arrival if reception and reception.value else None
+    if (known := plausible(arrival)) is not None:
+        yield known
+    elif is_signed(agreement) and (planned := planned_start(mobility)) is not None:
+        yield planned[0]

@@ -53,7 +53,10 @@ class Row(StrEnum):
     A8 = "A8"
     A9 = "A9"
     A10 = "A10"
-    MOVED = "moved"  # the day for applications did; the guide has no row for it and the next
+    # What the guide has no row for: deadlines that come near, and deadlines that moved.
+    CHANGE_DUE = "change-due"
+    EXTENSION_DUE = "extension-due"
+    MOVED = "moved"  # the day for applications did
     MOVED_AGREEMENT = "moved-agreement"
     MOVED_CHANGE = "moved-change"
     MOVED_EXTENSION = "moved-extension"
@@ -98,6 +101,8 @@ KINDS = {
     Row.A8: "recognised",
     Row.A9: "recognition_reported",
     Row.A10: "recognition_due",
+    Row.CHANGE_DUE: "change_due",
+    Row.EXTENSION_DUE: "extension_due",
     Row.MOVED: "deadline_moved",
     Row.MOVED_AGREEMENT: "agreement_deadline_moved",
     Row.MOVED_CHANGE: "change_deadline_moved",
@@ -129,6 +134,8 @@ DETAILS: dict[str, frozenset[str]] = {
     "transcript_issued": frozenset({"courses", "ects"}),
     "transcript_late": frozenset({"date"}),
     "recognition_reported": frozenset({"outcome"}),
+    "change_due": frozenset({"date"}),
+    "extension_due": frozenset({"date"}),
     "deadline_moved": frozenset({"date"}),
     "agreement_deadline_moved": frozenset({"date"}),
     "change_deadline_moved": frozenset({"date"}),

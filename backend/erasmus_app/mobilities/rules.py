@@ -15,7 +15,6 @@ FILE = Path(__file__).with_name("programme.toml")
 Count = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Year = Annotated[str, msgspec.Meta(pattern=r"^\d{4}/\d{4}$")]
 MonthDay = Annotated[str, msgspec.Meta(pattern=r"^--(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
-DaysBefore = Annotated[int, msgspec.Meta(ge=-27, le=365)]
 
 
 class DeadlineKind(StrEnum):
@@ -64,7 +63,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     programme: tuple[Programme, ...]
     ours: Ours
-    reminders: dict[DeadlineKind, tuple[DaysBefore, ...]]
 
     def of(self, academic_year: str | None) -> Programme | None:
         """Return the programme's rules for a receiving HEI's year `YYYY/YYYY`, if there are any."""

@@ -3,7 +3,7 @@
 import re
 import string
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
-from erasmus_app.mobilities.events import ALL_KINDS, DETAILS, OUTCOMES, REASONS
-from erasmus_app.notifications.models import Kind, Text
+from erasmus_app.mobilities.dues import REMINDERS, ROWS
+from erasmus_app.mobilities.events import ALL_KINDS, DETAILS, KINDS, OUTCOMES, REASONS
+from erasmus_app.mobilities.rules import DeadlineKind
+from erasmus_app.notifications.models import DAYS_BEFORE, Kind, Text, Urgency
 
 LONGEST = {"title": 60, "body": 320, "push_title": 50, "push_body": 140}
 INSTITUTIONS = ("sending_hei", "receiving_hei")  # arguments that are HEI ids
@@ -53,12 +55,20 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
         return self.date_format.format_map(parts | {"day": str(int(day))})
 
 
+class PushWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a lock screen may show of a push that is of no one kind."""
+
+    title: str
+    body: str
+
+
 class Phrases(msgspec.Struct, frozen=True, kw_only=True):
     """How one language puts codes and lists that come inside a text."""
 
     cancelled: str  # a sentence with {which}, a blank before it; left out where there are none
     reasons: dict[str, str]  # by the XML's word: why a course cannot be taken
     outcomes: dict[str, str]  # what was recognised
+    several: PushWords  # a push of several kinds
 
     def of(self, key: str, value: str) -> str:
         """Write a detail that is a code or has one name a line; anything else stays as it is."""
@@ -89,6 +99,12 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
         """The languages on offer."""
         return tuple(sorted(self.words))
 
+    @property
+    def ladders(self) -> dict[DeadlineKind, tuple[int, ...]]:
+        """On how many days before its deadline each reminder is told."""
+        ladders = {kind: self.kinds[KINDS[row]].days_before for kind, row in ROWS.items()}
+        return {kind: DAYS_BEFORE if days is None else days for kind, days in ladders.items()}
+
     def render(
         self, kind: str, language: str, arguments: Mapping[str, str], name_of: NameOf
     ) -> Text:
@@ -102,11 +118,23 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
             body=words.body.format_map(shown),
         )
 
-    def render_push(self, kind: str, language: str) -> Text:
-        """Write what a lock screen may show: which step moved, and nothing about anybody."""
+    def render_push(self, kind: str, language: str, with_it: Collection[str] = ()) -> Text:
+        """Write what a lock screen may show: which step moved, and nothing about anybody.
+
+        `with_it` are the kinds of what goes out as the same push.
+        """
         chosen = choose(language, self.words) or SOURCE_LANGUAGE
+        several = not {kind}.issuperset(with_it)
+        if several:
+            shown = self.phrases[chosen].several
+            return Text(language=chosen, title=shown.title, body=shown.body)
         words = self.words[chosen][kind]
         return Text(language=chosen, title=words.push_title, body=words.push_body)
+
+    def urgency(self, *kinds: str) -> Urgency:
+        """Return how soon a push of these kinds is to be shown: as soon as any of them."""
+        high = any(self.kinds[each].urgency is Urgency.HIGH for each in kinds)
+        return Urgency.HIGH if high else Urgency.NORMAL
 
     def _shown(self, key: str, value: str, language: str, name_of: NameOf) -> str:
         if key in INSTITUTIONS:
@@ -127,14 +155,16 @@ def load_catalogue(folder: Path) -> Catalogue:
     """Read and check everything in `folder`.
 
     Raises:
-        SettingsInvalid: a kind or a text is missing, is too long, has a placeholder that nothing
-            fills or that English does not have, or shows something on the lock screen; the
-            message names file, kind and text.
+        SettingsInvalid: a kind or a text is missing, a kind says what cannot be, a text is too
+            long, lacks a placeholder, has one that nothing fills or that English does not have,
+            or shows something on the lock screen; the message names file, kind and text.
     """
     kinds = _table(folder / "catalogue.toml", dict[str, Kind])
     if kinds.keys() != ALL_KINDS:
         odd = ", ".join(sorted(kinds.keys() ^ ALL_KINDS))
         raise SettingsInvalid(f"{folder / 'catalogue.toml'}: the program's kinds differ in: {odd}")
+    for name, kind in kinds.items():
+        _check_kind(f"{folder / 'catalogue.toml'}: {name}", name, kind, kinds.keys())
     words: dict[str, dict[str, Words]] = {}
     calendars: dict[str, Calendar] = {}
     phrases: dict[str, Phrases] = {}
@@ -165,6 +195,27 @@ def load_catalogue(folder: Path) -> Catalogue:
     return Catalogue(kinds=kinds, words=words, calendars=calendars, phrases=phrases)
 
 
+def _check_kind(where: str, name: str, kind: Kind, known: Collection[str]) -> None:
+    for key in ("told", "obsolete_by", "days_before"):
+        values = getattr(kind, key) or ()
+        if twice := sorted({str(each) for each in values if values.count(each) > 1}):
+            raise SettingsInvalid(f"{where}: {key}: {twice[0]} stands there twice")
+    if not kind.told:
+        raise SettingsInvalid(f"{where}: told: names nobody")
+    for other in kind.obsolete_by:
+        if other not in known:
+            raise SettingsInvalid(f"{where}: obsolete_by: there is no kind {other}")
+    if not kind.push and (kind.merges or kind.obsolete_by):
+        key = "merges" if kind.merges else "obsolete_by"
+        raise SettingsInvalid(f"{where}: {key}: is of pushes, and this kind is not pushed")
+    if kind.days_before is None:
+        return
+    if name not in REMINDERS:
+        raise SettingsInvalid(f"{where}: days_before: this kind is no reminder of a deadline")
+    if not kind.days_before or list(kind.days_before) != sorted(kind.days_before, reverse=True):
+        raise SettingsInvalid(f"{where}: days_before: at least one, the first one first")
+
+
 def _check_calendar(path: Path, calendar: Calendar) -> None:
     if len(calendar.months) != 12 or not all(calendar.months):
         raise SettingsInvalid(f"{path}: months: twelve names, not {len(calendar.months)}")
@@ -180,6 +231,13 @@ def _check_calendar(path: Path, calendar: Calendar) -> None:
 def _check_phrases(path: Path, phrases: Phrases) -> None:
     if _placeholders(f"{path}: cancelled", phrases.cancelled) != {"which"}:
         raise SettingsInvalid(f"{path}: cancelled: must have {{which}} and nothing else")
+    for part in PushWords.__struct_fields__:
+        value, where = getattr(phrases.several, part), f"{path}: several: {part}"
+        longest = LONGEST[f"push_{part}"]
+        if not value.strip() or len(value) > longest:
+            raise SettingsInvalid(f"{where}: 1 to {longest} characters, not {len(value)}")
+        if _placeholders(where, value):
+            raise SettingsInvalid(f"{where}: a lock screen shows no placeholder's value")
     for name, codes in (("reasons", REASONS), ("outcomes", OUTCOMES)):
         if odd := getattr(phrases, name).keys() ^ set(codes):
             raise SettingsInvalid(f"{path}: {name}: differ in: {', '.join(sorted(odd))}")
@@ -196,6 +254,9 @@ def _check(where: str, kind: str, text: Words, source: Words) -> None:
             names = ", ".join(f"{{{each}}}" for each in sorted(odd))
             raise SettingsInvalid(f"{where}: {part}: placeholder {names} has no place here")
     shown, wanted = _shown(where, text), _shown(where, source)
+    if text is source and (unsaid := DETAILS.get(kind, frozenset()) - shown):
+        names = ", ".join(f"{{{each}}}" for each in sorted(unsaid))
+        raise SettingsInvalid(f"{where}: nothing shows {names}")
     if shown != wanted:
         odd_ones = ", ".join(f"{{{each}}}" for each in sorted(shown ^ wanted))
         raise SettingsInvalid(f"{where}: the English text and this one differ in {odd_ones}")

@@ -15,6 +15,11 @@ from erasmus_app.ids import (
     InboxEntryId,
     MobilityId,
 )
+from erasmus_app.mobilities.local_rules import Role
+
+DAYS_BEFORE = (14, 7, 2, 0)  # a reminder is told, where its kind says nothing else
+
+DaysBefore = Annotated[int, msgspec.Meta(ge=-27, le=365)]
 
 
 class Urgency(StrEnum):
@@ -31,6 +36,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     urgency: Urgency = Urgency.NORMAL
     push: bool = True  # False: in the inbox only
     ttl_hours: Annotated[int, msgspec.Meta(ge=1, le=672)] = 72  # then it says nothing new
+    told: tuple[Role, ...] = (Role.OUTGOING, Role.INCOMING)  # as whose student
+    merges: bool = False  # True: goes out with others of its mobility as one push
+    obsolete_by: tuple[str, ...] = ()  # kinds after which a push that waits is dropped
+    days_before: tuple[DaysBefore, ...] | None = None  # of a reminder; None: `DAYS_BEFORE`
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +62,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, str]
     push: bool
     ttl: timedelta
+    wait: timedelta = timedelta(0)  # for others of its mobility, to go out with as one push
+    obsolete_by: tuple[str, ...] = ()  # kinds after which its push is dropped
 
 
 class InboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +80,10 @@ class InboxEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One message on its way to one device, with what is needed to send it."""
+    """One message on its way to one device, with what is needed to send it.
+
+    Others may go with it as one push, see `Message.wait`: this is the first that still stands.
+    """
 
     delivery_id: DeliveryId
     account_id: AccountId
@@ -83,4 +97,5 @@ class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     mobility_id: MobilityId | None
     kind: str
     attempts: int
-    expires_at: datetime
+    expires_at: datetime  # of those that go together, the last
+    with_it: tuple[str, ...] = ()  # the kinds of the others

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -13,7 +14,7 @@ from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.ports import RecordChange, StoredMobility
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.models import InboxEntry, Message, PendingDelivery
-from erasmus_app.notifications.policy import delivery_id, plan
+from erasmus_app.notifications.policy import delivery_id, is_told, plan, standing
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
 from erasmus_app.store.sealed import Vault, vault_of
@@ -22,10 +23,17 @@ DELIVER = "deliver"
 FCM = "fcm"
 
 
-async def tell(connection: asyncpg.Connection, message: Message, now: datetime) -> bool:
+async def tell(
+    connection: asyncpg.Connection,
+    message: Message,
+    now: datetime,
+    about: Sequence[MobilityId] = (),
+) -> bool:
     """Put a message into the inbox, and on its way to every device, in the caller's transaction.
 
-    Returns False where the account was told already (by another tenant's view of the same event).
+    One that may wait joins another that does, of the same mobility, which is one of `about` where
+    several universities see it. Returns False where the account was told already (by another
+    tenant's view of the same event).
     """
     new = await connection.fetchval(
         """insert into inbox_entry
@@ -52,24 +60,94 @@ async def tell(connection: asyncpg.Connection, message: Message, now: datetime) 
     )
     for row in devices:
         delivery = delivery_id(message.entry_id, DeviceId(row["device_id"]), FCM)
+        carrier = None
+        if message.wait:
+            carrier = await _waiting(connection, message, row["device_id"], FCM, about)
         await connection.execute(
-            """insert into delivery
-                   (delivery_id, account_id, inbox_entry_id, device_id, channel, expires_at)
-               values ($1, $2, $3, $4, $5, $6) on conflict do nothing""",
+            """insert into delivery (delivery_id, account_id, inbox_entry_id, device_id, channel,
+                   expires_at, carried_by, merges, obsolete_by)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing""",
             delivery,
             message.account_id,
             message.entry_id,
             row["device_id"],
             FCM,
             now + message.ttl,
+            carrier,
+            bool(message.wait),
+            message.obsolete_by,
         )
-        await jobs.enqueue(
-            connection,
-            DELIVER,
-            {"delivery_id": str(delivery)},
-            dedupe_key=f"{DELIVER} {delivery}",
-        )
+        if carrier is None:
+            await jobs.enqueue(
+                connection,
+                DELIVER,
+                {"delivery_id": str(delivery)},
+                dedupe_key=f"{DELIVER} {delivery}",
+                due=now + message.wait if message.wait else None,
+            )
     return True
+
+
+async def _waiting(
+    connection: asyncpg.Connection,
+    message: Message,
+    device: UUID,
+    channel: str,
+    about: Sequence[MobilityId],
+) -> UUID | None:
+    """Return a delivery to the device that still waits for others of its mobility.
+
+    Its job is ours until the transaction ends, so that nobody sends it meanwhile.
+    """
+    found: UUID | None = await connection.fetchval(
+        """select delivery_id from delivery
+           join inbox_entry using (account_id, inbox_entry_id)
+           join job on dedupe_key = $4 || delivery_id::text and dead_at is null
+           where account_id = $1 and device_id = $2 and channel = $3
+               and mobility_id = any($5::uuid[]) and merges and carried_by is null
+               and delivery.attempts = 0 and leased_by is null and due > now()
+           order by delivery.created_at, delivery_id limit 1 for update of job skip locked""",
+        message.account_id,
+        device,
+        channel,
+        f"{DELIVER} ",
+        list(about) or [message.mobility_id],
+    )
+    return found
+
+
+async def drop_obsolete(
+    connection: asyncpg.Connection,
+    account: AccountId,
+    about: Sequence[MobilityId],
+    happened: Sequence[MobilityEvent],
+) -> None:
+    """Drop what is not out yet, and would be wrong or stale after these; the inbox keeps it."""
+    await connection.execute(
+        """update delivery set state = 'superseded', finished_at = now() from inbox_entry
+           where delivery.account_id = $1 and state = 'pending' and obsolete_by && $3::text[]
+               and inbox_entry.account_id = $1
+               and inbox_entry.inbox_entry_id = delivery.inbox_entry_id
+               and mobility_id = any($2::uuid[]) and event_id <> all($4::uuid[])""",
+        account,
+        list(about),
+        [each.kind for each in happened],
+        [each.event_id for each in happened],
+    )
+
+
+async def _seen_as(
+    connection: asyncpg.Connection, account: AccountId, stored: StoredMobility
+) -> list[MobilityId]:
+    """Return the ids that a mobility has where the account sees it: one for each university."""
+    rows = await connection.fetch(
+        """select mobility_id from account_person join mobility using (tenant, person_id)
+           where account_id = $1 and sending_hei_id = $2 and omobility_id = $3""",
+        account,
+        stored.mobility.sending_hei_id,
+        stored.mobility.omobility_id,
+    )
+    return [MobilityId(row["mobility_id"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +155,7 @@ class Teller:
     """Tells the readers of a mobility what happened to it, see `mobilities.ports.Teller`."""
 
     messages: Catalogue
+    merge_for: timedelta  # how long a push that merges waits for others
 
     async def __call__(
         self,
@@ -85,10 +164,20 @@ class Teller:
         stored: StoredMobility,
         now: datetime,
     ) -> None:
-        """Tell each of them of each event."""
+        """Tell each of them of each event that is for them; drop pushes that these overtake."""
+        told = [each for each in happened if is_told(each, stored.mobility, self.messages)]
+        if not told:
+            return
+        pushed, connection = standing(happened, self.messages), change.connection
         for reader in await change.readers():
-            for event in happened:
-                await tell(change.connection, plan(event, reader, stored, self.messages), now)
+            about, new = await _seen_as(connection, reader.account_id, stored), []
+            for event in told:
+                message = plan(event, reader, stored, self.messages, self.merge_for)
+                if event.event_id not in pushed:
+                    message = msgspec.structs.replace(message, push=False)
+                if await tell(connection, message, now, about):
+                    new.append(event)
+            await drop_obsolete(connection, reader.account_id, about, new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +187,40 @@ class DeliveryTable:
     database: Database
 
     async def pending(self, delivery: DeliveryId) -> PendingDelivery | None:
-        """Return what is needed to send; None where it has a final state or the device is gone."""
-        row = await self.database.fetchrow(
+        """Return what is needed to send, with what goes out as the same push.
+
+        None where it has a final state, the device is gone, or what has happened since has
+        overtaken it.
+        """
+        rows = await self.database.fetch(
             """select delivery_id, delivery.account_id, device_id, platform, target_kind, target,
                    target_key, registered_at, inbox_entry_id,
                    coalesce(device.language, account.language) as language,
-                   mobility_id, kind, attempts, expires_at
+                   inbox_entry.mobility_id, inbox_entry.kind, attempts, expires_at,
+                   exists (select from mobility join event using (tenant, person_id, mobility_id)
+                       where mobility_id = inbox_entry.mobility_id
+                           and event.kind = any(obsolete_by)
+                           and happened_at > inbox_entry.created_at) as is_obsolete
                from delivery
                join inbox_entry using (account_id, inbox_entry_id)
                join account using (account_id)
                join device using (account_id, device_id)
-               where delivery_id = $1 and state = 'pending'""",
+               where (delivery_id = $1 or carried_by = $1) and state = 'pending'
+               order by inbox_entry.created_at, delivery_id""",
             delivery,
         )
-        if row is None:
+        if stale := [row["delivery_id"] for row in rows if row["is_obsolete"]]:
+            await self.database.execute(
+                """update delivery set state = 'superseded', finished_at = now()
+                   where delivery_id = any($1) and state = 'pending'""",
+                stale,
+            )
+        standing = [row for row in rows if not row["is_obsolete"]]
+        if not standing:
             return None
+        row = standing[0]
         return PendingDelivery(
-            delivery_id=DeliveryId(row["delivery_id"]),
+            delivery_id=delivery,
             account_id=AccountId(row["account_id"]),
             device_id=DeviceId(row["device_id"]),
             platform=row["platform"],
@@ -128,13 +234,15 @@ class DeliveryTable:
             mobility_id=MobilityId(row["mobility_id"]) if row["mobility_id"] else None,
             kind=row["kind"],
             attempts=row["attempts"],
-            expires_at=row["expires_at"],
+            expires_at=max(each["expires_at"] for each in standing),
+            with_it=tuple(each["kind"] for each in standing[1:]),
         )
 
     async def attempted(self, delivery: DeliveryId, code: str | None) -> None:
-        """Count an attempt that did not end the delivery."""
+        """Count an attempt that did not end the delivery, nor what goes with it."""
         await self.database.execute(
-            "update delivery set attempts = attempts + 1, last_error = $2 where delivery_id = $1",
+            """update delivery set attempts = attempts + 1, last_error = $2
+               where (delivery_id = $1 or carried_by = $1) and state = 'pending'""",
             delivery,
             code,
         )
@@ -149,11 +257,11 @@ class DeliveryTable:
         code: str | None = None,
         provider_id: str | None = None,
     ) -> None:
-        """Write the final state, in the transaction that finishes the job."""
+        """Write the final state, also of what goes with it, as part of ending the job."""
         await connection.execute(
             """update delivery set state = $2, attempts = attempts + $3, last_error = $4,
                    provider_id = $5, finished_at = now()
-               where delivery_id = $1 and state = 'pending'""",
+               where (delivery_id = $1 or carried_by = $1) and state = 'pending'""",
             delivery,
             state,
             attempts,

@@ -54,10 +54,12 @@ class Deliverer:
         raise Again(max(wait, result.retry_after or 0))
 
     def _push(self, pending: PendingDelivery) -> Push:
-        text = self.services.messages.render_push(pending.kind, pending.language)
+        text = self.services.messages.render_push(pending.kind, pending.language, pending.with_it)
         data = {"id": global_id("Message", pending.entry_id), "kind": pending.kind}
         if pending.mobility_id is not None:
             data["mobility"] = global_id("Mobility", pending.mobility_id)
+        if pending.with_it:
+            data["more"] = str(len(pending.with_it))
         return Push(
             message_id=str(pending.entry_id),
             platform=pending.platform,
@@ -66,7 +68,7 @@ class Deliverer:
             title=text.title,
             body=text.body,
             data=data,
-            urgency=self.services.messages.kinds[pending.kind].urgency,
+            urgency=self.services.messages.urgency(pending.kind, *pending.with_it),
             expires_at=pending.expires_at,
         )
 

@@ -47,7 +47,9 @@ class Refresher:
         """What takes each answer into its record."""
         services = self.services
         return TakingIn(
-            absences=services.absences, tell=Teller(services.messages), clock=services.clock
+            absences=services.absences,
+            tell=Teller(services.messages, services.settings.merge_for),
+            clock=services.clock,
         )
 
     async def __call__(self, job: Job) -> None:

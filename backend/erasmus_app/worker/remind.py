@@ -11,12 +11,11 @@ from datetime import UTC, timedelta
 import structlog
 
 from erasmus_app.institutions.ports import FactsheetSource
-from erasmus_app.mobilities.dues import day_of, look, moment_of
+from erasmus_app.mobilities.dues import day_of_all, look, moment_of_all
 from erasmus_app.mobilities.refreshes import heard
-from erasmus_app.notifications.policy import plan
 from erasmus_app.services import Services
 from erasmus_app.store.database import AWAY
-from erasmus_app.store.deliveries import tell
+from erasmus_app.store.deliveries import Teller
 from erasmus_app.store.jobs import Again, Job, ensure
 from erasmus_app.store.looks import (
     Key,
@@ -103,29 +102,30 @@ class Reminder:
             factsheet = await services.factsheets.factsheet(mobility.receiving_hei_id)
             # After `seen_before`: a rule that is set from now on has it looked at once more.
             book = await services.local_rules.refresh()
+            today, zone = day_of_all(now, zones, hour)
             found = look(
                 mobility,
                 factsheet,
                 services.rules,
+                services.messages.ladders,
                 heard(mobility, services.heis.get(mobility.tenant), services.source),
                 before.seen,
-                min(day_of(now, each, hour) for each in zones),
+                today,
                 book,
+                zone,
             )
             fresh = await not_yet_recorded(change, found.events)
             await change.record_events(found.covered, silent=True)
             await change.record_events(fresh, silent=silent)
             if not silent:
-                for reader in readers:
-                    for event in fresh:
-                        message = plan(event, reader, stored, services.messages)
-                        await tell(change.connection, message, now)
+                tell = Teller(services.messages, services.settings.merge_for)
+                await tell(change, fresh, stored, now)
             again = found.next_day
             await looked(
                 change,
                 before,
                 found.seen,
-                max(moment_of(again, each, hour) for each in zones) if again else None,
+                moment_of_all(again, zones, hour) if again else None,
                 # Until the host's factsheet was asked for, its deadlines are still to be found.
                 silently=silent
                 and factsheet is None

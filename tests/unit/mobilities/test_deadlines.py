@@ -317,7 +317,6 @@ BROKEN = {
     "an hour that is none": ("hour = 9", "hour = 24", "hour"),
     "a year that is none": ('from = "2021/2022"', 'from = "2021"', "from"),
     "a term that is none": ("spring =", "summer =", "summer"),
-    "a reminder after its time": ("[-1]", "[-28]", "reminders"),
     "no TOML": ("[ours]", "[ours", "programme.toml"),
 }
 
@@ -333,14 +332,6 @@ def test_rules_that_cannot_be_right_stop_the_start(tmp_path, old, new, named):
         load_rules(path)
 
     assert str(path) in str(refused.value)
-
-
-def test_an_unknown_kind_of_deadline_has_no_reminders(tmp_path):
-    path = tmp_path / FILE.name
-    path.write_text(FILE.read_text() + "thesis = [1]\n")
-
-    with pytest.raises(SettingsInvalid, match="thesis"):
-        load_rules(path)
 
 
 def test_the_rules_that_come_along_are_what_the_guide_says():

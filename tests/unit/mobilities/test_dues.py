@@ -34,8 +34,10 @@ from erasmus_app.mobilities.models import (
 )
 from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.seen import Seen
+from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 
 RULES = load_rules()
+LADDERS = load_catalogue(catalogue_folder()).ladders
 NEW, OLD = a_nomination, an_old_nomination
 FACTSHEET = a_factsheet()
 D = date
@@ -47,7 +49,7 @@ def looked(
     seen: Seen | None = None,
     factsheet: KnownFactsheet | None = FACTSHEET,
 ) -> Look:
-    return look(mobility, factsheet, RULES, OF_RECEIVING, seen or Seen(), today)
+    return look(mobility, factsheet, RULES, LADDERS, OF_RECEIVING, seen or Seen(), today)
 
 
 def told(mobility: Mobility, *days: date, **more: Any) -> list[list[str]]:
@@ -73,6 +75,10 @@ OLD_STAY = OLD(planned_arrival=D(2027, 3, 8), planned_departure=D(2027, 7, 31))
 VERIFIED = Reception(status=ReceptionStatus.VERIFIED)
 
 
+def ladder(on: date, row: str, *days_before: int) -> list[tuple[date, str]]:
+    return [(on - timedelta(days=n), row) for n in days_before]
+
+
 def recorded(arrival: date | None = None, departure: date | None = None, **source: Any):
     return sourced(Reception(actual_arrival=arrival, actual_departure=departure), **source)
 
@@ -82,25 +88,14 @@ LIVES = {
         ACCEPTED,
         D(2026, 10, 25),
         [
-            (D(2026, 10, 31), "B11"),
-            (D(2026, 11, 16), "B11"),
-            (D(2026, 11, 23), "B11"),
-            (D(2026, 11, 29), "B11"),
-            (D(2027, 1, 2), "B12"),
-            (D(2027, 1, 18), "B12"),
-            (D(2027, 1, 25), "B12"),
-            (D(2027, 1, 31), "B12"),
+            *ladder(D(2026, 11, 30), "B11", 30, 14, 7, 2, 0),
+            *ladder(D(2027, 2, 1), "B12", 30, 14, 7, 2, 1),
         ],
     ),
     "B12: in the old family by the planned arrival": (
         a_mobility(OLD_STAY, VERIFIED),
         D(2026, 12, 1),
-        [
-            (D(2027, 2, 6), "B12"),
-            (D(2027, 2, 22), "B12"),
-            (D(2027, 3, 1), "B12"),
-            (D(2027, 3, 7), "B12"),
-        ],
+        ladder(D(2027, 3, 8), "B12", 30, 14, 7, 2, 1),
     ),
     "an agreement that waits for the host is not the student's move": (
         a_mobility(an_agreement(proposal=a_proposal())),
@@ -110,7 +105,12 @@ LIVES = {
     "D4: nobody confirmed an arrival; A7: nor was a transcript issued": (
         a_mobility(NEW("approved"), SIGNED),
         D(2026, 9, 1),
-        [(D(2026, 9, 17), "D4"), (D(2027, 3, 15), "A7")],
+        [
+            (D(2026, 9, 17), "D4"),
+            *ladder(D(2026, 10, 12), "change-due", 14, 7, 2, 0),
+            *ladder(D(2026, 12, 31), "extension-due", 14, 7, 2, 0),
+            (D(2027, 3, 15), "A7"),
+        ],
     ),
     "D1, then A1: days that were recorded beforehand have come": (
         a_mobility(
@@ -119,7 +119,13 @@ LIVES = {
             recorded(D(2026, 11, 9), D(2027, 1, 29), fetched_at=later(days=-1)),
         ),
         D(2026, 10, 25),
-        [(D(2026, 11, 9), "D1"), (D(2027, 1, 29), "A1"), (D(2027, 3, 15), "A7")],
+        [
+            (D(2026, 11, 9), "D1"),
+            *ladder(D(2026, 12, 14), "change-due", 14, 7, 2, 0),
+            *ladder(D(2026, 12, 31), "extension-due", 14, 7, 2, 0),
+            (D(2027, 1, 29), "A1"),
+            (D(2027, 3, 15), "A7"),
+        ],
     ),
     "A3: a last day well before the end has come": (
         a_mobility(NEW("approved"), SIGNED, recorded(None, D(2026, 11, 20))),
@@ -129,7 +135,7 @@ LIVES = {
     "days that had come when they were read were told at once": (
         a_mobility(SIGNED, recorded(D(2026, 9, 7), D(2026, 11, 2))),
         D(2026, 9, 1),
-        [(D(2027, 3, 15), "A7")],
+        [*ladder(D(2026, 10, 12), "change-due", 14, 7, 2, 0), (D(2027, 3, 15), "A7")],
     ),
     "A10: five weeks after the transcript": (
         a_mobility(NEW("approved"), a_transcript()),
@@ -167,9 +173,22 @@ def test_looking_only_when_the_last_look_said_tells_the_same(mobility, first, ex
     assert found == expected
 
 
+def test_the_day_on_which_a_stay_begins_is_looked_at_though_nobody_shares_arrivals():
+    planned = a_mobility(NEW("approved"), SIGNED)
+
+    found = look(planned, None, RULES, LADDERS, (), Seen(), D(2026, 8, 1))
+    assert (found.events, found.next_day) == ((), D(2026, 9, 7))
+    assert look(planned, None, RULES, LADDERS, (), Seen(), D(2026, 9, 7)).next_day == D(2026, 9, 28)
+
+
+def test_a_deadline_for_acting_is_not_reminded_of_when_it_is_over():
+    assert told(ACCEPTED, D(2026, 11, 30), D(2026, 12, 1)) == [["B11"], []]
+    assert told(ACCEPTED, D(2027, 2, 1), D(2027, 2, 2)) == [["B12"], []]
+
+
 def test_after_a_month_of_downtime_there_is_one_reminder_of_each():
-    assert told(ACCEPTED, D(2026, 11, 28)) == [["B11"]]
-    [event] = looked(ACCEPTED, D(2026, 11, 28)).events
+    assert told(ACCEPTED, D(2026, 11, 27)) == [["B11"]]
+    [event] = looked(ACCEPTED, D(2026, 11, 27)).events
     assert event == looked(ACCEPTED, D(2026, 11, 23)).events[0]  # the nearest rung, not the first
 
 

@@ -26,8 +26,10 @@ from erasmus_app.mobilities.models import OF_RECEIVING, Mobility, Reception
 from erasmus_app.mobilities.rules import DeadlineKind as K
 from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.seen import Moved, Seen, SeenDay
+from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 
 RULES = load_rules()
+LADDERS = load_catalogue(catalogue_folder()).ladders
 D = date
 DAY = D(2026, 10, 1)
 NOMINATED = a_mobility(a_nomination())
@@ -49,7 +51,7 @@ def looked(
     factsheet: KnownFactsheet | None = None,
 ) -> Look:
     book = RuleBook.of(rules, len(rules))
-    return look(mobility, factsheet, RULES, OF_RECEIVING, seen or Seen(), today, book)
+    return look(mobility, factsheet, RULES, LADDERS, OF_RECEIVING, seen or Seen(), today, book)
 
 
 def moves(look: Look) -> list[MobilityEvent]:

@@ -1,17 +1,17 @@
+import ast
 import re
-import shutil
 import string
 from pathlib import Path
 
 import pytest
 
-from erasmus_app.errors import SettingsInvalid
-from erasmus_app.mobilities.events import ALL_KINDS, DETAILS, KINDS
+from erasmus_app.mobilities import changes, dues
+from erasmus_app.mobilities.events import ALL_KINDS, DETAILS, KINDS, Row
+from erasmus_app.mobilities.local_rules import Role
+from erasmus_app.mobilities.rules import DeadlineKind
 from erasmus_app.notifications.catalogue import (
     INSTITUTIONS,
     LONGEST,
-    Catalogue,
-    Words,
     catalogue_folder,
     load_catalogue,
 )
@@ -49,8 +49,28 @@ def placeholders(*texts: str) -> set[str]:
 
 def test_there_is_a_kind_for_everything_that_can_happen():
     assert OURS.kinds.keys() == ALL_KINDS
-    assert set(KINDS.values()) < ALL_KINDS
+    assert set(KINDS) == set(Row)
+    assert len(set(KINDS.values())) == len(KINDS)
     assert OURS.languages == ("de", "en", "pt")
+
+
+def rows_named_in(module: Path) -> set[str]:
+    """The rows that a module makes events of, or hands to what does: `Row.B1`."""
+    found = ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+    return {
+        each.attr
+        for each in found
+        if isinstance(each, ast.Attribute)
+        and isinstance(each.value, ast.Name)
+        and each.value.id == "Row"
+    }
+
+
+def test_there_is_no_kind_that_nothing_raises():
+    """Every row is one that a change or the calendar tells, and none is told that is no row."""
+    raising = (Path(each.__file__) for each in (changes, dues))
+
+    assert set[str]().union(*map(rows_named_in, raising)) == {each.name for each in Row}
 
 
 @pytest.mark.parametrize(("language", "kind"), TEXTS)
@@ -105,6 +125,8 @@ def test_both_texts_say_so_where_it_is_the_students_move_and_only_there(language
 @pytest.mark.parametrize("language", OURS.languages)
 def test_pushes_that_do_not_say_the_same_do_not_look_the_same(language: str):
     pushes = [(each.push_title, each.push_body) for each in OURS.words[language].values()]
+    several = OURS.phrases[language].several
+    pushes.append((several.title, several.body))
 
     assert len(set(pushes)) == len(pushes)
 
@@ -221,152 +243,64 @@ def test_a_push_is_in_the_readers_language_and_the_same_for_everybody():
     )
 
 
+@pytest.mark.parametrize(
+    ("with_it", "title"),
+    [
+        ((), "A new learning agreement was sent"),
+        (("agreement_replaced",), "A new learning agreement was sent"),  # three times in a minute
+        (("agreement_replaced", "contact_changed"), "News about your stay abroad"),
+    ],
+)
+def test_a_push_of_several_kinds_says_that_there_is_news(with_it: tuple[str, ...], title: str):
+    assert OURS.render_push("agreement_replaced", "en", with_it).title == title
+
+
+def test_a_push_of_several_kinds_is_as_urgent_as_the_most_urgent_of_them():
+    assert OURS.urgency("agreement_replaced") is Urgency.NORMAL
+    assert OURS.urgency("agreement_replaced", "deadline_moved") is Urgency.HIGH
+
+
 def test_a_kind_rings_and_lasts_as_the_file_says():
-    assert OURS.kinds["nominated"] == Kind(category="nomination", urgency=Urgency.HIGH)
+    assert OURS.kinds["nominated"] == Kind(
+        category="nomination",
+        urgency=Urgency.HIGH,
+        told=(Role.OUTGOING, Role.INCOMING),
+        obsolete_by=(
+            "nomination_accepted",
+            "nomination_refused",
+            "formalities_done",
+            "mobility_cancelled",
+            "mobility_ended",
+        ),
+    )
+    assert OURS.kinds["personal_data_changed"] == Kind(
+        category="account", merges=True, obsolete_by=("personal_data_changed",)
+    )
     assert OURS.kinds["contact_changed"] == Kind(category="agreement", push=False)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    copied = tmp_path / "notifications"
-    shutil.copytree(catalogue_folder(), copied)
-    return copied
+def test_a_reminder_is_told_on_the_days_of_its_own_ladder_or_on_those_of_all():
+    assert OURS.ladders == {
+        DeadlineKind.APPLICATION: (30, 14, 7, 2, 0),
+        DeadlineKind.AGREEMENT_SIGNED: (30, 14, 7, 2, 1),
+        DeadlineKind.ARRIVAL_CONFIRMED: (0,),
+        DeadlineKind.CHANGE_REQUEST: (14, 7, 2, 0),
+        DeadlineKind.EXTENSION_REQUEST: (14, 7, 2, 0),
+        DeadlineKind.TRANSCRIPT: (-1,),
+        DeadlineKind.RECOGNITION: (0,),
+    }
 
 
-NOMINATED = "[nominated]\ntitle = "
-BROKEN = {
-    "no kinds": ("catalogue.toml", None, None, "catalogue.toml: .*No such file"),
-    "no TOML": ("catalogue.toml", "[nominated]", "[nominated", "catalogue.toml: "),
-    "a kind too few": ("catalogue.toml", "[recognised]", "[celebrated]", "celebrated, recognised"),
-    "a word that is none": (
-        "catalogue.toml",
-        "\nurgency =",
-        "\nurgncy =",
-        "catalogue.toml: .*urgncy",
-    ),
-    "an urgency that is none": ("catalogue.toml", '"high"', '"loud"', "catalogue.toml: .*loud"),
-    "no time to live": ("catalogue.toml", "push = false", "ttl_hours = 0", "ttl_hours"),
-    "no English": ("locales/en.toml", None, None, "there is no en.toml"),
-    "a kind without texts": (
-        "locales/pt.toml",
-        "[nominated]",
-        "[named]",
-        "pt.toml: .*: named, nomi",
-    ),
-    "a text too few": (
-        "locales/de.toml",
-        "push_title",
-        "title_of_push",
-        "de.toml: .*title_of_push",
-    ),
-    "an empty text": (
-        "locales/de.toml",
-        NOMINATED,
-        f'{NOMINATED}" " #',
-        "nominated: title: 1 to 60",
-    ),
-    "a long title": (
-        "locales/en.toml",
-        NOMINATED,
-        f'{NOMINATED}"{61 * "x"}" #',
-        "en.toml: nominated: title: 1 to 60 characters, not 61",
-    ),
-    "a long push": (
-        "locales/en.toml",
-        "push_body = ",
-        f'push_body = "{141 * "x"}" #',
-        "en.toml: nominated: push_body: 1 to 140 characters, not 141",
-    ),
-    "a name on the lock screen": (
-        "locales/pt.toml",
-        "push_body = ",
-        'push_body = "{receiving_hei}" #',
-        r"pt.toml: nominated: push_body: placeholder \{receiving_hei\} has no place here",
-    ),
-    "a comment": (
-        "locales/en.toml",
-        NOMINATED,
-        f'{NOMINATED}"{{comment}}" #',
-        r"en.toml: nominated: title: placeholder \{comment\} has no place here",
-    ),
-    "a placeholder less than in English": (
-        "locales/de.toml",
-        "{date} bestätigt. Du",
-        "Tag bestätigt. Du",
-        r"de.toml: arrival_confirmed: the English text and this one differ in \{date\}",
-    ),
-    "a placeholder without a name": (
-        "locales/en.toml",
-        NOMINATED,
-        f'{NOMINATED}"{{}}" #',
-        "title: pla",
-    ),
-    "a look inside": ("locales/en.toml", "{date} as", "{date.year} as", "date.year"),
-    "a format": (
-        "locales/en.toml",
-        "{courses}",
-        "{courses:d}",
-        "a name in braces and nothing else",
-    ),
-    "half a placeholder": (
-        "locales/en.toml",
-        "{courses}",
-        "{courses",
-        "en.toml: agreement_signed: ",
-    ),
-    "a reason without words": (
-        "locales/pt.toml",
-        "timetable-conflict =",
-        "timetable =",
-        "pt.toml: reasons: differ in: timetable, timetable-conflict",
-    ),
-    "an outcome without words": (
-        "locales/de.toml",
-        "negative =",
-        "bad =",
-        "de.toml: outcomes: differ in: bad, negative",
-    ),
-    "no place for the courses": (
-        "locales/en.toml",
-        "taken: {which}",
-        "taken: some",
-        r"en.toml: cancelled: must have \{which\} and nothing else",
-    ),
-    "no months": ("locales/de.toml", "months =", "#", "de.toml: .*months"),
-    "eleven months": ("locales/de.toml", '"Januar", ', "", "de.toml: months: twelve names, not 11"),
-    "a day without its year": (
-        "locales/de.toml",
-        "{day}. {month} {year}",
-        "{day}. {month}",
-        r"de.toml: date_format: must have \{day\}, \{month\}, \{year\} and nothing else",
-    ),
-}
+@pytest.mark.parametrize("kind", OURS.kinds)
+def test_a_push_that_rings_for_a_mobility_is_dropped_when_that_was_called_off(kind: str):
+    """But for what is news also then, or says itself how the mobility stands."""
+    news = {"mobility_cancelled", "mobility_ended", "personal_data_changed", "recognised"}
+    of_the_past = {"arrival", "departure", "departed", "transcript", "recognition"}
+    about = kind.partition("_")[0]
+    if OURS.kinds[kind].push and kind not in news and about not in of_the_past:
+        assert {"mobility_cancelled", "mobility_ended"} <= set(OURS.kinds[kind].obsolete_by)
 
 
-@pytest.mark.parametrize(("file", "old", "new", "message"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_catalogue_stops_the_start_with_a_line_that_names_what_is_wrong(
-    folder: Path, file: str, old: str | None, new: str | None, message: str
-):
-    path = folder / file
-    if old is None or new is None:
-        path.unlink()
-    else:
-        content = path.read_text()
-        assert old in content
-        path.write_text(content.replace(old, new, 1))
-
-    with pytest.raises(SettingsInvalid, match=message) as refused:
-        load_catalogue(folder)
-
-    assert str(folder) in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_a_language_more_is_a_file_more(folder: Path):
-    shutil.copy(folder / "locales/en.toml", folder / "locales/fi.toml")
-
-    known: Catalogue = load_catalogue(folder)
-
-    assert known.languages == ("de", "en", "fi", "pt")
-    assert known.words["fi"] == known.words["en"]
-    assert isinstance(known.words["fi"]["nominated"], Words)
+@pytest.mark.parametrize("kind", [name for name, each in OURS.kinds.items() if each.days_before])
+def test_a_reminder_gives_way_to_the_next_of_its_ladder(kind: str):
+    assert kind in OURS.kinds[kind].obsolete_by

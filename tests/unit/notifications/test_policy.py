@@ -21,9 +21,10 @@ from factories import (
 from erasmus_app.ids import AccountId, DeviceId, EventId, HeiId, InboxEntryId, MobilityId
 from erasmus_app.mobilities.changes import changes
 from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row, event_id
+from erasmus_app.mobilities.local_rules import Role
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.models import InboxEntry, Message, Text
-from erasmus_app.notifications.policy import delivery_id, entry_id, plan
+from erasmus_app.notifications.policy import delivery_id, entry_id, is_told, plan, standing
 from erasmus_app.notifications.service import InboxService
 
 CATALOGUE = load_catalogue(catalogue_folder())
@@ -48,7 +49,36 @@ def test_an_event_is_one_message_to_one_reader_with_what_its_text_needs():
         arguments={"sending_hei": RIBEIRA, "receiving_hei": LINDENTAL, "date": "2026-11-02"},
         push=True,
         ttl=timedelta(hours=72),
+        obsolete_by=("arrival_recorded", "arrival_removed"),
     )
+
+
+def test_a_message_waits_for_others_where_its_kind_merges():
+    window = timedelta(minutes=3)
+    events = [an_event(Row.B9, start="2026-09-01", end="2027-01-31"), an_event(Row.B4)]
+
+    messages = [plan(each, a_reader(), KNOWN, CATALOGUE, window) for each in events]
+    assert [each.wait for each in messages] == [window, timedelta(0)]
+
+
+def at_once(*rows: Row) -> list[str]:
+    """Which of the events that came at once are pushed."""
+    events = [
+        MobilityEvent(event_id=event_id(RIBEIRA, OMOBILITY, row, f"{n}"), step=row)
+        for n, row in enumerate(rows)
+    ]
+    pushed = standing(events, CATALOGUE)
+    return [each.step.value for each in events if each.event_id in pushed]
+
+
+def test_of_what_came_at_once_only_what_still_stands_is_pushed():
+    assert at_once(Row.B6, Row.B9) == ["B6"]  # the dates of what was cancelled
+    assert at_once(Row.B9, Row.B6) == ["B6"]
+    assert at_once(Row.B12, Row.B15, Row.B9) == ["B15", "B9"]
+    assert at_once(Row.B5, Row.B4) == ["B4"]  # each makes the other obsolete: the last counts
+    assert at_once(Row.B4, Row.B5) == ["B5"]
+    assert at_once(Row.B9, Row.B9) == ["B9"]
+    assert at_once() == []
 
 
 def test_everybody_who_may_read_is_told_once_also_where_two_universities_saw_it():
@@ -94,6 +124,20 @@ def test_a_kind_that_is_for_the_inbox_alone_is_not_pushed(row: Row):
 
     assert message.push is (row not in {Row.B7, Row.D11})
     assert message.kind == KINDS[row]
+
+
+@pytest.mark.parametrize("tenant", [RIBEIRA, LINDENTAL])
+@pytest.mark.parametrize("told", [(Role.OUTGOING,), (Role.INCOMING,), tuple(Role)])
+def test_only_students_whom_a_kind_is_for_are_told(tenant: HeiId, told: tuple[Role, ...]):
+    kinds = {
+        name: msgspec.structs.replace(each, told=told) for name, each in CATALOGUE.kinds.items()
+    }
+    catalogue = msgspec.structs.replace(CATALOGUE, kinds=kinds)
+    sent_by = {RIBEIRA: Role.OUTGOING, LINDENTAL: Role.INCOMING}
+
+    assert is_told(an_event(Row.B4), a_mobility(a_nomination(), tenant=tenant), catalogue) is (
+        sent_by[tenant] in told
+    )
 
 
 class NoStore:
