@@ -46,8 +46,10 @@ from erasmus_app.mobilities.seen import Seen
 from erasmus_app.mobilities.state import MobilityState as S
 from erasmus_app.mobilities.state import state
 from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove, timeline, whose_move
+from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 
 RULES, FACTSHEET, DAY = load_rules(), a_factsheet(), timedelta(days=1)
+LADDERS = load_catalogue(catalogue_folder()).ladders
 STUDIES, TRAINEESHIPS = ActivityType.STUDENT_STUDIES, ActivityType.STUDENT_TRAINEESHIPS
 LONG, BLENDED, DOCTORAL = ActivityAttributes
 BLEND, PHD = ComponentList.BLENDED, ComponentList.DOCTORAL
@@ -275,8 +277,11 @@ def test_the_calendar_reminds_a_trainee_of_nothing_that_ewp_does_not_carry():
 
     kinds = set()
     for day in days:
-        kinds |= {e.kind for e in look(known, FACTSHEET, RULES, OF_RECEIVING, Seen(), day).events}
-    assert kinds == {"traineeship_begun", "traineeship_ended"}
+        kinds |= {
+            e.kind for e in look(known, FACTSHEET, RULES, LADDERS, OF_RECEIVING, Seen(), day).events
+        }
+    # Of a longer stay EWP tells nobody's: it is asked for at home, a traineeship's as well.
+    assert kinds == {"traineeship_begun", "traineeship_ended", "extension_due"}
 
 
 # Short stays
@@ -327,7 +332,9 @@ def test_nobody_is_sent_to_an_office_after_a_stay_of_five_days():
     days = [D(2027, 2, 20) + n * DAY for n in range(40)]
 
     told = {
-        e.kind for d in days for e in look(known, FACTSHEET, RULES, OF_RECEIVING, Seen(), d).events
+        e.kind
+        for d in days
+        for e in look(known, FACTSHEET, RULES, LADDERS, OF_RECEIVING, Seen(), d).events
     }
     assert told == set()
 

@@ -295,7 +295,9 @@ def test_a_reminder_is_told_on_the_days_of_its_own_ladder_or_on_those_of_all():
 def test_a_push_that_rings_for_a_mobility_is_dropped_when_that_was_called_off(kind: str):
     """But for what is news also then, or says itself how the mobility stands."""
     news = {"mobility_cancelled", "mobility_ended", "personal_data_changed", "recognised"}
-    of_the_past = {"arrival", "departure", "departed", "transcript", "recognition"}
+    of_the_past = {
+        *("arrival", "departure", "departed", "traineeship", "transcript", "recognition"),
+    }
     about = kind.partition("_")[0]
     if OURS.kinds[kind].push and kind not in news and about not in of_the_past:
         assert {"mobility_cancelled", "mobility_ended"} <= set(OURS.kinds[kind].obsolete_by)

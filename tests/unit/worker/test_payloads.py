@@ -14,7 +14,14 @@ from unit.store.samples import HOME, OM, a_nomination, an_answer, log_in, take_i
 
 from erasmus_app.ids import AccountId, EventId
 from erasmus_app.kit.clock import utc_now
-from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row
+from erasmus_app.mobilities.events import (
+    DETAILS,
+    KINDS,
+    OF_TRAINEESHIPS,
+    WITHOUT_CREDITS,
+    MobilityEvent,
+    Row,
+)
 from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder, load_catalogue
 from erasmus_app.notifications.ports import Outcome, Push, PushResult
 from erasmus_app.push.fcm import message_of
@@ -74,13 +81,15 @@ async def account(database: Database) -> AccountId:
     return account
 
 
-async def pushed(database: Database, *rows: Row, merge_for: timedelta) -> list[Push]:
+async def pushed(
+    database: Database, *rows: Row, merge_for: timedelta, called: str | None = None
+) -> list[Push]:
     """Tell of some events that hold a secret wherever they can; return all that goes out."""
     async with RecordTable(database).change(HOME, HOME, OM) as change:
         assert change.before is not None
         for row in rows:
-            detail = dict.fromkeys(DETAILS.get(KINDS[row], ()), SECRET)
-            event = MobilityEvent(event_id=EventId(uuid4()), step=row, detail=detail)
+            detail = dict.fromkeys(DETAILS.get(called or KINDS[row], ()), SECRET)
+            event = MobilityEvent(event_id=EventId(uuid4()), step=row, detail=detail, called=called)
             now = datetime.now(UTC)
             await Teller(MESSAGES, merge_for)(change, [event], change.before, now)
     await database.execute("update job set due = now() - interval '1 s'")
@@ -116,8 +125,9 @@ async def test_no_push_of_any_kind_holds_a_comment_a_result_a_reason_or_a_name(
     database: Database, account: AccountId
 ):
     pushes = []
-    for row in Row:
-        pushes += await pushed(database, row, merge_for=timedelta(0))
+    every = [(row, None) for row in Row]
+    for row, called in [*every, *OF_TRAINEESHIPS.items(), *WITHOUT_CREDITS.items()]:
+        pushes += await pushed(database, row, merge_for=timedelta(0), called=called)
 
     for push in pushes:
         check(push, language_of(push))
