@@ -77,7 +77,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Telling the student
     fcm_credentials: Path | None = None
     fcm_url: str = "https://fcm.googleapis.com"
-    vapid_key: Path | None = None
+    vapid_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
+    web_push_networks: tuple[str, ...] = ()  # where push services may be beside the open internet
+    app_url: str | None = None  # where browsers open the app; None: `public_url`
     smtp_url: str | None = None
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
@@ -117,6 +119,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Networks whose forwarded headers are believed."""
         return tuple(ip_network(each) for each in self.trusted_proxies)
+
+    @property
+    def push_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks that subscriptions may lead into beside the open internet."""
+        return tuple(ip_network(each) for each in self.web_push_networks)
 
     @property
     def absences(self) -> tuple[timedelta, timedelta]:
@@ -188,7 +195,7 @@ def _known(field: str, name: str, spelled: Callable[[str], str]) -> str:
 
 
 def _from_text(field: str, value: str) -> Any:
-    if field in {"trusted_proxies", "app_links", "administrators"}:
+    if field in {"trusted_proxies", "app_links", "administrators", "web_push_networks"}:
         return [each.strip() for each in value.split(",") if each.strip()]
     if not value.strip():  # a secret that did not come must not start an engine of our own
         raise SettingsInvalid(f"{PREFIX}{field.upper()}: is empty; leave it out for the default")
@@ -203,14 +210,17 @@ def _check(settings: Settings) -> None:
     if not host or not 0 < port < 65536:  # no host would be all of them
         raise SettingsInvalid(f"{PREFIX}LISTEN: {settings.listen!r} is not host:port")
     _check_url("PUBLIC_URL", settings.public_url, loopback_http=False)
-    for name in ("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"):
+    for name in (
+        *("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"),
+        "APP_URL",
+    ):
         if (value := getattr(settings, name.lower())) is not None:
             _check_url(name, value, loopback_http=True)
-    for proxy in settings.trusted_proxies:
+    for name in ("TRUSTED_PROXIES", "WEB_PUSH_NETWORKS"):
         try:
-            ip_network(proxy)
+            tuple(map(ip_network, getattr(settings, name.lower())))
         except ValueError as error:
-            raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
+            raise SettingsInvalid(f"{PREFIX}{name}: {error}") from error
     _check_paths(settings)
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)
@@ -225,7 +235,10 @@ def _check(settings: Settings) -> None:
 
 
 def _check_paths(settings: Settings) -> None:
-    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS", "OAUTH_CLIENTS"):
+    for name in (
+        *("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS", "OAUTH_CLIENTS"),
+        "VAPID_KEY",
+    ):
         path = getattr(settings, name.lower())
         if path is not None and not _is_file(path):
             raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")
