@@ -256,6 +256,8 @@ def opened(body: bytes, key: ec.EllipticCurvePrivateKey, auth: bytes) -> bytes:
     Raises:
         InvalidTag, ValueError: it was not written for this browser, or is cut or changed.
     """
+    if len(body) <= 21:
+        raise ValueError("it is cut")
     salt, record, length = body[:16], int.from_bytes(body[16:20], "big"), body[20]
     sender, sealed = body[21 : 21 + length], body[21 + length :]
     if length != 65 or len(sealed) > record:

@@ -20,7 +20,7 @@ SECONDS = 8.0  # for all of a request, up to the head of its answer
 DRAIN_SECONDS = 1.0  # for the rest of the answer, which nobody reads
 LARGEST_ANSWER = 4096  # bytes; beyond them the connection is closed
 SECURE_PORT = 443
-CONNECTIONS, IDLE_CONNECTIONS, IDLE_SECONDS = 256, 64, 60
+IDLE_CONNECTIONS, IDLE_SECONDS = 64, 60
 
 
 class Doors:
@@ -87,7 +87,7 @@ class StrangersHttp:
             ssl_context=tls,
             http2=True,
             network_backend=_Guarded(doors),
-            max_connections=CONNECTIONS,
+            max_connections=None,  # as many as the worker has jobs
             max_keepalive_connections=IDLE_CONNECTIONS,
             keepalive_expiry=IDLE_SECONDS,
         )
