@@ -1,7 +1,7 @@
 """A student's browser beside the phone: subscribed through GraphQL, told, and telling back."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ from testbed import Bed, bed_running
 from erasmus_app.bootstrap.channels import module_of
 from erasmus_app.cli.phones import Phone
 from erasmus_app.ids import global_id
+from erasmus_app.notifications.ports import Outcome, Push, PushResult, Target, TargetRefused
 from erasmus_app.students.models import TargetKind
 
 REGISTER = """mutation ($device: DeviceInput!) {
@@ -99,6 +100,129 @@ async def test_a_browser_that_took_its_permission_back_is_forgotten_and_the_phon
         ("fcm", "accepted", None),
         ("web_push", "device_gone", "GONE"),
     ]
+
+
+class Pigeons:
+    """A channel of another make; all that the house knows of it is the port."""
+
+    ready = True
+    public_key = "a ring"
+
+    def __init__(self, answer: Callable[[Push], Awaitable[PushResult]]) -> None:
+        self.sent: list[Push] = []
+        self._answer = answer
+
+    def target(self, kind: TargetKind, given: str) -> Target:
+        if given != "loft 7":
+            raise TargetRefused("is no loft")
+        return Target(name=given, value=f"{kind.value} to {given}")
+
+    async def send(self, push: Push) -> PushResult:
+        self.sent.append(push)
+        return await self._answer(push)
+
+
+def with_pigeons(bed: Bed, answer: Callable[[Push], Awaitable[PushResult]]) -> Pigeons:
+    """Have pigeons bring what browsers would get."""
+    pigeons = Pigeons(answer)
+    channels = bed.app.services.channels
+    assert isinstance(channels, dict)
+    channels["web_push"] = pigeons
+    return pigeons
+
+
+async def registered(bed: Bed, phone: Phone, target: str) -> dict[str, Any]:
+    device = {"platform": "WEB", "targetKind": "WEB_PUSH", "target": target}
+    found: dict[str, Any] = (await bed.ask(phone, REGISTER, device=device))["registerDevice"]
+    return found
+
+
+async def test_whatever_is_behind_the_port_is_a_channel(bed: Bed):
+    async def well(_: Push) -> PushResult:
+        return PushResult(outcome=Outcome.ACCEPTED, provider_id="feather")
+
+    pigeons = with_pigeons(bed, well)
+    phone = await bed.phone("ines")
+    refused = await registered(bed, phone, "loft 8")
+    await registered(bed, phone, "loft 7")
+    await bed.take()
+    (pushed,) = await bed.pushes(phone, 1)
+    await bed.until_idle()
+
+    assert refused == {"reason": "target: is no loft"}
+    assert await bed.ask(phone, "{ pushKey }") == {"pushKey": "a ring"}
+    (sent,) = pigeons.sent
+    assert (sent.target, sent.title, sent.data) == (
+        "web_push to loft 7",
+        pushed.title,
+        pushed.data,
+    )
+    row = await bed.app.database.fetchrow(
+        "select state, provider_id, attempts from delivery where channel = 'web_push'"
+    )
+    assert tuple(row) == ("accepted", "feather", 1)
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+async def test_a_device_told_to_be_gone_is_forgotten_unless_it_registered_meanwhile(
+    bed: Bed, meanwhile: bool
+):
+    phone = await bed.phone("ines")
+
+    async def gone(_: Push) -> PushResult:
+        if meanwhile:
+            await registered(bed, phone, "loft 7")
+        return PushResult(outcome=Outcome.DEVICE_GONE, code="GONE")
+
+    with_pigeons(bed, gone)
+    await registered(bed, phone, "loft 7")
+    await bed.take()
+    await bed.pushes(phone, 1)
+    await bed.until_idle()
+
+    devices = (await bed.ask(phone, DEVICES))["me"]["devices"]
+    expected = ["ANDROID", "WEB"] if meanwhile else ["ANDROID"]
+    assert sorted(each["platform"] for each in devices) == expected
+
+
+async def test_a_message_waits_as_long_as_it_is_told_and_no_longer_than_it_is_of_use(bed: Bed):
+    answers = [
+        PushResult(outcome=Outcome.TRY_AGAIN, code="TOO_MANY", retry_after=3000),
+        PushResult(outcome=Outcome.LANE_DOWN, code="VAPID_REFUSED"),
+    ]
+
+    async def not_now(_: Push) -> PushResult:
+        return answers.pop(0)
+
+    with_pigeons(bed, not_now)
+    phone = await bed.phone("ines")
+    await registered(bed, phone, "loft 7")
+    await bed.take()
+    database = bed.app.database
+
+    async def attempts(count: int) -> bool:
+        found = await database.fetchval(
+            "select attempts from delivery where channel = 'web_push' and attempts = $1", count
+        )
+        return found is not None
+
+    await until(lambda: attempts(1))
+    due = "select extract(epoch from due - now()) from job where kind = 'deliver'"
+    await until(lambda: _past(database.fetchval(due), 2900))
+    await database.execute("update job set due = now() where kind = 'deliver'")
+    await until(lambda: attempts(2))
+    await database.execute("update delivery set expires_at = now() where state = 'pending'")
+    await until(lambda: _past(database.fetchval(due), 1))
+    await database.execute("update job set due = now() where kind = 'deliver'")
+    await bed.until_idle()
+
+    assert answers == []
+    assert await deliveries(bed) == [("fcm", "accepted", None), ("web_push", "expired", None)]
+
+
+async def _past(found: Awaitable[Any], seconds: float) -> bool:
+    value = await found
+    return value is not None and float(value) > seconds
 
 
 async def test_endpoints_that_lead_inside_are_refused_in_words(bed: Bed):
