@@ -32,8 +32,8 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-async def checked_address(host: str, port: int, allowed: Callable[[Address], bool]) -> str:
-    """Look a name up and return the address to connect to.
+async def checked_addresses(host: str, port: int, allowed: Callable[[Address], bool]) -> list[str]:
+    """Look a name up and return the addresses to connect to, the best first.
 
     Raises:
         AddressRefused: there is no such name (`name_unknown`), or not all of its addresses are
@@ -47,4 +47,4 @@ async def checked_address(host: str, port: int, allowed: Callable[[Address], boo
     addresses = [str(each[4][0]).partition("%")[0] for each in found]
     if not addresses or not all(allowed(ip_address(each)) for each in addresses):
         raise AddressRefused("address_inside")
-    return addresses[0]
+    return list(dict.fromkeys(addresses))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from erasmus_app.kit.addresses import Address, AddressRefused, checked_address, is_public
+from erasmus_app.kit.addresses import Address, AddressRefused, checked_addresses, is_public
 
 LARGEST = 5 * 1024  # bytes; draft-ietf-oauth-client-id-metadata-document
 SECONDS = 5.0  # for all of it
@@ -41,7 +41,7 @@ class _Guarded(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Resolve a name, refuse it where any of its addresses is inside, connect to the first."""
         try:
-            address = await checked_address(host, port, self._allowed)
+            address, *_ = await checked_addresses(host, port, self._allowed)
         except AddressRefused as error:
             raise DocumentRefused(error.code) from error
         return await self._real.connect_tcp(address, port, timeout, local_address, socket_options)

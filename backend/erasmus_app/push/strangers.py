@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from erasmus_app.kit.addresses import Address, AddressRefused, checked_address, is_public
+from erasmus_app.kit.addresses import Address, AddressRefused, checked_addresses, is_public
 from erasmus_app.push.http2 import Answer, NoAnswer
 from erasmus_app.settings import LOOPBACK_NAMES
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
 SECONDS = 8.0  # for all of a request, up to the head of its answer
+CONNECT_SECONDS = 2.0  # for an address, where there is another one
+MOST_ADDRESSES = 3  # of one name
 DRAIN_SECONDS = 1.0  # for the rest of the answer, which nobody reads
 LARGEST_ANSWER = 4096  # bytes; beyond them the connection is closed
 SECURE_PORT = 443
@@ -72,9 +74,15 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Look the name up, and connect to what may be connected to."""
-        address = await checked_address(host, port, lambda found: self._doors.open(found, port))
-        return await self._real.connect_tcp(address, port, timeout, local_address, socket_options)
+        """Look the name up, and connect to the first of its addresses that lets us."""
+        addresses = await checked_addresses(host, port, lambda found: self._doors.open(found, port))
+        *others, last = addresses[:MOST_ADDRESSES]
+        for address in others:  # one of IPv6, say, where that leads nowhere
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return await self._real.connect_tcp(
+                    address, port, CONNECT_SECONDS, local_address, socket_options
+                )
+        return await self._real.connect_tcp(last, port, timeout, local_address, socket_options)
 
 
 class StrangersHttp:

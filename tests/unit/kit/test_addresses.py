@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from erasmus_app.kit.addresses import AddressRefused, checked_address, is_public
+from erasmus_app.kit.addresses import AddressRefused, checked_addresses, is_public
 
 INSIDE = [
     *("10.0.0.1", "172.16.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254", "100.64.0.1"),
@@ -30,16 +30,16 @@ async def test_a_name_is_refused_where_any_of_its_addresses_is_inside():
         return False
 
     with pytest.raises(AddressRefused, match="address_inside"):
-        await checked_address("localhost", 443, allowed)
+        await checked_addresses("localhost", 443, allowed)
     assert set(asked) <= {"127.0.0.1", "::1"}
 
 
 @pytest.mark.parametrize("name", ["no-such-name.invalid", "x" * 300, "a..b", "\udcff.example"])
 async def test_a_name_that_there_is_not_is_refused(name: str):
     with pytest.raises(AddressRefused, match="name_unknown"):
-        await checked_address(name, 443, is_public)
+        await checked_addresses(name, 443, is_public)
 
 
 async def test_what_is_returned_is_an_address_and_no_name():
-    assert await checked_address("127.0.0.1", 443, lambda _: True) == "127.0.0.1"
-    assert await checked_address("2130706433", 443, lambda _: True) == "127.0.0.1"
+    assert await checked_addresses("127.0.0.1", 443, lambda _: True) == ["127.0.0.1"]
+    assert await checked_addresses("2130706433", 443, lambda _: True) == ["127.0.0.1"]

@@ -69,6 +69,25 @@ async def test_a_name_that_changes_its_mind_is_looked_up_once_and_connected_to_a
     assert len(browsers.received[browser]) == 1
 
 
+async def test_where_one_address_lets_nobody_in_another_one_is_tried(
+    browsers: WebPushService, channel: WebPush, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+):
+    loop = asyncio.get_running_loop()
+    real = loop.getaddrinfo
+
+    async def several(host: str, port: int, **more: Any) -> Any:
+        if host != "localhost":
+            return await real(host, port, **more)
+        return [*await real("127.0.0.9", port, **more), *await real(LOOPBACK, port, **more)]
+
+    monkeypatch.setattr(loop, "getaddrinfo", several)
+    _, target = subscribed(browsers, channel)
+    browsers.url = browsers.url.replace(LOOPBACK, "localhost")
+    result = await channel.send(a_push(clock, target.replace(LOOPBACK, "localhost")))
+
+    assert result == PushResult(outcome=Outcome.ACCEPTED)
+
+
 @contextlib.asynccontextmanager
 async def talking(authority: Authority, said: bytes, *, hang: bool = False) -> AsyncIterator[str]:
     """Say the same to whoever comes; yields a target there."""
