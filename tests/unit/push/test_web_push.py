@@ -1,12 +1,16 @@
 """The channel against the sandbox's strict push service: TLS, VAPID, encryption, every answer."""
 
 import asyncio
+import json
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from joserfc.jwk import ECKey
+from structlog.testing import capture_logs
 from unit.push.browsers import (
     ENTRY,
+    KEY,
     MESSAGE_ID,
     a_push,
     subscribed,
@@ -14,7 +18,7 @@ from unit.push.browsers import (
 from unit.sandbox.hand_clock import HandClock
 
 from erasmus_app.notifications.models import Urgency
-from erasmus_app.notifications.ports import Outcome, PushResult
+from erasmus_app.notifications.ports import Outcome, PushResult, TargetRefused
 from erasmus_app.push.answers import LONGEST_WAIT
 from erasmus_app.push.lanes import Lane, Lanes, origin_of
 from erasmus_app.push.vapid import Vapid
@@ -157,6 +161,30 @@ async def test_a_message_too_large_for_any_push_service_is_not_sent(
     result = await channel.send(a_push(clock, target, body="x" * 4000))
     assert result == PushResult(outcome=Outcome.REJECTED, code="TOO_LARGE")
     assert browsers.asked == 0
+
+
+async def test_neither_logs_nor_what_is_shown_of_objects_hold_a_secret(
+    browsers: WebPushService,
+    channel: WebPush,
+    clock: HandClock,
+    caplog: pytest.LogCaptureFixture,
+):
+    caplog.set_level(logging.INFO)
+    browser, target = subscribed(browsers, channel)
+    keys = json.loads(browsers.subscription(browser))["keys"]
+    with capture_logs() as logs:
+        results = []
+        for status in (201, 410, 429, 503, 403):
+            browsers.fail_next(status)
+            results.append(await channel.send(a_push(clock, target)))
+        with pytest.raises(TargetRefused) as refused:
+            channel.target(TargetKind.WEB_PUSH, target.replace("https", "ftp"))
+    ours = [each.getMessage() for each in caplog.records if "uvicorn" not in each.name]
+    said = f"{ours} {logs} {results} {channel!r} {refused.value}"
+
+    private = str(KEY.as_dict(private=True)["d"])
+    secrets = [browser, keys["p256dh"], keys["auth"], private, "A tua nomeação"]
+    assert [each for each in secrets if each in said] == []
 
 
 async def test_many_at_once_reach_their_browsers_once_each(
