@@ -79,6 +79,13 @@ class Bed:
         await phone.sign_in(self.http, APP_LINK)
         return phone
 
+    async def browser(self, phone: Phone) -> str:
+        """A browser of the same student's, subscribed and registered; returns which it is."""
+        phone.browser = self.world.web_push.subscribe(await phone.push_key(self.http))
+        subscription = self.world.web_push.subscription(phone.browser)
+        await phone.register_browser(self.http, subscription)
+        return phone.browser
+
     async def take(self, steps: int = 1) -> list[Done]:
         """Let the universities live through steps of the story."""
         found = [await self.world.story.next() for _ in range(steps)]

@@ -28,7 +28,8 @@ from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.explanations import Explanations
 from erasmus_app.notifications.guidance import Guidance
-from erasmus_app.notifications.ports import MailSender, News, PushSender
+from erasmus_app.notifications.ports import Channel, MailSender, News
+from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.privacy.consents import Purpose
 from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
@@ -75,9 +76,10 @@ class Services:
     inbox: InboxService
     news: News
     devices: DeviceStore
+    receipts: Receipts
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
-    push: PushSender | None  # None: no push service is configured, the inbox is all
+    channels: Mapping[str, Channel]  # by name, see `TargetKind.channel`
     login: LoginService | None  # None: no login provider is configured
     authorization: AuthorizationService | None  # None likewise
     standings: Standings

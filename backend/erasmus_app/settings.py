@@ -80,7 +80,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     merge_seconds: float = 180  # how long a push waits for others of its mobility; 0: not at all
     fcm_credentials: Path | None = None
     fcm_url: str = "https://fcm.googleapis.com"
-    vapid_key: Path | None = None
+    vapid_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
+    web_push_networks: tuple[str, ...] = ()  # where push services may be beside the open internet
+    app_url: str | None = None  # where browsers open the app; None: `public_url`
     smtp_url: str | None = None
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
@@ -125,6 +127,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def merge_for(self) -> timedelta:
         """How long a push that merges waits for others."""
         return timedelta(seconds=self.merge_seconds)
+
+    @property
+    def push_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks that subscriptions may lead into beside the open internet."""
+        return tuple(ip_network(each) for each in self.web_push_networks)
 
     @property
     def absences(self) -> tuple[timedelta, timedelta]:
@@ -196,7 +203,7 @@ def _known(field: str, name: str, spelled: Callable[[str], str]) -> str:
 
 
 def _from_text(field: str, value: str) -> Any:
-    if field in {"trusted_proxies", "app_links", "administrators"}:
+    if field in {"trusted_proxies", "app_links", "administrators", "web_push_networks"}:
         return [each.strip() for each in value.split(",") if each.strip()]
     if not value.strip():  # a secret that did not come must not start an engine of our own
         raise SettingsInvalid(f"{PREFIX}{field.upper()}: is empty; leave it out for the default")
@@ -211,14 +218,17 @@ def _check(settings: Settings) -> None:
     if not host or not 0 < port < 65536:  # no host would be all of them
         raise SettingsInvalid(f"{PREFIX}LISTEN: {settings.listen!r} is not host:port")
     _check_url("PUBLIC_URL", settings.public_url, loopback_http=False)
-    for name in ("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"):
+    for name in (
+        *("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"),
+        "APP_URL",
+    ):
         if (value := getattr(settings, name.lower())) is not None:
             _check_url(name, value, loopback_http=True)
-    for proxy in settings.trusted_proxies:
+    for name in ("TRUSTED_PROXIES", "WEB_PUSH_NETWORKS"):
         try:
-            ip_network(proxy)
+            tuple(map(ip_network, getattr(settings, name.lower())))
         except ValueError as error:
-            raise SettingsInvalid(f"{PREFIX}TRUSTED_PROXIES: {error}") from error
+            raise SettingsInvalid(f"{PREFIX}{name}: {error}") from error
     if settings.merge_seconds > LONGEST_MERGE:
         raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
     _check_paths(settings)
@@ -236,7 +246,10 @@ def _check(settings: Settings) -> None:
 
 
 def _check_paths(settings: Settings) -> None:
-    for name in ("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS", "OAUTH_CLIENTS"):
+    for name in (
+        *("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS", "OAUTH_CLIENTS"),
+        "VAPID_KEY",
+    ):
         path = getattr(settings, name.lower())
         if path is not None and not _is_file(path):
             raise SettingsInvalid(f"{PREFIX}{name}: there is no file {path}")

@@ -18,11 +18,8 @@ import msgspec
 import structlog
 
 from sandbox.cast import STUDENTS
-from sandbox.network import Network
-from sandbox.push import PushService
 from sandbox.serving import serving
-from sandbox.story import Story
-from sandbox.world import APP_LINK, DoorTaken, Receive, Scope, Send, world
+from sandbox.world import APP_LINK, DoorTaken, Receive, Scope, Send, World, world
 
 
 async def _whole_body(receive: Receive) -> bytes:
@@ -43,8 +40,9 @@ async def _json(send: Send, status: int, value: object) -> None:
 class Control:
     """How a test or the show steers the sandbox. On loopback, for nobody else."""
 
-    def __init__(self, network: Network, story: Story, push: PushService) -> None:
-        self._network, self._story, self._push = network, story, push
+    def __init__(self, around: World) -> None:
+        self._network, self._story, self._push = around.network, around.story, around.push
+        self._web_push = around.web_push
 
     async def answer(self, path: str, body: bytes, send: Send) -> None:
         """Answer one request; its body is a JSON object, or empty."""
@@ -59,6 +57,12 @@ class Control:
                 await _json(send, 200, {"fid": self._push.register()})
             case "/phones/wait":
                 await _json(send, 200, await self._pushes(**given))
+            case "/browsers":
+                browser = self._web_push.subscribe(**given)
+                subscription = self._web_push.subscription(browser)
+                await _json(send, 200, {"browser": browser, "subscription": subscription})
+            case "/browsers/wait":
+                await _json(send, 200, await self._shown(**given))
             case "/push/faults":
                 self._push.fail_next(**given)
                 await _json(send, 200, {})
@@ -74,13 +78,20 @@ class Control:
             return [{"title": each.title, "body": each.body} for each in received[known:]]
         return []
 
+    async def _shown(self, browser: str, known: int, seconds: float) -> list[dict[str, str]]:
+        """Return what a browser showed beyond the messages known, as `_pushes`."""
+        with contextlib.suppress(TimeoutError):
+            received = await self._web_push.wait(browser, known + 1, seconds)
+            return [each.content["notification"] for each in received[known:]]
+        return []
+
 
 async def main(folder: Path, backend: tuple[str, int]) -> None:
     """Run until told to stop."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     async with world(folder, backend) as running:
-        control = Control(running.network, running.story, running.push)
+        control = Control(running)
 
         async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http":

@@ -24,10 +24,11 @@ from sandbox.push import PushService, running_push
 from sandbox.serving import listen, origin, serving
 from sandbox.story import Story
 from sandbox.terminator import terminating
+from sandbox.web_push import WebPushService, running_web_push
 
 APP_LINK = "eu.erasmus-app.play:/signed-in"
 CLIENT_ID, CLIENT_SECRET = "APP-00000000-0000-4000-8000-000000000001", "sandbox-secret"
-DOORS = ("backend", "network", "login", "push", "push_tokens", "control")
+DOORS = ("backend", "network", "login", "push", "push_tokens", "control", "web_push")
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -45,6 +46,7 @@ class World:
     network: Network
     story: Story
     push: PushService
+    web_push: WebPushService
     login: LoginProvider
     mail: MailSink
     authority: Authority
@@ -118,6 +120,9 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
                 token_listener=bound["push_tokens"],
             )
         )
+        web_push = await stack.enter_async_context(
+            running_web_push(folder / "web_push", authority, listener=bound["web_push"])
+        )
         client = Client(
             client_id=CLIENT_ID,
             secret=CLIENT_SECRET,
@@ -145,6 +150,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
             network=network,
             story=Story(network, folder / "story"),
             push=push,
+            web_push=web_push,
             login=login,
             mail=post,
             authority=authority,
@@ -162,6 +168,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
                 "ERASMUS_APP_EWP_HEIS": str(_covered(folder, secure["network"])),
                 "ERASMUS_APP_FCM_CREDENTIALS": str(push.service_account_file),
                 "ERASMUS_APP_FCM_URL": push.url,
+                "ERASMUS_APP_WEB_PUSH_NETWORKS": "127.0.0.0/8",
                 "ERASMUS_APP_SMTP_URL": post.url,
             },
         )

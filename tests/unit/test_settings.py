@@ -281,3 +281,12 @@ def test_a_wrong_file_of_heis_stops_the_start_with_one_line(folder, content: str
     assert str(refused.value).startswith(f"ERASMUS_APP_EWP_HEIS: {heis}: ")
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_networks_of_push_services_are_read_and_what_is_none_is_refused(tmp_path: Path):
+    settings = load_settings({"ERASMUS_APP_WEB_PUSH_NETWORKS": "127.0.0.0/8, fd00::/8"})
+
+    assert settings.push_networks == (ip_network("127.0.0.0/8"), ip_network("fd00::/8"))
+    assert "WEB_PUSH_NETWORKS" in refusal(WEB_PUSH_NETWORKS="ntfy.uni.example")
+    assert "VAPID_KEY: there is no file" in refusal(VAPID_KEY=str(tmp_path / "none.pem"))
+    assert "APP_URL" in refusal(APP_URL="http://app.uni.example")

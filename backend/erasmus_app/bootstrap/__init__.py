@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
+from erasmus_app.bootstrap.channels import opened_channels
 from erasmus_app.bootstrap.identity import (
     authorization_service,
     link_service,
@@ -47,6 +48,7 @@ from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.explanations import load_explanations
 from erasmus_app.notifications.guidance import load_guidance
+from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.clients import KnownClients as KnownClients
 from erasmus_app.oidc.clients import load_clients as load_clients
@@ -66,9 +68,6 @@ from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.privacy.exports import EXPORT
 from erasmus_app.privacy.retention import Keeping
 from erasmus_app.privacy.words import load_archive_words, load_purposes
-from erasmus_app.push.credentials import AccessTokens
-from erasmus_app.push.fcm import FcmSender
-from erasmus_app.push.http2 import Http2Transport
 from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
@@ -99,6 +98,7 @@ from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
+from erasmus_app.store.receipts import ReceiptTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
@@ -263,9 +263,10 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             news=news,
             devices=DeviceTable(tables),
+            receipts=Receipts(store=ReceiptTable(tables), clock=clock),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=_mail(settings),
-            push=_push(stack, settings, clock),
+            channels=opened_channels(settings, clock, stack),
             login=login,
             authorization=authorization_service(settings, redis, tables, login) if login else None,
             standings=standings(settings, tables, heis, clock),
@@ -392,16 +393,6 @@ def _mail(settings: Settings) -> SmtpSender | None:
         return None
     sender = settings.mail_from or f"no-reply@{urlsplit(settings.public_url).hostname}"
     return smtp_sender(settings.smtp_url, sender, trusting(settings.tls_ca_file))
-
-
-def _push(stack: AsyncExitStack, settings: Settings, clock: Clock) -> FcmSender | None:
-    if settings.fcm_credentials is None:
-        return None
-    tokens = AccessTokens(settings.fcm_credentials, settings.tls_ca_file)
-    stack.callback(tokens.close)
-    transport = Http2Transport(settings.fcm_url, trusting(settings.tls_ca_file))
-    stack.callback(transport.close)
-    return FcmSender(transport, tokens, clock)
 
 
 def _key(settings: Settings, path: Path) -> PrivateKey:

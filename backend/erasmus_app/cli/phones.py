@@ -21,6 +21,8 @@ REGISTER = """mutation Register($device: DeviceInput!) {
   registerDevice(device: $device) { __typename }
 }"""
 
+KEY = "{ pushKey }"
+
 
 @dataclass(slots=True)
 class Phone:
@@ -33,6 +35,8 @@ class Phone:
     backend: str  # plain HTTP, as a browser on this machine reaches it
     token: str = ""
     seen: int = 0
+    browser: str = ""  # of the same student, where there is one
+    shown: int = 0  # messages there
 
     async def sign_in(self, http: httpx.AsyncClient, app_link: str) -> None:
         """Go the way of an app: browser, provider, app link, one-time code, tokens."""
@@ -65,3 +69,12 @@ class Phone:
         """Let the backend push to this phone."""
         device = {"platform": "ANDROID", "target": self.fid, "language": self.language}
         await self.ask(http, REGISTER, {"device": device})
+
+    async def push_key(self, http: httpx.AsyncClient) -> str:
+        """Return what a browser gives to its push service."""
+        return str((await self.ask(http, KEY))["pushKey"])
+
+    async def register_browser(self, http: httpx.AsyncClient, subscription: str) -> None:
+        """Let the backend push to the student's browser as well."""
+        device = {"platform": "WEB", "targetKind": "WEB_PUSH", "target": subscription}
+        await self.ask(http, REGISTER, {"device": device | {"language": self.language}})

@@ -123,7 +123,14 @@ class Show:
                     width=WIDTH,
                 )
             )
-        if not pushes:
+        if pushes:
+            shown_there = await self._control(
+                "/browsers/wait", browser=phone.browser, known=phone.shown, seconds=PUSH_SECONDS
+            )
+            phone.shown += len(shown_there)
+            for each in shown_there:
+                self._line("browser", f"{each['title']} (web push)", "magenta")
+        else:
             self._line("phone", f"nothing came in {PUSH_SECONDS:.0f} s", "red")
 
     def _line(self, who: str, what: RenderableType, color: str) -> None:
@@ -144,6 +151,10 @@ class Show:
         )
         await phone.sign_in(self._http, self._sandbox["app_link"])
         await phone.register(self._http)
+        key = await phone.push_key(self._http)
+        browser = await self._control("/browsers", server_key=key)
+        await phone.register_browser(self._http, browser["subscription"])
+        phone.browser = browser["browser"]
         self._phones[phone.key] = phone
 
     async def _control(self, path: str, **given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What telling a student wishes for: a way to a phone, and a place to keep messages."""
+"""What telling a student wishes for: ways to devices, and a place to keep messages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,6 +11,7 @@ import msgspec
 
 from erasmus_app.ids import AccountId, InboxEntryId
 from erasmus_app.notifications.models import InboxEntry, Urgency
+from erasmus_app.students.models import TargetKind
 
 T = TypeVar("T")
 
@@ -20,8 +21,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
     message_id: str  # replaces an earlier showing of the same message
     platform: str
-    target_kind: str  # fid or token
-    target: str
+    target_kind: str
+    target: str  # as the channel's `target` gave its value
     title: str
     body: str
     data: dict[str, str]
@@ -55,11 +56,34 @@ class MailSender(Protocol):
         """Send one mail of a kind in the nearest language. Raises MailFailed."""
 
 
-class PushSender(Protocol):
-    """Sends pushes; FCM in production."""
+class TargetRefused(ValueError):
+    """What an app gave to be reached by cannot be right; the message says why, to developers."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """How a channel reaches one device. Secret: whoever has it may try to reach the device."""
+
+    name: str  # the device's; whoever registers the same one is the same device
+    value: str  # all that sending takes
+
+
+class Channel(Protocol):
+    """One way to devices. Each is a module of `push/` and a line of `TargetKind`."""
+
+    ready: bool
+    """Whether it can send. Where it cannot, devices are registered and told nothing."""
+
+    public_key: str | None
+    """What an app gives to the push service to have a target, where the service wants a key."""
+
+    def target(self, kind: TargetKind, given: str) -> Target:
+        """Read what an app gave as a device's target. Raises TargetRefused."""
 
     async def send(self, push: Push) -> PushResult:
-        """Send one. Raises nothing: every answer, and none, is an outcome."""
+        """Write one message as the channel wants it, and send it.
+
+        Raises nothing: every answer, and none, is an outcome.
+        """
 
 
 class InboxStore(Protocol):

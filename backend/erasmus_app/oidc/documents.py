@@ -1,24 +1,19 @@
 """Strangers' documents, fetched without being led to anything inside our own network."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
 
+from erasmus_app.kit.addresses import Address, AddressRefused, checked_addresses, is_public
+
 LARGEST = 5 * 1024  # bytes; draft-ietf-oauth-client-id-metadata-document
 SECONDS = 5.0  # for all of it
 TYPES = ("application/json", "application/")  # the latter with +json
-
-Address = IPv4Address | IPv6Address
-
-_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
-_NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")  # RFC 8215
 
 
 class DocumentRefused(Exception):
@@ -27,19 +22,6 @@ class DocumentRefused(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is one of the open internet's."""
-    if isinstance(address, IPv6Address):
-        if address in _NAT64_LOCAL:
-            return False
-        within = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            within = IPv4Address(int(address) & 0xFFFFFFFF)
-        if within is not None:  # a gateway may take it there
-            return is_public(within)
-    return address.is_global and not address.is_multicast
 
 
 class _Guarded(httpcore.AsyncNetworkBackend):
@@ -59,16 +41,10 @@ class _Guarded(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Resolve a name, refuse it where any of its addresses is inside, connect to the first."""
         try:
-            loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise DocumentRefused("name_unknown") from error
-        addresses = [str(each[4][0]).partition("%")[0] for each in found]
-        if not addresses or not all(self._allowed(ip_address(each)) for each in addresses):
-            raise DocumentRefused("address_inside")
-        return await self._real.connect_tcp(
-            addresses[0], port, timeout, local_address, socket_options
-        )
+            address, *_ = await checked_addresses(host, port, self._allowed)
+        except AddressRefused as error:
+            raise DocumentRefused(error.code) from error
+        return await self._real.connect_tcp(address, port, timeout, local_address, socket_options)
 
 
 @dataclass(frozen=True, slots=True)

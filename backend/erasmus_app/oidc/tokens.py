@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from joserfc.jwk import ECKey, GuestProtocol
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.models import ACCESS_LIFETIME, Session
 from erasmus_app.ids import AccountId
+from erasmus_app.kit.files import made_once
 
 MOST_CACHED = 10_000
 
@@ -120,22 +120,15 @@ def session_keys(path: Path | None, data_dir: Path) -> tuple[ECKey, ...]:
 
 
 def _one_key(path: Path | None, data_dir: Path) -> ECKey:
-    own = data_dir / "session-key.pem"
-    if path is None and not own.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        building = own.with_name(f"{own.name}.{os.getpid()}")
-        building.touch(0o600)
-        building.write_bytes(ECKey.generate_key("P-256", private=True).as_pem(private=True))
-        try:
-            os.link(building, own)  # the first of two processes wins
-        except FileExistsError:
-            pass
-        finally:
-            building.unlink()
+    own = path or made_once(data_dir / "session-key.pem", _new_key)
     try:
-        key = ECKey.import_key((path or own).read_bytes())
+        key = ECKey.import_key(own.read_bytes())
     except (OSError, ValueError, TypeError, JoseError) as error:  # TypeError: encrypted
-        raise SettingsInvalid(f"ERASMUS_APP_SESSION_KEY: {path or own}: {error}") from error
+        raise SettingsInvalid(f"ERASMUS_APP_SESSION_KEY: {own}: {error}") from error
     if not key.is_private or key.curve_name != "P-256":
-        raise SettingsInvalid(f"ERASMUS_APP_SESSION_KEY: {path or own}: not a private P-256 key")
+        raise SettingsInvalid(f"ERASMUS_APP_SESSION_KEY: {own}: not a private P-256 key")
     return key
+
+
+def _new_key() -> bytes:
+    return ECKey.generate_key("P-256", private=True).as_pem(private=True)

@@ -7,8 +7,8 @@ What each answer means is the table of docs/decisions/0004.
 import contextlib
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -16,13 +16,16 @@ import msgspec
 from firebase_admin import messaging
 
 from erasmus_app.kit.clock import Clock
+from erasmus_app.kit.trust import trusting
 from erasmus_app.notifications.models import Urgency
-from erasmus_app.notifications.ports import Outcome, Push, PushResult
+from erasmus_app.notifications.ports import Outcome, Push, PushResult, Target, TargetRefused
+from erasmus_app.push.answers import retry_after
 from erasmus_app.push.credentials import AccessTokens, TokenRefused
 from erasmus_app.push.http2 import Answer, Http2Transport, NoAnswer
+from erasmus_app.settings import Settings
+from erasmus_app.students.models import LONGEST_TARGET, TargetKind
 
 LONGEST_TTL = 4 * 7 * 86400  # seconds, FCM's limit
-LONGEST_WAIT = 3600.0  # an absurd Retry-After is cut to this
 QUOTA_WAIT = 60.0  # FCM asks for at least a minute where it names no time
 
 _BY_CODE = {
@@ -42,6 +45,43 @@ _BY_STATUS: dict[int, Outcome] = {
     HTTPStatus.CONFLICT: Outcome.TRY_AGAIN,  # google.rpc.Code ABORTED
     499: Outcome.TRY_AGAIN,  # google.rpc.Code CANCELLED
 }
+
+
+class Fcm:
+    """The channel; without a service account it registers devices and sends nothing."""
+
+    public_key = None
+
+    def __init__(self, sender: "FcmSender | None") -> None:
+        self._sender = sender
+        self.ready = sender is not None
+
+    def target(self, kind: TargetKind, given: str) -> Target:
+        """Take a Firebase installation id or registration token. Raises TargetRefused."""
+        if not given or len(given) > LONGEST_TARGET:
+            raise TargetRefused(f"must have 1 to {LONGEST_TARGET} characters")
+        if not all("!" <= each <= "~" for each in given):
+            raise TargetRefused("may hold printable ASCII only, no spaces")
+        if kind is TargetKind.FID and (len(given) > 64 or ":" in given):
+            raise TargetRefused("is no Firebase installation id; a registration token is a TOKEN")
+        return Target(name=given, value=given)
+
+    async def send(self, push: Push) -> PushResult:
+        """Send one. Every answer, and none, is an outcome."""
+        if self._sender is None:
+            return PushResult(outcome=Outcome.LANE_DOWN, code="NO_CREDENTIALS")
+        return await self._sender.send(push)
+
+
+def opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Fcm:
+    """Open the channel; `stack` closes it."""
+    if settings.fcm_credentials is None:
+        return Fcm(None)
+    tokens = AccessTokens(settings.fcm_credentials, settings.tls_ca_file)
+    stack.callback(tokens.close)
+    transport = Http2Transport(settings.fcm_url, trusting(settings.tls_ca_file))
+    stack.callback(transport.close)
+    return Fcm(FcmSender(transport, tokens, clock))
 
 
 class FcmSender:
@@ -162,7 +202,7 @@ def result_of(answer: Answer, now: datetime) -> PushResult:
             name = str(msgspec.json.decode(answer.body)["name"])
         return PushResult(outcome=Outcome.ACCEPTED, provider_id=name)
     code = error_code(answer)
-    wait = _retry_after(answer, now)
+    wait = retry_after(answer.headers, now)
     if answer.status == HTTPStatus.BAD_REQUEST:
         gone = _names_the_target(answer)
         outcome = Outcome.DEVICE_GONE if gone else Outcome.REJECTED
@@ -185,17 +225,3 @@ def _names_the_target(answer: Answer) -> bool:
         for each in violations if isinstance(violations, list) else ():
             fields.add(each.get("field") if isinstance(each, dict) else None)
     return bool(fields) and fields <= {"message.token", "message.fid"}
-
-
-def _retry_after(answer: Answer, now: datetime) -> float | None:
-    """Read Retry-After, seconds or a date; an absurd one is cut."""
-    value = answer.headers.get("retry-after", "").strip()
-    seconds: float | None = None
-    if value.isdecimal():
-        seconds = float(value[:9])
-    elif value:
-        with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
-            moment = parsedate_to_datetime(value)
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            seconds = (aware - now).total_seconds()
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)

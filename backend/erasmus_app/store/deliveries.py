@@ -18,9 +18,9 @@ from erasmus_app.notifications.policy import delivery_id, is_told, plan, standin
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
 from erasmus_app.store.sealed import Vault, vault_of
+from erasmus_app.students.models import TargetKind
 
 DELIVER = "deliver"
-FCM = "fcm"
 
 
 async def tell(
@@ -56,13 +56,14 @@ async def tell(
     if new is None or not message.push:
         return new is not None
     devices = await connection.fetch(
-        "select device_id from device where account_id = $1", message.account_id
+        "select device_id, target_kind from device where account_id = $1", message.account_id
     )
     for row in devices:
-        delivery = delivery_id(message.entry_id, DeviceId(row["device_id"]), FCM)
+        channel = TargetKind(row["target_kind"]).channel
+        delivery = delivery_id(message.entry_id, DeviceId(row["device_id"]), channel)
         carrier = None
         if message.wait:
-            carrier = await _waiting(connection, message, row["device_id"], FCM, about)
+            carrier = await _waiting(connection, message, row["device_id"], channel, about)
         await connection.execute(
             """insert into delivery (delivery_id, account_id, inbox_entry_id, device_id, channel,
                    expires_at, carried_by, merges, obsolete_by)
@@ -71,7 +72,7 @@ async def tell(
             message.account_id,
             message.entry_id,
             row["device_id"],
-            FCM,
+            channel,
             now + message.ttl,
             carrier,
             bool(message.wait),

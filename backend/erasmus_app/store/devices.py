@@ -39,13 +39,15 @@ class DeviceTable:
         target: str,
         language: str | None,
         session: UUID | None = None,
+        *,
+        name: str | None = None,
     ) -> Device:
         """Keep a device; one that was another account's is this one's from now on.
 
         It is forgotten when its session is ended.
         """
         vault = self.database.vault
-        key = vault.hashed("target", target)
+        key = vault.hashed("target", name or target)
         async with self.database.transaction() as connection:
             row = await connection.fetchrow(
                 f"""insert into device (account_id, platform, target_kind, target, language,
@@ -56,8 +58,8 @@ class DeviceTable:
                         device_id = case when device.account_id = excluded.account_id
                             then device.device_id else excluded.device_id end,
                         platform = excluded.platform, language = excluded.language,
-                        session_id = excluded.session_id, registered_at = now(),
-                        last_seen_at = now()
+                        target = excluded.target, session_id = excluded.session_id,
+                        registered_at = now(), last_seen_at = now()
                     returning {_COLUMNS}""",  # noqa: S608 - a constant
                 account,  # with an id of its own, so that what was on its way to another stays away
                 platform.value,

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from erasmus_app.errors import DataKeyMissing, SealBroken, SettingsInvalid
 from erasmus_app.identity.esi import esi_key
 from erasmus_app.ids import EuropeanStudentId
+from erasmus_app.kit.files import made_once
 
 CLEAR = b"\x00"  # what migration 0007 puts before a value that is still to be sealed
 _SEALED = b"\x01"
@@ -127,10 +128,7 @@ def load_vault(path: Path | None, data_dir: Path) -> Vault:
     Raises:
         SettingsInvalid: there is no key of one kind, or a line is not one.
     """
-    own = data_dir / OWN_FILE
-    if path is None and not own.exists():
-        _make(own)
-    where = path or own
+    where = path or made_once(data_dir / OWN_FILE, _new_keys)
     try:
         files = sorted(each for each in where.iterdir() if each.is_file()) if where.is_dir() else ()
         texts = [each.read_text(encoding="ascii") for each in files or (where,)]
@@ -162,22 +160,11 @@ def _read(value: str) -> bytes | None:
     return key if len(key) == _KEY_BYTES else None
 
 
-def _make(own: Path) -> None:
-    """Make a file of keys that only its owner reads."""
-    own.parent.mkdir(parents=True, exist_ok=True)
-    building = own.with_name(f"{own.name}.{os.getpid()}")
-    building.touch(0o600)
-    building.write_text(
+def _new_keys() -> bytes:
+    return (
         "# The keys of the personal data in the database. Without them it cannot be read: keep a\n"
-        f"# copy apart from the copies of the database.\nlookup: {new_key()}\ndata: {new_key()}\n",
-        encoding="ascii",
-    )
-    try:
-        os.link(building, own)  # the first of two processes wins
-    except FileExistsError:
-        pass
-    finally:
-        building.unlink()
+        f"# copy apart from the copies of the database.\nlookup: {new_key()}\ndata: {new_key()}\n"
+    ).encode("ascii")
 
 
 def _bound(place: tuple[Place, ...]) -> bytes:

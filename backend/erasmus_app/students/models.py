@@ -8,7 +8,7 @@ import msgspec
 from erasmus_app.ids import AccountId, DeviceId
 
 MOST_DEVICES = 20  # per account; the one not seen for longest makes room
-LONGEST_TARGET = 4096
+LONGEST_TARGET = 4096  # characters
 
 
 class Platform(StrEnum):
@@ -20,10 +20,16 @@ class Platform(StrEnum):
 
 
 class TargetKind(StrEnum):
-    """How the push service names an installation of the app."""
+    """How a push service names an installation of the app. A line here is a channel, see there."""
 
     FID = "fid"  # Firebase installation id
     TOKEN = "token"  # noqa: S105 - registration token, the older name
+    WEB_PUSH = "web_push"  # a subscription of a browser, or of UnifiedPush
+
+    @property
+    def channel(self) -> str:
+        """The channel that reaches it, a module of `push/`."""
+        return "fcm" if self in {TargetKind.FID, TargetKind.TOKEN} else self.value
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,14 +42,3 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None
     registered_at: datetime
     last_seen_at: datetime
-
-
-def target_refusal(kind: TargetKind, target: str) -> str | None:
-    """Return what is wrong with a target, in words; None where nothing is."""
-    if not target or len(target) > LONGEST_TARGET:
-        return f"must have 1 to {LONGEST_TARGET} characters"
-    if not all("!" <= each <= "~" for each in target):
-        return "may hold printable ASCII only, no spaces"
-    if kind is TargetKind.FID and (len(target) > 64 or ":" in target):
-        return "is no Firebase installation id; a registration token is of kind TOKEN"
-    return None

@@ -19,9 +19,12 @@ class DeviceStore(Protocol):
         target: str,
         language: str | None,
         session: UUID | None = None,
+        *,
+        name: str | None = None,
     ) -> Device:
         """Keep a device, or move it here if it was another account's: one phone, one reader.
 
+        Whoever registers the same `name`, which is the target where none is given, is the same.
         It is forgotten when the session that registered it is ended.
         """
 

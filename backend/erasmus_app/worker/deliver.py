@@ -13,6 +13,7 @@ from erasmus_app.services import Services
 from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.jobs import Again, Job, complete
+from erasmus_app.students.models import TargetKind
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +42,18 @@ class Deliverer:
         if self.services.clock() >= pending.expires_at:
             await self._settle(job, delivery, "expired", attempts=0)
             return
-        if self.services.push is None:
+        channel = self.services.channels[TargetKind(pending.target_kind).channel]
+        if not channel.ready:
             await self._settle(job, delivery, "failed", attempts=0, code="no_push_service")
             return
-        result = await self.services.push.send(self._push(pending))
-        log.info("push.sent", kind=pending.kind, outcome=result.outcome, code=result.code)
+        result = await channel.send(self._push(pending))
+        log.info(
+            "push.sent",
+            kind=pending.kind,
+            target_kind=pending.target_kind,
+            outcome=result.outcome,
+            code=result.code,
+        )
         if (final := _FINAL.get(result.outcome)) is not None:
             await self._settle(job, delivery, final, result=result, gone=pending)
             return

@@ -15,7 +15,7 @@ from erasmus_app.notifications.models import InboxEntry, Message, PendingDeliver
 from erasmus_app.notifications.policy import delivery_id, entry_id
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import FCM, DeliveryTable, InboxTable, tell
+from erasmus_app.store.deliveries import DeliveryTable, InboxTable, tell
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.students.models import MOST_DEVICES, Device, Platform, TargetKind
 
@@ -167,7 +167,7 @@ async def test_a_message_is_told_once_and_goes_once_to_each_device(
 
     assert await told(database, message, message, by_another_tenant) == [True, False, False]
     assert await told(database, message) == [False]
-    ids = {delivery_id(message.entry_id, each.device_id, FCM) for each in phones}
+    ids = {delivery_id(message.entry_id, each.device_id, "fcm") for each in phones}
     assert set(await rows(database, "select delivery_id, expires_at from delivery")) == {
         (each, NOW + message.ttl) for each in ids
     }
@@ -193,7 +193,7 @@ async def pending(
     phone = await a_phone(devices, account)
     message = a_message(account)
     await told(database, message)
-    found = await deliveries.pending(delivery_id(message.entry_id, phone.device_id, FCM))
+    found = await deliveries.pending(delivery_id(message.entry_id, phone.device_id, "fcm"))
     assert found is not None
     return found
 
@@ -209,7 +209,7 @@ async def test_what_is_pending_says_all_that_sending_takes(
     message = a_message(account)
     phone = await a_phone(devices, account)
     await told(database, message)
-    delivery = delivery_id(message.entry_id, phone.device_id, FCM)
+    delivery = delivery_id(message.entry_id, phone.device_id, "fcm")
     await deliveries.attempted(delivery, "UNAVAILABLE")
 
     found = await deliveries.pending(delivery)

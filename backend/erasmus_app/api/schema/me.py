@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
 
 import strawberry
 
@@ -14,6 +13,7 @@ from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.connections import Connection, asked, page
 from erasmus_app.api.schema.deadline_rules import DeadlineRuleMutations
+from erasmus_app.api.schema.devices import Device, DeviceMutations, DeviceQuery
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
@@ -29,14 +29,8 @@ from erasmus_app.api.schema.refreshing import RefreshMutations
 from erasmus_app.api.schema.sessions import SignedIn
 from erasmus_app.api.schema.versions import Versioned
 from erasmus_app.identity.models import Account
-from erasmus_app.ids import DeviceId, InboxEntryId, read_global_id
+from erasmus_app.ids import InboxEntryId, read_global_id
 from erasmus_app.notifications.models import InboxEntry
-from erasmus_app.students import models as students
-from erasmus_app.students.models import Platform, TargetKind, target_refusal
-
-strawberry.enum(
-    TargetKind, name="TargetKind", description="How the push service names an installation."
-)
 
 
 @access.rule(OWNER)
@@ -96,31 +90,6 @@ async def message_of(info: Info, id: str) -> Message | None:
     account = context.session.account_id
     found = await context.services.inbox.entry(account, InboxEntryId(entry))
     return Message.of(found, info) if found else None
-
-
-@access.rule(OWNER)
-@strawberry.type(description="A phone or browser that gets pushes.")
-class Device:
-    """A device; its push target is not readable."""
-
-    whose: strawberry.Private[Whose]
-    id: strawberry.ID = strawberry.field(description="Opaque.")
-    platform: Platform = strawberry.field(description="What it runs.")
-    language: str | None = strawberry.field(description="The language of its pushes, if its own.")
-    registered_at: datetime = strawberry.field(description="When it was registered, UTC.")
-    last_seen_at: datetime = strawberry.field(description="When it was last heard of, UTC.")
-
-    @classmethod
-    def of(cls, device: students.Device) -> "Device":
-        """Make it from ours."""
-        return cls(
-            whose=Whose(device.account_id),
-            id=global_id("Device", device.device_id),
-            platform=device.platform,
-            language=device.language,
-            registered_at=device.registered_at,
-            last_seen_at=device.last_seen_at,
-        )
 
 
 @access.rule(PART)
@@ -243,7 +212,7 @@ async def _student(info: Info) -> Student | None:
 
 
 @strawberry.type(description="What a signed-in student can read.")
-class Query(OfficeQuery):
+class Query(OfficeQuery, DeviceQuery):
     """The root of reading."""
 
     @access.field(OWNER, description="The signed-in student; null once the account is erased.")
@@ -270,78 +239,16 @@ class Query(OfficeQuery):
         return None
 
 
-@strawberry.input(description="A device that is to get pushes.")
-class DeviceInput:
-    """A device."""
-
-    platform: Platform = strawberry.field(description="What it runs.")
-    target_kind: TargetKind = strawberry.field(
-        default=TargetKind.FID, description="What `target` is."
-    )
-    target: str = strawberry.field(description="The Firebase installation id or token.")
-    language: str | None = strawberry.field(
-        default=None, description="The language of its pushes; by default the account's."
-    )
-
-
-@access.rule(PART)
-@strawberry.type(description="The device gets pushes from now on.")
-class DeviceRegistered:
-    """Success."""
-
-    device: Device = strawberry.field(description="The device.")
-
-
-@access.rule(PART)
-@strawberry.type(description="The device was not registered.")
-class DeviceRefused:
-    """A refusal that we foresee."""
-
-    reason: str = strawberry.field(description="What is wrong, in English, for developers.")
-
-
-RegisterDeviceResult = Annotated[
-    DeviceRegistered | DeviceRefused,
-    strawberry.union("RegisterDeviceResult", description="Registered, or why not."),
-]
-
-
 @strawberry.type(description="What a signed-in student can do.")
 class Mutation(
-    RefreshMutations, LinkMutations, ClaimMutations, HeldMutations, DeadlineRuleMutations
+    RefreshMutations,
+    LinkMutations,
+    ClaimMutations,
+    HeldMutations,
+    DeadlineRuleMutations,
+    DeviceMutations,
 ):
     """The root of doing."""
-
-    @access.mutation(
-        OWNER,
-        description="Register a device, again after each start of the app. A device that was "
-        "another account's is this one's from now on. It is forgotten when this session ends.",
-    )
-    async def register_device(self, info: Info, device: DeviceInput) -> RegisterDeviceResult:
-        """Register a device."""
-        if (wrong := target_refusal(device.target_kind, device.target)) is not None:
-            return DeviceRefused(reason=f"target: {wrong}")
-        if device.language is not None and len(device.language) > 35:
-            return DeviceRefused(reason="language: is no BCP 47 tag")
-        registered = await info.context.services.devices.register(
-            info.context.session.account_id,
-            device.platform,
-            device.target_kind,
-            device.target,
-            device.language,
-            info.context.session.session_id,
-        )
-        return DeviceRegistered(device=Device.of(registered))
-
-    @access.mutation(OWNER, description="Forget a device; false where it is not the student's.")
-    async def remove_device(self, info: Info, id: strawberry.ID) -> bool:
-        """Forget a device."""
-        device = uuid_of(id, "Device")
-        if device is None:
-            return False
-        return await info.context.services.devices.remove(
-            info.context.session.account_id, DeviceId(device)
-        )
 
     @access.mutation(
         OWNER,

@@ -20,6 +20,8 @@ class SessionKind(StrEnum):
     BROWSER = "browser"
 
 
+__all__ = ["Platform", "SignedIn"]
+
 strawberry.enum(Platform, name="Platform", description="What a device runs.")
 strawberry.enum(SessionKind, name="SessionKind", description="What is signed in.")
 
