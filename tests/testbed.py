@@ -52,7 +52,10 @@ IN_A_HURRY = {
     "ERASMUS_APP_FACTSHEET_SECONDS": "1",
 }
 KEYS = ("authority", "keys", "push")
-RECURRING = ["poll", "plan-polls", "factsheet", "plan-factsheets", "remind", "retain"]
+RECURRING = [
+    *("poll", "plan-polls", "factsheet", "plan-factsheets", "institution", "plan-institutions"),
+    *("remind", "retain"),
+]
 OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 
 

@@ -13,7 +13,7 @@ from erasmus_app.identity.service import LoginService
 from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
-from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
+from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames, InstitutionStore
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
@@ -59,6 +59,7 @@ class Services:
     explanations: Explanations
     guidance: Guidance
     factsheets: FactsheetStore
+    institutions: InstitutionStore
     records: RecordStore
     glances: Glances
     source: MobilitySource

@@ -64,6 +64,8 @@ A_RULE = {  # one that is new the first time, and overlaps itself from then on
 VALUES: dict[str, Any] = {  # what is given for any other
     "Student.inbox(first:)": 100,
     "Institution.name(language:)": "en",
+    "Institution.units(first:)": 2,
+    "Institution.units(after:)": "root",
     "WhoseMove.nudge(language:)": "en",
     "DeviceInput.platform": "ANDROID",
     "DeviceInput.targetKind": "FID",

@@ -12,6 +12,7 @@ import msgspec
 from factories import LINDENTAL, YEAR, a_contact, sourced
 from fed import RIBEIRA
 from matrix.people import HIDDEN, NOW, Person
+from matrix.places import have_places
 from matrix.rules import have_rules
 from testbed import Bed
 
@@ -19,7 +20,7 @@ from erasmus_app.identity.authorization import AuthorizationRequest, CodeForClie
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.clients import Client
 from erasmus_app.identity.models import CodeForApp, Session
-from erasmus_app.ids import EuropeanStudentId, LosId, OmobilityId, ProposalId
+from erasmus_app.ids import EuropeanStudentId, LosId, OmobilityId, OunitId, ProposalId
 from erasmus_app.institutions.models import (
     Accessibility,
     AccessibilityKind,
@@ -120,6 +121,7 @@ async def settle(bed: Bed, people: list[Person]) -> None:
         if person.is_student:
             await _seed(bed, person)
     await have_rules(bed, people)
+    await have_places(bed)
 
 
 async def _log_in(bed: Bed, person: Person) -> None:
@@ -413,7 +415,7 @@ def _nomination(
     assert person.home is not None
     return Nomination(
         status=status,
-        sending=HeiEnd(hei_id=person.home),
+        sending=HeiEnd(hei_id=person.home, ounit_id=OunitId("faculty")),
         receiving=HeiEnd(hei_id=LINDENTAL),
         student=_student(person),
         receiving_academic_year_id=YEAR,
@@ -436,7 +438,7 @@ def _agreement(person: Person, **versions: AgreementVersion) -> LearningAgreemen
     )
     return LearningAgreement(
         sending=AgreementEnd(hei_id=person.home, contact=contact),
-        receiving=AgreementEnd(hei_id=LINDENTAL, contact=contact),
+        receiving=AgreementEnd(hei_id=LINDENTAL, ounit_name=f"{person.mark} unit", contact=contact),
         receiving_academic_year_id=YEAR,
         student=_student(person),
         planned_start=person.day(3).isoformat(),

@@ -33,7 +33,7 @@ from erasmus_app.identity.service import LoginService as LoginService
 from erasmus_app.identity.standings import Standings as Standings
 from erasmus_app.ids import HeiId as HeiId
 from erasmus_app.institutions.models import CoveredHei as CoveredHei
-from erasmus_app.institutions.ports import FactsheetSource
+from erasmus_app.institutions.ports import FactsheetSource, InstitutionSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
@@ -57,6 +57,7 @@ from erasmus_app.oidc.tokens import SignedTokens as SignedTokens
 from erasmus_app.oidc.tokens import session_keys as session_keys
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.factsheets import EwpFactsheets
+from erasmus_app.partners.institutions import EwpInstitutions
 from erasmus_app.partners.monitoring import REPORT, Monitoring
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
@@ -87,6 +88,7 @@ from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.grants import GrantTable as GrantTable
 from erasmus_app.store.identities import IdentityTable as IdentityTable
+from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisAuthorizations as RedisAuthorizations
 from erasmus_app.store.keys import RedisLoginStates as RedisLoginStates
@@ -111,7 +113,7 @@ from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.look_again import LookingAgain
 from erasmus_app.worker.loop import Worker
-from erasmus_app.worker.pages import FACTSHEET, PageKeeper, plan_of
+from erasmus_app.worker.pages import FACTSHEET, INSTITUTION, PageKeeper, plan_of
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
@@ -137,6 +139,7 @@ class Running:
     ewp: EwpHost
     own_systems: OwnSystems
     factsheets: FactsheetSource
+    institutions: InstitutionSource
     monitoring: Monitoring
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
     news: AccountNews  # likewise
@@ -224,6 +227,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 lambda hei, language: names.name(HeiId(hei), language),
             ),
             factsheets=FactsheetTable(tables),
+            institutions=InstitutionTable(tables),
             source=partners,
             wishes=RefreshWishes(
                 jobs=JobQueue(tables, clock),
@@ -294,6 +298,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),
+            institutions=EwpInstitutions(partners),
             monitoring=monitoring,
             revocations=revocations,
             news=news,
@@ -308,6 +313,9 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)
     keeper = PageKeeper(FACTSHEET, services, app.factsheets, FactsheetTable(tables), records.hosts)
+    describer = PageKeeper(
+        INSTITUTION, services, app.institutions, InstitutionTable(tables), records.institutions
+    )
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
     queue = JobQueue(tables, services.clock)
@@ -319,6 +327,8 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             PLAN: poller.plan,
             FACTSHEET: keeper.ask,
             plan_of(FACTSHEET): keeper.plan,
+            INSTITUTION: describer.ask,
+            plan_of(INSTITUTION): describer.plan,
             ERASE: Eraser(ErasureTable(tables), services.clock),
             EXPORT: Exporter(
                 ExportTable(tables),
@@ -344,7 +354,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    for recurring in (poller, keeper, reminder, retainer):
+    for recurring in (poller, keeper, describer, reminder, retainer):
         await recurring.start()
     async with beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))

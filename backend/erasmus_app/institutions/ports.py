@@ -7,6 +7,7 @@ import msgspec
 
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import Factsheet, KnownFactsheet, PageT
+from erasmus_app.institutions.places import Institution, KnownInstitution
 
 
 class InstitutionNames(Protocol):
@@ -43,6 +44,7 @@ class PageSource(Protocol[PageT]):
 
 
 FactsheetSource = PageSource[Factsheet]
+InstitutionSource = PageSource[Institution]
 
 
 class FactsheetStore(Protocol):
@@ -53,3 +55,10 @@ class FactsheetStore(Protocol):
 
     async def pages(self, heis: Sequence[HeiId]) -> list[KnownFactsheet | None]:
         """Return the same of several HEIs, in their order, by one read."""
+
+
+class InstitutionStore(Protocol):
+    """Where what institutions say of themselves is kept."""
+
+    async def pages(self, heis: Sequence[HeiId]) -> list[KnownInstitution | None]:
+        """Return what is known of several HEIs, in their order, by one read."""

@@ -76,6 +76,7 @@ NOBODYS = frozenset(
         "alembic_version",
         "data_key",
         "factsheet",
+        "institution",  # offices; persons whom an HEI names are not kept
         "poll_state",
         "quarantine",  # fingerprints of answers, and which object they were about
         "refusal",
