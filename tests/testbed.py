@@ -50,11 +50,12 @@ IN_A_HURRY = {
     "ERASMUS_APP_AGREEMENT_ABSENCE_SECONDS": "0.3",
     "ERASMUS_APP_ABSENCE_SECONDS": "1",
     "ERASMUS_APP_FACTSHEET_SECONDS": "1",
+    "ERASMUS_APP_AGREEMENTS_SECONDS": "1",
 }
 KEYS = ("authority", "keys", "push")
 RECURRING = [
     *("poll", "plan-polls", "factsheet", "plan-factsheets", "institution", "plan-institutions"),
-    *("remind", "retain"),
+    *("agreements", "plan-agreements", "remind", "retain"),
 ]
 OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 

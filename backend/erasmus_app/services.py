@@ -13,7 +13,12 @@ from erasmus_app.identity.service import LoginService
 from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
-from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames, InstitutionStore
+from erasmus_app.institutions.ports import (
+    AgreementStore,
+    FactsheetStore,
+    InstitutionNames,
+    InstitutionStore,
+)
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
@@ -25,6 +30,7 @@ from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.explanations import Explanations
+from erasmus_app.notifications.fields import FieldNames
 from erasmus_app.notifications.guidance import Guidance
 from erasmus_app.notifications.ports import MailSender, News, PushSender
 from erasmus_app.notifications.service import InboxService
@@ -60,6 +66,8 @@ class Services:
     guidance: Guidance
     factsheets: FactsheetStore
     institutions: InstitutionStore
+    agreements: AgreementStore
+    fields: FieldNames
     records: RecordStore
     glances: Glances
     source: MobilitySource

@@ -20,6 +20,7 @@ from ewp.messages import (
     omobility_las,
 )
 from ewp.messages.common import Phone, Text
+from sandbox.accords import Accords
 from sandbox.cast import University
 from sandbox.units import ROOT, address_of, contacts_of, units_of
 
@@ -46,6 +47,7 @@ class SandboxHei:
         self.hei_id = university.hei_id
         self._path = folder / f"{university.hei_id}.json"
         self.heard: deque[tuple[str, frozenset[HeiId], tuple[OmobilityId, ...]]] = deque(maxlen=100)
+        self.accords = Accords(university)
         self.kept = Kept()
         if self._path.is_file():
             self.kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)

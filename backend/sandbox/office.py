@@ -10,6 +10,7 @@ from ewp.ids import AcademicYearId, HeiId, OmobilityId, OunitId
 from ewp.messages import elmo, imobilities, imobility_tors, omobilities, omobility_las
 from ewp.messages.common import Text
 from sandbox.cast import UNIVERSITIES, Student, University
+from sandbox.clock import academic_year, today
 from sandbox.hei import SandboxHei
 from sandbox.units import EXCHANGE, EXCHANGE_ID, FACULTY, FACULTY_ID
 
@@ -18,17 +19,6 @@ SOON, LATER = timedelta(days=5), timedelta(days=90)
 
 Term = tuple[AcademicYearId, int]
 """An academic year, and 1 or 2 for its terms."""
-
-
-def academic_year(today: date) -> AcademicYearId:
-    """Return the academic year of a day; it changes with August."""
-    first = today.year if today.month >= 8 else today.year - 1
-    return AcademicYearId(f"{first}/{first + 1}")
-
-
-def today() -> date:
-    """Return the day on which everything in the sandbox happens, UTC."""
-    return datetime.now(UTC).date()
 
 
 def stay() -> tuple[date, date]:

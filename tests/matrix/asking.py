@@ -64,6 +64,12 @@ A_RULE = {  # one that is new the first time, and overlaps itself from then on
 VALUES: dict[str, Any] = {  # what is given for any other
     "Student.inbox(first:)": 100,
     "Institution.name(language:)": "en",
+    "Student.destinations(first:)": 100,
+    "Student.destinations(after:)": None,
+    "Student.destinations(subjectArea:)": "06",
+    "Student.destinations(academicYear:)": "2026/2027",
+    "Office.agreements(first:)": 100,
+    "Office.agreements(after:)": None,
     "Institution.units(first:)": 2,
     "Institution.units(after:)": "root",
     "WhoseMove.nudge(language:)": "en",

@@ -12,7 +12,7 @@ import msgspec
 from factories import LINDENTAL, YEAR, a_contact, sourced
 from fed import RIBEIRA
 from matrix.people import HIDDEN, NOW, Person
-from matrix.places import have_places
+from matrix.places import have_agreements, have_places
 from matrix.rules import have_rules
 from testbed import Bed
 
@@ -122,6 +122,7 @@ async def settle(bed: Bed, people: list[Person]) -> None:
             await _seed(bed, person)
     await have_rules(bed, people)
     await have_places(bed)
+    await have_agreements(bed)
 
 
 async def _log_in(bed: Bed, person: Person) -> None:

@@ -33,7 +33,7 @@ from erasmus_app.identity.service import LoginService as LoginService
 from erasmus_app.identity.standings import Standings as Standings
 from erasmus_app.ids import HeiId as HeiId
 from erasmus_app.institutions.models import CoveredHei as CoveredHei
-from erasmus_app.institutions.ports import FactsheetSource, InstitutionSource
+from erasmus_app.institutions.ports import AgreementSource, FactsheetSource, InstitutionSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
@@ -46,6 +46,7 @@ from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.explanations import load_explanations
+from erasmus_app.notifications.fields import load_fields
 from erasmus_app.notifications.guidance import load_guidance
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.oidc.clients import KnownClients as KnownClients
@@ -55,6 +56,7 @@ from erasmus_app.oidc.provider import OpenIdProvider as OpenIdProvider
 from erasmus_app.oidc.registered import load_providers as load_providers
 from erasmus_app.oidc.tokens import SignedTokens as SignedTokens
 from erasmus_app.oidc.tokens import session_keys as session_keys
+from erasmus_app.partners.agreements import EwpAgreements
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.factsheets import EwpFactsheets
 from erasmus_app.partners.institutions import EwpInstitutions
@@ -75,6 +77,7 @@ from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable as AccountTable
+from erasmus_app.store.agreements import AgreementTable
 from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
@@ -103,6 +106,7 @@ from erasmus_app.store.records import RecordTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
+from erasmus_app.worker import agreements as reading
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist
@@ -140,6 +144,7 @@ class Running:
     own_systems: OwnSystems
     factsheets: FactsheetSource
     institutions: InstitutionSource
+    agreements: AgreementSource
     monitoring: Monitoring
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
     news: AccountNews  # likewise
@@ -228,6 +233,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             factsheets=FactsheetTable(tables),
             institutions=InstitutionTable(tables),
+            agreements=AgreementTable(tables),
+            fields=load_fields(catalogue_folder()),
             source=partners,
             wishes=RefreshWishes(
                 jobs=JobQueue(tables, clock),
@@ -299,6 +306,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),
             institutions=EwpInstitutions(partners),
+            agreements=EwpAgreements(partners),
             monitoring=monitoring,
             revocations=revocations,
             news=news,
@@ -313,8 +321,14 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)
     keeper = PageKeeper(FACTSHEET, services, app.factsheets, FactsheetTable(tables), records.hosts)
+    agreements = AgreementTable(tables)
+    reader = reading.AgreementReader(services, app.agreements, agreements, records)
+
+    async def described(tenant: HeiId) -> set[HeiId]:
+        return await records.institutions(tenant) | await agreements.partners(tenant)
+
     describer = PageKeeper(
-        INSTITUTION, services, app.institutions, InstitutionTable(tables), records.institutions
+        INSTITUTION, services, app.institutions, InstitutionTable(tables), described
     )
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
@@ -329,6 +343,8 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             plan_of(FACTSHEET): keeper.plan,
             INSTITUTION: describer.ask,
             plan_of(INSTITUTION): describer.plan,
+            reading.AGREEMENTS: reader.read,
+            reading.PLAN: reader.plan,
             ERASE: Eraser(ErasureTable(tables), services.clock),
             EXPORT: Exporter(
                 ExportTable(tables),
@@ -354,7 +370,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    for recurring in (poller, keeper, describer, reminder, retainer):
+    for recurring in (poller, keeper, describer, reader, reminder, retainer):
         await recurring.start()
     async with beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))

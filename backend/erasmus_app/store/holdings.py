@@ -76,6 +76,8 @@ NOBODYS = frozenset(
         "alembic_version",
         "data_key",
         "factsheet",
+        "agreement_copy",  # between universities; of contacts offices alone
+        "agreement_state",
         "institution",  # offices; persons whom an HEI names are not kept
         "poll_state",
         "quarantine",  # fingerprints of answers, and which object they were about

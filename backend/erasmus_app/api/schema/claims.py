@@ -10,6 +10,7 @@ from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, SIGNED_IN, Whose
 from erasmus_app.api.schema.deadline_rules import DeadlineRulesOfOffice
+from erasmus_app.api.schema.destinations import AgreementsOfOffice
 from erasmus_app.api.schema.ids import global_id, uuid_of
 from erasmus_app.api.schema.institutions import Institution
 from erasmus_app.api.schema.linking import LinkedLogin
@@ -132,7 +133,7 @@ class OfficeLink:
 
 @access.rule(COORDINATOR)
 @strawberry.type(description="What a coordinator of a university has to decide.")
-class Office(DeadlineRulesOfOffice):
+class Office(DeadlineRulesOfOffice, AgreementsOfOffice):
     """An office; it exists for its coordinators alone."""
 
     whose: strawberry.Private[Whose]
