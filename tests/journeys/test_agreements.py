@@ -24,6 +24,7 @@ from sandbox.clock import academic_year, today
 HOME = RIBEIRA.hei_id
 DAY = 86400
 FIRST = int(academic_year(today())[:4]) - 1
+TERMS = "A room in a residence cannot be promised."
 TO_LINDENTAL, TO_CLAIRVAL = iia_id(RIBEIRA, LINDENTAL), iia_id(RIBEIRA, CLAIRVAL)
 
 
@@ -69,7 +70,7 @@ class House:
             """query($hei: String!) { office(heiId: $hei) { agreements(first: 10) { nodes {
                 partner { heiId } status isApprovedByPartner firstAcademicYear lastAcademicYear
                 ours { ...Copy } theirs { ...Copy }
-                cooperations { kind direction placesPerYear totalDaysPerYear }
+                cooperations { kind direction placesPerYear totalDaysPerYear terms }
             } } } }
             fragment Copy on AgreementCopy {
                 iiaId code inEffect hash isHashRight source { heiId lastError } }""",
@@ -137,7 +138,7 @@ async def test_a_student_sees_where_the_agreements_lead(house: House):
             "totalDaysPerYear": None,
             "levels": [6, 7],
             "blended": False,
-            "terms": "A room in a residence cannot be promised.",
+            "terms": None,  # the two offices' words to each other
             "firstAcademicYear": f"{FIRST}/{FIRST + 1}",
             "lastAcademicYear": f"{FIRST + 4}/{FIRST + 5}",
             "receivingUnit": None,  # nobody has asked Lindental for its units
@@ -205,6 +206,15 @@ async def test_the_partners_copies_stand_in_where_the_own_system_shows_none(hous
     assert await house.where() == ["lindental.example", "clairval.example"]
 
 
+async def test_what_a_partner_alone_says_leads_nowhere(house: House):
+    del house.accords().copies[TO_CLAIRVAL]
+    await house.read()
+    await house.read(CLAIRVAL.hei_id)
+
+    assert await house.where() == ["lindental.example"]
+    assert (await house.with_partner(CLAIRVAL.hei_id))["ours"] is None
+
+
 async def test_an_office_sees_both_copies_their_hashes_and_the_partner_s_approval(house: House):
     await house.read()
     await house.read(LINDENTAL.hei_id)
@@ -230,12 +240,18 @@ async def test_an_office_sees_both_copies_their_hashes_and_the_partner_s_approva
         "firstAcademicYear": f"{FIRST}/{FIRST + 1}",
         "lastAcademicYear": f"{FIRST + 4}/{FIRST + 5}",
         "cooperations": [
-            {"kind": kind, "direction": way, "placesPerYear": places, "totalDaysPerYear": days}
-            for kind, way, places, days in (
-                ("STUDIES", incoming, 4, None),
-                ("STUDIES", outgoing, 4, None),
-                ("TRAINEESHIP", incoming, 1, None),
-                ("TEACHING", incoming, 2, "10"),
+            {
+                "kind": kind,
+                "direction": way,
+                "placesPerYear": places,
+                "totalDaysPerYear": days,
+                "terms": terms,
+            }
+            for kind, way, places, days, terms in (
+                ("STUDIES", incoming, 4, None, TERMS),
+                ("STUDIES", outgoing, 4, None, TERMS),
+                ("TRAINEESHIP", incoming, 1, None, None),
+                ("TEACHING", incoming, 2, "10", None),
             )
         ],
     }

@@ -22,6 +22,7 @@ from erasmus_app.bootstrap.identity import (
     login_service,
     standings,
 )
+from erasmus_app.bootstrap.publishing import published_by_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.authorization import AuthorizationService as AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
@@ -106,7 +107,6 @@ from erasmus_app.store.records import RecordTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
-from erasmus_app.worker import agreements as reading
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist
@@ -117,7 +117,6 @@ from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.look_again import LookingAgain
 from erasmus_app.worker.loop import Worker
-from erasmus_app.worker.pages import FACTSHEET, INSTITUTION, PageKeeper, plan_of
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
@@ -320,15 +319,8 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     services, tables, records = app.services, app.database, app.records
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)
-    keeper = PageKeeper(FACTSHEET, services, app.factsheets, FactsheetTable(tables), records.hosts)
-    agreements = AgreementTable(tables)
-    reader = reading.AgreementReader(services, app.agreements, agreements, records)
-
-    async def described(tenant: HeiId) -> set[HeiId]:
-        return await records.institutions(tenant) | await agreements.partners(tenant)
-
-    describer = PageKeeper(
-        INSTITUTION, services, app.institutions, InstitutionTable(tables), described
+    published = published_by_heis(
+        services, tables, records, app.factsheets, app.institutions, app.agreements
     )
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
@@ -339,12 +331,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             REFRESH: refresher,
             POLL: poller.poll,
             PLAN: poller.plan,
-            FACTSHEET: keeper.ask,
-            plan_of(FACTSHEET): keeper.plan,
-            INSTITUTION: describer.ask,
-            plan_of(INSTITUTION): describer.plan,
-            reading.AGREEMENTS: reader.read,
-            reading.PLAN: reader.plan,
+            **published.handlers,
             ERASE: Eraser(ErasureTable(tables), services.clock),
             EXPORT: Exporter(
                 ExportTable(tables),
@@ -370,7 +357,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    for recurring in (poller, keeper, describer, reader, reminder, retainer):
+    for recurring in (poller, *published.recurring, reminder, retainer):
         await recurring.start()
     async with beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))

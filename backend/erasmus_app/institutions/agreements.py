@@ -1,7 +1,7 @@
 """Agreements between a covered HEI and its partners: what they allow, and where each stands.
 
 Each partner keeps a copy of its own (guide §4.11); copies that name each other belong together. An
-HEI's own copy counts first; that of a partner stands in where the HEI's cannot be read.
+HEI's own copy counts first; those of partners stand in where the HEI's cannot be read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -209,9 +209,17 @@ def destinations(
     year: AcademicYearId | None = None,
     subject_area: str | None = None,
 ) -> Iterator[Destination]:
-    """Yield where students of `tenant` can go, this academic year or later; or in that year."""
-    for agreement in agreements:
+    """Yield where students of `tenant` can go, this academic year or later; or in that year.
+
+    A partner's copy counts alone only where the tenant shows none of its own at all: else a partner
+    could say that there is an agreement, and students would believe it.
+    """
+    found = list(agreements)
+    has_own = any(each.ours is not None for each in found)
+    for agreement in found:
         if agreement.status(today) is not AgreementStatus.IN_EFFECT:
+            continue
+        if has_own and agreement.ours is None:
             continue
         known = agreement.shown
         for number, each in enumerate(known.copy.cooperations):

@@ -24,7 +24,8 @@ from erasmus_app.worker.poll import code_of
 from ewp.errors import place_of
 
 AGREEMENTS, PLAN = "agreements", "plan-agreements"
-MOST_COPIES = 5000  # of one HEI
+MOST_COPIES = 5000  # of an HEI's own
+MOST_OF_A_PARTNER = 100
 MOST_SECONDS = 600.0  # for one HEI's copies; the others are read the next time
 MOST_FAILURES = 3  # calls that may fail before the others are left for another time
 
@@ -86,7 +87,8 @@ class AgreementReader:
         """Read what is new; return why a part is missing."""
         began, settings = self.services.clock(), self.services.settings
         state = await self.table.state(tenant, hei)
-        listed = (await self.source.index(tenant, hei))[:MOST_COPIES]
+        most = MOST_COPIES if hei == tenant else MOST_OF_A_PARTNER
+        listed = (await self.source.index(tenant, hei))[:most]
         week = timedelta(seconds=settings.sweep_seconds)
         whole = state.whole_since is None or began - state.whole_since >= week
         wanted = listed

@@ -155,6 +155,12 @@ def test_the_partner_s_copy_stands_in_where_ours_cannot_be_read():
     assert [each.agreement.partner for each in found] == [ABROAD]
 
 
+def test_nobody_goes_by_what_a_partner_alone_says_where_ours_can_be_read():
+    known = paired(HOME, [copy(partner=ELSEWHERE), copy(ABROAD, "a-1", HOME)])
+
+    assert [e.agreement.partner for e in destinations(HOME, known, TODAY)] == [ELSEWHERE]
+
+
 @pytest.mark.parametrize(
     ("wanted", "expected"), [(2025, []), (2026, [2026]), (2028, [2026]), (2029, [])]
 )

@@ -152,7 +152,9 @@ class Cooperation:
     blended: bool | None = strawberry.field(
         description="Whether blended stays are welcome; null where it is not said."
     )
-    terms: str | None = strawberry.field(description="Anything else, in the agreement's words.")
+    terms: str | None = strawberry.field(
+        description="Anything else, in the words of the two offices: for them, null for students."
+    )
     contacts: list[ContactPoint] = strawberry.field(
         description="Offices of the receiving university."
     )
@@ -165,7 +167,9 @@ class Cooperation:
         return awaited(_unit(self.receiving, self.unit_id, info)) if self.unit_id else None
 
     @classmethod
-    def of(cls, known: agreements.Cooperation, home: HeiId, info: Info) -> "Cooperation":
+    def of(
+        cls, known: agreements.Cooperation, home: HeiId, info: Info, *, for_office: bool
+    ) -> "Cooperation":
         """Make it from ours, as `home` sees it."""
         return cls(
             receiving=known.receiving,
@@ -181,7 +185,7 @@ class Cooperation:
             last_academic_year=known.last_year,
             levels=list(known.levels),
             blended=known.blended,
-            terms=known.terms,
+            terms=known.terms if for_office else None,
             contacts=ContactPoint.of(known.contacts, info.context.language),
         )
 
@@ -248,7 +252,9 @@ class Destinations:
             Destination(
                 id=global_id("Destination", each.id),
                 institution=Institution(hei_id=each.cooperation.receiving),
-                cooperation=Cooperation.of(each.cooperation, each.agreement.shown.tenant, info),
+                cooperation=Cooperation.of(
+                    each.cooperation, each.agreement.shown.tenant, info, for_office=False
+                ),
                 source=AgreementSource.of(each.agreement.shown),
             )
             for each in shown[start : start + first + 1]
@@ -333,7 +339,7 @@ class Agreement:
             is_approved_by_partner=known.is_approved_by_partner,
             first_academic_year=min((each.first_year for each in rows), default=None),
             last_academic_year=max((each.last_year for each in rows), default=None),
-            cooperations=[Cooperation.of(each, hei, info) for each in rows],
+            cooperations=[Cooperation.of(each, hei, info, for_office=True) for each in rows],
         )
 
 
