@@ -313,6 +313,28 @@ async def test_the_second_reading_asks_for_what_has_changed_only(
     assert asked == [TO_CLAIRVAL]
 
 
+async def test_copies_are_read_anew_only_when_somebody_was_asked_since(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    reads: list[HeiId] = []
+    real = AgreementTable._read
+
+    async def counted(table: AgreementTable, tenant: HeiId) -> Any:
+        reads.append(tenant)
+        return await real(table, tenant)
+
+    monkeypatch.setattr(AgreementTable, "_read", counted)
+    await house.read()
+    for _ in range(3):
+        assert len(await house.where()) == 2
+    assert reads == [HOME]
+    house.change(TO_LINDENTAL, in_effect=False)
+    await house.read()
+
+    assert await house.where() == ["clairval.example"]
+    assert reads == [HOME, HOME]
+
+
 async def test_a_copy_that_is_gone_is_gone_with_the_second_answer_that_says_so(house: House):
     await house.read()
     del house.accords().copies[TO_LINDENTAL]

@@ -1,7 +1,8 @@
 """Copies of agreements, by tenant, and where the reading of them stands."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from erasmus_app.ids import HeiId, IiaId
 from erasmus_app.institutions.agreements import AgreementCopy, KnownCopy
 from erasmus_app.store.database import Database
+
+MOST_REMEMBERED = 50  # tenants whose copies are kept in memory; some megabytes each
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AgreementCopy).decode
@@ -26,9 +29,35 @@ class AgreementTable:
     """The agreements over one database."""
 
     database: Database
+    _remembered: OrderedDict[HeiId, tuple[str, list[KnownCopy]]] = field(
+        default_factory=OrderedDict, repr=False
+    )
 
     async def copies(self, tenant: HeiId) -> list[KnownCopy]:
-        """Return every copy that a tenant has read."""
+        """Return every copy that a tenant has read; the list is not to be changed.
+
+        They change once a day and are asked for by many students, so they are read anew only when
+        somebody was asked since: that stands in a few short rows.
+        """
+        stamp: str | None = await self.database.fetchval(
+            """select md5(string_agg(concat(hei_id, ' ', last_attempt_at, ' ', last_error), ' '
+                                     order by hei_id))
+               from agreement_state where tenant = $1""",
+            tenant,
+        )
+        known = self._remembered.get(tenant)
+        if stamp is not None and known is not None and known[0] == stamp:
+            self._remembered.move_to_end(tenant)
+            return known[1]
+        found = await self._read(tenant)
+        if stamp is not None:
+            self._remembered[tenant] = (stamp, found)
+            self._remembered.move_to_end(tenant)
+            while len(self._remembered) > MOST_REMEMBERED:
+                self._remembered.popitem(last=False)
+        return found
+
+    async def _read(self, tenant: HeiId) -> list[KnownCopy]:
         rows = await self.database.fetch(
             """select value::text as value, approved, fetched_at, last_confirmed_at, last_error
                from agreement_copy left join agreement_state using (tenant, hei_id)
