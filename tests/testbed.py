@@ -51,9 +51,13 @@ IN_A_HURRY = {
     "ERASMUS_APP_ABSENCE_SECONDS": "1",
     "ERASMUS_APP_FACTSHEET_SECONDS": "1",
     "ERASMUS_APP_MERGE_SECONDS": "0",  # each change is one push; where not, a test says so
+    "ERASMUS_APP_AGREEMENTS_SECONDS": "1",
 }
 KEYS = ("authority", "keys", "push")
-RECURRING = ["poll", "plan-polls", "factsheet", "plan-factsheets", "remind", "retain"]
+RECURRING = [
+    *("poll", "plan-polls", "factsheet", "plan-factsheets", "institution", "plan-institutions"),
+    *("agreements", "plan-agreements", "remind", "retain"),
+]
 OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 
 

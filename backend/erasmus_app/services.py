@@ -14,7 +14,12 @@ from erasmus_app.identity.standings import Standings
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.health import HealthStore
 from erasmus_app.institutions.models import CoveredHei
-from erasmus_app.institutions.ports import FactsheetStore, InstitutionNames
+from erasmus_app.institutions.ports import (
+    AgreementStore,
+    FactsheetStore,
+    InstitutionNames,
+    InstitutionStore,
+)
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
@@ -27,6 +32,7 @@ from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import Rules
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.explanations import Explanations
+from erasmus_app.notifications.fields import FieldNames
 from erasmus_app.notifications.guidance import Guidance
 from erasmus_app.notifications.ports import Channel, MailSender, News
 from erasmus_app.notifications.receipts import Receipts
@@ -62,6 +68,9 @@ class Services:
     explanations: Explanations
     guidance: Guidance
     factsheets: FactsheetStore
+    institutions: InstitutionStore
+    agreements: AgreementStore
+    fields: FieldNames
     records: RecordStore
     offices: OfficeStore
     health: HealthStore

@@ -71,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     poll_overlap_seconds: float = 1800
     sweep_seconds: float = 7 * 86400
     factsheet_seconds: float = 7 * 86400
+    agreements_seconds: float = 86400
     cnr_debounce_seconds: float = 3
     refetch_seconds: float = 60
     agreement_absence_seconds: float = 300

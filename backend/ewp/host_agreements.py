@@ -117,10 +117,10 @@ class IiasService:
         return _visible(call, found)
 
     async def _index(self, call: Call) -> bytes:
-        with_whom: set[str] = set()
+        with_whom: str | None = None
         if self.major < 7:
             call.addressed("hei_id")
-            with_whom = {each.lower() for each in call.all("partner_hei_id")}
+            with_whom = call.one("partner_hei_id")
         years, since = academic_years(call), moment(call, "modified_since")
         found: Sequence[iias.Iia] = ()
         if call.senders != frozenset():
@@ -130,7 +130,7 @@ class IiasService:
             for each in _visible(call, found)
             for ours, theirs in [each.partners]
             if ours.iia_id is not None
-            and (not with_whom or theirs.hei_id in with_whom)
+            and (not with_whom or theirs.hei_id == with_whom.lower())
             and (not years or any(iias.is_valid_in(each, year) for year in years))
         ]
         return iias.write_index_response(ids, major=self.major)

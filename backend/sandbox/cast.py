@@ -36,6 +36,7 @@ class University(msgspec.Struct, frozen=True, kw_only=True):
     families: tuple[Family, ...]
     coordinator: Person
     serves_factsheet: bool = True
+    iias: int | None = 7  # in which version it shows agreements; None: it does not
 
     @property
     def website(self) -> str:
@@ -103,6 +104,7 @@ CLAIRVAL = University(
         position="Coordinateur Erasmus+",
         email="erasmus@clairval.example",
     ),
+    iias=6,
 )
 JEZIORO = University(
     hei_id=HeiId("jezioro.example"),
@@ -118,6 +120,7 @@ JEZIORO = University(
         email="bwm@jezioro.example",
     ),
     serves_factsheet=False,
+    iias=None,
 )
 UNIVERSITIES = {each.hei_id: each for each in (RIBEIRA, LINDENTAL, CLAIRVAL, JEZIORO)}
 COVERED = RIBEIRA

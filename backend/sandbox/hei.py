@@ -20,8 +20,9 @@ from ewp.messages import (
     omobility_las,
 )
 from ewp.messages.common import Phone, Text
+from sandbox.accords import Accords
 from sandbox.cast import University
-from sandbox.units import ROOT, units_of
+from sandbox.units import ROOT, address_of, contacts_of, units_of
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -46,6 +47,7 @@ class SandboxHei:
         self.hei_id = university.hei_id
         self._path = folder / f"{university.hei_id}.json"
         self.heard: deque[tuple[str, frozenset[HeiId], tuple[OmobilityId, ...]]] = deque(maxlen=100)
+        self.accords = Accords(university)
         self.kept = Kept()
         if self._path.is_file():
             self.kept = msgspec.json.decode(self._path.read_bytes(), type=Kept)
@@ -188,7 +190,13 @@ class SandboxHei:
             hei_id=own.hei_id,
             other_ids=(institutions.OtherId(type="erasmus", value=own.erasmus_code),),
             names=tuple(Text(value=name, lang=lang) for lang, name in own.names.items()),
+            abbreviation=own.erasmus_code.split()[-1][:3],
+            street_address=address_of(own, next(iter(own.names.values()))),
             website_urls=(Text(value=own.website, lang="en"),),
+            logo_url=f"{own.website}/logo.svg",
+            mobility_factsheet_urls=(Text(value=f"{own.website}/exchange", lang="en"),),
+            course_catalogue_urls=(Text(value=f"{own.website}/courses", lang="en"),),
+            contacts=contacts_of(own),
             root_ounit_id=ROOT,
             ounit_ids=tuple(each.ounit_id for each in units_of(own)),
         )

@@ -13,6 +13,7 @@ from ewp.catalogue import Catalogue
 from ewp.catalogue_xml import read_catalogue
 from ewp.client import EwpClient
 from ewp.host import EwpHost, HostedHei, host_names
+from ewp.host_agreements import IiasApprovalService, IiasService
 from ewp.host_courses import CourseReplicationService, CoursesService
 from ewp.host_places import OunitsService
 from ewp.host_services import (
@@ -79,6 +80,10 @@ def services_of(
         found += [OmobilityStatsService(figures), ImobilityTorStatsService(figures)]
     found += [OmobilityLasService(hei, stats=figures), InstitutionsService(hei)]
     found += [OunitsService(shown), CoursesService(shown), CourseReplicationService(shown)]
+    if (major := hei.university.iias) is not None:
+        found.append(IiasService(major, hei.accords))
+        if major >= 7:
+            found.append(IiasApprovalService(2, hei.accords))
     if hei.university.serves_factsheet:
         found.append(FactsheetService(hei))
     if hei.hei_id != COVERED.hei_id:

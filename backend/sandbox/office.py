@@ -6,29 +6,19 @@ from decimal import Decimal
 
 import msgspec
 
-from ewp.ids import AcademicYearId, HeiId, OmobilityId
+from ewp.ids import AcademicYearId, HeiId, OmobilityId, OunitId
 from ewp.messages import elmo, imobilities, imobility_tors, omobilities, omobility_las
 from ewp.messages.common import Text
 from sandbox.cast import UNIVERSITIES, Student, University
+from sandbox.clock import academic_year, today
 from sandbox.hei import SandboxHei
-from sandbox.units import EXCHANGE, FACULTY
+from sandbox.units import EXCHANGE, EXCHANGE_ID, FACULTY, FACULTY_ID
 
 STAY = timedelta(days=150)
 SOON, LATER = timedelta(days=5), timedelta(days=90)
 
 Term = tuple[AcademicYearId, int]
 """An academic year, and 1 or 2 for its terms."""
-
-
-def academic_year(today: date) -> AcademicYearId:
-    """Return the academic year of a day; it changes with August."""
-    first = today.year if today.month >= 8 else today.year - 1
-    return AcademicYearId(f"{first}/{first + 1}")
-
-
-def today() -> date:
-    """Return the day on which everything in the sandbox happens, UTC."""
-    return datetime.now(UTC).date()
 
 
 def stay() -> tuple[date, date]:
@@ -78,8 +68,8 @@ def nominate_new(
         student=nominee(student),
         nomination=omobilities.NominationV3(
             proposal_id=hei.next_proposal(),
-            sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),
-            receiving_hei=omobilities.MobilityHei(hei_id=receiving),
+            sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id, ounit_id=FACULTY_ID),
+            receiving_hei=omobilities.MobilityHei(hei_id=receiving, ounit_id=EXCHANGE_ID),
             sending_academic_term_ewp_id=f"{year}-{number}/2",
             receiving_academic_year_id=year,
             activity_type="student-studies",
@@ -101,8 +91,8 @@ def nominate_old(
     (arrival, departure), (year, number) = stay(), this_term()
     hei.kept.old[omobility_id] = omobilities.StudentMobilityV2(
         omobility_id=omobility_id,
-        sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id),
-        receiving_hei=omobilities.MobilityHei(hei_id=receiving),
+        sending_hei=omobilities.MobilityHei(hei_id=hei.hei_id, ounit_id=FACULTY_ID),
+        receiving_hei=omobilities.MobilityHei(hei_id=receiving, ounit_id=EXCHANGE_ID),
         sending_academic_term_ewp_id=f"{year}-{number}/2",
         receiving_academic_year_id=year,
         student=omobilities.StudentV2(
@@ -280,8 +270,8 @@ def send_agreement(
     start = begins or stay()[0]
     hei.kept.agreements[omobility_id] = omobility_las.LearningAgreement(
         omobility_id=omobility_id,
-        sending_hei=_institution(hei.university, FACULTY),
-        receiving_hei=_institution(UNIVERSITIES[receiving], EXCHANGE),
+        sending_hei=_institution(hei.university, FACULTY, FACULTY_ID),
+        receiving_hei=_institution(UNIVERSITIES[receiving], EXCHANGE, EXCHANGE_ID),
         receiving_academic_year_id=(term or this_term())[0],
         student=omobility_las.Student(
             given_names=student.given_names,
@@ -342,11 +332,14 @@ def signature_of(university: University) -> omobility_las.Signature:
     return _signature(university)
 
 
-def _institution(university: University, unit: str) -> omobility_las.MobilityInstitution:
+def _institution(
+    university: University, unit: str, ounit_id: OunitId
+) -> omobility_las.MobilityInstitution:
     person = university.coordinator
     return omobility_las.MobilityInstitution(
         hei_id=university.hei_id,
         ounit_name=unit,
+        ounit_id=ounit_id,
         contact_person=omobility_las.ContactPerson(
             given_names=person.given_names, family_name=person.family_name, email=person.email
         ),

@@ -14,7 +14,8 @@ from ewp.messages.courses import AcademicTerm, Course, CourseInstance, Credit
 from ewp.messages.omobility_las import Component
 from ewp.messages.organizational_units import OrganizationalUnit
 from sandbox.cast import University
-from sandbox.office import INSTEAD, RECOGNIZED, STUDIED, academic_year, today
+from sandbox.clock import academic_year, today
+from sandbox.office import INSTEAD, RECOGNIZED, STUDIED
 from sandbox.units import FACULTY_ID, units_of
 
 

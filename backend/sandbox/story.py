@@ -30,6 +30,7 @@ from sandbox.cast import (
     Student,
     University,
 )
+from sandbox.clock import today
 from sandbox.hei import SandboxHei
 from sandbox.network import Network
 
@@ -210,7 +211,7 @@ class Life:
             self.receiving.hei_id,
             self.omobility_id,
             term=_later(),
-            begins=office.today() + office.LATER,
+            begins=today() + office.LATER,
         )
         return (
             f"{self.student.given_names} and {_name(self.sending)} sign (omobility-las 1.2)",
@@ -218,9 +219,9 @@ class Life:
         )
 
     async def _move_deadline(self) -> tuple[str, ...]:
-        day = office.today() + office.SOON
+        day = today() + office.SOON
         self.network.heis[self.receiving.hei_id].publish(
-            nominations=f"{office.today():--%m-%d}", applications=f"{day:--%m-%d}"
+            nominations=f"{today():--%m-%d}", applications=f"{day:--%m-%d}"
         )
         return (
             f"{_name(self.receiving)} publishes another deadline in its factsheet: {day}",
@@ -373,7 +374,7 @@ class Life:
 
 
 def _later() -> office.Term:
-    return office.term_before(office.today() + office.SOON)
+    return office.term_before(today() + office.SOON)
 
 
 def _name(university: University) -> str:

@@ -23,7 +23,7 @@ from ewp.manifest import read_manifest
 from ewp.messages import iia_conditions as conditions
 from ewp.messages import iias
 from sandbox.authority import Authority
-from sandbox.cast import LINDENTAL, RIBEIRA
+from sandbox.cast import JEZIORO, LINDENTAL, RIBEIRA
 from sandbox.network import kept_key, services_of
 from sandbox.serving import listen, origin, serving
 from sandbox.story import Story
@@ -48,8 +48,9 @@ async def partners(
 ) -> AsyncIterator[Partners]:
     async with partners_running(tmp_path_factory.mktemp("partners"), authority) as partners:
         network = partners.network
-        more = IiasService(7, Drawer())
-        network.instead[LINDENTAL.hei_id] = (*services_of(network.heis[LINDENTAL.hei_id]), more)
+        known = services_of(network.heis[LINDENTAL.hei_id])
+        others = [each for each in known if each.api != "iias"]
+        network.instead[LINDENTAL.hei_id] = (*others, IiasService(7, Drawer()))
         await network.read_manifests(of_backend=False)
         story = Story(network, partners.keys / "story")
         for _ in range(STEPS_TO_AN_AGREEMENT):
@@ -96,7 +97,7 @@ async def test_an_hei_learns_from_its_agreements_where_its_students_can_go(partn
     assert await ask(client, known, key, hei, "2027/2028") == {RIBEIRA.hei_id: 4, "a.example": 1}
     assert await ask(client, known, key, hei, "2030/2031") == {}
     with pytest.raises(ApiNotServed):
-        await ask(client, known, key, RIBEIRA.hei_id, "2026/2027")
+        await ask(client, known, key, JEZIORO.hei_id, "2026/2027")
 
 
 class Drawer:

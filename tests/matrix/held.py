@@ -13,6 +13,7 @@ from factories import LINDENTAL, YEAR, a_contact, sourced
 from fed import RIBEIRA
 from matrix.offices import have_partners, have_unfound
 from matrix.people import HIDDEN, NOW, Person
+from matrix.places import have_agreements, have_places
 from matrix.rules import have_rules
 from testbed import Bed
 
@@ -20,7 +21,7 @@ from erasmus_app.identity.authorization import AuthorizationRequest, CodeForClie
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.clients import Client
 from erasmus_app.identity.models import CodeForApp, Session
-from erasmus_app.ids import EuropeanStudentId, LosId, OmobilityId, ProposalId
+from erasmus_app.ids import EuropeanStudentId, LosId, OmobilityId, OunitId, ProposalId
 from erasmus_app.institutions.models import (
     Accessibility,
     AccessibilityKind,
@@ -125,6 +126,8 @@ async def settle(bed: Bed, people: list[Person]) -> None:
     await have_rules(bed, people)
     await have_unfound(bed, people)
     await have_partners(bed)
+    await have_places(bed)
+    await have_agreements(bed)
 
 
 async def _log_in(bed: Bed, person: Person) -> None:
@@ -424,7 +427,7 @@ def _nomination(
     assert person.home is not None
     return Nomination(
         status=status,
-        sending=HeiEnd(hei_id=person.home),
+        sending=HeiEnd(hei_id=person.home, ounit_id=OunitId("faculty")),
         receiving=HeiEnd(hei_id=LINDENTAL),
         student=_student(person),
         receiving_academic_year_id=YEAR,
@@ -447,7 +450,7 @@ def _agreement(person: Person, **versions: AgreementVersion) -> LearningAgreemen
     )
     return LearningAgreement(
         sending=AgreementEnd(hei_id=person.home, contact=contact),
-        receiving=AgreementEnd(hei_id=LINDENTAL, contact=contact),
+        receiving=AgreementEnd(hei_id=LINDENTAL, ounit_name=f"{person.mark} unit", contact=contact),
         receiving_academic_year_id=YEAR,
         student=_student(person),
         planned_start=person.day(3).isoformat(),

@@ -24,7 +24,10 @@ None leaves it out."""
 ON = "... on "  # begins a step of a path that tells one of several types
 LARGEST = 480  # fields of one query; the endpoint takes 500
 ONCE = frozenset(
-    {"Institution", "PracticalInformation"}
+    {
+        *("Institution", "PracticalInformation", "OrganizationalUnit", "PostalAddress"),
+        *("ContactPoint", "SubjectArea", "Cooperation"),
+    }
 )  # large and public: written out once in a query
 ROUNDS = 2  # how often a type may stand in itself: CourseResult.parts
 

@@ -15,6 +15,7 @@ from ewp.catalogue_xml import read_catalogue
 from ewp.keys import PrivateKey
 from ewp.manifest import Manifest, write_manifest
 from sandbox import office
+from sandbox.accords import iia_id
 from sandbox.authority import Authority
 from sandbox.cast import INES, UNIVERSITIES
 from sandbox.network import Network, catalogue_of
@@ -47,6 +48,8 @@ def lived_through(hei, partner, other):
     sent = hei.kept.agreements["to-decide"].changes_proposal.id
     out, back, itself = ["out/partner"], ["in+partner"], [hei.hei_id]
     course = office.STUDIED[0].los_code
+    agreed = iia_id(hei.university, UNIVERSITIES[partner])
+    agreements = [agreed]
     taught = [f"CR/{course}"]
     return Known(
         objects={
@@ -56,8 +59,13 @@ def lived_through(hei, partner, other):
             **dict.fromkeys((("institutions", 2), ("factsheet", 1)), itself),
             **dict.fromkeys((("courses", 1), ("simple-course-replication", 1)), taught),
             ("organizational-units", 2): [FACULTY_ID],
+            **dict.fromkeys((("iias", 6), ("iias", 7)), agreements),
         },
-        codes={"organizational-units": ["F-1"], "courses": [course]},
+        codes={
+            "organizational-units": ["F-1"],
+            "courses": [course],
+            "iias": [agreed.upper()],
+        },
         updates={
             ("omobilities", 3): Update("to-decide", nominated),
             ("omobility-las", 1): Update("to-decide", sent),

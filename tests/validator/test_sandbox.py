@@ -27,6 +27,8 @@ def declared(hei_id):
         yield entries.Entry(offer.api, offer.major, urls=urls, anonymous=offer.anonymous)
 
 
+NOT_KNOWN = "iias-approval-2/entry/known"
+"""A step that says what the validators know nothing of (guide §7)."""
 STEPS = {hei_id: plan(declared(hei_id)) for hei_id in HEIS}
 
 
@@ -47,7 +49,7 @@ async def sites(authority, tmp_path_factory):
 async def test_every_step_is_a_success(sites, hei_id, step):
     result = await step.run(sites[hei_id])
 
-    assert result.grade is Grade.SUCCESS, str(result)
+    assert result.grade is (Grade.NOTICE if step.id == NOT_KNOWN else Grade.SUCCESS), str(result)
 
 
 @pytest.mark.parametrize("hei_id", HEIS)

@@ -14,6 +14,7 @@ from erasmus_app.identity.models import Account, Session
 from erasmus_app.identity.roles import Standing
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import KnownFactsheet
+from erasmus_app.institutions.places import KnownInstitution
 from erasmus_app.services import Services
 
 T = TypeVar("T")
@@ -32,6 +33,9 @@ class Context:
     _standing: Standing | None = field(default=None, repr=False)
     _logins: list[Diagnosis] | None = field(default=None, repr=False)
     _factsheets: DataLoader[HeiId, KnownFactsheet | None] | None = field(default=None, repr=False)
+    _institutions: DataLoader[HeiId, KnownInstitution | None] | None = field(
+        default=None, repr=False
+    )
     _account: Account | None = field(default=None, repr=False)
 
     glance: Glance | None = None
@@ -40,6 +44,7 @@ class Context:
         """Forget what was read: of a subscription, each event is a moment of its own."""
         self.today = self.services.clock().astimezone(UTC).date()
         self._standing = self._logins = self._account = self._factsheets = self.glance = None
+        self._institutions = None
 
     def glanced(self) -> Glance | None:
         """Return what has been read of this session's account already."""
@@ -88,6 +93,13 @@ class Context:
         if self._factsheets is None:
             self._factsheets = DataLoader(load_fn=self.services.factsheets.pages)
         return self._factsheets
+
+    @property
+    def institutions(self) -> DataLoader[HeiId, KnownInstitution | None]:
+        """Loads what institutions say of themselves: all of an answer by one read."""
+        if self._institutions is None:
+            self._institutions = DataLoader(load_fn=self.services.institutions.pages)
+        return self._institutions
 
 
 Info = StrawberryInfo[Context, None]

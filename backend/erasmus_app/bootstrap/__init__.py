@@ -23,6 +23,7 @@ from erasmus_app.bootstrap.identity import (
     login_service,
     standings,
 )
+from erasmus_app.bootstrap.publishing import published_by_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.authorization import AuthorizationService as AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
@@ -34,7 +35,7 @@ from erasmus_app.identity.service import LoginService as LoginService
 from erasmus_app.identity.standings import Standings as Standings
 from erasmus_app.ids import HeiId as HeiId
 from erasmus_app.institutions.models import CoveredHei as CoveredHei
-from erasmus_app.institutions.ports import FactsheetSource
+from erasmus_app.institutions.ports import AgreementSource, FactsheetSource, InstitutionSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
@@ -47,6 +48,7 @@ from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.explanations import load_explanations
+from erasmus_app.notifications.fields import load_fields
 from erasmus_app.notifications.guidance import load_guidance
 from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
@@ -57,8 +59,10 @@ from erasmus_app.oidc.provider import OpenIdProvider as OpenIdProvider
 from erasmus_app.oidc.registered import load_providers as load_providers
 from erasmus_app.oidc.tokens import SignedTokens as SignedTokens
 from erasmus_app.oidc.tokens import session_keys as session_keys
+from erasmus_app.partners.agreements import EwpAgreements
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.factsheets import EwpFactsheets
+from erasmus_app.partners.institutions import EwpInstitutions
 from erasmus_app.partners.monitoring import REPORT, Monitoring
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
@@ -73,6 +77,7 @@ from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable as AccountTable
+from erasmus_app.store.agreements import AgreementTable
 from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
@@ -87,6 +92,7 @@ from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.grants import GrantTable as GrantTable
 from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.identities import IdentityTable as IdentityTable
+from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisAuthorizations as RedisAuthorizations
 from erasmus_app.store.keys import RedisLoginStates as RedisLoginStates
@@ -113,7 +119,6 @@ from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.look_again import LookingAgain
 from erasmus_app.worker.loop import Worker
-from erasmus_app.worker.pages import FACTSHEET, PageKeeper, plan_of
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
@@ -139,6 +144,8 @@ class Running:
     ewp: EwpHost
     own_systems: OwnSystems
     factsheets: FactsheetSource
+    institutions: InstitutionSource
+    agreements: AgreementSource
     monitoring: Monitoring
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
     news: AccountNews  # likewise
@@ -230,6 +237,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 lambda hei, language: names.name(HeiId(hei), language),
             ),
             factsheets=FactsheetTable(tables),
+            institutions=InstitutionTable(tables),
+            agreements=AgreementTable(tables),
+            fields=load_fields(catalogue_folder()),
             source=partners,
             wishes=RefreshWishes(
                 jobs=JobQueue(tables, clock),
@@ -304,6 +314,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),
+            institutions=EwpInstitutions(partners),
+            agreements=EwpAgreements(partners),
             monitoring=monitoring,
             revocations=revocations,
             news=news,
@@ -317,7 +329,9 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     services, tables, records = app.services, app.database, app.records
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)
-    keeper = PageKeeper(FACTSHEET, services, app.factsheets, FactsheetTable(tables), records.hosts)
+    published = published_by_heis(
+        services, tables, records, app.factsheets, app.institutions, app.agreements
+    )
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
     queue = JobQueue(tables, services.clock)
@@ -327,8 +341,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             REFRESH: refresher,
             POLL: poller.poll,
             PLAN: poller.plan,
-            FACTSHEET: keeper.ask,
-            plan_of(FACTSHEET): keeper.plan,
+            **published.handlers,
             ERASE: Eraser(ErasureTable(tables), services.clock),
             EXPORT: Exporter(
                 ExportTable(tables),
@@ -354,7 +367,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    for recurring in (poller, keeper, reminder, retainer):
+    for recurring in (poller, *published.recurring, reminder, retainer):
         await recurring.start()
     async with beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))

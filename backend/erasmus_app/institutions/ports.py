@@ -1,12 +1,15 @@
 """What the domain of institutions wishes for."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Generic, Protocol
 
 import msgspec
 
-from erasmus_app.ids import HeiId
+from erasmus_app.ids import HeiId, IiaId
+from erasmus_app.institutions.agreements import AgreementCopy, KnownCopy
 from erasmus_app.institutions.models import Factsheet, KnownFactsheet, PageT
+from erasmus_app.institutions.places import Institution, KnownInstitution
 
 
 class InstitutionNames(Protocol):
@@ -43,6 +46,7 @@ class PageSource(Protocol[PageT]):
 
 
 FactsheetSource = PageSource[Factsheet]
+InstitutionSource = PageSource[Institution]
 
 
 class FactsheetStore(Protocol):
@@ -53,3 +57,43 @@ class FactsheetStore(Protocol):
 
     async def pages(self, heis: Sequence[HeiId]) -> list[KnownFactsheet | None]:
         """Return the same of several HEIs, in their order, by one read."""
+
+
+class InstitutionStore(Protocol):
+    """Where what institutions say of themselves is kept."""
+
+    async def pages(self, heis: Sequence[HeiId]) -> list[KnownInstitution | None]:
+        """Return what is known of several HEIs, in their order, by one read."""
+
+
+class AgreementSource(Protocol):
+    """Where copies of agreements come from; the EWP network in production."""
+
+    def serves(self, hei: HeiId, tenant: HeiId) -> bool:
+        """Return whether `tenant` can ask `hei` today."""
+
+    async def index(
+        self, tenant: HeiId, hei: HeiId, modified_since: datetime | None = None
+    ) -> list[IiaId]:
+        """Return the ids of `hei`'s copies that `tenant` may see. Raises PartnerFailed."""
+
+    def parts(self, tenant: HeiId, hei: HeiId, ids: Sequence[IiaId]) -> list[list[IiaId]]:
+        """Return ids in parts, as many in each as one call may have. Raises PartnerFailed."""
+
+    async def copies(self, tenant: HeiId, hei: HeiId, ids: Sequence[IiaId]) -> list[AgreementCopy]:
+        """Return `hei`'s copies with these ids, of one part. Raises PartnerFailed."""
+
+    async def approvals(
+        self, tenant: HeiId, hei: HeiId, ids: Sequence[IiaId]
+    ) -> dict[IiaId, str] | None:
+        """Return the hashes of `tenant`'s copies that `hei` has approved; None: it does not tell.
+
+        Raises PartnerFailed.
+        """
+
+
+class AgreementStore(Protocol):
+    """Where copies of agreements are kept."""
+
+    async def copies(self, tenant: HeiId) -> list[KnownCopy]:
+        """Return every copy that a tenant has read."""

@@ -78,6 +78,9 @@ NOBODYS = frozenset(
         "data_key",
         "factsheet",
         "partner_health",
+        "agreement_copy",  # between universities; of contacts offices alone
+        "agreement_state",
+        "institution",  # offices; persons whom an HEI names are not kept
         "poll_state",
         "quarantine",  # fingerprints of answers, and which object they were about
         "refusal",

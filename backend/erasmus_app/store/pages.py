@@ -15,17 +15,29 @@ from erasmus_app.store.database import Database
 
 _encode = msgspec.json.Encoder().encode
 _KNOWN = "hei_id, value::text as value, fetched_at, last_confirmed_at, revision, last_error"
+_SENT = "xml = excluded.xml, more_xml = excluded.more_xml,"
 
 
 class PageTable(Generic[PageT]):
     """One kind of page over one database."""
 
     def __init__(
-        self, database: Database, table: str, kind: type[PageT], on_change: str | None = None
+        self,
+        database: Database,
+        table: str,
+        kind: type[PageT],
+        on_change: str | None = None,
+        *,
+        as_sent: bool = True,
     ) -> None:
-        """`table` holds pages of `kind`; `on_change` is a statement with the HEI as `$1`."""
+        """`table` holds pages of `kind`; `on_change` is a statement with the HEI as `$1`.
+
+        `as_sent` is whether it has columns for the answers themselves; the fingerprint is always
+        kept.
+        """
         self.database = database
         self._table = table
+        self._as_sent = as_sent
         self._on_change = on_change
         self._decode = msgspec.json.Decoder(kind).decode
 
@@ -58,30 +70,31 @@ class PageTable(Generic[PageT]):
             known = self._known(row) if row else None
             changed = known is None or not known.revision or known.value != answer.value
             await connection.execute(
-                f"""insert into {self._table} as known (hei_id, asked_as, value, xml, more_xml,
+                f"""insert into {self._table} as known (hei_id, asked_as, value,
+                       {"xml, more_xml," if self._as_sent else ""}
                        sha256, signed_by, last_error,
                        revision, fetched_at, last_confirmed_at, last_attempt_at)
-                   values ($1, $2, $3::text::jsonb, $4, $9, $5, $6, $10, 1, $7, $7, $7)
+                   values ($1, $2, $3::text::jsonb, {"$9, $10," if self._as_sent else ""}
+                       $4, $5, $8, 1, $6, $6, $6)
                    on conflict (hei_id) do update set
-                       asked_as = excluded.asked_as, value = excluded.value, xml = excluded.xml,
-                       more_xml = excluded.more_xml,
+                       asked_as = excluded.asked_as, value = excluded.value,
+                       {_SENT if self._as_sent else ""}
                        sha256 = excluded.sha256, signed_by = excluded.signed_by,
-                       revision = known.revision + $8,
+                       revision = known.revision + $7,
                        fetched_at =
-                           case $8 when 0 then known.fetched_at else excluded.fetched_at end,
+                           case $7 when 0 then known.fetched_at else excluded.fetched_at end,
                        last_confirmed_at = excluded.last_confirmed_at,
                        last_attempt_at = excluded.last_attempt_at,
                        last_error = excluded.last_error, failures = 0""",  # noqa: S608 - ours
                 hei,
                 tenant,
                 value,
-                answer.xml,
                 hashlib.sha256(b"".join((answer.xml, *answer.more_xml))).digest(),
                 answer.signed_by,
                 at,
                 int(changed),
-                list(answer.more_xml),
                 answer.lacking,
+                *((answer.xml, list(answer.more_xml)) if self._as_sent else ()),
             )
             if changed and self._on_change is not None:
                 await connection.execute(self._on_change, hei)

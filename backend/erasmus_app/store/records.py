@@ -176,6 +176,15 @@ class RecordTable:
         )
         return {row["receiving_hei_id"] for row in rows}
 
+    async def institutions(self, tenant: HeiId) -> set[HeiId]:
+        """Return both ends of the mobilities that `tenant` has had, and the tenant itself."""
+        rows = await self.database.fetch(
+            """select distinct sending_hei_id as hei_id from mobility where tenant = $1
+               union select distinct receiving_hei_id from mobility where tenant = $1""",
+            tenant,
+        )
+        return {tenant, *(row["hei_id"] for row in rows)}
+
     async def quarantine(self, tenant: HeiId, api: Api, hei: HeiId, misfit: Misfit) -> None:
         """Keep the fingerprint of an answer that does not fit; the last good copy stays."""
         await self.database.execute(

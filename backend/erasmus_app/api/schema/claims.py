@@ -9,6 +9,7 @@ from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import COORDINATOR, OWNER, PART, SIGNED_IN, Whose
 from erasmus_app.api.schema.deadline_rules import DeadlineRulesOfOffice
+from erasmus_app.api.schema.destinations import AgreementsOfOffice
 from erasmus_app.api.schema.ids import global_id, uuid_of
 from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.api.schema.linking import LinkedLogin
@@ -134,7 +135,7 @@ class OfficeLink:
 
 @access.rule(COORDINATOR)
 @strawberry.type(description="What a coordinator of a university looks after.")
-class Office(DeadlineRulesOfOffice, MobilitiesOfOffice, PartnersOfOffice):
+class Office(DeadlineRulesOfOffice, MobilitiesOfOffice, PartnersOfOffice, AgreementsOfOffice):
     """An office; it exists for its coordinators alone."""
 
     whose: strawberry.Private[Whose]

@@ -8,12 +8,13 @@ from erasmus_app.api.context import Info
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import PART, PUBLIC
 from erasmus_app.api.schema.factsheets import OfFactsheet
+from erasmus_app.api.schema.places import OfPlace
 from erasmus_app.ids import HeiId
 
 
 @access.rule(PUBLIC)
 @strawberry.type(description="A higher education institution.")
-class Institution(OfFactsheet):
+class Institution(OfFactsheet, OfPlace):
     """An HEI by its id; the name is chosen per request."""
 
     hei_id: str = strawberry.field(description="Its SCHAC domain: the key of the EWP network.")

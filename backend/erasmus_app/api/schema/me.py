@@ -13,6 +13,7 @@ from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.connections import Connection, asked, page
 from erasmus_app.api.schema.deadline_rules import DeadlineRuleMutations
+from erasmus_app.api.schema.destinations import Destinations
 from erasmus_app.api.schema.devices import Device, DeviceMutations, DeviceQuery
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
@@ -107,7 +108,7 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims, HeldOfStudent, Versioned, Node):
+class Student(Logins, Links, Claims, Destinations, HeldOfStudent, Versioned, Node):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]

@@ -13,6 +13,7 @@ from erasmus_app.api.schema.agreements import LearningAgreement
 from erasmus_app.api.schema.deadlines import Deadline, Direction
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.institutions import Institution, institution
+from erasmus_app.api.schema.places import AtUnits
 from erasmus_app.api.schema.recognition import Recognised
 from erasmus_app.api.schema.stays import OfAKind
 from erasmus_app.api.schema.timeline import (
@@ -85,7 +86,7 @@ class Nomination:
 
 @access.rule(OWNER)
 @strawberry.type(description="One stay of the student at one receiving university.")
-class Mobility(OfAKind, Recognised, Node):
+class Mobility(OfAKind, Recognised, AtUnits, Node):
     """A mobility."""
 
     @property
