@@ -49,6 +49,7 @@ class Seeing:
     """A push service that keeps what it is given."""
 
     seen: list[Push] = field(default_factory=list)
+    ready: bool = True
 
     async def send(self, push: Push) -> PushResult:
         self.seen.append(push)
@@ -59,7 +60,7 @@ class Seeing:
 class Parts:
     """What delivering takes of the services."""
 
-    push: Seeing
+    channels: dict[str, Seeing]
     messages: Catalogue = MESSAGES
     clock: Any = utc_now
 
@@ -94,7 +95,7 @@ async def pushed(
             await Teller(MESSAGES, merge_for)(change, [event], change.before, now)
     await database.execute("update job set due = now() - interval '1 s'")
     service = Seeing()
-    deliver = Deliverer(Parts(service), database, DeliveryTable(database))  # type: ignore[arg-type]
+    deliver = Deliverer(Parts({"fcm": service}), database, DeliveryTable(database))  # type: ignore[arg-type]
     for job in await JobQueue(database, utc_now).claim(
         99, timedelta(minutes=1), uuid4(), [DELIVER]
     ):

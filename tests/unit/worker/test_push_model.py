@@ -52,9 +52,11 @@ class World:
     messages: Catalogue = MESSAGES
     clock: Any = utc_now
 
+    ready: bool = True
+
     @property
-    def push(self) -> "World":
-        return self
+    def channels(self) -> dict[str, "World"]:
+        return {"fcm": self}
 
     async def happen(self, rows: list[Row], *, silent: bool) -> None:
         events = [MobilityEvent(event_id=EventId(uuid4()), step=row) for row in rows]
