@@ -43,7 +43,8 @@ def pieces(root: GraphQLObjectType) -> Iterator[str]:
     for name, field in root.fields.items():
         named = get_named_type(field.type)
         if name != "me" and not any(is_required_argument(each) for each in field.args.values()):
-            yield f"{{ {name} {everything(named, (root.name, named.name))} }}"
+            below = "" if is_leaf_type(named) else everything(named, (root.name, named.name))
+            yield f"{{ {name} {below} }}"
     student = get_named_type(root.fields["me"].type)
     mobility = get_named_type(student.fields["mobilities"].type)
     for name, field in mobility.fields.items():
