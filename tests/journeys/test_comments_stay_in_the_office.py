@@ -33,6 +33,8 @@ def everything(type_: GraphQLObjectType, inside: tuple[str, ...] = ()) -> str:
         assert not isinstance(named, GraphQLUnionType)
         if is_leaf_type(named):
             parts.append(name)
+        elif named.name == "Institution" and len(inside) > 3:
+            parts.append(f"{name} {{ heiId name }}")  # whole it is asked for nearer to the root
         elif isinstance(named, GraphQLObjectType) and named.name not in inside:
             parts.append(f"{name} {everything(named, (*inside, named.name))}")
     return "{ " + " ".join(parts) + " }"
