@@ -2,8 +2,8 @@
 
 import re
 import string
-import tomllib
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
+from erasmus_app.kit.tables import read_toml, stamp
 from erasmus_app.mobilities.dues import REMINDERS, ROWS
 from erasmus_app.mobilities.events import ALL_KINDS, DETAILS, KINDS, OUTCOMES, REASONS
 from erasmus_app.mobilities.rules import DeadlineKind
@@ -65,6 +66,7 @@ class PushWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Phrases(msgspec.Struct, frozen=True, kw_only=True):
     """How one language puts codes and lists that come inside a text."""
 
+    your_move: str  # what a text says where it is the student's turn, and nowhere else
     cancelled: str  # a sentence with {which}, a blank before it; left out where there are none
     reasons: dict[str, str]  # by the XML's word: why a course cannot be taken
     outcomes: dict[str, str]  # what was recognised
@@ -152,13 +154,18 @@ def catalogue_folder() -> Path:
 
 
 def load_catalogue(folder: Path) -> Catalogue:
-    """Read and check everything in `folder`.
+    """Read and check everything in `folder`; what has not changed since is not read again.
 
     Raises:
         SettingsInvalid: a kind or a text is missing, a kind says what cannot be, a text is too
             long, lacks a placeholder, has one that nothing fills or that English does not have,
             or shows something on the lock screen; the message names file, kind and text.
     """
+    return _load(folder, stamp(folder / "catalogue.toml", folder / "locales"))
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, _of: object) -> Catalogue:
     kinds = _table(folder / "catalogue.toml", dict[str, Kind])
     if kinds.keys() != ALL_KINDS:
         odd = ", ".join(sorted(kinds.keys() ^ ALL_KINDS))
@@ -192,6 +199,7 @@ def load_catalogue(folder: Path) -> Catalogue:
         for kind, text in texts.items():
             where = f"{folder / 'locales' / language}.toml: {kind}"
             _check(where, kind, text, words[SOURCE_LANGUAGE][kind])
+            _check_move(where, kinds[kind], text, phrases[language].your_move)
     return Catalogue(kinds=kinds, words=words, calendars=calendars, phrases=phrases)
 
 
@@ -229,6 +237,8 @@ def _check_calendar(path: Path, calendar: Calendar) -> None:
 
 
 def _check_phrases(path: Path, phrases: Phrases) -> None:
+    if not phrases.your_move.strip():
+        raise SettingsInvalid(f"{path}: your_move: is empty")
     if _placeholders(f"{path}: cancelled", phrases.cancelled) != {"which"}:
         raise SettingsInvalid(f"{path}: cancelled: must have {{which}} and nothing else")
     for part in PushWords.__struct_fields__:
@@ -262,6 +272,13 @@ def _check(where: str, kind: str, text: Words, source: Words) -> None:
         raise SettingsInvalid(f"{where}: the English text and this one differ in {odd_ones}")
 
 
+def _check_move(where: str, kind: Kind, text: Words, move: str) -> None:
+    for part in ("body", "push_body"):
+        if (move in getattr(text, part)) is not kind.your_move:
+            lacks = "does not say" if kind.your_move else "says"
+            raise SettingsInvalid(f"{where}: {part}: {lacks} {move!r}")
+
+
 def _filled(kind: str) -> frozenset[str]:
     return frozenset(INSTITUTIONS) | DETAILS.get(kind, frozenset())
 
@@ -282,6 +299,6 @@ def _placeholders(where: str, text: str) -> frozenset[str]:
 
 def _table(path: Path, kind: type[Any]) -> Any:
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
+        return msgspec.convert(read_toml(path), kind)
     except (OSError, ValueError) as error:
         raise SettingsInvalid(f"{path}: {error}") from error

@@ -1,7 +1,6 @@
 """Why a deadline is as it is, in the reader's language: from `notifications/deadlines/`."""
 
 import string
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
+from erasmus_app.kit.tables import read_toml
 from erasmus_app.mobilities.basis import Annual, Event, Relative
 from erasmus_app.mobilities.days import Unit
 from erasmus_app.mobilities.deadlines import Deadline, Note, Origin
@@ -94,7 +94,7 @@ def load_explanations(folder: Path, calendars: Mapping[str, Calendar]) -> Explan
 
 def _read(path: Path) -> DeadlineWords:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path)
         words = msgspec.convert(table, DeadlineWords)
     except (OSError, ValueError) as error:
         raise SettingsInvalid(f"{path}: {error}") from error

@@ -1,6 +1,5 @@
 """Names of fields of education (ISCED-F 2013) in the reader's language: `notifications/fields/`."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
+from erasmus_app.kit.tables import read_toml
 from erasmus_app.notifications.catalogue import SOURCE_LANGUAGE
 
 LONGEST_CODE = 4
@@ -38,7 +38,7 @@ def load_fields(folder: Path) -> FieldNames:
     names: dict[str, dict[str, str]] = {}
     for path in sorted((folder / "fields").glob("*.toml")):
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = read_toml(path)
             names[path.stem] = msgspec.convert(table, dict[str, str])
         except (OSError, ValueError) as error:
             raise SettingsInvalid(f"{path}: {error}") from error

@@ -1,7 +1,6 @@
 """What the app says beside each step, in the reader's language: from `notifications/guidance/`."""
 
 import string
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
+from erasmus_app.kit.tables import read_toml
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
 from erasmus_app.mobilities.agreements import sent_back
 from erasmus_app.mobilities.kinds import StayKind
@@ -221,7 +221,7 @@ def load_guidance(folder: Path, calendars: Mapping[str, Calendar], name_of: Name
 
 def _read(path: Path) -> GuidanceWords:
     try:
-        words = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), GuidanceWords)
+        words = msgspec.convert(read_toml(path), GuidanceWords)
     except (OSError, ValueError) as error:
         raise SettingsInvalid(f"{path}: {error}") from error
     for name, holes in _shape(words).items():

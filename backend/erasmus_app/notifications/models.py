@@ -36,6 +36,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     urgency: Urgency = Urgency.NORMAL
     push: bool = True  # False: in the inbox only
     ttl_hours: Annotated[int, msgspec.Meta(ge=1, le=672)] = 72  # then it says nothing new
+    your_move: bool = False  # True: it is the student's turn, and both texts say so
     told: tuple[Role, ...] = (Role.OUTGOING, Role.INCOMING)  # as whose student
     merges: bool = False  # True: goes out with others of its mobility as one push
     obsolete_by: tuple[str, ...] = ()  # kinds after which a push that waits is dropped

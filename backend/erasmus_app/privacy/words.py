@@ -1,6 +1,5 @@
 """The words of archives and consents, read once from `notifications/` and held against English."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +8,7 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
+from erasmus_app.kit.tables import read_toml
 from erasmus_app.privacy.consents import Purpose, PurposeText
 
 SOURCE_LANGUAGE = "en"
@@ -112,6 +112,6 @@ def _by_language(folder: Path, kind: type[T], leave: str = "") -> dict[str, T]:
 
 def _table(path: Path, kind: type[T]) -> T:
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind)
+        return msgspec.convert(read_toml(path), kind)
     except (OSError, ValueError) as error:
         raise SettingsInvalid(f"{path}: {error}") from error

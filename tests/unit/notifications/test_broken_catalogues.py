@@ -184,6 +184,20 @@ BROKEN = {
         "{receiving_hei} hat",
         "de.toml: several: body: a lock screen shows no placeholder's value",
     ),
+    "no turn": ("locales/pt.toml", "your_move =", "move =", "pt.toml: .*your_move"),
+    "an empty turn": ("locales/en.toml", '"Your move"', '" "', "en.toml: your_move: is empty"),
+    "a turn that is not said": (
+        "locales/de.toml",
+        "Du bist dran",
+        "Und jetzt du",
+        "de.toml: nomination_accepted: body: does not say 'Und jetzt du'",
+    ),
+    "a turn that is nobody's": (
+        "catalogue.toml",
+        "your_move = true",
+        "your_move = false",
+        "nomination_accepted: body: says 'Your move'",
+    ),
     "no words for several": ("locales/pt.toml", "several =", "many =", "pt.toml: .*several"),
     "no months": ("locales/de.toml", "months =", "#", "de.toml: .*months"),
     "eleven months": ("locales/de.toml", '"Januar", ', "", "de.toml: months: twelve names, not 11"),
@@ -216,10 +230,11 @@ def test_a_broken_catalogue_stops_the_start_with_a_line_that_names_what_is_wrong
 
 
 def test_a_language_more_is_a_file_more(folder: Path):
-    shutil.copy(folder / "locales/en.toml", folder / "locales/fi.toml")
+    before = load_catalogue(folder)
+    shutil.copy(folder / "locales/en.toml", folder / "locales/eo.toml")
 
     known: Catalogue = load_catalogue(folder)
 
-    assert known.languages == ("de", "en", "fi", "pt")
-    assert known.words["fi"] == known.words["en"]
-    assert isinstance(known.words["fi"]["nominated"], Words)
+    assert set(known.languages) == {*before.languages, "eo"}
+    assert known.words["eo"] == known.words["en"]
+    assert isinstance(known.words["eo"]["nominated"], Words)
