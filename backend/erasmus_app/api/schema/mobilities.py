@@ -242,7 +242,7 @@ async def mobilities_of(info: Info) -> list[Mobility]:
 
 
 def shown(stored: Sequence[StoredMobility], standing: Standing, today: date) -> list[Mobility]:
-    """Return what is shown to somebody; one that two tenants see is there once, the freshest."""
+    """Return what is shown to somebody; one that two tenants see is there once, as home sees it."""
     read = {each.mobility_id: each for each in stored}
     briefs = _shown([brief(each, today) for each in stored], standing)
     return [Mobility(brief=each, today=today, read=read[each.mobility_id]) for each in briefs]
@@ -256,13 +256,28 @@ def shown_in_brief(briefs: Sequence[Brief], standing: Standing, today: date) -> 
 def _shown(briefs: Sequence[Brief], standing: Standing) -> list[Brief]:
     found: dict[tuple[str, str], Brief] = {}
     for each in briefs:
-        found.setdefault((each.sending_hei_id, each.omobility_id), each)
+        if each.tenant == each.sending_hei_id or _name(each) not in found:
+            found[_name(each)] = each
     past_only = standing.is_past_only
     return [each for each in found.values() if each.is_past or not past_only]
 
 
+def _name(of: Brief | models.Mobility) -> tuple[str, str]:
+    """Return what a mobility is called by both universities."""
+    return of.sending_hei_id, of.omobility_id
+
+
+def same(stored: Sequence[StoredMobility], shown_: Sequence[Mobility], id: str) -> Mobility | None:
+    """Return what is shown of the mobility with an id, whichever university's record that names."""
+    wanted = uuid_of(id, "Mobility")
+    name = next((_name(each.mobility) for each in stored if each.mobility_id == wanted), None)
+    return next((each for each in shown_ if _name(each.brief) == name), None)
+
+
 async def mobility_of(info: Info, id: str) -> Mobility | None:
     """Return one that the account may see; None for others' and for what there is not."""
-    wanted = uuid_of(id, "Mobility")
-    found = await mobilities_of(info) if wanted else []
-    return next((each for each in found if each.brief.mobility_id == wanted), None)
+    if uuid_of(id, "Mobility") is None:
+        return None
+    context = info.context
+    stored = await context.services.records.mobilities_of(context.session.account_id)
+    return same(stored, shown(stored, await context.standing(), context.today), id)
