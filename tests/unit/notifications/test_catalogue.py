@@ -18,7 +18,24 @@ from erasmus_app.notifications.catalogue import (
 from erasmus_app.notifications.models import Kind, Text, Urgency
 
 OURS = load_catalogue(catalogue_folder())
-LANGUAGES = ("de", "en", "pt")
+LANGUAGES = (
+    "cs",
+    "da",
+    "de",
+    "el",
+    "en",
+    "es",
+    "fi",
+    "fr",
+    "hu",
+    "nb",
+    "nl",
+    "nn",
+    "pl",
+    "pt",
+    "sv",
+    "tr",
+)
 TEXTS = [(language, kind) for language in OURS.languages for kind in OURS.kinds]
 NAMES = {"ribeira.example": "Universidade da Ribeira", "lindental.example": "Hochschule Lindental"}
 ENDS = {"sending_hei": "ribeira.example", "receiving_hei": "lindental.example"}

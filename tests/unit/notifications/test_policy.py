@@ -190,7 +190,7 @@ def an_entry(message: Message) -> InboxEntry:
             ),
         ),
         (
-            "fi",
+            "ja",
             Text(
                 language="en",
                 title="Your first day",

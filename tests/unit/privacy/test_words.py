@@ -25,9 +25,9 @@ def spoil(file: Path, old: str, new: str) -> None:
 def test_a_reader_gets_the_nearest_language_and_else_english():
     words = load_archive_words(catalogue_folder())
 
-    found = {wanted: words_in(words, wanted)[0] for wanted in ("pt-BR", "de", "fr", "")}
+    found = {wanted: words_in(words, wanted)[0] for wanted in ("pt-BR", "de", "fr-BE", "ja", "")}
 
-    assert found == {"pt-BR": "pt", "de": "de", "fr": "en", "": "en"}
+    assert found == {"pt-BR": "pt", "de": "de", "fr-BE": "fr", "ja": "en", "": "en"}
 
 
 def test_a_label_that_a_translation_lacks_stops_the_start(folder: Path):
