@@ -19,20 +19,24 @@ from erasmus_app.notifications.models import Kind, Text, Urgency
 
 OURS = load_catalogue(catalogue_folder())
 LANGUAGES = (
+    "bg",
     "cs",
     "da",
     "de",
     "el",
     "en",
     "es",
+    "et",
     "fi",
     "fr",
     "hu",
+    "it",
     "nb",
     "nl",
     "nn",
     "pl",
     "pt",
+    "sk",
     "sv",
     "tr",
 )
