@@ -37,6 +37,7 @@ LANGUAGES = (
     "pl",
     "pt",
     "sk",
+    "sl",
     "sv",
     "tr",
 )
