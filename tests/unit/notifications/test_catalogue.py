@@ -30,6 +30,7 @@ LANGUAGES = (
     "fi",
     "fr",
     "hu",
+    "is",
     "it",
     "nb",
     "nl",
