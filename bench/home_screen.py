@@ -282,6 +282,7 @@ async def growth(console: Console, given: argparse.Namespace) -> None:
                     continue
                 first = first or one.per_second
                 fall = 1 - one.per_second / first
+                console.print(f"{rate(one.per_second)}, {-fall:+.1%}")  # should the rest not end
                 figures.append(
                     (
                         f"{students:,} students",
