@@ -153,7 +153,7 @@ async def test_nothing_personal_of_a_login_and_a_record_lies_in_clear(database: 
     )
     for name in (row[0] for row in tables):
         rows = await database.fetchval(f"select string_agg(t::text, ' ') from {name} t")
-        for what in ("Inês", "Almeida", "4711"):
+        for what in ("Inês", "Almeida", "ribeira.example:4711"):
             for written in (what, what.encode().hex()):
                 assert written not in (rows or ""), (name, what)
 
