@@ -31,7 +31,7 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from erasmus_app.api.schema.access import BRIEF, WAITS
+from erasmus_app.api.schema.access import BRIEF, DEFINITION, WAITS
 from erasmus_app.api.schema.connections import MOST_AT_ONCE
 from erasmus_app.api.scopes import needed_by
 from erasmus_app.glance import Wanted
@@ -210,21 +210,21 @@ def _fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     return found
 
 
+def _resolved_by(found: GraphQLField) -> StrawberryField | None:
+    """Return how a field is written that has a resolver; None of one that is an attribute."""
+    definition = found.extensions.get(DEFINITION)
+    has_one = isinstance(definition, StrawberryField) and definition.base_resolver is not None
+    return definition if has_one else None
+
+
 def _reads_record(found: GraphQLField) -> bool:
-    definition = found.extensions.get("strawberry-definition")
-    return (
-        isinstance(definition, StrawberryField)
-        and definition.base_resolver is not None
-        and not definition.metadata.get(BRIEF)
-    )
+    definition = _resolved_by(found)
+    return definition is not None and not definition.metadata.get(BRIEF)
 
 
 def _weight_of(found: GraphQLField) -> int:
-    definition = found.extensions.get("strawberry-definition")
-    if (
-        not isinstance(definition, StrawberryField)
-        or (resolver := definition.base_resolver) is None
-    ):
+    definition = _resolved_by(found)
+    if definition is None or (resolver := definition.base_resolver) is None:
         return 0
     waits = resolver.is_async or definition.metadata.get(WAITS)
     return WAITING if waits else COMPUTED
