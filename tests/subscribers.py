@@ -29,7 +29,7 @@ from erasmus_app.mobilities.models import NominationStatus
 from erasmus_app.notifications.models import Message
 from erasmus_app.notifications.policy import entry_id
 from erasmus_app.store.database import Database
-from erasmus_app.store.deliveries import tell
+from erasmus_app.store.telling import tell
 from sandbox.cast import STUDENTS
 from sandbox.serving import serving
 

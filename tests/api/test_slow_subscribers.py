@@ -23,7 +23,7 @@ from erasmus_app.api.endpoint import GraphQLEndpoint
 from erasmus_app.api.subscribing import Limits
 from erasmus_app.cli.bounded_http import BoundedHttp, Patience
 from erasmus_app.cli.bounded_websocket import BoundedWebSocket
-from erasmus_app.store.deliveries import tell
+from erasmus_app.store.telling import tell
 from sandbox.serving import serving
 
 Ends = Callable[[Bed, str, str], Awaitable[None]]

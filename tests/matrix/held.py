@@ -65,11 +65,11 @@ from erasmus_app.mobilities.own import Decision, Operation
 from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.privacy.access import Access, ActorKind, Read
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.deliveries import Teller
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.own_objects import OwnObjectTable
+from erasmus_app.store.telling import Teller
 from erasmus_app.students.models import Platform, TargetKind
 
 NOTICE = "2026-11"

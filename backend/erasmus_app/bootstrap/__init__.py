@@ -82,7 +82,7 @@ from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deadline_rules import LOOK_AGAIN, RuleTable
-from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
+from erasmus_app.store.deliveries import DELIVER, DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.exports import ExportTable
@@ -92,6 +92,7 @@ from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.grants import GrantTable as GrantTable
 from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.identities import IdentityTable as IdentityTable
+from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisAuthorizations as RedisAuthorizations
@@ -109,6 +110,7 @@ from erasmus_app.store.records import RecordTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
+from erasmus_app.store.telling import Teller
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist

@@ -26,7 +26,7 @@ from erasmus_app.mobilities.state import next_turn
 from erasmus_app.notifications.models import InboxEntry
 from erasmus_app.store.accounts import account_of
 from erasmus_app.store.database import Database
-from erasmus_app.store.deliveries import entry_of
+from erasmus_app.store.inbox import entry_of
 from erasmus_app.store.polls import CONFIRMED_BY_INDEX
 from erasmus_app.store.records import stored_of
 from erasmus_app.store.screens import ScreenTable

@@ -19,10 +19,10 @@ from erasmus_app.mobilities.ports import Answer
 from erasmus_app.mobilities.refreshes import Refresh
 from erasmus_app.mobilities.taking import TakingIn
 from erasmus_app.services import Services
-from erasmus_app.store.deliveries import Teller
 from erasmus_app.store.jobs import Job, Later, Retry
 from erasmus_app.store.polls import Asked, PollTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import Teller
 from erasmus_app.worker.loop import waiting
 
 AT_ONCE = 4  # transactions of one answer beside each other

@@ -15,7 +15,6 @@ from erasmus_app.mobilities.dues import day_of_all, look, moment_of_all
 from erasmus_app.mobilities.refreshes import heard
 from erasmus_app.services import Services
 from erasmus_app.store.database import AWAY
-from erasmus_app.store.deliveries import Teller
 from erasmus_app.store.jobs import Again, Job, ensure
 from erasmus_app.store.looks import (
     Key,
@@ -25,6 +24,7 @@ from erasmus_app.store.looks import (
     seen_before,
 )
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import Teller
 from erasmus_app.store.waits import WaitTable
 from ewp.errors import place_of
 

@@ -15,8 +15,10 @@ from erasmus_app.notifications.models import InboxEntry, Message, PendingDeliver
 from erasmus_app.notifications.policy import delivery_id, entry_id
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import DeliveryTable, InboxTable, tell
+from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.devices import DeviceTable
+from erasmus_app.store.inbox import InboxTable
+from erasmus_app.store.telling import tell
 from erasmus_app.students.models import MOST_DEVICES, Device, Platform, TargetKind
 
 MOBILITY = MobilityId(uuid4())

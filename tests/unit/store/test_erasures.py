@@ -29,12 +29,12 @@ from erasmus_app.privacy.models import Certificate, ErasureState
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import AWAY, Database, open_database
-from erasmus_app.store.deliveries import tell
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.holdings import ERASED, KEPT, NOBODYS
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
 
 FORTNIGHT = timedelta(days=14)

@@ -15,10 +15,11 @@ from erasmus_app.notifications.models import Message
 from erasmus_app.notifications.policy import entry_id
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import InboxTable, tell
 from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.identities import IdentityTable
+from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import tell
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ from erasmus_app.ids import AccountId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import InboxTable, tell
 from erasmus_app.store.erasures import ErasureTable
+from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.links import LinkTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import tell
 
 OWNED = (
     "account_identity",

@@ -9,8 +9,8 @@ from subscribers import told
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.database import is_current, open_database, upgrade
-from erasmus_app.store.deliveries import InboxTable
 from erasmus_app.store.embedded.folder import free_port
+from erasmus_app.store.inbox import InboxTable
 
 
 @pytest.fixture

@@ -33,9 +33,10 @@ from erasmus_app.notifications.policy import entry_id
 from erasmus_app.notifications.ports import Topic
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import InboxTable, tell
+from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import tell
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from erasmus_app.notifications.policy import entry_id
 from erasmus_app.notifications.receipts import MOST_AT_ONCE, Receipts
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import tell
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.receipts import ReceiptTable
+from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
 
 LATER = NOW + timedelta(hours=1)

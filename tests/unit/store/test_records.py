@@ -33,9 +33,9 @@ from erasmus_app.mobilities.ports import Reader
 from erasmus_app.notifications.models import Message
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import tell
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
 
 LIVE = a_nomination(status=NominationStatus.LIVE)

@@ -22,8 +22,8 @@ from erasmus_app.mobilities.brief import brief
 from erasmus_app.mobilities.models import NominationStatus
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import InboxTable
 from erasmus_app.store.glances import MESSAGES, GlanceTable
+from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.screens import ScreenTable
 

@@ -27,10 +27,12 @@ from erasmus_app.notifications.ports import Outcome, Push, PushResult
 from erasmus_app.push.fcm import message_of
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import DELIVER, DeliveryTable, InboxTable, Teller
+from erasmus_app.store.deliveries import DELIVER, DeliveryTable
 from erasmus_app.store.devices import DeviceTable
+from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import Teller
 from erasmus_app.students.models import Platform, TargetKind
 from erasmus_app.worker.deliver import Deliverer
 

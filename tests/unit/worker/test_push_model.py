@@ -20,10 +20,11 @@ from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder, loa
 from erasmus_app.notifications.ports import Outcome, Push, PushResult
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.deliveries import DELIVER, DeliveryTable, Teller
+from erasmus_app.store.deliveries import DELIVER, DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.jobs import Again, Job, JobQueue
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.telling import Teller
 from erasmus_app.students.models import Platform, TargetKind
 from erasmus_app.worker.deliver import Deliverer
 

@@ -1,0 +1,178 @@
+"""Inbox entries and their way to each device: rows written with the change that caused them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from erasmus_app.ids import AccountId, DeviceId, MobilityId
+from erasmus_app.mobilities.events import MobilityEvent
+from erasmus_app.mobilities.ports import RecordChange, StoredMobility
+from erasmus_app.notifications.catalogue import Catalogue
+from erasmus_app.notifications.models import Message
+from erasmus_app.notifications.policy import delivery_id, is_told, plan, standing
+from erasmus_app.store import jobs
+from erasmus_app.store.deliveries import DELIVER
+from erasmus_app.store.sealed import vault_of
+from erasmus_app.students.models import TargetKind
+
+
+async def tell(
+    connection: asyncpg.Connection,
+    message: Message,
+    now: datetime,
+    about: Sequence[MobilityId] = (),
+) -> bool:
+    """Put a message into the inbox, and on its way to every device, in the caller's transaction.
+
+    One that may wait joins another that does, of the same mobility, which is one of `about` where
+    several universities see it. Returns False where the account was told already (by another
+    tenant's view of the same event).
+    """
+    new = await connection.fetchval(
+        """insert into inbox_entry
+               (account_id, inbox_entry_id, tenant, mobility_id, event_id, kind, arguments)
+           values ($1, $2, $3, $4, $5, $6, $7)
+           on conflict do nothing returning 1""",
+        message.account_id,
+        message.entry_id,
+        message.tenant,
+        message.mobility_id,
+        message.event_id,
+        message.kind,
+        vault_of(connection).seal(
+            msgspec.json.encode(message.arguments),
+            "inbox_entry.arguments",
+            message.account_id,
+            message.entry_id,
+        ),
+    )
+    if new is None or not message.push:
+        return new is not None
+    devices = await connection.fetch(
+        "select device_id, target_kind from device where account_id = $1", message.account_id
+    )
+    for row in devices:
+        channel = TargetKind(row["target_kind"]).channel
+        delivery = delivery_id(message.entry_id, DeviceId(row["device_id"]), channel)
+        carrier = None
+        if message.wait:
+            carrier = await _waiting(connection, message, row["device_id"], channel, about)
+        await connection.execute(
+            """insert into delivery (delivery_id, account_id, inbox_entry_id, device_id, channel,
+                   expires_at, carried_by, merges, obsolete_by)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing""",
+            delivery,
+            message.account_id,
+            message.entry_id,
+            row["device_id"],
+            channel,
+            now + message.ttl,
+            carrier,
+            bool(message.wait),
+            message.obsolete_by,
+        )
+        if carrier is None:
+            await jobs.enqueue(
+                connection,
+                DELIVER,
+                {"delivery_id": str(delivery)},
+                dedupe_key=f"{DELIVER} {delivery}",
+                due=now + message.wait if message.wait else None,
+            )
+    return True
+
+
+async def _waiting(
+    connection: asyncpg.Connection,
+    message: Message,
+    device: UUID,
+    channel: str,
+    about: Sequence[MobilityId],
+) -> UUID | None:
+    """Return a delivery to the device that still waits for others of its mobility.
+
+    Its job is ours until the transaction ends, so that nobody sends it meanwhile.
+    """
+    found: UUID | None = await connection.fetchval(
+        """select delivery_id from delivery
+           join inbox_entry using (account_id, inbox_entry_id)
+           join job on dedupe_key = $4 || delivery_id::text and dead_at is null
+           where account_id = $1 and device_id = $2 and channel = $3
+               and mobility_id = any($5::uuid[]) and merges and carried_by is null
+               and delivery.attempts = 0 and leased_by is null and due > now()
+           order by delivery.created_at, delivery_id limit 1 for update of job skip locked""",
+        message.account_id,
+        device,
+        channel,
+        f"{DELIVER} ",
+        list(about) or [message.mobility_id],
+    )
+    return found
+
+
+async def drop_obsolete(
+    connection: asyncpg.Connection,
+    account: AccountId,
+    about: Sequence[MobilityId],
+    happened: Sequence[MobilityEvent],
+) -> None:
+    """Drop what is not out yet, and would be wrong or stale after these; the inbox keeps it."""
+    await connection.execute(
+        """update delivery set state = 'superseded', finished_at = now() from inbox_entry
+           where delivery.account_id = $1 and state = 'pending' and obsolete_by && $3::text[]
+               and inbox_entry.account_id = $1
+               and inbox_entry.inbox_entry_id = delivery.inbox_entry_id
+               and mobility_id = any($2::uuid[]) and event_id <> all($4::uuid[])""",
+        account,
+        list(about),
+        [each.kind for each in happened],
+        [each.event_id for each in happened],
+    )
+
+
+async def _seen_as(
+    connection: asyncpg.Connection, account: AccountId, stored: StoredMobility
+) -> list[MobilityId]:
+    """Return the ids that a mobility has where the account sees it: one for each university."""
+    rows = await connection.fetch(
+        """select mobility_id from account_person join mobility using (tenant, person_id)
+           where account_id = $1 and sending_hei_id = $2 and omobility_id = $3""",
+        account,
+        stored.mobility.sending_hei_id,
+        stored.mobility.omobility_id,
+    )
+    return [MobilityId(row["mobility_id"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Tells the readers of a mobility what happened to it, see `mobilities.ports.Teller`."""
+
+    messages: Catalogue
+    merge_for: timedelta  # how long a push that merges waits for others
+
+    async def __call__(
+        self,
+        change: RecordChange,
+        happened: Sequence[MobilityEvent],
+        stored: StoredMobility,
+        now: datetime,
+    ) -> None:
+        """Tell each of them of each event that is for them; drop pushes that these overtake."""
+        told = [each for each in happened if is_told(each, stored.mobility, self.messages)]
+        if not told:
+            return
+        pushed, connection = standing(happened, self.messages), change.connection
+        for reader in await change.readers():
+            about, new = await _seen_as(connection, reader.account_id, stored), []
+            for event in told:
+                message = plan(event, reader, stored, self.messages, self.merge_for)
+                if event.event_id not in pushed:
+                    message = msgspec.structs.replace(message, push=False)
+                if await tell(connection, message, now, about):
+                    new.append(event)
+            await drop_obsolete(connection, reader.account_id, about, new)
