@@ -41,6 +41,7 @@ ROWS = {
     DeadlineKind.EXTENSION_REQUEST: Row.EXTENSION_DUE,
     DeadlineKind.TRANSCRIPT: Row.A7,
     DeadlineKind.RECOGNITION: Row.A10,
+    DeadlineKind.CERTIFICATE: Row.CERTIFICATE_DUE,
 }
 """What is told as a deadline of a kind comes near, or has passed."""
 REMINDERS = frozenset(KINDS[row] for row in ROWS.values())
@@ -53,9 +54,14 @@ _MOVED = {
 }
 """What is told of days that are for the student."""
 _RECORDED = frozenset({Event.ARRIVAL, Event.CLASSES_BEGIN, Event.DEPARTURE})
-_DATED = {Row.B11, Row.B12, Row.CHANGE_DUE, Row.EXTENSION_DUE, Row.A7}
+_DATED = {Row.B11, Row.B12, Row.CHANGE_DUE, Row.EXTENSION_DUE, Row.A7, Row.CERTIFICATE_DUE}
 _EXPECTED = frozenset(
-    {DeadlineKind.ARRIVAL_CONFIRMED, DeadlineKind.TRANSCRIPT, DeadlineKind.RECOGNITION}
+    {
+        DeadlineKind.ARRIVAL_CONFIRMED,
+        DeadlineKind.TRANSCRIPT,
+        DeadlineKind.RECOGNITION,
+        DeadlineKind.CERTIFICATE,
+    }
 )
 """What others were to do by then: worth asking for some weeks after."""
 _OFF = {MobilityState.CANCELLED, MobilityState.REJECTED}

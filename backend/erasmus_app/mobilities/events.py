@@ -53,7 +53,8 @@ class Row(StrEnum):
     A8 = "A8"
     A9 = "A9"
     A10 = "A10"
-    # What the guide has no row for: deadlines that come near, and deadlines that moved.
+    # What the guide has no row for: deadlines that come near or have come, and that moved.
+    CERTIFICATE_DUE = "certificate-due"  # of a traineeship
     CHANGE_DUE = "change-due"
     EXTENSION_DUE = "extension-due"
     MOVED = "moved"  # the day for applications did
@@ -101,6 +102,7 @@ KINDS = {
     Row.A8: "recognised",
     Row.A9: "recognition_reported",
     Row.A10: "recognition_due",
+    Row.CERTIFICATE_DUE: "certificate_due",
     Row.CHANGE_DUE: "change_due",
     Row.EXTENSION_DUE: "extension_due",
     Row.MOVED: "deadline_moved",
@@ -134,6 +136,7 @@ DETAILS: dict[str, frozenset[str]] = {
     "transcript_issued": frozenset({"courses", "ects"}),
     "transcript_late": frozenset({"date"}),
     "recognition_reported": frozenset({"outcome"}),
+    "certificate_due": frozenset({"date"}),
     "change_due": frozenset({"date"}),
     "extension_due": frozenset({"date"}),
     "deadline_moved": frozenset({"date"}),

@@ -373,7 +373,7 @@ def test_an_event_carries_what_its_texts_may_show_and_nothing_else():
 
 
 OF_THE_CALENDAR = {
-    *("B11", "B12", "D4", "A7", "A10", "change-due", "extension-due"),
+    *("B11", "B12", "D4", "A7", "A10", "change-due", "extension-due", "certificate-due"),
     *("moved", "moved-agreement", "moved-change", "moved-extension"),
 }
 

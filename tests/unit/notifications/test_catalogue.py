@@ -297,6 +297,7 @@ def test_a_reminder_is_told_on_the_days_of_its_own_ladder_or_on_those_of_all():
         DeadlineKind.EXTENSION_REQUEST: (14, 7, 2, 0),
         DeadlineKind.TRANSCRIPT: (-1,),
         DeadlineKind.RECOGNITION: (0,),
+        DeadlineKind.CERTIFICATE: (0,),
     }
 
 
