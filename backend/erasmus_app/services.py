@@ -30,6 +30,8 @@ from erasmus_app.mobilities.ports import LocalRules, MobilitySource, RecordStore
 from erasmus_app.mobilities.refresh_wishes import RefreshWishes
 from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import Rules
+from erasmus_app.notifications.agenda_words import AgendaWords
+from erasmus_app.notifications.calendars import CalendarService
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.explanations import Explanations
 from erasmus_app.notifications.fields import FieldNames
@@ -86,6 +88,8 @@ class Services:
     news: News
     devices: DeviceStore
     receipts: Receipts
+    calendars: CalendarService
+    agenda: AgendaWords
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
     channels: Mapping[str, Channel]  # by name, see `TargetKind.channel`

@@ -29,6 +29,7 @@ IDS = {  # what is given for an argument that names something: of the student wh
     "Student.mobility(id:)": "mobility",
     "Student.inbox(after:)": "message",
     "Mutation.removeDevice(id:)": "device",
+    "Mutation.revokeCalendarFeed(id:)": "calendar",
     "Mutation.confirmPushes(device:)": "device",
     "Mutation.confirmPushes(received:)": "message",
     "Mutation.confirmPushes(opened:)": "first message",

@@ -128,6 +128,9 @@ async def settle(bed: Bed, people: list[Person]) -> None:
     await have_partners(bed)
     await have_places(bed)
     await have_agreements(bed)
+    for person in people:
+        if person.is_student:
+            await _have_calendars(bed, person)
 
 
 async def _log_in(bed: Bed, person: Person) -> None:
@@ -216,6 +219,18 @@ async def _seed(bed: Bed, person: Person) -> None:
                 request=f"<request>{HIDDEN}</request>".encode(),
             )
         )
+
+
+async def _have_calendars(bed: Bed, person: Person) -> None:
+    """Have two feeds, of which one has been read: behind all else, as it shows all else."""
+    calendars = bed.app.services.calendars
+    assert person.account is not None
+    for _ in range(2):
+        feed, secret = await calendars.create(person.account)
+        person.ids.setdefault("calendar", []).append(str(feed.feed_id))
+    found = await calendars.subscriber(secret)
+    assert found is not None
+    assert await calendars.shown(person.account, found.zone) != []
 
 
 async def _connect(bed: Bed, person: Person) -> None:

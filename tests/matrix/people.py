@@ -78,6 +78,7 @@ TYPES = {  # of what a person's ids are, in the schema's words
     "session": "SignedIn",
     "asking": "SignedIn",
     "device": "Device",
+    "calendar": "CalendarFeed",
     "message": "Message",
     "first message": "Message",
     "erasure": "Erasure",

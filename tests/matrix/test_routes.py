@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from matrix.people import HIDDEN, SYSTEMS, Person
 from testbed import Bed
 
 from erasmus_app.app import create_app
-from erasmus_app.ids import HeiId
+from erasmus_app.ids import HeiId, global_id
 
 REFUSALS = {401, 403}
 LOGOUT = "/auth/logout"
@@ -27,6 +28,8 @@ PARAMETERS: dict[str, Callable[[Person], str]] = {  # what stands for those of p
     "api": lambda _: "omobilities",
     "path": lambda _: "unknown",
     "export_id": lambda subject: subject.ids["export"][0],
+    "secret": lambda _: "unknown.ics",
+    "mobility": lambda subject: global_id("Mobility", UUID(subject.ids["mobility"][0])),
     "object_id": lambda subject: f"{subject.mark}-early",
 }
 FOR_SYSTEMS = {("GET", "/feed/{hei_id:str}/decisions"): HIDDEN}

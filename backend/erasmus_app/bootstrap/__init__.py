@@ -46,6 +46,8 @@ from erasmus_app.mobilities.refreshes import REFRESH
 from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
+from erasmus_app.notifications.agenda_words import load_agenda_words
+from erasmus_app.notifications.calendars import CalendarService
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.explanations import load_explanations
 from erasmus_app.notifications.fields import load_fields
@@ -78,6 +80,7 @@ from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable as AccountTable
 from erasmus_app.store.agreements import AgreementTable
+from erasmus_app.store.calendars import CalendarTable
 from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
@@ -219,6 +222,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             monitoring=monitoring if settings.ewp_monitoring else None,
             ledger=ledger,
         )
+        factsheets, rules = FactsheetTable(tables), load_rules()
         services = Services(
             settings=settings,
             clock=clock,
@@ -229,7 +233,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             offices=OfficeTable(tables),
             health=HealthTable(tables),
             glances=GlanceTable(tables),
-            rules=load_rules(),
+            rules=rules,
             local_rules=local_rules,
             rule_service=RuleService(store=local_rules, clock=clock),
             explanations=load_explanations(catalogue_folder(), messages.calendars),
@@ -238,7 +242,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 messages.calendars,
                 lambda hei, language: names.name(HeiId(hei), language),
             ),
-            factsheets=FactsheetTable(tables),
+            factsheets=factsheets,
             institutions=InstitutionTable(tables),
             agreements=AgreementTable(tables),
             fields=load_fields(catalogue_folder()),
@@ -276,6 +280,17 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             news=news,
             devices=DeviceTable(tables),
             receipts=Receipts(store=ReceiptTable(tables), clock=clock),
+            calendars=CalendarService(
+                store=CalendarTable(tables),
+                records=records,
+                factsheets=factsheets,
+                rules=rules,
+                local_rules=local_rules,
+                source=partners,
+                heis=heis,
+                clock=clock,
+            ),
+            agenda=load_agenda_words(catalogue_folder(), messages.calendars),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=_mail(settings),
             channels=opened_channels(settings, clock, stack),

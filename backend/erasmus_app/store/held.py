@@ -73,6 +73,8 @@ AREAS = (
     Area("device", "registered_at, device_id", frozenset({"target", "target_key"})),
     Area("session", "created_at, session_id", frozenset({"refresh_sha256"})),
     Area("notice_seen", "seen_at, version"),
+    Area("calendar_feed", "created_at, feed_id", frozenset({"secret_sha256"})),
+    Area("calendar_entry", "uid"),
     Area("consent", "given_at, consent_id", frozenset({"subject_key"}), _KEYS),
     Area("access_log", "first_at, access_id", frozenset({"hour"}), _SUBJECTS),
     Area("export", "requested_at, export_id"),
@@ -154,7 +156,7 @@ class Held:
                     {"record": row["frame"], "sealed": row["sealed"]}, vault_of(self.connection)
                 )
             }
-        elif area.table in {"event", "inbox_entry"}:
+        elif area.table in {"event", "inbox_entry", "calendar_entry"}:
             raw = self._opened(area.table, row)
             opened = {name: msgspec.json.decode(value) for name, value in raw.items()}
         elif area.table == "source_document":

@@ -44,6 +44,8 @@ ERASED = (
     Holding("export_part", _ACCOUNTS),
     Holding("export", _ACCOUNTS),
     Holding("notice_seen", _ACCOUNTS),
+    Holding("calendar_feed", _ACCOUNTS),
+    Holding("calendar_entry", _ACCOUNTS),
     Holding("event", _PERSONS),
     Holding("recent_fetch", _OBJECTS),
     Holding("source_document", _OBJECTS),

@@ -51,7 +51,7 @@ async def _identities(
 
 
 async def move_all(connection: asyncpg.Connection, source: AccountId, target: AccountId) -> Moved:
-    """Move identities, ESIs, persons, devices and messages; return which, for `give_back`.
+    """Move identities, ESIs, persons, devices, feeds and messages; return which, for `give_back`.
 
     A message about the same event that both have stays where it is.
     """
@@ -79,6 +79,11 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         source,
         target,
     )
+    feeds = await connection.fetch(
+        "update calendar_feed set account_id = $2 where account_id = $1 returning feed_id",
+        source,
+        target,
+    )
     claims = await connection.fetch(
         "update mobility_claim set account_id = $2 where account_id = $1 returning claim_id",
         source,
@@ -100,6 +105,7 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         "persons": [[row["tenant"], str(row["person_id"])] for row in persons],
         "new_persons": [[row["tenant"], str(row["person_id"])] for row in new],
         "devices": [str(row["device_id"]) for row in devices],
+        "feeds": [str(row["feed_id"]) for row in feeds],
         "claims": [str(row["claim_id"]) for row in claims],
         "entries": [str(each) for each in ids],
     }
@@ -140,6 +146,12 @@ async def give_back(
         source,
         target,
         _uuids(moved["devices"]),
+    )
+    await connection.execute(
+        "update calendar_feed set account_id = $2 where account_id = $1 and feed_id = any($3)",
+        source,
+        target,
+        _uuids(moved.get("feeds", [])),  # there were none in what was joined earlier
     )
     await connection.execute(
         "update mobility_claim set account_id = $2 where account_id = $1 and claim_id = any($3)",

@@ -51,6 +51,7 @@ COLUMNS = (
     SealedColumn("device", "target", ("target_kind", "target_key"), ("target_key", "target")),
     SealedColumn("export_part", "content", ("export_id", "part")),
     SealedColumn("screen", "sealed", ("account_id",)),
+    SealedColumn("calendar_entry", "content", ("account_id", "uid")),
 )
 
 

@@ -24,9 +24,11 @@ from erasmus_app.kit.clock import utc_now
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.events import MobilityEvent, Row
 from erasmus_app.mobilities.taking import TakingIn
+from erasmus_app.notifications.agenda import STAY, Entry, Published
 from erasmus_app.notifications.models import Message
 from erasmus_app.privacy.models import Certificate, ErasureState
 from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.calendars import CalendarTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.devices import DeviceTable
@@ -48,6 +50,8 @@ FULL = {
     "export_part": 1,
     "export": 1,
     "notice_seen": 1,
+    "calendar_feed": 1,
+    "calendar_entry": 1,
     "event": 1,
     "source_document": 2,
     "mobility": 1,
@@ -77,6 +81,12 @@ async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: 
     await accounts.open_session(account, "app", secret, NOW + timedelta(days=99))
     await accounts.rotate(secret, secret[::-1], NOW)
     await DeviceTable(database).register(account, Platform.IOS, TargetKind.FID, name, None)
+    calendars = CalendarTable(database)
+    await calendars.create(account, name.encode(), NOW, 1)
+    entry = Entry(
+        uid=f"stay.{om}", what=STAY, sending_hei_id=HOME, receiving_hei_id=HOME, on=NOW.date()
+    )
+    await calendars.replace(account, lambda _: {entry.uid: Published(entry=entry, changed_at=NOW)})
     await take_in(records, an_answer(a_nomination(esi), omobility_id=om))
     stored = await take_in(records, an_answer(RECEIVED, omobility_id=om, minutes=1))
     async with records.change(HOME, HOME, OmobilityId(om)) as change:

@@ -31,6 +31,7 @@ OWNED = (
     "identity_esi",
     "account_person",
     "device",
+    "calendar_feed",
     "inbox_entry",
 )
 

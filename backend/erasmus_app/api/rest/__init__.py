@@ -6,6 +6,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from erasmus_app.api.rest.access import declared, keep
 from erasmus_app.api.rest.authorize import answer, authorization_server, authorize, revoke
+from erasmus_app.api.rest.calendar import calendar_feed, mobility_calendar
 from erasmus_app.api.rest.doctor import doctor
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
@@ -17,6 +18,7 @@ ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
     *(authorization_server, authorize, answer, revoke),
     *(doctor, start_linking, fetch_export),
+    *(calendar_feed, mobility_calendar),
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 
@@ -35,8 +37,8 @@ def openapi_config() -> OpenAPIConfig:
         title="Erasmus+ App backend",
         version="1",
         description=(
-            "Login, a student's archive, the feed of universities' own systems, and operations. "
-            "What a student reads is GraphQL, at `/graphql`."
+            "Login, a student's archive and calendar, the feed of universities' own systems, and "
+            "operations. What a student reads is GraphQL, at `/graphql`."
         ),
         openapi_router=Router(
             "/openapi",

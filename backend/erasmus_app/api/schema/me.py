@@ -9,6 +9,7 @@ from erasmus_app.api.context import Info, awaited
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
+from erasmus_app.api.schema.calendars import CalendarMutations, WithCalendars
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.connections import Connection, asked, page
@@ -108,7 +109,7 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims, Destinations, HeldOfStudent, Versioned, Node):
+class Student(Logins, Links, Claims, Destinations, HeldOfStudent, WithCalendars, Versioned, Node):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -248,6 +249,7 @@ class Mutation(
     HeldMutations,
     DeadlineRuleMutations,
     DeviceMutations,
+    CalendarMutations,
 ):
     """The root of doing."""
 
