@@ -10,7 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth bench-access bench-graphql test-interop pins clean
+.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second an
 
 bench-cnr: $(READY) ## a storm of change notifications; ARGS="--rate 1400 --seconds 20"
 	@$(BIN)/python bench/cnr.py $(ARGS)
+
+bench-latency: $(READY) ## from a change notification to the push that FCM took; ARGS="--rate 50 --seconds 60"
+	@$(BIN)/python bench/latency.py $(ARGS)
 
 bench-sync: $(READY) ## a first synchronisation, a day of changes, and partners that hang
 	@$(BIN)/python bench/sync.py $(ARGS)

@@ -1,6 +1,6 @@
 """The backend's own processes over engines of their own, before a network of many partners.
 
-For `sync.py` and `cnr.py`: `erasmus-app api` and `worker` run as in production, and
+For `sync.py`, `cnr.py` and `latency.py`: `erasmus-app api` and `worker` run as in production, and
 `sync_network.py` answers them from a process of its own.
 """
 
@@ -27,6 +27,7 @@ from sandbox.serving import listen
 HERE = Path(__file__).parent
 APIS_OF_A_PARTNER = 4
 LONGEST = 1800.0  # seconds that one phase may take
+_running: dict[subprocess.Popen[bytes], Path] = {}  # and where each writes its log
 
 
 class House:
@@ -34,6 +35,7 @@ class House:
 
     def __init__(self, folder: Path, own: Engines, partners: int) -> None:
         self.folder, self.own, self.partners = folder, own, partners
+        self.more: dict[str, str] = {}  # settings beside those that all benches need
         listener = listen()
         self.port = listener.getsockname()[1]
         listener.close()
@@ -82,6 +84,7 @@ class House:
             "ERASMUS_APP_DATA_KEYS": str(self.folder / "engines" / "data-keys"),
             "ERASMUS_APP_DATA_DIR": str(self.folder / f"data-{name}-{database.rpartition('/')[2]}"),
         }
+        environment |= self.more
         with backend_process(name, environment, self.folder / f"{name}.log") as pid:
             yield pid
 
@@ -108,9 +111,11 @@ def backend_process(name: str, environment: Mapping[str, str], log_file: Path) -
             stdout=log,
             stderr=log,
         )
+        _running[process] = log_file
         try:
             yield process.pid
         finally:
+            del _running[process]
             process.terminate()
             process.wait()
 
@@ -181,9 +186,17 @@ async def idle(connection: asyncpg.Connection) -> bool:
 
 
 async def until(condition: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    """Wait for something. Raises TimeoutError with `otherwise`."""
+    """Wait for something.
+
+    Raises:
+        TimeoutError: with `otherwise`, it takes too long.
+        RuntimeError: a process of the backend has ended; with the end of its log.
+    """
     deadline = time.monotonic() + LONGEST
     while not await condition():
+        for process, log in _running.items():
+            if process.poll() is not None:
+                raise RuntimeError(f"{otherwise}: {log.read_text(errors='replace')[-2000:]}")
         if time.monotonic() > deadline:
             raise TimeoutError(otherwise)
         await asyncio.sleep(0.2)

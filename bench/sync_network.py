@@ -83,7 +83,7 @@ def _university(number: int) -> University:
     return University(
         hei_id=hei_id,
         names={"en": f"Partner University {number}"},
-        country="XX",
+        country="PT",
         locality="Town",
         erasmus_code=f"XX TOWN{number:03}",
         families=(Family.NEW,),
@@ -117,6 +117,7 @@ class Partners:
     ports: dict[HeiId, int] = field(default_factory=dict)
     hanging: frozenset[HeiId] = frozenset()
     absent: frozenset[HeiId] = frozenset()  # nothing of theirs is listed
+    answers: list[float] = field(default_factory=list)  # seconds that answering took here
     catalogue_xml: bytes = b""
     backend: HostedHei | None = None
 
@@ -163,10 +164,10 @@ def made(partners: int, mobilities: int) -> Partners:
     """Make everybody and all that they keep, the same each time but for keys and times."""
     all_, folder = Partners(), Path("/nowhere")
     universities = [COVERED, *(_university(each) for each in range(partners))]
-    for own in universities:
-        UNIVERSITIES[own.hei_id] = own
+    for own in universities:  # before they know of each other: nobody asks for their agreements
         all_.heis[own.hei_id] = Partner(own, folder)
         all_.keys[own.hei_id] = PrivateKey.generate()
+    UNIVERSITIES.update({own.hei_id: own for own in universities})
     home = all_.heis[COVERED.hei_id]
     for number in range(mobilities):
         partner = all_.heis[all_.partners[number // 2 % partners]]
@@ -202,6 +203,13 @@ class Control:
             return {}
         if path == "/approve":
             return self._approve(given["each"])
+        if path == "/approve-one":
+            for hei in map(self._all.heis.__getitem__, self._all.partners):
+                if given["name"] in hei.kept.new:
+                    _approve(hei, given["name"])
+            return {}
+        if path == "/answers":
+            return self._all.answers
         if path == "/fetched":
             return {
                 name: times
@@ -302,7 +310,9 @@ def application(all_: Partners, control: Control) -> Callable[..., Awaitable[Non
             while (await receive())["type"] != "http.disconnect":
                 pass
         else:
+            began = time.perf_counter()
             await host(scope, receive, send)
+            all_.answers.append(time.perf_counter() - began)
 
     return app
 
