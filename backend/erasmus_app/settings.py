@@ -20,7 +20,13 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.ids import HeiId
-from erasmus_app.institutions.models import CNR_APIS, DATA_APIS, ApiMode, CoveredHei
+from erasmus_app.institutions.models import (
+    AGREEMENT_CNR_APIS,
+    CNR_APIS,
+    DATA_APIS,
+    ApiMode,
+    CoveredHei,
+)
 
 PREFIX = "ERASMUS_APP_"
 LONGEST_KEPT = 600  # months
@@ -301,6 +307,9 @@ def _check_apis(hei: CoveredHei, where: str) -> None:
     if strange := sorted(hei.api.keys() - CNR_APIS - DATA_APIS):
         names = ", ".join(sorted(CNR_APIS | DATA_APIS))
         raise SettingsInvalid(f"{where}: {strange[0]!r} is not one of {names}")
+    for api in sorted(hei.api.keys() & AGREEMENT_CNR_APIS):
+        if hei.api[api] is ApiMode.FORWARDED:
+            raise SettingsInvalid(f"{where}: {api}: forwarded ones do not say whose copy it is")
     for api in sorted(hei.api.keys() & DATA_APIS):
         if hei.api[api] not in {ApiMode.OWN, ApiMode.OFF}:
             raise SettingsInvalid(f"{where}: {api}: data are served (own) or not (off)")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,14 +13,17 @@ from journeys.looking import Hand, a_job
 from testbed import bed_running
 
 from erasmus_app.cli.phones import Phone
+from erasmus_app.institutions.asks import AGREEMENTS
 from erasmus_app.partners.agreements import EwpAgreements
 from erasmus_app.store.agreements import AgreementTable
 from erasmus_app.store.jobs import Again
-from erasmus_app.worker.agreements import AGREEMENTS, AgreementReader
+from erasmus_app.worker.agreements import AgreementReader
+from ewp.client_agreements import AgreementsClient
 from ewp.ids import HeiId, IiaId
 from sandbox.accords import Accords, iia_id
 from sandbox.cast import CLAIRVAL, JEZIORO, LINDENTAL, RIBEIRA
 from sandbox.clock import academic_year, today
+from sandbox.world import World
 
 HOME = RIBEIRA.hei_id
 DAY = 86400
@@ -394,3 +398,43 @@ async def test_no_person_is_kept(house: House):
 
     assert "office@lindental.example" in row
     assert [each for each in ("Ruth", "Amsel", "international@lindental") if each in row] == []
+
+
+def telling(world: World) -> None:
+    """Have us receive the notifications of agreements."""
+    with_an_office(world)
+    file = Path(world.environment["ERASMUS_APP_EWP_HEIS"])
+    text = file.read_text(encoding="utf-8")
+    own = '[hei.api]\niia-cnr = "own"\niia-approval-cnr = "own"\n'
+    file.write_text(text.replace("[hei.api]\n", own), encoding="utf-8")
+
+
+async def test_a_partners_notification_has_its_copies_read_once_and_soon(dsn, valkey, tmp_path):
+    async with bed_running(dsn, valkey, tmp_path, worker=False, prepare=telling) as bed:
+        network = bed.world.network
+        told = 0
+        for hei in (LINDENTAL, CLAIRVAL):
+            key = network.keys[hei.hei_id]
+            agreements = AgreementsClient(network.client(), key, hei.hei_id)
+            for api, ids in (
+                ("iia-cnr", [iia_id(hei, RIBEIRA)]),
+                ("iia-approval-cnr", [iia_id(RIBEIRA, hei)]),
+            ):
+                for entry in network.known().entries(HOME, api):
+                    await agreements.announce(HOME, entry, ids)
+                    told += 1
+        rows = await bed.app.database.fetch(
+            """select dedupe_key, payload::text as asked, due < now() + interval '61 s' as soon
+               from job where kind = $1 order by dedupe_key""",
+            AGREEMENTS,
+        )
+
+    assert told == 8  # two versions of each
+    assert [tuple(row) for row in rows] == [
+        (
+            f"agreements {HOME} {hei.hei_id}",
+            f'{{"hei_id": "{hei.hei_id}", "tenant": "{HOME}"}}',
+            True,
+        )
+        for hei in (CLAIRVAL, LINDENTAL)
+    ]

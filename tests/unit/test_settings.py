@@ -245,7 +245,11 @@ WRONG_HEIS = {
     "nobody to write to": (HEI.replace('["ewp@ribeira.example"]', "[]"), "admin_emails"),
     "an unknown API": (
         API + 'omobilities-cnr = "own"\n',
-        "'omobilities-cnr' is not one of factsheet, imobilities, imobility-cnr, ",
+        "'omobilities-cnr' is not one of factsheet, iia-approval-cnr, iia-cnr, imobilities, ",
+    ),
+    "notifications of agreements by way of another": (
+        API + 'iia-cnr = "forwarded"\n',
+        "ribeira.example: iia-cnr: forwarded ones do not say whose copy it is",
     ),
     "data that are polled": (
         API + 'omobilities = "poll"\n',

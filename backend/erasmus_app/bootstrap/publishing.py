@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from erasmus_app.ids import HeiId
+from erasmus_app.institutions.asks import AGREEMENTS
 from erasmus_app.institutions.ports import AgreementSource, FactsheetSource, InstitutionSource
 from erasmus_app.services import Services
 from erasmus_app.store.agreements import AgreementTable
@@ -13,7 +14,7 @@ from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import Job
 from erasmus_app.store.records import RecordTable
-from erasmus_app.worker.agreements import AGREEMENTS, PLAN, AgreementReader
+from erasmus_app.worker.agreements import PLAN, AgreementReader
 from erasmus_app.worker.pages import FACTSHEET, INSTITUTION, PageKeeper, plan_of
 
 

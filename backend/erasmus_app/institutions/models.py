@@ -19,7 +19,15 @@ class ApiMode(StrEnum):
     OFF = "off"
 
 
-CNR_APIS = frozenset({"omobility-cnr", "omobility-la-cnr", "imobility-cnr", "imobility-tor-cnr"})
+AGREEMENT_CNR_APIS = frozenset({"iia-cnr", "iia-approval-cnr"})
+"""Of these, what is about agreements between HEIs."""
+
+CNR_APIS = AGREEMENT_CNR_APIS | {
+    "omobility-cnr",
+    "omobility-la-cnr",
+    "imobility-cnr",
+    "imobility-tor-cnr",
+}
 """The CNR APIs whose changes we follow, by their manifest elements."""
 
 

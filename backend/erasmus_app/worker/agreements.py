@@ -1,7 +1,7 @@
 """Agreements, once a day: a covered HEI's own copies, and its partners' of those with it.
 
-Each pair of tenant and HEI has one recurring job. Once a week it looks at every copy; in between at
-those that are new or said to have changed.
+Each pair of tenant and HEI has one recurring job, which a notification of the HEI's brings forward.
+Once a week it looks at every copy; in between at those that are new or said to have changed.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ import structlog
 
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId, IiaId
+from erasmus_app.institutions.asks import AGREEMENTS, Ask
 from erasmus_app.institutions.ports import AgreementSource
 from erasmus_app.kit.backoff import backoff
 from erasmus_app.services import Services
 from erasmus_app.store.agreements import AgreementTable
 from erasmus_app.store.jobs import Again, Job, ensure
 from erasmus_app.store.records import RecordTable
-from erasmus_app.worker.pages import FIRST_RETRY, LONGEST_PLAN, LONGEST_RETRY, Ask
+from erasmus_app.worker.pages import FIRST_RETRY, LONGEST_PLAN, LONGEST_RETRY
 from erasmus_app.worker.poll import code_of
 from ewp.errors import place_of
 
-AGREEMENTS, PLAN = "agreements", "plan-agreements"
+PLAN = "plan-agreements"
 MOST_COPIES = 5000  # of an HEI's own
 MOST_OF_A_PARTNER = 100
 MOST_SECONDS = 600.0  # for one HEI's copies; the others are read the next time
@@ -50,13 +51,12 @@ class AgreementReader:
         try:
             for tenant in self.services.heis:
                 partners = await self.records.partners(tenant) | await self.table.partners(tenant)
-                new = {
-                    f"{AGREEMENTS} {tenant} {hei}": msgspec.to_builtins(
-                        Ask(tenant=tenant, hei_id=hei)
-                    )
+                asks = [
+                    Ask(tenant=tenant, hei_id=hei)
                     for hei in sorted({tenant, *partners})
                     if self.source.serves(hei, tenant)
-                }
+                ]
+                new = {each.of_agreements(): msgspec.to_builtins(each) for each in asks}
                 await ensure(self.table.database, AGREEMENTS, new)
         except Exception as error:  # noqa: BLE001 - a recurring job has no last attempt
             log.error("agreements.not_planned", code=code_of(error), where=place_of(error))  # noqa: TRY400
@@ -67,6 +67,8 @@ class AgreementReader:
         asked = msgspec.convert(job.payload, Ask)
         if asked.tenant not in self.services.heis:
             return  # no tenant any more
+        if not self.source.serves(asked.hei_id, asked.tenant):
+            return  # it shows none, whatever it has told us; the plan comes back to it
         told = log.bind(tenant=asked.tenant, hei_id=asked.hei_id)
         now, day = self.services.clock(), self.services.settings.agreements_seconds
         try:

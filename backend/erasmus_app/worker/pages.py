@@ -14,6 +14,7 @@ import structlog
 
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
+from erasmus_app.institutions.asks import Ask
 from erasmus_app.institutions.models import PageT
 from erasmus_app.institutions.ports import PageSource
 from erasmus_app.kit.backoff import backoff
@@ -33,13 +34,6 @@ log = structlog.get_logger(__name__)
 def plan_of(kind: str) -> str:
     """Return the kind of the job that plans those of a kind of page."""
     return f"plan-{kind}s"
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask `hei_id` for its page as `tenant`."""
-
-    tenant: HeiId
-    hei_id: HeiId
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import structlog
 
 from erasmus_app.api.ewp.own import services_over
 from erasmus_app.api.ewp.stats import Counted
-from erasmus_app.ids import HeiId, OmobilityId
+from erasmus_app.ids import HeiId, IiaId, OmobilityId
+from erasmus_app.institutions.asks import AGREEMENTS, Ask
 from erasmus_app.institutions.models import ApiMode, CoveredHei
 from erasmus_app.mobilities.figures import Figures
 from erasmus_app.mobilities.models import OF_RECEIVING
@@ -17,6 +18,7 @@ from erasmus_app.mobilities.ports import JobWriter
 from erasmus_app.mobilities.refreshes import CNR_OF, REFRESH, Refresh
 from erasmus_app.settings import Settings
 from ewp.host import HostedHei
+from ewp.host_agreements import AgreementCnrService
 from ewp.host_services import CnrService, Service
 from ewp.keys import PrivateKey
 
@@ -29,6 +31,7 @@ MAJORS = {  # of each CNR, those that we receive
     "imobility-cnr": (1, 2),
     "imobility-tor-cnr": (1, 2),
 }
+AGREEMENT_MAJORS = {"iia-cnr": (2, 3), "iia-approval-cnr": (1, 2)}
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +68,31 @@ class CnrInbox:
         log.info("cnr.received", api=api, hei_id=hei_id, from_heis=sorted(callers), ids=len(ids))
 
 
+@dataclass(frozen=True, slots=True)
+class AgreementCnrInbox:
+    """Takes notifications of agreements in: the job that reads the partner's copies comes soon."""
+
+    jobs: JobWriter
+    wait: timedelta  # for more of the same partner: it is read once for all of them
+
+    async def iia_changed(
+        self,
+        api: str,
+        hei_id: HeiId,
+        callers: frozenset[HeiId],
+        iia_id: IiaId,  # noqa: ARG002 - what has changed the reading finds by itself
+    ) -> None:
+        """Have the callers' copies read. A caller without the right is dropped, and counted."""
+        if not callers:
+            log.warning("cnr.dropped", hei_id=hei_id, api=api)
+            return
+        wanted = [Ask(tenant=hei_id, hei_id=each) for each in callers - {hei_id}]
+        await self.jobs.write(
+            AGREEMENTS, {each.of_agreements(): each for each in wanted}, after=self.wait
+        )
+        log.info("cnr.received", api=api, hei_id=hei_id, from_heis=sorted(callers), ids=1)
+
+
 def hosted_heis(
     settings: Settings,
     heis: Mapping[HeiId, CoveredHei],
@@ -80,6 +108,7 @@ def hosted_heis(
     `noted` is put around the services of the HEI's own data (`api.ewp.noted`).
     """
     inbox = CnrInbox(jobs, timedelta(seconds=settings.cnr_debounce_seconds))
+    agreed = AgreementCnrInbox(jobs, timedelta(seconds=settings.refetch_seconds))
     most = settings.ewp_max_ids
     counted = {hei: Counted(hei, figures) for hei in heis}
     return {
@@ -94,6 +123,7 @@ def hosted_heis(
             services=(
                 *(noted(each) for each in services_over(hei, own, counted[hei.id], most)),
                 *_receivers(hei, ApiMode.OWN, inbox, most, counted[hei.id]),
+                *_receivers_of_agreements(hei, agreed),
             ),
             unlisted=_receivers(hei, ApiMode.FORWARDED, inbox, most, None),
         )
@@ -108,5 +138,16 @@ def _receivers(
         CnrService(api, major, inbox, most, forwarded=mode is ApiMode.FORWARDED, stats=stats)
         for api, majors in MAJORS.items()
         if hei.mode(api) is mode
+        for major in majors
+    )
+
+
+def _receivers_of_agreements(
+    hei: CoveredHei, inbox: AgreementCnrInbox
+) -> tuple[AgreementCnrService, ...]:
+    return tuple(
+        AgreementCnrService(api, major, inbox)
+        for api, majors in AGREEMENT_MAJORS.items()
+        if hei.mode(api) is ApiMode.OWN
         for major in majors
     )
