@@ -70,6 +70,12 @@ AREAS = (
     Area("event", "happened_at, event_id"),
     Area("inbox_entry", "created_at, inbox_entry_id"),
     Area("delivery", "created_at, delivery_id"),
+    Area("mail_delivery", "planned_at, inbox_entry_id", frozenset({"mail_id"})),
+    Area(
+        "mail_address",
+        "asked_at, address_id",
+        frozenset({"address_key", "code_key", "code_until", "tries"}),
+    ),
     Area("device", "registered_at, device_id", frozenset({"target", "target_key"})),
     Area("session", "created_at, session_id", frozenset({"refresh_sha256"})),
     Area("notice_seen", "seen_at, version"),

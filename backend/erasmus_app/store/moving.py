@@ -9,6 +9,7 @@ import asyncpg
 from erasmus_app.errors import LoginFailed
 from erasmus_app.ids import AccountId
 from erasmus_app.store.esis import lock_esis, see_persons
+from erasmus_app.store.mails import look_at
 from erasmus_app.store.sealed import vault_of
 
 Moved = dict[str, Any]
@@ -91,6 +92,14 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         source,
         target,
     )
+    addresses = await connection.fetch(  # where the other has none of its own
+        """update mail_address set account_id = $2 where account_id = $1 and not exists (
+               select from mail_address mine where mine.account_id = $2
+                   and mine.confirmed_at is not null and mine.removed_at is null)
+           returning address_id""",
+        source,
+        target,
+    )
     ids = [row["inbox_entry_id"] for row in entries]
     await _move_entries(connection, source, target, ids)
     await see_persons(connection, target)
@@ -101,6 +110,7 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         "new_persons": [[row["tenant"], str(row["person_id"])] for row in new],
         "devices": [str(row["device_id"]) for row in devices],
         "claims": [str(row["claim_id"]) for row in claims],
+        "mail_addresses": [str(row["address_id"]) for row in addresses],
         "entries": [str(each) for each in ids],
     }
 
@@ -146,6 +156,13 @@ async def give_back(
         source,
         target,
         _uuids(moved["claims"]),
+    )
+    await connection.execute(
+        """update mail_address set account_id = $2 where account_id = $1
+           and address_id = any($3)""",
+        source,
+        target,
+        _uuids(moved.get("mail_addresses", ())),  # joined before there were any
     )
     await _move_entries(connection, source, target, _uuids(moved["entries"]))
     await _leave_persons(connection, source, target)
@@ -298,6 +315,15 @@ async def _move_entries(
         target,
         [row["inbox_entry_id"] for row in rows],
     )
+    mailed = await connection.fetch(
+        """update mail_delivery set account_id = $2, mail_id = null
+           where account_id = $1 and inbox_entry_id = any($3) returning 1""",
+        source,
+        target,
+        [row["inbox_entry_id"] for row in rows],
+    )
+    if mailed:
+        await look_at(connection, target)
     await connection.execute(
         "delete from inbox_entry where account_id = $1 and inbox_entry_id = any($2)",
         source,

@@ -16,6 +16,7 @@ from erasmus_app.notifications.models import Message
 from erasmus_app.notifications.policy import delivery_id, is_told, plan, standing
 from erasmus_app.store import jobs
 from erasmus_app.store.deliveries import DELIVER
+from erasmus_app.store.mails import plan_mails
 from erasmus_app.store.sealed import vault_of
 from erasmus_app.students.models import TargetKind
 
@@ -168,11 +169,14 @@ class Teller:
             return
         pushed, connection = standing(happened, self.messages), change.connection
         for reader in await change.readers():
-            about, new = await _seen_as(connection, reader.account_id, stored), []
+            about, new, mailed = await _seen_as(connection, reader.account_id, stored), [], []
             for event in told:
                 message = plan(event, reader, stored, self.messages, self.merge_for)
                 if event.event_id not in pushed:
                     message = msgspec.structs.replace(message, push=False)
                 if await tell(connection, message, now, about):
                     new.append(event)
+                    if message.push:
+                        mailed.append(message.entry_id)
             await drop_obsolete(connection, reader.account_id, about, new)
+            await plan_mails(connection, reader.account_id, mailed, now, self.merge_for)

@@ -18,6 +18,7 @@ from erasmus_app.api.schema.devices import Device, DeviceMutations, DeviceQuery
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
+from erasmus_app.api.schema.mail import MailMutations, MailOfStudent
 from erasmus_app.api.schema.mobilities import (
     Mobility,
     mobilities_of,
@@ -108,7 +109,7 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims, Destinations, HeldOfStudent, Versioned, Node):
+class Student(Logins, Links, Claims, Destinations, HeldOfStudent, MailOfStudent, Versioned, Node):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -248,6 +249,7 @@ class Mutation(
     HeldMutations,
     DeadlineRuleMutations,
     DeviceMutations,
+    MailMutations,
 ):
     """The root of doing."""
 
