@@ -157,18 +157,18 @@ async def test_without_a_device_it_comes_at_once_and_with_one_it_waits(patient: 
 
     phone.fid = bed.world.push.register()
     await phone.register(bed.http)
-    await scene.sent()
+    await scene.corrected(email="ines@new.example")
     await scene.announce()
-    await until(lambda: told(bed, phone, "agreement_sent"))
+    await until(lambda: told(bed, phone, "personal_data_changed"))
     await bed.until_idle()
     assert bed.world.mail.received == []
-    assert await fate(bed, "agreement_sent") == [("pending", None)]
+    assert await fate(bed, "personal_data_changed") == [("pending", None)]
 
     [device] = (await inbox(bed, phone))["devices"]  # the app says good-bye: nothing is left to see
     await bed.ask(phone, "mutation ($id: ID!) { removeDevice(id: $id) }", id=device["id"])
     await bed.world.mail.wait(1)
     await until_settled(bed)
-    assert await fate(bed, "agreement_sent") == [("sent", None)]
+    assert await fate(bed, "personal_data_changed") == [("sent", None)]
 
 
 async def test_a_mail_is_stopped_from_itself_and_started_in_the_app(bed: Bed):
