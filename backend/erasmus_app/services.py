@@ -35,8 +35,10 @@ from erasmus_app.notifications.explanations import Explanations
 from erasmus_app.notifications.fields import FieldNames
 from erasmus_app.notifications.guidance import Guidance
 from erasmus_app.notifications.ports import Channel, MailSender, News
+from erasmus_app.notifications.preference_words import PreferenceWords
 from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
+from erasmus_app.notifications.wishes import PreferenceService
 from erasmus_app.privacy.consents import Purpose
 from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
 from erasmus_app.settings import Settings
@@ -86,6 +88,8 @@ class Services:
     news: News
     devices: DeviceStore
     receipts: Receipts
+    preferences: PreferenceService
+    preference_words: PreferenceWords
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
     channels: Mapping[str, Channel]  # by name, see `TargetKind.channel`

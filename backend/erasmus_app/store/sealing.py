@@ -50,6 +50,7 @@ COLUMNS = (
     SealedColumn("inbox_entry", "arguments", ("account_id", "inbox_entry_id")),
     SealedColumn("device", "target", ("target_kind", "target_key"), ("target_key", "target")),
     SealedColumn("export_part", "content", ("export_id", "part")),
+    SealedColumn("preference", "content", ("account_id",)),
     SealedColumn("screen", "sealed", ("account_id",)),
 )
 

@@ -25,6 +25,7 @@ from erasmus_app.api.schema.mobilities import (
     shown,
     shown_in_brief,
 )
+from erasmus_app.api.schema.preferences import PreferenceMutations, PreferencesOfStudent
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.refreshing import RefreshMutations
 from erasmus_app.api.schema.sessions import SignedIn
@@ -108,7 +109,9 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims, Destinations, HeldOfStudent, Versioned, Node):
+class Student(
+    Logins, Links, Claims, Destinations, HeldOfStudent, PreferencesOfStudent, Versioned, Node
+):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -248,6 +251,7 @@ class Mutation(
     HeldMutations,
     DeadlineRuleMutations,
     DeviceMutations,
+    PreferenceMutations,
 ):
     """The root of doing."""
 
