@@ -37,8 +37,10 @@ from erasmus_app.notifications.guidance import Guidance
 from erasmus_app.notifications.letters import Letters
 from erasmus_app.notifications.mail_addresses import MailAddressService
 from erasmus_app.notifications.ports import Channel, MailSender, News, Post
+from erasmus_app.notifications.preference_words import PreferenceWords
 from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
+from erasmus_app.notifications.wishes import PreferenceService
 from erasmus_app.privacy.consents import Purpose
 from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
 from erasmus_app.settings import Settings
@@ -88,6 +90,8 @@ class Services:
     news: News
     devices: DeviceStore
     receipts: Receipts
+    preferences: PreferenceService
+    preference_words: PreferenceWords
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
     post: Post | None  # None likewise

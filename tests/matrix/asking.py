@@ -107,8 +107,17 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Subscription.recordChanged(after:)": None,
     **{f"DeadlineRuleInput.{name}": value for name, value in A_RULE.items()},
     "Mutation.endDeadlineRule(expectedVersion:)": 1,
+    "NotificationPreferencesInput.digest": "DAILY",
+    "NotificationPreferencesInput.pausedUntil": None,
+    "NotificationPreferencesInput.zone": "Europe/Lisbon",
+    "NotificationLevelInput.category": "stay",
+    "NotificationLevelInput.medium": "MAIL",
+    "NotificationLevelInput.level": "ALL",
+    "QuietHoursInput.begin": "23:00",
+    "QuietHoursInput.end": "07:00",
 }
 REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("setNotificationPreferences", {"NotificationPreferencesInput.zone": "Mars/Olympus"}),
     ("registerDevice", {"DeviceInput.target": "has a blank"}),
     ("refreshNow", {}),  # a second time, and so too soon
     ("refreshNow", {"Mutation.refreshNow(mobilityId:)": "no id at all"}),

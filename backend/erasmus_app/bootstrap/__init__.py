@@ -51,8 +51,10 @@ from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.explanations import load_explanations
 from erasmus_app.notifications.fields import load_fields
 from erasmus_app.notifications.guidance import load_guidance
+from erasmus_app.notifications.preference_words import load_preference_words
 from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
+from erasmus_app.notifications.wishes import PreferenceService
 from erasmus_app.oidc.clients import KnownClients as KnownClients
 from erasmus_app.oidc.clients import load_clients as load_clients
 from erasmus_app.oidc.documents import SafeDocuments as SafeDocuments
@@ -110,6 +112,7 @@ from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.receipts import ReceiptTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
@@ -280,6 +283,14 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             news=news,
             devices=DeviceTable(tables),
+            preferences=PreferenceService(
+                store=PreferenceTable(tables, messages.kinds),
+                categories=messages.categories,
+                clock=clock,
+            ),
+            preference_words=load_preference_words(
+                catalogue_folder(), messages.categories, messages.languages
+            ),
             receipts=Receipts(store=ReceiptTable(tables), clock=clock),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=mail,

@@ -2,14 +2,12 @@
 
 from contextlib import AsyncExitStack
 
-from erasmus_app.ids import AccountId
 from erasmus_app.kit.clock import Clock
 from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder
 from erasmus_app.notifications.letters import Letters, load_mail_words
 from erasmus_app.notifications.mail_addresses import MailAddressService
 from erasmus_app.notifications.mailing import Rhythm
 from erasmus_app.notifications.ports import MailSender, Post
-from erasmus_app.notifications.preferences import DEFAULTS, Preferences
 from erasmus_app.push.mail import SmtpSender
 from erasmus_app.push.smtp import SmtpPost
 from erasmus_app.services import Services
@@ -51,9 +49,4 @@ def mailer(services: Services, tables: Database) -> Mailer:
         services,
         MailTable(tables, MailAddressTable(tables)),
         Rhythm(after=after, urgent_after=urgent_after),
-        _as_most_would_have_it,
     )
-
-
-async def _as_most_would_have_it(_: AccountId) -> Preferences:
-    return DEFAULTS

@@ -12,16 +12,15 @@ from uuid import UUID
 import msgspec
 
 from erasmus_app.ids import AccountId, InboxEntryId, MobilityId
-from erasmus_app.notifications.models import Kind, Urgency
+from erasmus_app.notifications.models import Kind, Medium, Urgency
 from erasmus_app.notifications.preferences import (
-    KEEP_TRYING,
     How,
-    Medium,
-    Preferences,
     last_day_of,
     passage,
+    spread_of,
     zone_of,
 )
+from erasmus_app.notifications.wishes import Chosen
 
 TOGETHER = timedelta(hours=1)  # what would be due within it goes along with a mail that goes anyway
 
@@ -34,7 +33,6 @@ class Unseen(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     arguments: dict[str, str]
     planned_at: datetime
-    held_until: datetime | None  # what was last said of when it may go, where that was later
     mail_id: UUID | None  # the mail that it went out with, perhaps
     attempts: int
     is_seen: bool  # it was read in the inbox, or a push of it was opened
@@ -49,7 +47,6 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     stop_token: str  # good for turning mails to this address off, and for nothing else
     language: str
-    zone: str
     has_device: bool
 
 
@@ -75,7 +72,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     fate: Fate
     why: str | None = None
     at: datetime | None = None
-    is_held: bool = False  # it waits for a digest or the end of a pause, not for being seen
 
 
 DUE = Verdict(fate=Fate.DUE)
@@ -85,7 +81,7 @@ def verdict(
     unseen: Unseen,
     kind: Kind,
     reader: Reader,
-    preferences: Preferences,
+    chosen: Chosen,
     rhythm: Rhythm,
     now: datetime,
     *,
@@ -93,47 +89,47 @@ def verdict(
 ) -> Verdict:
     """Return whether a message is to be mailed now; `early` is how much too early it may be.
 
-    Mail wakes nobody: quiet hours are not looked at, digests and pauses are.
+    It has its time to be seen from when a push of it may go out: a digest comes first, and a pause
+    holds both. Mail wakes nobody, so quiet hours are not looked at.
     """
     if unseen.is_seen:
         return Verdict(fate=Fate.DROPPED, why="seen")
     if unseen.happened_since.intersection(kind.obsolete_by):
         return Verdict(fate=Fate.DROPPED, why="overtaken")
-    last_day, zone = last_day_of(kind, unseen.arguments), zone_of(reader.zone)
+    last_day, zone = last_day_of(kind, unseen.arguments), zone_of(chosen.zone)
     if last_day is not None and now.astimezone(zone).date() > last_day:
         return Verdict(fate=Fate.DROPPED, why="too_late")
-    ends = unseen.planned_at + rhythm.after + timedelta(hours=kind.ttl_hours)
-    if unseen.held_until is not None:
-        ends = max(ends, unseen.held_until + KEEP_TRYING)
-    if now >= ends:
-        return Verdict(fate=Fate.EXPIRED, why="expired")
-    wait = rhythm.urgent_after if kind.urgency is Urgency.HIGH else rhythm.after
-    due = unseen.planned_at + wait
-    if last_day is not None and due.astimezone(zone).date() > last_day:
-        due = unseen.planned_at + min(wait, rhythm.urgent_after)
-    if reader.has_device and due > now + early:
-        return Verdict(fate=Fate.LATER, at=due)
-    way = passage(
-        msgspec.structs.replace(preferences, quiet=None),
+    told = passage(
+        msgspec.structs.replace(chosen.preferences, quiet=None),
         kind,
         Medium.MAIL,
-        now,
-        reader.zone,
+        unseen.planned_at,
+        chosen.zone,
         last_day=last_day,
-        for_digest=unseen.held_until is None or unseen.held_until > now,
+        spread=spread_of(reader.account_id),
     )
-    if way.how is How.NEVER:
+    if told.how is How.NEVER:
         return Verdict(fate=Fate.DROPPED, why="not_wanted")
-    if way.how is How.HELD:
-        return Verdict(fate=Fate.LATER, at=way.at, is_held=True)
-    return DUE
+    begins = told.at or unseen.planned_at
+    due = begins + _wait(kind, reader, rhythm)
+    if last_day is not None and due.astimezone(zone).date() > last_day:
+        due = min(due, begins + rhythm.urgent_after)
+    if now >= due + timedelta(hours=kind.ttl_hours):
+        return Verdict(fate=Fate.EXPIRED, why="expired")
+    return DUE if due <= now + early else Verdict(fate=Fate.LATER, at=due)
+
+
+def _wait(kind: Kind, reader: Reader, rhythm: Rhythm) -> timedelta:
+    if not reader.has_device:
+        return timedelta(0)
+    return rhythm.urgent_after if kind.urgency is Urgency.HIGH else rhythm.after
 
 
 def verdicts(
     found: Sequence[Unseen],
     kinds: Mapping[str, Kind],
     reader: Reader,
-    preferences: Preferences,
+    chosen: Chosen,
     rhythm: Rhythm,
     now: datetime,
 ) -> dict[InboxEntryId, Verdict]:
@@ -141,9 +137,7 @@ def verdicts(
 
     def judged(early: timedelta) -> dict[InboxEntryId, Verdict]:
         return {
-            each.entry_id: verdict(
-                each, kinds[each.kind], reader, preferences, rhythm, now, early=early
-            )
+            each.entry_id: verdict(each, kinds[each.kind], reader, chosen, rhythm, now, early=early)
             for each in found
         }
 

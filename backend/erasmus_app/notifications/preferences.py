@@ -14,64 +14,35 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from erasmus_app.ids import AccountId
-from erasmus_app.notifications.models import Kind, Urgency
+from erasmus_app.notifications.models import (
+    DEFAULTS,
+    Digest,
+    Kind,
+    Level,
+    Medium,
+    Preferences,
+    QuietHours,
+    Urgency,
+)
+
+__all__ = [  # with the values that it is about
+    "DEFAULTS",
+    "Digest",
+    "How",
+    "Level",
+    "Medium",
+    "Passage",
+    "Preferences",
+    "QuietHours",
+    "last_day_of",
+    "passage",
+    "spread_of",
+]
 
 DIGEST_AT = time(8)  # on the student's clock; a weekly one on Mondays
 SPREAD = timedelta(minutes=15)  # what waited for the same morning goes out over so long
 KEEP_TRYING = timedelta(hours=24)  # so long at least what was held is tried
-LONGEST_QUIET = timedelta(hours=23)  # of a day, so that a part of each is left
 _MOST_NIGHTS = 5  # one, or two where a clock that is moved takes the hours in between
-
-
-class Medium(StrEnum):
-    """A way out, beside the inbox, which every message is in."""
-
-    PUSH = "push"
-    MAIL = "mail"
-
-
-class Level(StrEnum):
-    """Which messages of a category go out over a medium."""
-
-    ALL = "all"
-    IMPORTANT = "important"  # what is urgent, or the student's move
-    NONE = "none"
-
-
-class Digest(StrEnum):
-    """How often what is not urgent goes out, all together."""
-
-    OFF = "off"  # as it happens
-    DAILY = "daily"
-    WEEKLY = "weekly"
-
-
-class QuietHours(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of the student's clock between which nothing rings; the end may be the next day's."""
-
-    begin: time
-    end: time
-
-
-DEFAULT_LEVELS = {Medium.PUSH: Level.ALL, Medium.MAIL: Level.IMPORTANT}
-DEFAULT_QUIET = QuietHours(begin=time(22), end=time(8))
-
-
-class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a student has chosen. What stands nowhere is as most would have it."""
-
-    levels: Mapping[Medium, Mapping[str, Level]] = msgspec.field(default_factory=dict)
-    """By category, where it is another than `DEFAULT_LEVELS` has."""
-    quiet: QuietHours | None = DEFAULT_QUIET  # None: none
-    digest: Digest = Digest.OFF
-    paused_until: datetime | None = None  # nothing goes out before
-
-    def level(self, medium: Medium, category: str) -> Level:
-        """Return which of a category's messages go out over a medium."""
-        return self.levels.get(medium, {}).get(category, DEFAULT_LEVELS[medium])
-
-
-DEFAULTS = Preferences()
 
 
 class How(StrEnum):

@@ -77,6 +77,7 @@ AREAS = (
         frozenset({"address_key", "code_key", "code_until", "tries"}),
     ),
     Area("device", "registered_at, device_id", frozenset({"target", "target_key"})),
+    Area("preference", "account_id"),
     Area("session", "created_at, session_id", frozenset({"refresh_sha256"})),
     Area("notice_seen", "seen_at, version"),
     Area("consent", "given_at, consent_id", frozenset({"subject_key"}), _KEYS),
@@ -160,7 +161,7 @@ class Held:
                     {"record": row["frame"], "sealed": row["sealed"]}, vault_of(self.connection)
                 )
             }
-        elif area.table in {"event", "inbox_entry"}:
+        elif area.table in {"event", "inbox_entry", "preference"}:
             raw = self._opened(area.table, row)
             opened = {name: msgspec.json.decode(value) for name, value in raw.items()}
         elif area.table == "source_document":

@@ -63,6 +63,7 @@ ERASED = (
     Holding("account_esi", _ACCOUNTS),
     Holding("account_identity", _ACCOUNTS),
     Holding("screen", _ACCOUNTS),
+    Holding("preference", _ACCOUNTS),
     Holding("account", _ACCOUNTS),
 )
 

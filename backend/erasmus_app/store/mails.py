@@ -70,7 +70,7 @@ class MailTable:
     async def reader(self, account: AccountId) -> Reader | None:
         """Return whom an account's mail goes to; None where it goes nowhere."""
         row = await self.database.fetchrow(
-            f"""select address_id, address, zone,
+            f"""select address_id, address,
                     coalesce((select device.language from device
                         where device.account_id = $1 and device.language is not null
                         order by last_seen_at desc limit 1), account.language) as language,
@@ -89,7 +89,6 @@ class MailTable:
             ).decode(),
             stop_token=self.addresses.token(row["address_id"]),
             language=row["language"],
-            zone=row["zone"],
             has_device=row["has_device"],
         )
 
@@ -127,7 +126,6 @@ class MailTable:
                     type=dict[str, str],
                 ),
                 planned_at=row["planned_at"],
-                held_until=row["held_until"],
                 mail_id=row["mail_id"],
                 attempts=row["attempts"],
                 is_seen=row["is_seen"],
@@ -137,7 +135,7 @@ class MailTable:
         ]
 
     async def note(self, account: AccountId, said: Mapping[InboxEntryId, Verdict]) -> None:
-        """Write down what is not mailed, and what waits for a digest or the end of a pause."""
+        """Write down what is not mailed."""
         for fate in (Fate.DROPPED, Fate.EXPIRED):
             over = [(entry, each.why) for entry, each in said.items() if each.fate is fate]
             if over:
@@ -150,16 +148,6 @@ class MailTable:
                     [why for _, why in over],
                     fate.value,
                 )
-        held = [(entry, each.at) for entry, each in said.items() if each.is_held]
-        if held:
-            await self.database.execute(
-                """update mail_delivery set held_until = until
-                   from unnest($2::uuid[], $3::timestamptz[]) as held (entry, until)
-                   where account_id = $1 and inbox_entry_id = entry and state = 'pending'""",
-                account,
-                [entry for entry, _ in held],
-                [until for _, until in held],
-            )
 
     async def drop(self, account: AccountId, why: str) -> None:
         """Mail nothing of what waits."""

@@ -10,6 +10,7 @@ from erasmus_app.errors import LoginFailed
 from erasmus_app.ids import AccountId
 from erasmus_app.store.esis import lock_esis, see_persons
 from erasmus_app.store.mails import look_at
+from erasmus_app.store.preferences import take_over
 from erasmus_app.store.sealed import vault_of
 
 Moved = dict[str, Any]
@@ -53,6 +54,8 @@ async def _identities(
 
 async def move_all(connection: asyncpg.Connection, source: AccountId, target: AccountId) -> Moved:
     """Move identities, ESIs, persons, devices and messages; return which, for `give_back`.
+
+    Where the target has chosen nothing of messages, what the source has chosen holds for both.
 
     A message about the same event that both have stays where it is.
     """
@@ -102,6 +105,7 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
     )
     ids = [row["inbox_entry_id"] for row in entries]
     await _move_entries(connection, source, target, ids)
+    await take_over(connection, source, target)
     await see_persons(connection, target)
     return {
         "identities": [str(row["identity_id"]) for row in identities],
@@ -184,6 +188,7 @@ async def split_off(
     await connection.execute(
         "update account_identity set account_id = $2 where identity_id = $1", identity, new
     )
+    await take_over(connection, account, new)
     await _move_esis(connection, account, new, [identity])
     await _leave_persons(connection, account, new)
     for each in (account, new):

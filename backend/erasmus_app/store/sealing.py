@@ -51,6 +51,7 @@ COLUMNS = (
     SealedColumn("device", "target", ("target_kind", "target_key"), ("target_key", "target")),
     SealedColumn("mail_address", "address", ("address_id",)),
     SealedColumn("export_part", "content", ("export_id", "part")),
+    SealedColumn("preference", "content", ("account_id",)),
     SealedColumn("screen", "sealed", ("account_id",)),
 )
 

@@ -1,6 +1,6 @@
 """Mailing what nobody has seen elsewhere, and the code that an address is confirmed by."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from erasmus_app.notifications.mailing import (
     verdicts,
 )
 from erasmus_app.notifications.ports import Outcome, Post
-from erasmus_app.notifications.preferences import Preferences
 from erasmus_app.services import Services
 from erasmus_app.store.jobs import Again, Job
 from erasmus_app.store.mail_addresses import MailAddressTable
@@ -29,9 +28,7 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 4  # as many as there are connections: a slow server keeps no other work from being done
 FIRST_WAIT, LONGEST_WAIT = 30.0, 3600.0  # seconds between tries of messages
 CODE_WAIT, CODE_LONGEST_WAIT = 10.0, 120.0  # seconds: somebody waits for it
-Wishes = Callable[[AccountId], Awaitable[Preferences]]
-"""What an account's student has chosen."""
-LONGEST_SLEEP = 6 * 3600.0  # seconds until waiting mails are looked at again in any case
+LONGEST_SLEEP = 6 * 3600.0  # seconds: a clock that was moved is noticed then
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,6 @@ class Mailer:
     services: Services
     mails: MailTable
     rhythm: Rhythm
-    wishes: Wishes
 
     async def __call__(self, job: Job) -> None:
         """Mail what is due in one mail, and come again when the next is."""
@@ -81,7 +77,7 @@ class Mailer:
             found,
             self.services.messages.kinds,
             reader,
-            await self.wishes(account),
+            await self.services.preferences.chosen(account),
             self.rhythm,
             self.services.clock(),
         )
@@ -113,7 +109,7 @@ class Mailer:
             raise Again(max(wait, result.retry_after or 0))
 
     def _sleep(self, said: Mapping[InboxEntryId, Verdict]) -> None:
-        """Come again when the next may be due; a wish that changes before is seen then."""
+        """Come again when the next may be due; what changes before brings the job back."""
         later = [each.at for each in said.values() if each.at is not None]
         if later:
             seconds = (min(later) - self.services.clock()).total_seconds()

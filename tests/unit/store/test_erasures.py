@@ -58,6 +58,7 @@ FULL = {
     "account_esi": 1,
     "account_identity": 1,
     "screen": 1,
+    "preference": 1,
     "account": 1,
 }
 """What `a_student` leaves in the tables."""

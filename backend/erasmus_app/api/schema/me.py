@@ -26,6 +26,7 @@ from erasmus_app.api.schema.mobilities import (
     shown,
     shown_in_brief,
 )
+from erasmus_app.api.schema.preferences import PreferenceMutations, PreferencesOfStudent
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.refreshing import RefreshMutations
 from erasmus_app.api.schema.sessions import SignedIn
@@ -109,7 +110,17 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims, Destinations, HeldOfStudent, MailOfStudent, Versioned, Node):
+class Student(
+    Logins,
+    Links,
+    Claims,
+    Destinations,
+    HeldOfStudent,
+    PreferencesOfStudent,
+    MailOfStudent,
+    Versioned,
+    Node,
+):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -250,6 +261,7 @@ class Mutation(
     DeadlineRuleMutations,
     DeviceMutations,
     MailMutations,
+    PreferenceMutations,
 ):
     """The root of doing."""
 

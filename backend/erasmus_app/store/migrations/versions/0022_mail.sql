@@ -32,8 +32,6 @@ create table mail_delivery (
     account_id uuid not null references account on delete cascade,
     inbox_entry_id uuid not null,
     planned_at timestamptz not null,
-    -- The account wants it later: in a digest, or after a pause.
-    held_until timestamptz,
     -- The mail that it goes out with. Who dies while sending it sends the same one again.
     mail_id uuid,
     attempts integer not null default 0,
@@ -46,15 +44,20 @@ create table mail_delivery (
 );
 create index mail_delivery_pending on mail_delivery (account_id) where state = 'pending';
 
--- Where the last device goes, nothing is left that could be seen: its mails are looked at now.
-create function mails_without_devices() returns trigger language plpgsql as $$
+-- Mails that wait are looked at anew: where the last device goes, so that nothing is left on which
+-- a message could be seen, and where the student wants something else.
+create function mails_looked_at() returns trigger language plpgsql as $$
+declare
+    who uuid := case when tg_op = 'DELETE' then old.account_id else new.account_id end;
 begin
-    if not exists (select from device where account_id = old.account_id) then
+    if tg_table_name <> 'device' or not exists (select from device where account_id = who) then
         update job set again = leased_by is not null,
             due = case when leased_by is null or again then least(due, now()) else now() end
-        where dedupe_key = 'mail ' || old.account_id and dead_at is null;
+        where dedupe_key = 'mail ' || who and dead_at is null;
     end if;
     return null;
 end $$;
 create trigger last_device_gone after delete on device
-    for each row execute function mails_without_devices();
+    for each row execute function mails_looked_at();
+create trigger other_wishes after insert or update on preference
+    for each row execute function mails_looked_at();
