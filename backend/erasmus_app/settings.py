@@ -85,8 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     web_push_networks: tuple[str, ...] = ()  # where push services may be beside the open internet
     app_url: str | None = None  # where browsers open the app; None: `public_url`
     smtp_url: str | None = None
-    mail_after_seconds: float = 24 * 3600  # until what nobody has seen is mailed
-    mail_urgent_after_seconds: float = 4 * 3600  # likewise, of what is urgent
+    mail_after_seconds: float = 86400  # until what nobody has seen is mailed
+    mail_urgent_after_seconds: float = 14400  # likewise, of what is urgent
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
     # Privacy

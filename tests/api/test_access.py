@@ -25,6 +25,8 @@ RULES = {
     ("DELETE", "/feed/{hei_id:str}/{api:str}"): "feed",
     ("GET", "/feed/{hei_id:str}/decisions"): "feed",
     ("GET", "/privacy/exports/{export_id:uuid}"): "signed_in",
+    ("GET", "/mail/stop/{token:str}"): "public",
+    ("POST", "/mail/stop/{token:str}"): "public",
     ("GET", "/livez"): "public",
     ("GET", "/readyz"): "public",
     ("GET", "/metrics"): "public",

@@ -86,6 +86,8 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Mutation.claimMobility(sendingHei:)": "clairval.example",
     "Mutation.claimMobility(omobilityId:)": CLAIMED,
     "Mutation.confirmClaim(code:)": "00000000",
+    "Mutation.setMailAddress(address:)": "somebody@post.example",
+    "Mutation.confirmMailAddress(code:)": "00000000",
     "Mutation.decideClaim(accept:)": False,
     "Mutation.decideLink(accept:)": False,
     "Mutation.giveConsent(purpose:)": "news",

@@ -66,6 +66,7 @@ from erasmus_app.mobilities.ports import Answer, Document
 from erasmus_app.privacy.access import Access, ActorKind, Read
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.erasures import ErasureTable
+from erasmus_app.store.mail_addresses import MailAddressTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.own_objects import OwnObjectTable
@@ -202,6 +203,7 @@ async def _seed(bed: Bed, person: Person) -> None:
     await _connect(bed, person)
     await _link_and_claim(bed, person)
     await _take_a_copy(bed, person)
+    await _give_addresses(bed, person)
     erasure = await services.erasures.request(person.account, NOW, timedelta(days=9))
     person.ids["erasure"] = [str(erasure.erasure_id)]
     async with OwnObjectTable(bed.app.database).change(person.home) as change:
@@ -297,6 +299,7 @@ async def renew(bed: Bed, person: Person) -> None:
     """Have again what can be taken back or decided once."""
     assert person.account is not None
     await bed.app.services.erasures.request(person.account, NOW, timedelta(days=9))
+    await _give_addresses(bed, person)
     await bed.app.database.execute(
         "delete from mobility_claim where account_id = $1 and omobility_id = $2",
         person.account,
@@ -311,6 +314,21 @@ async def renew(bed: Bed, person: Person) -> None:
         "update account_link set state = 'waiting', decided_at = null where link_id = $1",
         person.ids["waiting link"][0],
     )
+
+
+async def _give_addresses(bed: Bed, person: Person) -> None:
+    """Have an address that is confirmed, and another that waits for its code."""
+    store = bed.app.services.mail_addresses.store
+    assert isinstance(store, MailAddressTable)
+    assert person.account is not None
+    await store.remove(person.account, NOW)
+    await bed.app.database.execute("delete from mail_address where account_id = $1", person.account)
+    asked = await store.ask(person.account, f"{person.mark}-a@post.example", person.moment(0))
+    assert asked is not None
+    letter = await store.letter(asked.address_id, person.moment(0))
+    assert letter is not None
+    await store.confirm(person.account, letter.code, person.moment(0))
+    await store.ask(person.account, f"{person.mark}-b@post.example", person.moment(0))
 
 
 async def _take_a_copy(bed: Bed, person: Person) -> None:

@@ -27,8 +27,11 @@ from erasmus_app.mobilities.models import (
     StudentData,
 )
 from erasmus_app.mobilities.ports import Answer, Document, StoredMobility
+from erasmus_app.notifications.mail_addresses import MailAddress
 from erasmus_app.notifications.models import Preferences
 from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.database import Database
+from erasmus_app.store.mail_addresses import MailAddressTable
 from erasmus_app.store.preferences import PLACE
 from erasmus_app.store.records import RecordTable
 
@@ -123,3 +126,17 @@ async def log_in(
                 VAULT.seal(msgspec.json.encode(AWAKE), PLACE, account),
             )
     return account
+
+
+async def give_address(
+    database: Database, account: AccountId, address: str = "ines@post.example", at: datetime = NOW
+) -> MailAddress:
+    """Give an account an address, and confirm it by the code that would be mailed there."""
+    table = MailAddressTable(database)
+    asked = await table.ask(account, address, at)
+    assert asked is not None
+    letter = await table.letter(asked.address_id, at)
+    assert letter is not None
+    found = await table.confirm(account, letter.code, at)
+    assert found is not None
+    return found

@@ -39,8 +39,10 @@ from erasmus_app.students.models import Platform, TargetKind
 
 FORTNIGHT = timedelta(days=14)
 FULL = {
-    "job": 3,
+    "job": 5,
     "delivery": 1,
+    "mail_delivery": 1,
+    "mail_address": 1,
     "inbox_entry": 1,
     "device": 1,
     "spent_refresh": 1,
@@ -78,6 +80,7 @@ async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: 
     await accounts.open_session(account, "app", secret, NOW + timedelta(days=99))
     await accounts.rotate(secret, secret[::-1], NOW)
     await DeviceTable(database).register(account, Platform.IOS, TargetKind.FID, name, None)
+    await give_address(database, account, f"{name}@post.example")
     await take_in(records, an_answer(a_nomination(esi), omobility_id=om))
     stored = await take_in(records, an_answer(RECEIVED, omobility_id=om, minutes=1))
     async with records.change(HOME, HOME, OmobilityId(om)) as change:
@@ -95,6 +98,7 @@ async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: 
             ttl=FORTNIGHT,
         )
         await tell(change.connection, message, NOW)
+        await plan_mails(change.connection, account, [message.entry_id], NOW, FORTNIGHT)
         refresh = {"tenant": HOME, "sending_hei_id": HOME, "omobility_id": om}
         await change.enqueue("look", refresh, dedupe_key=f"look {om}")
     await ConsentTable(database).acknowledge(account, "1", NOW)
