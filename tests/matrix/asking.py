@@ -6,13 +6,14 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from matrix.held import CLAIMED, NOTICE, settle
 from matrix.judging import Matrix, may_on
-from matrix.people import HIDDEN, Person, administrators, cast, let_in, nobodys_id
+from matrix.people import HIDDEN, NOW, Person, administrators, cast, let_in, nobodys_id
 from matrix.walk import Query, Walk, told
 from structlog.testing import capture_logs
 from subscribers import EVENTS, Stream
@@ -110,7 +111,7 @@ VALUES: dict[str, Any] = {  # what is given for any other
     **{f"DeadlineRuleInput.{name}": value for name, value in A_RULE.items()},
     "Mutation.endDeadlineRule(expectedVersion:)": 1,
     "NotificationPreferencesInput.digest": "DAILY",
-    "NotificationPreferencesInput.pausedUntil": None,
+    "NotificationPreferencesInput.pausedUntil": (NOW + timedelta(days=20)).isoformat(),
     "NotificationPreferencesInput.zone": "Europe/Lisbon",
     "NotificationLevelInput.category": "stay",
     "NotificationLevelInput.medium": "MAIL",

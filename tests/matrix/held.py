@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -63,6 +63,8 @@ from erasmus_app.mobilities.models import (
 )
 from erasmus_app.mobilities.own import Decision, Operation
 from erasmus_app.mobilities.ports import Answer, Document
+from erasmus_app.notifications.models import QuietHours
+from erasmus_app.notifications.wishes import Wish
 from erasmus_app.privacy.access import Access, ActorKind, Read
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.erasures import ErasureTable
@@ -188,6 +190,9 @@ async def _seed(bed: Bed, person: Person) -> None:
             person.session.session_id,
         )
         person.ids.setdefault("device", []).append(str(device.device_id))
+    paused = services.clock() + timedelta(days=30)
+    quiet = QuietHours(begin=time(23), end=time(7))
+    await services.preferences.change(person.account, Wish(paused_until=paused, quiet=quiet))
     for mobility in (
         _late(person),
         _early(person),

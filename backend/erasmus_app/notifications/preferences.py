@@ -135,7 +135,7 @@ def zone_of(name: str) -> ZoneInfo:
     """Return a time zone; UTC for one that this machine does not know (any more)."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):  # also a ZoneInfoNotFoundError
+    except (KeyError, OSError, ValueError):  # `ZoneInfoNotFoundError` is a KeyError
         return ZoneInfo("UTC")
 
 
