@@ -68,9 +68,9 @@ from erasmus_app.notifications.wishes import Wish
 from erasmus_app.privacy.access import Access, ActorKind, Read
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.erasures import ErasureTable
-from erasmus_app.store.mail_addresses import MailAddressTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
+from erasmus_app.store.mail_addresses import MailAddressTable
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.telling import Teller
 from erasmus_app.students.models import Platform, TargetKind
@@ -334,6 +334,14 @@ async def _give_addresses(bed: Bed, person: Person) -> None:
     assert letter is not None
     await store.confirm(person.account, letter.code, person.moment(0))
     await store.ask(person.account, f"{person.mark}-b@post.example", person.moment(0))
+    await bed.app.database.execute(
+        """insert into mail_delivery (account_id, inbox_entry_id, planned_at, state, last_error)
+           values ($1, $2, $3, 'failed', $4) on conflict do nothing""",
+        person.account,
+        person.ids["message"][0],
+        person.moment(0),
+        person.mark,
+    )
 
 
 async def _take_a_copy(bed: Bed, person: Person) -> None:

@@ -26,6 +26,7 @@ PARAMETERS: dict[str, Callable[[Person], str]] = {  # what stands for those of p
     "hei_id": lambda subject: str(subject.home),
     "api": lambda _: "omobilities",
     "path": lambda _: "unknown",
+    "token": lambda _: "one-that-stops-nothing",
     "export_id": lambda subject: subject.ids["export"][0],
     "object_id": lambda subject: f"{subject.mark}-early",
 }

@@ -15,6 +15,7 @@ from unit.store.samples import (
     RECEIVED,
     a_nomination,
     an_answer,
+    give_address,
     log_in,
     take_in,
 )
@@ -33,6 +34,7 @@ from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.holdings import ERASED, KEPT, NOBODYS
+from erasmus_app.store.mails import plan_mails
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
