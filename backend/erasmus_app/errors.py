@@ -12,6 +12,7 @@ AppError
 ├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── ClaimRefused        a mobility that somebody may not claim, or not now; `code` says why
+├── AddressRefused      an address that is not mailed to, or a code that is not its; `code` says why
 ├── RuleInvalid         a rule of deadlines that says no day, or several; names the field
 ├── RuleFileInvalid     a file of rules that cannot be read; the message says where
 ├── NotSignedIn         no session, or one that is over: 401
@@ -160,6 +161,16 @@ class LoginFailed(AppError):
 
 class ClaimRefused(AppError):
     """A claim to a mobility that is not taken. `code` names the reason and is safe to show."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AddressRefused(AppError):
+    """An e-mail address that is not taken. `code` names the reason and is safe to show."""
 
     status = HTTPStatus.BAD_REQUEST
 

@@ -36,9 +36,13 @@ from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.explanations import Explanations
 from erasmus_app.notifications.fields import FieldNames
 from erasmus_app.notifications.guidance import Guidance
-from erasmus_app.notifications.ports import Channel, MailSender, News
+from erasmus_app.notifications.letters import Letters
+from erasmus_app.notifications.mail_addresses import MailAddressService
+from erasmus_app.notifications.ports import Channel, MailSender, News, Post
+from erasmus_app.notifications.preference_words import PreferenceWords
 from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
+from erasmus_app.notifications.wishes import PreferenceService
 from erasmus_app.privacy.consents import Purpose
 from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
 from erasmus_app.settings import Settings
@@ -90,8 +94,13 @@ class Services:
     receipts: Receipts
     calendars: CalendarService
     agenda: AgendaWords
+    preferences: PreferenceService
+    preference_words: PreferenceWords
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
+    post: Post | None  # None likewise
+    letters: Letters
+    mail_addresses: MailAddressService
     channels: Mapping[str, Channel]  # by name, see `TargetKind.channel`
     login: LoginService | None  # None: no login provider is configured
     authorization: AuthorizationService | None  # None likewise

@@ -91,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     web_push_networks: tuple[str, ...] = ()  # where push services may be beside the open internet
     app_url: str | None = None  # where browsers open the app; None: `public_url`
     smtp_url: str | None = None
+    mail_after_seconds: float = 86400  # until what nobody has seen is mailed
+    mail_urgent_after_seconds: float = 14400  # likewise, of what is urgent
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
     # Privacy
@@ -134,6 +136,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def merge_for(self) -> timedelta:
         """How long a push that merges waits for others."""
         return timedelta(seconds=self.merge_seconds)
+
+    @property
+    def mail_rhythm(self) -> tuple[timedelta, timedelta]:
+        """How long a message waits to be seen before it is mailed: any, and an urgent one."""
+        return (
+            timedelta(seconds=self.mail_after_seconds),
+            timedelta(seconds=self.mail_urgent_after_seconds),
+        )
 
     @property
     def push_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -238,6 +248,10 @@ def _check(settings: Settings) -> None:
             raise SettingsInvalid(f"{PREFIX}{name}: {error}") from error
     if settings.merge_seconds > LONGEST_MERGE:
         raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
+    if settings.mail_urgent_after_seconds > settings.mail_after_seconds:
+        raise SettingsInvalid(
+            f"{PREFIX}MAIL_URGENT_AFTER_SECONDS: must be at most MAIL_AFTER_SECONDS"
+        )
     _check_paths(settings)
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)

@@ -21,6 +21,9 @@ class MailSink:
     url: str = ""
     received: list[EmailMessage] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)  # codes for the next recipients
+    answers: dict[str, list[str]] = field(default_factory=dict)  # by verb, what is said next
+    connections: int = 0
+    wire: list[bytes] = field(default_factory=list)  # what came, byte for byte
     _came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait(self, count: int, seconds: float = 20) -> list[EmailMessage]:
@@ -31,6 +34,10 @@ class MailSink:
                 await self._came.wait()
         return list(self.received)
 
+    def _next(self, verb: str) -> str | None:
+        waiting = self.answers.get(verb)
+        return waiting.pop(0) if waiting else None
+
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
 
@@ -38,12 +45,15 @@ class MailSink:
             writer.write(f"{line}\r\n".encode("ascii"))
             await writer.drain()
 
-        await say("220 sandbox ESMTP")
+        self.connections += 1
+        await say(self._next("HELLO") or "220 sandbox ESMTP")
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while line := await reader.readline():
                 verb = line.decode("ascii", "replace").split(":")[0].strip().upper()
                 if verb.startswith("EHLO"):
                     await say("250 sandbox")
+                elif answer := self._next(verb.split()[0] if verb else ""):
+                    await say(answer)
                 elif verb.startswith("RCPT") and self.refusals:
                     await say(f"{self.refusals.pop(0)} not now")
                 elif verb == "DATA":
@@ -52,6 +62,10 @@ class MailSink:
                     text = whole.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
                     found = message_from_bytes(text.replace(b"\r\n", b"\n"), policy=policy.default)
                     assert isinstance(found, EmailMessage)
+                    if answer := self._next("CONTENT"):
+                        await say(answer)
+                        continue
+                    self.wire.append(text)
                     self.received.append(found)
                     self._came.set()
                     await say("250 kept")

@@ -28,6 +28,8 @@ RULES = {
     ("GET", "/privacy/exports/{export_id:uuid}"): "signed_in",
     ("GET", "/calendar/mobilities/{mobility:str}"): "signed_in",
     ("GET", "/calendar/{secret:str}"): "public",
+    ("GET", "/mail/stop/{token:str}"): "public",
+    ("POST", "/mail/stop/{token:str}"): "public",
     ("GET", "/livez"): "public",
     ("GET", "/readyz"): "public",
     ("GET", "/metrics"): "public",

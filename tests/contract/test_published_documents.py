@@ -84,18 +84,8 @@ def test_an_operation_of_the_app_fits_the_schema(path: Path):
 
 def test_there_are_operations():
     assert [path.stem for path in OPERATIONS] == [
-        *(
-            "account",
-            "calendars",
-            "claims",
-            "devices",
-            "home",
-            "inbox",
-            "institutions",
-            "mobility",
-            "office",
-        ),
-        *("privacy", "refresh", "subscriptions"),
+        *("account", "calendars", "claims", "devices", "home", "inbox", "institutions", "mail"),
+        *("mobility", "office", "preferences", "privacy", "refresh", "subscriptions"),
     ]
 
 

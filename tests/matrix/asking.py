@@ -6,13 +6,14 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from matrix.held import CLAIMED, NOTICE, settle
 from matrix.judging import Matrix, may_on
-from matrix.people import HIDDEN, Person, administrators, cast, let_in, nobodys_id
+from matrix.people import HIDDEN, NOW, Person, administrators, cast, let_in, nobodys_id
 from matrix.walk import Query, Walk, told
 from structlog.testing import capture_logs
 from subscribers import EVENTS, Stream
@@ -87,6 +88,8 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Mutation.claimMobility(sendingHei:)": "clairval.example",
     "Mutation.claimMobility(omobilityId:)": CLAIMED,
     "Mutation.confirmClaim(code:)": "00000000",
+    "Mutation.setMailAddress(address:)": "somebody@post.example",
+    "Mutation.confirmMailAddress(code:)": "00000000",
     "Mutation.decideClaim(accept:)": False,
     "Mutation.decideLink(accept:)": False,
     "Mutation.giveConsent(purpose:)": "news",
@@ -108,8 +111,17 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Subscription.recordChanged(after:)": None,
     **{f"DeadlineRuleInput.{name}": value for name, value in A_RULE.items()},
     "Mutation.endDeadlineRule(expectedVersion:)": 1,
+    "NotificationPreferencesInput.digest": "DAILY",
+    "NotificationPreferencesInput.pausedUntil": (NOW + timedelta(days=20)).isoformat(),
+    "NotificationPreferencesInput.zone": "Europe/Lisbon",
+    "NotificationLevelInput.category": "stay",
+    "NotificationLevelInput.medium": "MAIL",
+    "NotificationLevelInput.level": "ALL",
+    "QuietHoursInput.begin": "23:00",
+    "QuietHoursInput.end": "07:00",
 }
 REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("setNotificationPreferences", {"NotificationPreferencesInput.zone": "Mars/Olympus"}),
     ("registerDevice", {"DeviceInput.target": "has a blank"}),
     ("refreshNow", {}),  # a second time, and so too soon
     ("refreshNow", {"Mutation.refreshNow(mobilityId:)": "no id at all"}),

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -63,11 +63,14 @@ from erasmus_app.mobilities.models import (
 )
 from erasmus_app.mobilities.own import Decision, Operation
 from erasmus_app.mobilities.ports import Answer, Document
+from erasmus_app.notifications.models import QuietHours
+from erasmus_app.notifications.wishes import Wish
 from erasmus_app.privacy.access import Access, ActorKind, Read
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
+from erasmus_app.store.mail_addresses import MailAddressTable
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.telling import Teller
 from erasmus_app.students.models import Platform, TargetKind
@@ -190,6 +193,9 @@ async def _seed(bed: Bed, person: Person) -> None:
             person.session.session_id,
         )
         person.ids.setdefault("device", []).append(str(device.device_id))
+    paused = services.clock() + timedelta(days=30)
+    quiet = QuietHours(begin=time(23), end=time(7))
+    await services.preferences.change(person.account, Wish(paused_until=paused, quiet=quiet))
     for mobility in (
         _late(person),
         _early(person),
@@ -205,6 +211,7 @@ async def _seed(bed: Bed, person: Person) -> None:
     await _connect(bed, person)
     await _link_and_claim(bed, person)
     await _take_a_copy(bed, person)
+    await _give_addresses(bed, person)
     erasure = await services.erasures.request(person.account, NOW, timedelta(days=9))
     person.ids["erasure"] = [str(erasure.erasure_id)]
     async with OwnObjectTable(bed.app.database).change(person.home) as change:
@@ -312,6 +319,7 @@ async def renew(bed: Bed, person: Person) -> None:
     """Have again what can be taken back or decided once."""
     assert person.account is not None
     await bed.app.services.erasures.request(person.account, NOW, timedelta(days=9))
+    await _give_addresses(bed, person)
     await bed.app.database.execute(
         "delete from mobility_claim where account_id = $1 and omobility_id = $2",
         person.account,
@@ -325,6 +333,29 @@ async def renew(bed: Bed, person: Person) -> None:
     await bed.app.database.execute(
         "update account_link set state = 'waiting', decided_at = null where link_id = $1",
         person.ids["waiting link"][0],
+    )
+
+
+async def _give_addresses(bed: Bed, person: Person) -> None:
+    """Have an address that is confirmed, and another that waits for its code."""
+    store = bed.app.services.mail_addresses.store
+    assert isinstance(store, MailAddressTable)
+    assert person.account is not None
+    await store.remove(person.account, NOW)
+    await bed.app.database.execute("delete from mail_address where account_id = $1", person.account)
+    asked = await store.ask(person.account, f"{person.mark}-a@post.example", person.moment(0))
+    assert asked is not None
+    letter = await store.letter(asked.address_id, person.moment(0))
+    assert letter is not None
+    await store.confirm(person.account, letter.code, person.moment(0))
+    await store.ask(person.account, f"{person.mark}-b@post.example", person.moment(0))
+    await bed.app.database.execute(
+        """insert into mail_delivery (account_id, inbox_entry_id, planned_at, state, last_error)
+           values ($1, $2, $3, 'failed', $4) on conflict do nothing""",
+        person.account,
+        person.ids["message"][0],
+        person.moment(0),
+        person.mark,
     )
 
 

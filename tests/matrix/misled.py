@@ -20,7 +20,8 @@ from erasmus_app.api.schema.access import Access
 from erasmus_app.identity.models import Session
 
 NEED_MORE = {
-    "Mutation.completeLinking": "a proof that a browser has brought: tests/api/test_linking.py"
+    "Mutation.confirmMailAddress": "a code that was mailed: tests/api/test_mail_addresses.py",
+    "Mutation.completeLinking": "a proof that a browser has brought: tests/api/test_linking.py",
 }
 """Resolvers that hand out nothing for ids and values alone, and who asks them what they need."""
 

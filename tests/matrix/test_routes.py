@@ -27,6 +27,7 @@ PARAMETERS: dict[str, Callable[[Person], str]] = {  # what stands for those of p
     "hei_id": lambda subject: str(subject.home),
     "api": lambda _: "omobilities",
     "path": lambda _: "unknown",
+    "token": lambda _: "one-that-stops-nothing",
     "export_id": lambda subject: subject.ids["export"][0],
     "secret": lambda _: "unknown.ics",
     "mobility": lambda subject: global_id("Mobility", UUID(subject.ids["mobility"][0])),

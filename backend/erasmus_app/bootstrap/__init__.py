@@ -23,6 +23,7 @@ from erasmus_app.bootstrap.identity import (
     login_service,
     standings,
 )
+from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post, mailer
 from erasmus_app.bootstrap.publishing import published_by_heis
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.authorization import AuthorizationService as AuthorizationService
@@ -52,8 +53,10 @@ from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.explanations import load_explanations
 from erasmus_app.notifications.fields import load_fields
 from erasmus_app.notifications.guidance import load_guidance
+from erasmus_app.notifications.preference_words import load_preference_words
 from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
+from erasmus_app.notifications.wishes import PreferenceService
 from erasmus_app.oidc.clients import KnownClients as KnownClients
 from erasmus_app.oidc.clients import load_clients as load_clients
 from erasmus_app.oidc.documents import SafeDocuments as SafeDocuments
@@ -104,17 +107,20 @@ from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits
 from erasmus_app.store.link_tickets import RedisLinkTickets as RedisLinkTickets
 from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
+from erasmus_app.store.mail_addresses import MAIL_CODE, MailAddressTable
+from erasmus_app.store.mails import MAIL as MAIL_MESSAGES
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.receipts import ReceiptTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.store.telling import Teller
-from erasmus_app.worker import report
+from erasmus_app.worker import mails, report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist
 from erasmus_app.worker.claim import ClaimMailer
@@ -124,6 +130,7 @@ from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.look_again import LookingAgain
 from erasmus_app.worker.loop import Worker
+from erasmus_app.worker.mails import CodeMailer
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
@@ -223,6 +230,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ledger=ledger,
         )
         factsheets, rules = FactsheetTable(tables), load_rules()
+        mail = _mail(settings)
         services = Services(
             settings=settings,
             clock=clock,
@@ -279,6 +287,14 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             news=news,
             devices=DeviceTable(tables),
+            preferences=PreferenceService(
+                store=PreferenceTable(tables, messages.kinds),
+                categories=messages.categories,
+                clock=clock,
+            ),
+            preference_words=load_preference_words(
+                catalogue_folder(), messages.categories, messages.languages
+            ),
             receipts=Receipts(store=ReceiptTable(tables), clock=clock),
             calendars=CalendarService(
                 store=CalendarTable(tables),
@@ -292,7 +308,10 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             agenda=load_agenda_words(catalogue_folder(), messages.calendars),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
-            mail=_mail(settings),
+            mail=mail,
+            post=mail_post(mail, clock, stack),
+            letters=letters(settings, messages),
+            mail_addresses=mail_addresses(tables, clock, mail),
             channels=opened_channels(settings, clock, stack),
             login=login,
             authorization=authorization_service(settings, redis, tables, login) if login else None,
@@ -374,11 +393,13 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             LOOK_AGAIN: LookingAgain(tables),
             MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
             MAIL: ClaimMailer(services, ClaimTable(tables)),
+            MAIL_CODE: CodeMailer(services, MailAddressTable(tables)),
+            MAIL_MESSAGES: mailer(services, tables),
             DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
-        limits={REPORT: report.AT_ONCE},
+        limits={REPORT: report.AT_ONCE, MAIL_MESSAGES: mails.AT_ONCE},
         concurrency=services.settings.worker_concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),
     )

@@ -102,6 +102,11 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(self.words))
 
     @property
+    def categories(self) -> tuple[str, ...]:
+        """What students switch on and off as a whole, in the catalogue's order."""
+        return tuple(dict.fromkeys(each.category for each in self.kinds.values()))
+
+    @property
     def ladders(self) -> dict[DeadlineKind, tuple[int, ...]]:
         """On how many days before its deadline each reminder is told."""
         ladders = {kind: self.kinds[KINDS[row]].days_before for kind, row in ROWS.items()}

@@ -1,6 +1,7 @@
 """Messages to students."""
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -43,6 +44,57 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     days_before: tuple[DaysBefore, ...] | None = None  # of a reminder; None: `DAYS_BEFORE`
 
 
+class Medium(StrEnum):
+    """A way out, beside the inbox, which every message is in."""
+
+    PUSH = "push"
+    MAIL = "mail"
+
+
+class Level(StrEnum):
+    """Which messages of a category go out over a medium."""
+
+    ALL = "all"
+    IMPORTANT = "important"  # what is urgent, or the student's move
+    NONE = "none"
+
+
+class Digest(StrEnum):
+    """How often what is not urgent goes out, all together."""
+
+    OFF = "off"  # as it happens
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+class QuietHours(msgspec.Struct, frozen=True, kw_only=True):
+    """Times of the student's clock between which nothing rings; the end may be the next day's."""
+
+    begin: time
+    end: time
+
+
+DEFAULT_LEVELS = {Medium.PUSH: Level.ALL, Medium.MAIL: Level.IMPORTANT}
+DEFAULT_QUIET = QuietHours(begin=time(22), end=time(8))
+
+
+class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a student has chosen. What stands nowhere is as most would have it."""
+
+    levels: Mapping[Medium, Mapping[str, Level]] = msgspec.field(default_factory=dict)
+    """By category, where it is another than `DEFAULT_LEVELS` has."""
+    quiet: QuietHours | None = DEFAULT_QUIET  # None: none
+    digest: Digest = Digest.OFF
+    paused_until: datetime | None = None  # nothing goes out before
+
+    def level(self, medium: Medium, category: str) -> Level:
+        """Return which of a category's messages go out over a medium."""
+        return self.levels.get(medium, {}).get(category, DEFAULT_LEVELS[medium])
+
+
+DEFAULTS = Preferences()
+
+
 class Text(msgspec.Struct, frozen=True, kw_only=True):
     """A rendered message."""
 
@@ -65,6 +117,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     ttl: timedelta
     wait: timedelta = timedelta(0)  # for others of its mobility, to go out with as one push
     obsolete_by: tuple[str, ...] = ()  # kinds after which its push is dropped
+    of: Kind = Kind(category="")
+    last_day: date | None = None  # on which it is of use, see `preferences.last_day_of`
 
 
 class InboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,3 +154,7 @@ class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     expires_at: datetime  # of those that go together, the last
     with_it: tuple[str, ...] = ()  # the kinds of the others
+    last_days: tuple[date | None, ...] = ()  # of it and the others, see `Message.last_day`
+    is_held: bool = False  # told later than it happened, together with what was held as long
+    preferences: Preferences = DEFAULTS
+    zone: str = "UTC"  # of the student's clock

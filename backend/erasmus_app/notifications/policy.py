@@ -12,6 +12,7 @@ from erasmus_app.mobilities.models import Mobility
 from erasmus_app.mobilities.ports import Reader, StoredMobility
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.models import Message
+from erasmus_app.notifications.preferences import last_day_of
 
 
 def is_told(event: MobilityEvent, mobility: Mobility, catalogue: Catalogue) -> bool:
@@ -49,6 +50,11 @@ def plan(
     What merges waits for `merge_for`.
     """
     kind, mobility = catalogue.kinds[event.kind], stored.mobility
+    arguments = {
+        "sending_hei": mobility.sending_hei_id,
+        "receiving_hei": mobility.receiving_hei_id,
+        **event.detail,
+    }
     return Message(
         entry_id=entry_id(reader.account_id, event.event_id),
         account_id=reader.account_id,
@@ -56,15 +62,13 @@ def plan(
         mobility_id=stored.mobility_id,
         event_id=event.event_id,
         kind=event.kind,
-        arguments={
-            "sending_hei": mobility.sending_hei_id,
-            "receiving_hei": mobility.receiving_hei_id,
-            **event.detail,
-        },
+        arguments=arguments,
         push=kind.push,
         ttl=timedelta(hours=kind.ttl_hours),
         wait=merge_for if kind.merges else timedelta(0),
         obsolete_by=kind.obsolete_by,
+        of=kind,
+        last_day=last_day_of(kind, arguments),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from erasmus_app.ids import AccountId, InboxEntryId
+from erasmus_app.notifications.letters import Letter
 from erasmus_app.notifications.models import InboxEntry, Urgency
 from erasmus_app.students.models import TargetKind
 
@@ -54,6 +55,16 @@ class MailSender(Protocol):
 
     async def send(self, to: str, kind: str, language: str, **values: str) -> None:
         """Send one mail of a kind in the nearest language. Raises MailFailed."""
+
+
+class Post(Protocol):
+    """Brings letters to mailboxes; an SMTP server in production."""
+
+    async def post(self, letter: Letter) -> PushResult:
+        """Send one letter. `DEVICE_GONE` says that there is no such mailbox.
+
+        Raises nothing: every answer, and none, is an outcome.
+        """
 
 
 class TargetRefused(ValueError):

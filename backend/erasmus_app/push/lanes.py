@@ -52,6 +52,11 @@ class Lane:
         self._misses = 0
         self.proven = self.proven or accepted
 
+    def shut(self, seconds: float, now: datetime) -> None:
+        """Close the lane: they want nothing of ours."""
+        until = now + timedelta(seconds=seconds)
+        self._closed_until = max(until, self._closed_until or until)
+
     def limited(self, device: str, seconds: float, now: datetime) -> None:
         """Note that it is too much for them: of one device that device's matter, of two ours."""
         until = now + timedelta(seconds=seconds)

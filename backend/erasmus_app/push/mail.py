@@ -6,7 +6,7 @@ import ssl
 import tomllib
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, make_msgid, parseaddr
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -50,18 +50,36 @@ class SmtpSender:
         except (OSError, smtplib.SMTPException) as error:  # of TLS as well
             raise MailFailed(type(error).__name__, retry=True) from None
 
-    def _send(self, message: EmailMessage) -> None:
+    @property
+    def envelope(self) -> str:
+        """The address alone, which servers are told."""
+        return parseaddr(self.sender)[1]
+
+    def connect(self) -> smtplib.SMTP:
+        """Return a connection that is ready for mail. Blocks.
+
+        Raises:
+            OSError, smtplib.SMTPException: the server is not there, or does not want us.
+        """
         if self.tls:
             server: smtplib.SMTP = smtplib.SMTP_SSL(
                 self.host, self.port, timeout=SECONDS, context=self.context
             )
         else:
             server = smtplib.SMTP(self.host, self.port, timeout=SECONDS)
-        with server:
+        try:
             if not self.tls and self.host not in LOOPBACK_NAMES:
                 server.starttls(context=self.context)
             if self.user is not None:
                 server.login(self.user, self.secret or "")
+            server.ehlo_or_helo_if_needed()
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _send(self, message: EmailMessage) -> None:
+        with self.connect() as server:
             server.send_message(message)
 
 

@@ -7,6 +7,7 @@ import asyncpg
 from erasmus_app.ids import AccountId, DeliveryId, DeviceId, InboxEntryId, MobilityId
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.store.database import Database
+from erasmus_app.store.preferences import preferences_of
 
 DELIVER = "deliver"
 
@@ -20,14 +21,16 @@ class DeliveryTable:
     async def pending(self, delivery: DeliveryId) -> PendingDelivery | None:
         """Return what is needed to send, with what goes out as the same push.
 
-        None where it has a final state, the device is gone, or what has happened since has
-        overtaken it.
+        None where it has a final state, the device is gone, what has happened since has
+        overtaken it, or it was held and has been read in the inbox meanwhile.
         """
         rows = await self.database.fetch(
             """select delivery_id, delivery.account_id, device_id, platform, target_kind, target,
                    target_key, registered_at, inbox_entry_id,
                    coalesce(device.language, account.language) as language,
                    inbox_entry.mobility_id, inbox_entry.kind, attempts, expires_at,
+                   held_until, last_day, zone, preference.content as preferences,
+                   held_until is not null and read_at is not null as is_read,
                    exists (select from mobility join event using (tenant, person_id, mobility_id)
                        where mobility_id = inbox_entry.mobility_id
                            and event.kind = any(obsolete_by)
@@ -35,18 +38,22 @@ class DeliveryTable:
                from delivery
                join inbox_entry using (account_id, inbox_entry_id)
                join account using (account_id)
+               left join preference using (account_id)
                join device using (account_id, device_id)
                where (delivery_id = $1 or carried_by = $1) and state = 'pending'
                order by inbox_entry.created_at, delivery_id""",
             delivery,
         )
-        if stale := [row["delivery_id"] for row in rows if row["is_obsolete"]]:
+        if any(row["is_obsolete"] or row["is_read"] for row in rows):
             await self.database.execute(
-                """update delivery set state = 'superseded', finished_at = now()
-                   where delivery_id = any($1) and state = 'pending'""",
-                stale,
+                """update delivery set finished_at = now(),
+                       state = case when delivery_id = any($1) then 'superseded'
+                           else 'unwanted' end
+                   where delivery_id = any($2) and state = 'pending'""",
+                [row["delivery_id"] for row in rows if row["is_obsolete"]],
+                [row["delivery_id"] for row in rows if row["is_obsolete"] or row["is_read"]],
             )
-        standing = [row for row in rows if not row["is_obsolete"]]
+        standing = [row for row in rows if not (row["is_obsolete"] or row["is_read"])]
         if not standing:
             return None
         row = standing[0]
@@ -67,6 +74,12 @@ class DeliveryTable:
             attempts=row["attempts"],
             expires_at=max(each["expires_at"] for each in standing),
             with_it=tuple(each["kind"] for each in standing[1:]),
+            last_days=tuple(each["last_day"] for each in standing),
+            is_held=row["held_until"] is not None,
+            preferences=preferences_of(
+                row["preferences"], AccountId(row["account_id"]), self.database.vault
+            ),
+            zone=row["zone"],
         )
 
     async def attempted(self, delivery: DeliveryId, code: str | None) -> None:

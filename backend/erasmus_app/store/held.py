@@ -70,7 +70,14 @@ AREAS = (
     Area("event", "happened_at, event_id"),
     Area("inbox_entry", "created_at, inbox_entry_id"),
     Area("delivery", "created_at, delivery_id"),
+    Area("mail_delivery", "planned_at, inbox_entry_id", frozenset({"mail_id"})),
+    Area(
+        "mail_address",
+        "asked_at, address_id",
+        frozenset({"address_key", "code_key", "code_until", "tries"}),
+    ),
     Area("device", "registered_at, device_id", frozenset({"target", "target_key"})),
+    Area("preference", "account_id"),
     Area("session", "created_at, session_id", frozenset({"refresh_sha256"})),
     Area("notice_seen", "seen_at, version"),
     Area("calendar_feed", "created_at, feed_id", frozenset({"secret_sha256"})),
@@ -156,7 +163,7 @@ class Held:
                     {"record": row["frame"], "sealed": row["sealed"]}, vault_of(self.connection)
                 )
             }
-        elif area.table in {"event", "inbox_entry", "calendar_entry"}:
+        elif area.table in {"event", "inbox_entry", "preference", "calendar_entry"}:
             raw = self._opened(area.table, row)
             opened = {name: msgspec.json.decode(value) for name, value in raw.items()}
         elif area.table == "source_document":

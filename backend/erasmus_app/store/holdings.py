@@ -32,11 +32,15 @@ ERASED = (
                 select delivery_id::text from delivery where {_ACCOUNTS})
             or payload ->> 'claim_id' in (
                 select claim_id::text from mobility_claim where {_ACCOUNTS})
+            or payload ->> 'address_id' in (
+                select address_id::text from mail_address where {_ACCOUNTS})
             or payload ->> 'account_id' = any($1::uuid[]::text[])
             or (payload ->> 'tenant', payload ->> 'sending_hei_id', payload ->> 'omobility_id') in (
                 select tenant, sending_hei_id, omobility_id from {_MOBILITIES} as m)""",  # noqa: S608 - constants
     ),
     Holding("delivery", _ACCOUNTS),
+    Holding("mail_delivery", _ACCOUNTS),
+    Holding("mail_address", _ACCOUNTS),
     Holding("inbox_entry", _ACCOUNTS),
     Holding("device", _ACCOUNTS),
     Holding("spent_refresh", _SESSIONS),
@@ -61,6 +65,7 @@ ERASED = (
     Holding("account_esi", _ACCOUNTS),
     Holding("account_identity", _ACCOUNTS),
     Holding("screen", _ACCOUNTS),
+    Holding("preference", _ACCOUNTS),
     Holding("account", _ACCOUNTS),
 )
 

@@ -9,6 +9,8 @@ import asyncpg
 from erasmus_app.errors import LoginFailed
 from erasmus_app.ids import AccountId
 from erasmus_app.store.esis import lock_esis, see_persons
+from erasmus_app.store.mails import look_at
+from erasmus_app.store.preferences import take_over
 from erasmus_app.store.sealed import vault_of
 
 Moved = dict[str, Any]
@@ -53,6 +55,8 @@ async def _identities(
 async def move_all(connection: asyncpg.Connection, source: AccountId, target: AccountId) -> Moved:
     """Move identities, ESIs, persons, devices, feeds and messages; return which, for `give_back`.
 
+    Where the target has chosen nothing of messages, what the source has chosen holds for both.
+
     A message about the same event that both have stays where it is.
     """
     identities = await connection.fetch(
@@ -96,8 +100,17 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         source,
         target,
     )
+    addresses = await connection.fetch(  # where the other has none of its own
+        """update mail_address set account_id = $2 where account_id = $1 and not exists (
+               select from mail_address mine where mine.account_id = $2
+                   and mine.confirmed_at is not null and mine.removed_at is null)
+           returning address_id""",
+        source,
+        target,
+    )
     ids = [row["inbox_entry_id"] for row in entries]
     await _move_entries(connection, source, target, ids)
+    await take_over(connection, source, target)
     await see_persons(connection, target)
     return {
         "identities": [str(row["identity_id"]) for row in identities],
@@ -107,6 +120,7 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         "devices": [str(row["device_id"]) for row in devices],
         "feeds": [str(row["feed_id"]) for row in feeds],
         "claims": [str(row["claim_id"]) for row in claims],
+        "mail_addresses": [str(row["address_id"]) for row in addresses],
         "entries": [str(each) for each in ids],
     }
 
@@ -159,6 +173,13 @@ async def give_back(
         target,
         _uuids(moved["claims"]),
     )
+    await connection.execute(
+        """update mail_address set account_id = $2 where account_id = $1
+           and address_id = any($3)""",
+        source,
+        target,
+        _uuids(moved.get("mail_addresses", ())),  # joined before there were any
+    )
     await _move_entries(connection, source, target, _uuids(moved["entries"]))
     await _leave_persons(connection, source, target)
     for account in (source, target):
@@ -179,6 +200,7 @@ async def split_off(
     await connection.execute(
         "update account_identity set account_id = $2 where identity_id = $1", identity, new
     )
+    await take_over(connection, account, new)
     await _move_esis(connection, account, new, [identity])
     await _leave_persons(connection, account, new)
     for each in (account, new):
@@ -310,6 +332,15 @@ async def _move_entries(
         target,
         [row["inbox_entry_id"] for row in rows],
     )
+    mailed = await connection.fetch(
+        """update mail_delivery set account_id = $2, mail_id = null
+           where account_id = $1 and inbox_entry_id = any($3) returning 1""",
+        source,
+        target,
+        [row["inbox_entry_id"] for row in rows],
+    )
+    if mailed:
+        await look_at(connection, target)
     await connection.execute(
         "delete from inbox_entry where account_id = $1 and inbox_entry_id = any($2)",
         source,

@@ -61,6 +61,13 @@ LAPSING = (
         "coalesce(expires_at, requested_at + interval '14 days') <= $1",
     ),
     _Lapsing(DataClass.HASHES, "forgotten", "until < $1"),
+    # Kept for a day, so that it is counted how often a code was asked for.
+    _Lapsing(
+        DataClass.HASHES,
+        "mail_address",
+        """asked_at < $1::timestamptz - interval '1 day'
+           and (removed_at is not null or (confirmed_at is null and code_until < $1))""",
+    ),
 )
 
 

@@ -49,7 +49,9 @@ COLUMNS = (
     SealedColumn("event", "detail", ("tenant", "mobility_id", "event_id")),
     SealedColumn("inbox_entry", "arguments", ("account_id", "inbox_entry_id")),
     SealedColumn("device", "target", ("target_kind", "target_key"), ("target_key", "target")),
+    SealedColumn("mail_address", "address", ("address_id",)),
     SealedColumn("export_part", "content", ("export_id", "part")),
+    SealedColumn("preference", "content", ("account_id",)),
     SealedColumn("screen", "sealed", ("account_id",)),
     SealedColumn("calendar_entry", "content", ("account_id", "uid")),
 )

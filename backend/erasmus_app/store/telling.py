@@ -12,10 +12,14 @@ from erasmus_app.ids import AccountId, DeviceId, MobilityId
 from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.ports import RecordChange, StoredMobility
 from erasmus_app.notifications.catalogue import Catalogue
-from erasmus_app.notifications.models import Message
+from erasmus_app.notifications.models import Medium, Message, Urgency
 from erasmus_app.notifications.policy import delivery_id, is_told, plan, standing
+from erasmus_app.notifications.preferences import How, Passage, passage, spread_of
+from erasmus_app.notifications.wishes import Chosen
 from erasmus_app.store import jobs
 from erasmus_app.store.deliveries import DELIVER
+from erasmus_app.store.mails import plan_mails
+from erasmus_app.store.preferences import chosen
 from erasmus_app.store.sealed import vault_of
 from erasmus_app.students.models import TargetKind
 
@@ -28,9 +32,9 @@ async def tell(
 ) -> bool:
     """Put a message into the inbox, and on its way to every device, in the caller's transaction.
 
-    One that may wait joins another that does, of the same mobility, which is one of `about` where
-    several universities see it. Returns False where the account was told already (by another
-    tenant's view of the same event).
+    When it goes out, if at all, is as the student wants it. One that may wait joins another that
+    does, of the same mobility, which is one of `about` where several universities see it. Returns
+    False where the account was told already (by another tenant's view of the same event).
     """
     new = await connection.fetchval(
         """insert into inbox_entry
@@ -52,38 +56,100 @@ async def tell(
     )
     if new is None or not message.push:
         return new is not None
+    wanted = await chosen(connection, message.account_id)  # after the entry, see there
     devices = await connection.fetch(
         "select device_id, target_kind from device where account_id = $1", message.account_id
     )
     for row in devices:
         channel = TargetKind(row["target_kind"]).channel
-        delivery = delivery_id(message.entry_id, DeviceId(row["device_id"]), channel)
-        carrier = None
-        if message.wait:
-            carrier = await _waiting(connection, message, row["device_id"], channel, about)
-        await connection.execute(
-            """insert into delivery (delivery_id, account_id, inbox_entry_id, device_id, channel,
-                   expires_at, carried_by, merges, obsolete_by)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing""",
-            delivery,
-            message.account_id,
-            message.entry_id,
-            row["device_id"],
-            channel,
-            now + message.ttl,
-            carrier,
-            bool(message.wait),
-            message.obsolete_by,
-        )
-        if carrier is None:
-            await jobs.enqueue(
-                connection,
-                DELIVER,
-                {"delivery_id": str(delivery)},
-                dedupe_key=f"{DELIVER} {delivery}",
-                due=now + message.wait if message.wait else None,
-            )
+        await _deliver(connection, message, row["device_id"], channel, wanted, now, about)
     return True
+
+
+async def _deliver(
+    connection: asyncpg.Connection,
+    message: Message,
+    device: UUID,
+    channel: str,
+    wanted: Chosen,
+    now: datetime,
+    about: Sequence[MobilityId],
+) -> None:
+    """Write a message's way to one device, and when it goes out, as the student wants it."""
+    delivery = delivery_id(message.entry_id, DeviceId(device), channel)
+    found, carrier = _passage(message, wanted, now), None
+    if found.at is None and found.how is not How.NEVER and message.wait:
+        carrier = await _waiting(connection, message, device, channel, about)
+        if carrier is None:
+            found = _passage(message, wanted, now + message.wait)
+    gathers = found.at is not None and message.of.urgency is not Urgency.HIGH
+    if found.at is not None and gathers:
+        carrier = await _held(connection, message, device, channel, found.at)
+    await connection.execute(
+        """insert into delivery (delivery_id, account_id, inbox_entry_id, device_id, channel,
+               expires_at, carried_by, merges, obsolete_by, held_until, gathers, last_day,
+               state, finished_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+               case when $13 then 'pending' else 'unwanted' end,
+               case when $13 then null else now() end) on conflict do nothing""",
+        delivery,
+        message.account_id,
+        message.entry_id,
+        device,
+        channel,
+        found.expires(now, message.ttl),
+        carrier,
+        bool(message.wait),
+        message.obsolete_by,
+        found.at,
+        gathers,
+        message.last_day,
+        found.how is not How.NEVER,
+    )
+    if carrier is None and found.how is not How.NEVER:
+        await jobs.enqueue(
+            connection,
+            DELIVER,
+            {"delivery_id": str(delivery)},
+            dedupe_key=f"{DELIVER} {delivery}",
+            due=found.at or (now + message.wait if message.wait else None),
+        )
+
+
+def _passage(message: Message, wanted: Chosen, now: datetime) -> Passage:
+    return passage(
+        wanted.preferences,
+        message.of,
+        Medium.PUSH,
+        now,
+        wanted.zone,
+        last_day=message.last_day,
+        spread=spread_of(message.account_id),
+    )
+
+
+async def _held(
+    connection: asyncpg.Connection,
+    message: Message,
+    device: UUID,
+    channel: str,
+    until: datetime,
+) -> UUID | None:
+    """Return a delivery to the device that is held until the same moment, as `_waiting` does."""
+    found: UUID | None = await connection.fetchval(
+        """select delivery_id from delivery
+           join job on dedupe_key = $4 || delivery_id::text and dead_at is null
+           where account_id = $1 and device_id = $2 and channel = $3 and held_until = $5
+               and gathers and carried_by is null and state = 'pending'
+               and leased_by is null and due > now()
+           order by delivery.created_at, delivery_id limit 1 for update of job skip locked""",
+        message.account_id,
+        device,
+        channel,
+        f"{DELIVER} ",
+        until,
+    )
+    return found
 
 
 async def _waiting(
@@ -103,6 +169,7 @@ async def _waiting(
            join job on dedupe_key = $4 || delivery_id::text and dead_at is null
            where account_id = $1 and device_id = $2 and channel = $3
                and mobility_id = any($5::uuid[]) and merges and carried_by is null
+               and held_until is null
                and delivery.attempts = 0 and leased_by is null and due > now()
            order by delivery.created_at, delivery_id limit 1 for update of job skip locked""",
         message.account_id,
@@ -168,11 +235,14 @@ class Teller:
             return
         pushed, connection = standing(happened, self.messages), change.connection
         for reader in await change.readers():
-            about, new = await _seen_as(connection, reader.account_id, stored), []
+            about, new, mailed = await _seen_as(connection, reader.account_id, stored), [], []
             for event in told:
                 message = plan(event, reader, stored, self.messages, self.merge_for)
                 if event.event_id not in pushed:
                     message = msgspec.structs.replace(message, push=False)
                 if await tell(connection, message, now, about):
                     new.append(event)
+                    if message.push:
+                        mailed.append(message.entry_id)
             await drop_obsolete(connection, reader.account_id, about, new)
+            await plan_mails(connection, reader.account_id, mailed, now, self.merge_for)

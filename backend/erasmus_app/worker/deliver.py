@@ -1,18 +1,22 @@
 """One delivery: render, send, and write down what became of it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 
 from erasmus_app.ids import DeliveryId, global_id
 from erasmus_app.kit.backoff import backoff
-from erasmus_app.notifications.models import PendingDelivery
+from erasmus_app.notifications.models import Medium, PendingDelivery, Urgency
 from erasmus_app.notifications.ports import Outcome, Push, PushResult
+from erasmus_app.notifications.preferences import How, passage
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.jobs import Again, Job, complete
+from erasmus_app.store.preferences import chosen, hold_account
+from erasmus_app.store.replanning import replan
 from erasmus_app.students.models import TargetKind
 
 log = structlog.get_logger(__name__)
@@ -39,14 +43,19 @@ class Deliverer:
         if pending is None:  # sent, superseded, or the device is gone: nothing to do
             await self._settle(job, delivery, "device_gone", attempts=0)
             return
-        if self.services.clock() >= pending.expires_at:
+        now = self.services.clock()
+        if now >= pending.expires_at:
             await self._settle(job, delivery, "expired", attempts=0)
             return
         channel = self.services.channels[TargetKind(pending.target_kind).channel]
         if not channel.ready:
             await self._settle(job, delivery, "failed", attempts=0, code="no_push_service")
             return
-        result = await channel.send(self._push(pending))
+        departure = self._departure(pending, now)
+        if departure is How.HELD:
+            await self._hold(job, pending, now)
+            return
+        result = await channel.send(self._push(pending, rings=departure is How.AT_ONCE))
         log.info(
             "push.sent",
             kind=pending.kind,
@@ -61,8 +70,50 @@ class Deliverer:
         wait = backoff(pending.attempts + 1, first=10, most=3600).total_seconds()
         raise Again(max(wait, result.retry_after or 0))
 
-    def _push(self, pending: PendingDelivery) -> Push:
-        text = self.services.messages.render_push(pending.kind, pending.language, pending.with_it)
+    def _departure(self, pending: PendingDelivery, now: datetime) -> How:
+        """Return whether a push may go now, as its student wants it; `HELD` where not all of it.
+
+        It was planned for this moment. But a worker may be late, and a push service was away.
+        """
+        found = [
+            passage(
+                pending.preferences,
+                self.services.messages.kinds[kind],
+                Medium.PUSH,
+                now,
+                pending.zone,
+                last_day=last_day,
+                for_digest=False,
+            ).how
+            for kind, last_day in zip(
+                (pending.kind, *pending.with_it), pending.last_days, strict=True
+            )
+        ]
+        if How.NEVER in found or set(found) == {How.HELD}:
+            return How.HELD
+        return How.AT_ONCE if How.AT_ONCE in found else How.SILENTLY
+
+    async def _hold(self, job: Job, pending: PendingDelivery, now: datetime) -> None:
+        """End the job, and plan anew what waits for the account."""
+        async with self.database.transaction() as connection:
+            await hold_account(connection, pending.account_id)
+            await complete(connection, job)
+            await replan(
+                connection,
+                pending.account_id,
+                await chosen(connection, pending.account_id),
+                self.services.messages.kinds,
+                now,
+                freed=pending.delivery_id,
+            )
+
+    def _push(self, pending: PendingDelivery, *, rings: bool) -> Push:
+        services = self.services
+        if pending.is_held and pending.with_it:
+            count = 1 + len(pending.with_it)
+            text = services.preference_words.gathered(count, pending.language)
+        else:
+            text = services.messages.render_push(pending.kind, pending.language, pending.with_it)
         data = {"id": global_id("Message", pending.entry_id), "kind": pending.kind}
         if pending.mobility_id is not None:
             data["mobility"] = global_id("Mobility", pending.mobility_id)
@@ -76,7 +127,9 @@ class Deliverer:
             title=text.title,
             body=text.body,
             data=data,
-            urgency=self.services.messages.urgency(pending.kind, *pending.with_it),
+            urgency=services.messages.urgency(pending.kind, *pending.with_it)
+            if rings
+            else Urgency.NORMAL,
             expires_at=pending.expires_at,
         )
 

@@ -50,6 +50,7 @@ def test_an_event_is_one_message_to_one_reader_with_what_its_text_needs():
         push=True,
         ttl=timedelta(hours=72),
         obsolete_by=("arrival_recorded", "arrival_removed"),
+        of=CATALOGUE.kinds["arrival_confirmed"],
     )
 
 

@@ -4,6 +4,9 @@ import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
+from databases import VAULT
+
 from erasmus_app.identity.claims import Identity
 from erasmus_app.ids import (
     AcademicYearId,
@@ -24,7 +27,12 @@ from erasmus_app.mobilities.models import (
     StudentData,
 )
 from erasmus_app.mobilities.ports import Answer, Document, StoredMobility
+from erasmus_app.notifications.mail_addresses import MailAddress
+from erasmus_app.notifications.models import Preferences
 from erasmus_app.store.accounts import AccountTable
+from erasmus_app.store.database import Database
+from erasmus_app.store.mail_addresses import MailAddressTable
+from erasmus_app.store.preferences import PLACE
 from erasmus_app.store.records import RecordTable
 
 HOME, ABROAD = HeiId("ribeira.example"), HeiId("lindental.example")
@@ -32,6 +40,7 @@ ESI = EuropeanStudentId("urn:schac:personalUniqueCode:int:esi:ribeira.example:47
 OTHER_ESI = EuropeanStudentId("urn:schac:personalUniqueCode:int:esi:ribeira.example:4712")
 OM = OmobilityId("om-1")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+AWAKE = Preferences(quiet=None)
 
 
 def a_nomination(esi: str | None = ESI, **changed: Any) -> Nomination:
@@ -90,8 +99,13 @@ async def take_in(records: RecordTable, answer: Answer) -> StoredMobility:
 
 
 async def log_in(
-    accounts: AccountTable, name: str = "ines", esis: tuple[str, ...] = (ESI,)
+    accounts: AccountTable,
+    name: str = "ines",
+    esis: tuple[str, ...] = (ESI,),
+    *,
+    sleeps: bool = False,
 ) -> AccountId:
+    """Sign a student in, who has no quiet hours, so that tests are the same by night."""
     identity = Identity(
         issuer="https://login.example",
         subject=f"{name}@myacademicid.org",
@@ -102,4 +116,27 @@ async def log_in(
         esis=tuple(EuropeanStudentId(each) for each in esis),
         missing=(),
     )
-    return await accounts.signed_in(identity, "pt")
+    account = await accounts.signed_in(identity, "pt")
+    if not sleeps:
+        async with accounts.database.transaction() as connection:
+            await connection.execute(
+                """insert into preference (account_id, content) values ($1, $2)
+                   on conflict do nothing""",
+                account,
+                VAULT.seal(msgspec.json.encode(AWAKE), PLACE, account),
+            )
+    return account
+
+
+async def give_address(
+    database: Database, account: AccountId, address: str = "ines@post.example", at: datetime = NOW
+) -> MailAddress:
+    """Give an account an address, and confirm it by the code that would be mailed there."""
+    table = MailAddressTable(database)
+    asked = await table.ask(account, address, at)
+    assert asked is not None
+    letter = await table.letter(asked.address_id, at)
+    assert letter is not None
+    found = await table.confirm(account, letter.code, at)
+    assert found is not None
+    return found

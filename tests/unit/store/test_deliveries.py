@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from databases import VAULT, until
-from unit.store.samples import HOME, NOW, log_in
+from unit.store.samples import AWAKE, HOME, NOW, log_in
 
 from erasmus_app.ids import AccountId, DeviceId, EventId, InboxEntryId, MobilityId
 from erasmus_app.notifications.models import InboxEntry, Message, PendingDelivery
@@ -229,6 +229,9 @@ async def test_what_is_pending_says_all_that_sending_takes(
         kind="nominated",
         attempts=1,
         expires_at=NOW + timedelta(hours=72),
+        last_days=(None,),
+        preferences=AWAKE,
+        zone="Europe/Brussels",
     )
     await a_phone(devices, account, language="de")
     again = await deliveries.pending(delivery)

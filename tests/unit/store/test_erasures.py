@@ -15,6 +15,7 @@ from unit.store.samples import (
     RECEIVED,
     a_nomination,
     an_answer,
+    give_address,
     log_in,
     take_in,
 )
@@ -35,14 +36,17 @@ from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.holdings import ERASED, KEPT, NOBODYS
+from erasmus_app.store.mails import plan_mails
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
 
 FORTNIGHT = timedelta(days=14)
 FULL = {
-    "job": 3,
+    "job": 5,
     "delivery": 1,
+    "mail_delivery": 1,
+    "mail_address": 1,
     "inbox_entry": 1,
     "device": 1,
     "spent_refresh": 1,
@@ -62,6 +66,7 @@ FULL = {
     "account_esi": 1,
     "account_identity": 1,
     "screen": 1,
+    "preference": 1,
     "account": 1,
 }
 """What `a_student` leaves in the tables."""
@@ -87,6 +92,7 @@ async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: 
         uid=f"stay.{om}", what=STAY, sending_hei_id=HOME, receiving_hei_id=HOME, on=NOW.date()
     )
     await calendars.replace(account, lambda _: {entry.uid: Published(entry=entry, changed_at=NOW)})
+    await give_address(database, account, f"{name}@post.example")
     await take_in(records, an_answer(a_nomination(esi), omobility_id=om))
     stored = await take_in(records, an_answer(RECEIVED, omobility_id=om, minutes=1))
     async with records.change(HOME, HOME, OmobilityId(om)) as change:
@@ -104,6 +110,7 @@ async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: 
             ttl=FORTNIGHT,
         )
         await tell(change.connection, message, NOW)
+        await plan_mails(change.connection, account, [message.entry_id], NOW, FORTNIGHT)
         refresh = {"tenant": HOME, "sending_hei_id": HOME, "omobility_id": om}
         await change.enqueue("look", refresh, dedupe_key=f"look {om}")
     await ConsentTable(database).acknowledge(account, "1", NOW)

@@ -12,12 +12,13 @@ from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
+from erasmus_app.api.rest.mail import ask_to_stop, stop
 from erasmus_app.api.rest.privacy import fetch_export
 
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
     *(authorization_server, authorize, answer, revoke),
-    *(doctor, start_linking, fetch_export),
+    *(doctor, start_linking, fetch_export, ask_to_stop, stop),
     *(calendar_feed, mobility_calendar),
     *(feed, remove, decisions, livez, readyz, metrics),
 ]

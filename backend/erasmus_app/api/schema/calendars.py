@@ -51,7 +51,7 @@ class CalendarFeedCreated:
 
 
 @strawberry.type(description="What a student's calendars are.")
-class WithCalendars:
+class CalendarsOfStudent:
     """A base of `Student`."""
 
     @access.field(OWNER, description="The calendar feeds, the newest first; at most ten.")

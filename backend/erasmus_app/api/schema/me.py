@@ -9,7 +9,7 @@ from erasmus_app.api.context import Info, awaited
 from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
-from erasmus_app.api.schema.calendars import CalendarMutations, WithCalendars
+from erasmus_app.api.schema.calendars import CalendarMutations, CalendarsOfStudent
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.connections import Connection, asked, page
@@ -19,6 +19,7 @@ from erasmus_app.api.schema.devices import Device, DeviceMutations, DeviceQuery
 from erasmus_app.api.schema.held import HeldMutations, HeldOfStudent
 from erasmus_app.api.schema.ids import Node, global_id, uuid_of
 from erasmus_app.api.schema.linking import LinkMutations, Links
+from erasmus_app.api.schema.mail import MailMutations, MailOfStudent
 from erasmus_app.api.schema.mobilities import (
     Mobility,
     mobilities_of,
@@ -26,6 +27,7 @@ from erasmus_app.api.schema.mobilities import (
     shown,
     shown_in_brief,
 )
+from erasmus_app.api.schema.preferences import PreferenceMutations, PreferencesOfStudent
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.refreshing import RefreshMutations
 from erasmus_app.api.schema.sessions import SignedIn
@@ -109,7 +111,18 @@ class Login:
 
 @access.rule(OWNER)
 @strawberry.type(description="The signed-in student.")
-class Student(Logins, Links, Claims, Destinations, HeldOfStudent, WithCalendars, Versioned, Node):
+class Student(
+    Logins,
+    Links,
+    Claims,
+    Destinations,
+    HeldOfStudent,
+    PreferencesOfStudent,
+    MailOfStudent,
+    CalendarsOfStudent,
+    Versioned,
+    Node,
+):
     """The student; every field is the owner's alone."""
 
     account: strawberry.Private[Account]
@@ -250,6 +263,8 @@ class Mutation(
     DeadlineRuleMutations,
     DeviceMutations,
     CalendarMutations,
+    MailMutations,
+    PreferenceMutations,
 ):
     """The root of doing."""
 
