@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from databases import VAULT, until
 from unit.store.samples import HOME, OM, a_nomination, an_answer, log_in, take_in
+from unit.store.test_keys import a_view
 
 from erasmus_app.ids import AccountId, EventId, InboxEntryId
 from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row
@@ -417,6 +418,15 @@ async def test_each_phone_has_its_own_push_and_another_student_is_left_alone(
 
     assert await night.until("03-02 08:15") == ["planned_dates_changed +1"] * 2
     assert sorted(each.target for each in night.seen) == ["phone", "second"]
+
+
+async def test_operators_see_what_is_held_apart_from_what_is_late(night: Night):
+    await night.happen(BACK)
+    await night.wish(digest=Digest.DAILY)
+    await night.happen(DATES, RECEIVED)
+
+    numbers = await a_view(night.database, None, timedelta(0)).numbers()  # type: ignore[arg-type]
+    assert numbers["erasmus_deliveries"] == {"pending": 1.0, "held": 2.0}
 
 
 async def test_a_dead_job_stays_dead(night: Night):
