@@ -62,6 +62,7 @@ class Night:
     messages: Catalogue = MESSAGES
     preference_words: PreferenceWords = WORDS
     ready: bool = True
+    omobility_id: str = OM
 
     @property
     def channels(self) -> dict[str, "Night"]:
@@ -82,7 +83,7 @@ class Night:
         for row in rows:
             known = {key: detail.get(key, "1") for key in DETAILS.get(KINDS[row], ())}
             event = MobilityEvent(event_id=EventId(uuid4()), step=row, detail=known)
-            async with RecordTable(self.database).change(HOME, HOME, OM) as change:
+            async with RecordTable(self.database).change(HOME, HOME, self.omobility_id) as change:
                 assert change.before is not None
                 await Teller(MESSAGES, merge_for)(change, [event], change.before, self.now)
 
@@ -92,12 +93,17 @@ class Night:
 
     async def until(self, text: str) -> list[str]:
         """Let the clock go on; return the kinds that each push until then told of."""
-        end, before = at(text), len(self.seen)
+        before = len(self.seen)
+        await self.pass_by(at(text) - self.now)
+        return [self._told(each) for each in self.seen[before:]]
+
+    async def pass_by(self, duration: timedelta) -> None:
+        """Let the clock go on, with a worker that does what is due when it is due."""
+        end = self.now + duration
         while (due := await self._next(end)) is not None:
             self.now = max(self.now, due)
             await self.work()
         self.now = end
-        return [self._told(each) for each in self.seen[before:]]
 
     async def _next(self, end: datetime) -> datetime | None:
         due: datetime | None = await self.database.fetchval(
