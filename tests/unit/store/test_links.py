@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from databases import VAULT, in_clear
 from subscribers import a_message
@@ -21,12 +22,14 @@ from erasmus_app.notifications.models import DEFAULTS, Digest
 from erasmus_app.notifications.wishes import Wish
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.links import LinkTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.telling import tell
+from erasmus_app.students.models import Platform, TargetKind
 
 OWNED = (
     "account_identity",
@@ -137,6 +140,27 @@ async def test_what_the_kept_account_has_chosen_stays(database: Database, links:
     await decided(database, links, waiting)
 
     assert await table.chosen(older) == before
+
+
+async def test_what_one_login_had_paused_is_looked_at_when_the_other_has_not(
+    database: Database, links: LinkTable
+):
+    older = await log_in(AccountTable(database))
+    newer = await log_in(AccountTable(database), "zofia", (OTHER_ESI,))
+    await DeviceTable(database).register(newer, Platform.ANDROID, TargetKind.FID, "phone", None)
+    now = utc_now()
+    until = now + timedelta(days=30)
+    await PreferenceTable(database, {}).change(newer, Wish(paused_until=until), now)
+    async with database.transaction() as connection:
+        message = msgspec.structs.replace(a_message(newer, 1), push=True)
+        await tell(connection, message, now)
+    waits = "select due - now() from job where kind = 'deliver'"
+    assert await database.fetchval(waits) > timedelta(days=29)
+
+    waiting = await links.connect(newer, proof(newer, older, "ines"), utc_now())
+    await decided(database, links, waiting)
+
+    assert await database.fetchval(waits) <= timedelta(0)
 
 
 async def test_messages_that_come_with_another_login_are_new_to_who_follows_the_inbox(
