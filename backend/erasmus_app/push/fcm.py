@@ -4,9 +4,10 @@ firebase-admin makes and checks the messages and reads the credentials; the tran
 What each answer means is the table of docs/decisions/0004.
 """
 
+import asyncio
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -26,6 +27,7 @@ from erasmus_app.settings import Settings
 from erasmus_app.students.models import LONGEST_TARGET, TargetKind
 
 LONGEST_TTL = 4 * 7 * 86400  # seconds, FCM's limit
+MOST_UNDER_WAY = 1_000  # messages: ten connections of a hundred streams, as Google's servers take
 QUOTA_WAIT = 60.0  # FCM asks for at least a minute where it names no time
 
 _BY_CODE = {
@@ -51,6 +53,7 @@ class Fcm:
     """The channel; without a service account it registers devices and sends nothing."""
 
     public_key = None
+    at_most = MOST_UNDER_WAY
 
     def __init__(self, sender: "FcmSender | None") -> None:
         self._sender = sender
@@ -71,6 +74,17 @@ class Fcm:
         if self._sender is None:
             return PushResult(outcome=Outcome.LANE_DOWN, code="NO_CREDENTIALS")
         return await self._sender.send(push)
+
+    def closed(self) -> float | None:
+        """Return for how many seconds FCM wants to hear nothing; None where it may."""
+        return None if self._sender is None else self._sender.closed()
+
+    def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
+        """Send one, and call `done` with what became of it."""
+        if self._sender is None:
+            done(PushResult(outcome=Outcome.LANE_DOWN, code="NO_CREDENTIALS"))
+        else:
+            self._sender.start(push, done)
 
 
 def opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Fcm:
@@ -93,13 +107,32 @@ class FcmSender:
         self._clock = clock
         self._path = f"/v1/projects/{tokens.project}/messages:send"
         self._closed_until: datetime | None = None  # the whole lane waits
+        self._tasks: set[asyncio.Task[PushResult]] = set()
+
+    def closed(self) -> float | None:
+        """Return for how many seconds FCM wants to hear nothing; None where it may."""
+        if self._closed_until is None:
+            return None
+        wait = (self._closed_until - self._clock()).total_seconds()
+        return wait if wait > 0 else None
+
+    def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
+        """Send one, and call `done` with what became of it."""
+        task = asyncio.create_task(self.send(push))
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[PushResult]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled():
+                done(task.result())
+
+        task.add_done_callback(ended)
 
     async def send(self, push: Push) -> PushResult:
         """Send one. Every answer, and none, is an outcome."""
-        now = self._clock()
-        if self._closed_until is not None and now < self._closed_until:
-            wait = (self._closed_until - now).total_seconds()
+        if (wait := self.closed()) is not None:
             return PushResult(outcome=Outcome.LANE_DOWN, code="LANE_CLOSED", retry_after=wait)
+        now = self._clock()
         try:
             body = message_of(push, now)
         except ValueError as error:  # firebase-admin's own check
