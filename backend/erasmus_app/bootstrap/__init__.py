@@ -134,6 +134,7 @@ from ewp.keys import PrivateKey
 from ewp.registry import PRODUCTION, CatalogueKeeper
 
 # Those under way are bounded by host (`Breakers`): silent hosts must not take the others' places.
+SENDING = 4  # connections to the database of those who claim, read and write down pushes
 CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
 
 
@@ -367,16 +368,19 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
         concurrency=services.settings.worker_concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),
     )
-    sending = Sending(
-        deliverer=Deliverer(services, tables, DeliveryTable(tables)),
-        queue=queue,
-        lease=worker.lease,
-    )
     stop = asyncio.Event()
     await app.own_systems.read()
     for recurring in (poller, *published.recurring, reminder, retainer):
         await recurring.start()
-    async with beside(app.own_systems.keep_reading()):
+    async with (
+        beside(app.own_systems.keep_reading()),
+        open_database(tables.dsn, tables.keys, size=SENDING, fresh_plans=True) as ledger,
+    ):
+        sending = Sending(
+            deliverer=Deliverer(services, ledger, DeliveryTable(ledger)),
+            queue=JobQueue(ledger, services.clock),
+            lease=worker.lease,
+        )
         tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]
         try:
             yield
