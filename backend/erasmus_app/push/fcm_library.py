@@ -6,7 +6,6 @@ its token on the event loop (docs/decisions/0004). What an answer means is read 
 that it raises, so that it can be held against `push.fcm.result_of`.
 """
 
-import contextlib
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from pathlib import Path
@@ -51,8 +50,6 @@ _OUTCOMES: tuple[tuple[type[Exception], Outcome], ...] = (  # the first that fit
 class _Bearer(httpx.Auth):
     """Our tokens: refreshed beside the loop, and once where one is refused."""
 
-    requires_response_body = True
-
     def __init__(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
 
@@ -63,6 +60,7 @@ class _Bearer(httpx.Auth):
         token = await self._tokens.token()
         request.headers["authorization"] = f"Bearer {token}"
         response = yield request
+        await response.aread()
         if response.status_code == 401 and error_code(_answer(response)) is None:
             token = await self._tokens.token(not_this=token)
             request.headers["authorization"] = f"Bearer {token}"
@@ -151,7 +149,4 @@ def _unheard(error: exceptions.FirebaseError) -> PushResult:
 
 def _answer(response: httpx.Response) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    body = b""
-    with contextlib.suppress(httpx.StreamError):
-        body = response.content
-    return Answer(status=response.status_code, headers=headers, body=body)
+    return Answer(status=response.status_code, headers=headers, body=response.content)

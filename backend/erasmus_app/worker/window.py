@@ -44,6 +44,6 @@ class Window:
         Those that were under way when it was halved say the same thing once more.
         """
         if began > self._halved_at:
-            self.size = max(LEAST, self.size / 2)
+            self.size = max(min(LEAST, self.at_most), self.size / 2)
             self._halved_at = now
             self._starting = False
