@@ -62,8 +62,8 @@ async def send(number: int) -> int:
 
 async def main() -> None:
     app = firebase_admin.initialize_app(credentials.Certificate(os.environ["FCM_ACCOUNT"]))
-    service = cast("Any", messaging)._get_messaging_service(app)
-    service._fcm_url = f"{os.environ['FCM']}/v1/projects/bench/messages:send"
+    service = cast("Any", messaging)._get_messaging_service(app)  # noqa: SLF001
+    service._fcm_url = f"{os.environ['FCM']}/v1/projects/bench/messages:send"  # noqa: SLF001
     warm = await send(200)
     cpu, began = time.process_time(), time.perf_counter()
     sent = await send(int(sys.argv[1]))
