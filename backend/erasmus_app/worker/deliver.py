@@ -1,7 +1,6 @@
-"""One delivery: render, send, and write down what became of it."""
+"""One delivery: what is sent, and what its outcome means; `worker/sending.py` does many."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -9,12 +8,13 @@ import structlog
 from erasmus_app.ids import DeliveryId, global_id
 from erasmus_app.kit.backoff import backoff
 from erasmus_app.notifications.models import Medium, PendingDelivery, Urgency
-from erasmus_app.notifications.ports import Outcome, Push, PushResult
+from erasmus_app.notifications.ports import Channel, Outcome, Push, PushResult
 from erasmus_app.notifications.preferences import How, passage
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.jobs import Again, Job, complete
+from erasmus_app.store.outbox import Verdict
 from erasmus_app.store.preferences import chosen, hold_account
 from erasmus_app.store.replanning import replan
 from erasmus_app.students.models import TargetKind
@@ -30,7 +30,7 @@ _FINAL = {
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """Handles jobs of kind `deliver`."""
+    """Handles one job of kind `deliver`."""
 
     services: Services
     database: Database
@@ -40,45 +40,52 @@ class Deliverer:
         """Send one push. An attempt that did not settle it comes again until it has expired."""
         delivery = DeliveryId(UUID(job.payload["delivery_id"]))
         pending = await self.deliveries.pending(delivery)
-        if pending is None:  # sent, superseded, or the device is gone: nothing to do
-            await self._settle(job, delivery, "device_gone", attempts=0)
-            return
-        now = self.services.clock()
-        if now >= pending.expires_at:
-            await self._settle(job, delivery, "expired", attempts=0)
-            return
-        channel = self.services.channels[TargetKind(pending.target_kind).channel]
-        if not channel.ready:
-            await self._settle(job, delivery, "failed", attempts=0, code="no_push_service")
-            return
-        departure = self._departure(pending, now)
-        if departure is How.HELD:
-            await self._hold(job, pending, now)
-            return
-        result = await channel.send(self._push(pending, rings=departure is How.AT_ONCE))
-        log.info(
-            "push.sent",
-            kind=pending.kind,
-            target_kind=pending.target_kind,
-            outcome=result.outcome,
-            code=result.code,
-        )
-        if (final := _FINAL.get(result.outcome)) is not None:
-            await self._settle(job, delivery, final, result=result, gone=pending)
-            return
-        await self.deliveries.attempted(delivery, result.code)
-        wait = backoff(pending.attempts + 1, first=10, most=3600).total_seconds()
-        raise Again(max(wait, result.retry_after or 0))
+        verdict = self.unsent(job, delivery, pending)
+        if verdict is None:
+            assert pending is not None
+            departure = self.departure(pending)
+            if departure is How.HELD:
+                await self.hold(job, pending)
+                return
+            push = self.push(pending, rings=departure is How.AT_ONCE)
+            result = await self.channel(pending).send(push)
+            log.info(
+                "push.sent",
+                kind=pending.kind,
+                target_kind=pending.target_kind,
+                outcome=result.outcome,
+                code=result.code,
+                count=1,
+            )
+            verdict = self.verdict(job, pending, result)
+        await self.write(verdict)
+        if verdict.state is None:
+            raise Again(verdict.after)
 
-    def _departure(self, pending: PendingDelivery, now: datetime) -> How:
+    def unsent(
+        self, job: Job, delivery: DeliveryId, pending: PendingDelivery | None
+    ) -> Verdict | None:
+        """Return what becomes of one that is not to be sent; None where it is."""
+        if pending is None:  # sent, superseded, or the device is gone: nothing to do
+            return Verdict(job=job, delivery_id=delivery, state="device_gone", attempts=0)
+        if self.services.clock() >= pending.expires_at:
+            return Verdict(job=job, delivery_id=delivery, state="expired", attempts=0)
+        if not self.channel(pending).ready:
+            return Verdict(
+                job=job, delivery_id=delivery, state="failed", attempts=0, code="no_push_service"
+            )
+        return None
+
+    def departure(self, pending: PendingDelivery) -> How:
         """Return whether a push may go now, as its student wants it; `HELD` where not all of it.
 
         It was planned for this moment. But a worker may be late, and a push service was away.
         """
+        now, kinds = self.services.clock(), self.services.messages.kinds
         found = [
             passage(
                 pending.preferences,
-                self.services.messages.kinds[kind],
+                kinds[kind],
                 Medium.PUSH,
                 now,
                 pending.zone,
@@ -93,8 +100,12 @@ class Deliverer:
             return How.HELD
         return How.AT_ONCE if How.AT_ONCE in found else How.SILENTLY
 
-    async def _hold(self, job: Job, pending: PendingDelivery, now: datetime) -> None:
-        """End the job, and plan anew what waits for the account."""
+    async def hold(self, job: Job, pending: PendingDelivery) -> None:
+        """End the job, and plan anew what waits for the account.
+
+        Raises:
+            LeaseLost: the job is another worker's by now.
+        """
         async with self.database.transaction() as connection:
             await hold_account(connection, pending.account_id)
             await complete(connection, job)
@@ -103,11 +114,16 @@ class Deliverer:
                 pending.account_id,
                 await chosen(connection, pending.account_id),
                 self.services.messages.kinds,
-                now,
+                self.services.clock(),
                 freed=pending.delivery_id,
             )
 
-    def _push(self, pending: PendingDelivery, *, rings: bool) -> Push:
+    def channel(self, pending: PendingDelivery) -> Channel:
+        """Return the way to the device."""
+        return self.services.channels[TargetKind(pending.target_kind).channel]
+
+    def push(self, pending: PendingDelivery, *, rings: bool) -> Push:
+        """Write what is sent. Raises KeyError for a kind that is none."""
         services = self.services
         if pending.is_held and pending.with_it:
             count = 1 + len(pending.with_it)
@@ -133,26 +149,40 @@ class Deliverer:
             expires_at=pending.expires_at,
         )
 
-    async def _settle(
-        self,
-        job: Job,
-        delivery: DeliveryId,
-        state: str,
-        *,
-        attempts: int = 1,
-        code: str | None = None,
-        result: PushResult | None = None,
-        gone: PendingDelivery | None = None,
-    ) -> None:
+    def verdict(self, job: Job, pending: PendingDelivery, result: PushResult) -> Verdict:
+        """Tell what the outcome of one that was sent means."""
+        state = _FINAL.get(result.outcome)
+        wait = 0.0
+        if state is None:
+            wait = backoff(pending.attempts + 1, first=10, most=3600).total_seconds()
+        return Verdict(
+            job=job,
+            delivery_id=pending.delivery_id,
+            state=state,
+            code=result.code,
+            provider_id=result.provider_id,
+            gone=pending if result.outcome is Outcome.DEVICE_GONE else None,
+            after=max(wait, result.retry_after or 0),
+        )
+
+    async def write(self, verdict: Verdict) -> None:
+        """Write down what became of one; its job stays where it comes again.
+
+        Raises:
+            LeaseLost: the job is another's by now; nothing is written.
+        """
+        if verdict.state is None:
+            await self.deliveries.attempted(verdict.delivery_id, verdict.code)
+            return
         async with self.database.transaction() as connection:
             await self.deliveries.end(
                 connection,
-                delivery,
-                state,
-                attempts=attempts,
-                code=result.code if result else code,
-                provider_id=result.provider_id if result else None,
+                verdict.delivery_id,
+                verdict.state,
+                attempts=verdict.attempts,
+                code=verdict.code,
+                provider_id=verdict.provider_id,
             )
-            if gone is not None and state == "device_gone":
-                await self.deliveries.forget_device(connection, gone)
-            await complete(connection, job)
+            if verdict.gone is not None:
+                await self.deliveries.forget_device(connection, verdict.gone)
+            await complete(connection, verdict.job)
