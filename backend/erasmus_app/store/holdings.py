@@ -80,6 +80,7 @@ NOBODYS = frozenset(
         "partner_health",
         "agreement_copy",  # between universities; of contacts offices alone
         "agreement_state",
+        "operator_log",  # what operators did by command, and who they were
         "institution",  # offices; persons whom an HEI names are not kept
         "poll_state",
         "quarantine",  # fingerprints of answers, and which object they were about

@@ -1,0 +1,13 @@
+-- Jobs that were given up, and deliveries that ended by our fault: few, and looked for at night.
+create index job_dead on job (kind, last_error, dead_at) where dead_at is not null;
+create index delivery_failed on delivery (finished_at, delivery_id) where state = 'failed';
+
+-- What operators did by command: who, what, and to how many rows. Nothing of students.
+create table operator_log (
+    operator_log_id bigint generated always as identity primary key,
+    at timestamptz not null default now(),
+    actor text not null,
+    command text not null,
+    rows integer not null
+);
+create index operator_log_at on operator_log (at);
