@@ -83,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fcm_url: str = "https://fcm.googleapis.com"
     vapid_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
     web_push_networks: tuple[str, ...] = ()  # where push services may be beside the open internet
+    device_quiet_days: float = 60  # without a word of it, after which a device gets no pushes
+    device_gone_days: float = 270  # after which it is forgotten
     app_url: str | None = None  # where browsers open the app; None: `public_url`
     smtp_url: str | None = None
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
@@ -232,6 +234,8 @@ def _check(settings: Settings) -> None:
             raise SettingsInvalid(f"{PREFIX}{name}: {error}") from error
     if settings.merge_seconds > LONGEST_MERGE:
         raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
+    if settings.device_gone_days < settings.device_quiet_days:
+        raise SettingsInvalid(f"{PREFIX}DEVICE_GONE_DAYS: must be at least DEVICE_QUIET_DAYS")
     _check_paths(settings)
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)

@@ -111,6 +111,7 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("MERGE_SECONDS", "-1", "must be a number above 0"),
         ("MERGE_SECONDS", "nan", "must be a number above 0"),
         ("MERGE_SECONDS", "3601", "must be at most 3600"),
+        ("DEVICE_GONE_DAYS", "59", "must be at least DEVICE_QUIET_DAYS"),
         ("SWEEP_SECONDS", "nan", "must be a number above 0"),
         ("SWEEP_SECONDS", "inf", "must be a number above 0"),
         ("WORKER_CONCURRENCY", "9" * 400, "must be at most 1000000000"),

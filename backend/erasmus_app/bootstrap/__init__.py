@@ -126,6 +126,7 @@ from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
 from erasmus_app.worker.report import Reporter
 from erasmus_app.worker.retain import RETAIN, Retainer
+from erasmus_app.worker.sweep import SWEEP, Sweeper
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -336,6 +337,11 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
+    sweeper = Sweeper(
+        DeviceTable(tables),
+        timedelta(days=services.settings.device_quiet_days),
+        timedelta(days=services.settings.device_gone_days),
+    )
     queue = JobQueue(tables, services.clock)
     worker = Worker(
         queue=queue,
@@ -355,6 +361,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
                 services.clock,
             ),
             RETAIN: retainer,
+            SWEEP: sweeper,
             REMIND: reminder,
             LOOK_AGAIN: LookingAgain(tables),
             MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
@@ -369,7 +376,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    for recurring in (poller, *published.recurring, reminder, retainer):
+    for recurring in (poller, *published.recurring, reminder, retainer, sweeper):
         await recurring.start()
     async with beside(app.own_systems.keep_reading()):
         task = asyncio.create_task(worker.run(stop))

@@ -17,6 +17,7 @@ BATCH = 500  # rows that are brought back in one transaction
 STANDING = """case
     when delivery.expires_at <= now() then 'expired'
     when device.device_id is null then 'device_gone'
+    when device.quiet_since is not null then 'device_quiet'
     when inbox_entry.read_at is not null or delivery.received_at is not null then 'seen'
     when exists (select from mobility join event using (tenant, person_id, mobility_id)
         where mobility_id = inbox_entry.mobility_id and event.kind = any(obsolete_by)

@@ -16,6 +16,7 @@ from erasmus_app.notifications.models import Message
 from erasmus_app.notifications.policy import delivery_id, is_told, plan, standing
 from erasmus_app.store import jobs
 from erasmus_app.store.deliveries import DELIVER
+from erasmus_app.store.devices import ALIVE
 from erasmus_app.store.sealed import vault_of
 from erasmus_app.students.models import TargetKind
 
@@ -26,7 +27,7 @@ async def tell(
     now: datetime,
     about: Sequence[MobilityId] = (),
 ) -> bool:
-    """Put a message into the inbox, and on its way to every device, in the caller's transaction.
+    """Put a message into the inbox, and on its way to living devices, in the caller's transaction.
 
     One that may wait joins another that does, of the same mobility, which is one of `about` where
     several universities see it. Returns False where the account was told already (by another
@@ -53,7 +54,8 @@ async def tell(
     if new is None or not message.push:
         return new is not None
     devices = await connection.fetch(
-        "select device_id, target_kind from device where account_id = $1", message.account_id
+        f"select device_id, target_kind from device where account_id = $1 and {ALIVE}",  # noqa: S608
+        message.account_id,
     )
     for row in devices:
         channel = TargetKind(row["target_kind"]).channel

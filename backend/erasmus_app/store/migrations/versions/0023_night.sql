@@ -11,3 +11,8 @@ create table operator_log (
     rows integer not null
 );
 create index operator_log_at on operator_log (at);
+
+-- A device that has not been heard of for long gets no pushes until it is: alive is
+-- `quiet_since is null`. The sweep sets it, whatever is heard of the device takes it away.
+alter table device add column quiet_since timestamptz;
+create index device_by_last_seen on device (last_seen_at);
