@@ -81,6 +81,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     merge_seconds: float = 180  # how long a push waits for others of its mobility; 0: not at all
     fcm_credentials: Path | None = None
     fcm_url: str = "https://fcm.googleapis.com"
+    fcm_per_second: float = 8000  # of one worker; FCM allows 600,000 a minute, for the project
+    fcm_burst: float = 4000
+    web_push_per_second: float = 500  # of one worker, to each push service
+    web_push_burst: float = 500
     vapid_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
     web_push_networks: tuple[str, ...] = ()  # where push services may be beside the open internet
     device_quiet_days: float = 60  # without a word of it, after which a device gets no pushes

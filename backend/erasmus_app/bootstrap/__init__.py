@@ -72,6 +72,7 @@ from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.privacy.exports import EXPORT
 from erasmus_app.privacy.retention import Keeping
 from erasmus_app.privacy.words import load_archive_words, load_purposes
+from erasmus_app.push.lanes import OneLane
 from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
@@ -82,7 +83,7 @@ from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deadline_rules import LOOK_AGAIN, RuleTable
-from erasmus_app.store.deliveries import DELIVER, DeliveryTable
+from erasmus_app.store.deliveries import DeliveryTable, deliver_on
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.exports import ExportTable
@@ -120,7 +121,7 @@ from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.look_again import LookingAgain
-from erasmus_app.worker.loop import Worker
+from erasmus_app.worker.loop import Worker, lane_limit
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
@@ -343,6 +344,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
         timedelta(days=services.settings.device_gone_days),
     )
     queue = JobQueue(tables, services.clock)
+    concurrency = services.settings.worker_concurrency
     worker = Worker(
         queue=queue,
         handlers={
@@ -366,12 +368,23 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             LOOK_AGAIN: LookingAgain(tables),
             MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
             MAIL: ClaimMailer(services, ClaimTable(tables)),
-            DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
+            **dict.fromkeys(
+                map(deliver_on, services.channels),
+                Deliverer(services, tables, DeliveryTable(tables)),
+            ),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
-        limits={REPORT: report.AT_ONCE},
-        concurrency=services.settings.worker_concurrency,
+        limits={
+            REPORT: report.AT_ONCE,
+            **dict.fromkeys(map(deliver_on, services.channels), lane_limit(concurrency)),
+        },
+        open={
+            deliver_on(name): channel.room
+            for name, channel in services.channels.items()
+            if isinstance(channel, OneLane)
+        },
+        concurrency=concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),
     )
     stop = asyncio.Event()

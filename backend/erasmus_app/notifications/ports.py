@@ -38,6 +38,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"  # our message is wrong: never again as it stands, the device stays
     TRY_AGAIN = "try_again"
     LANE_DOWN = "lane_down"  # credentials or quota: everybody on this lane waits
+    WAIT = "wait"  # nothing was sent: the lane is closed or at its pace; no attempt
 
 
 class PushResult(msgspec.Struct, frozen=True, kw_only=True):

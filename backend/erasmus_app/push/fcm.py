@@ -8,7 +8,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +21,7 @@ from erasmus_app.notifications.models import Urgency
 from erasmus_app.notifications.ports import Outcome, Push, PushResult, Target, TargetRefused
 from erasmus_app.push.answers import retry_after
 from erasmus_app.push.credentials import AccessTokens, TokenRefused
+from erasmus_app.push.fcm_lanes import FcmLanes, is_of_one_target
 from erasmus_app.push.http2 import Answer, Http2Transport, NoAnswer
 from erasmus_app.settings import Settings
 from erasmus_app.students.models import LONGEST_TARGET, TargetKind
@@ -72,6 +73,10 @@ class Fcm:
             return PushResult(outcome=Outcome.LANE_DOWN, code="NO_CREDENTIALS")
         return await self._sender.send(push)
 
+    def room(self) -> int:
+        """Return how many pushes could be sent right now."""
+        return self._sender.lanes.room() if self._sender else 1
+
 
 def opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Fcm:
     """Open the channel; `stack` closes it."""
@@ -81,25 +86,31 @@ def opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Fcm:
     stack.callback(tokens.close)
     transport = Http2Transport(settings.fcm_url, trusting(settings.tls_ca_file))
     stack.callback(transport.close)
-    return Fcm(FcmSender(transport, tokens, clock))
+    lanes = FcmLanes(clock, settings.fcm_per_second, settings.fcm_burst)
+    return Fcm(FcmSender(transport, tokens, clock, lanes))
 
 
 class FcmSender:
     """Sends pushes through FCM, one message a request (there is no batch endpoint any more)."""
 
-    def __init__(self, transport: Http2Transport, tokens: AccessTokens, clock: Clock) -> None:
+    def __init__(
+        self,
+        transport: Http2Transport,
+        tokens: AccessTokens,
+        clock: Clock,
+        lanes: FcmLanes | None = None,
+    ) -> None:
         self._transport = transport
         self._tokens = tokens
         self._clock = clock
+        self.lanes = lanes or FcmLanes(clock)
         self._path = f"/v1/projects/{tokens.project}/messages:send"
-        self._closed_until: datetime | None = None  # the whole lane waits
 
     async def send(self, push: Push) -> PushResult:
         """Send one. Every answer, and none, is an outcome."""
         now = self._clock()
-        if self._closed_until is not None and now < self._closed_until:
-            wait = (self._closed_until - now).total_seconds()
-            return PushResult(outcome=Outcome.LANE_DOWN, code="LANE_CLOSED", retry_after=wait)
+        if (waits := self.lanes.enter(push, now)) is not None:
+            return waits
         try:
             body = message_of(push, now)
         except ValueError as error:  # firebase-admin's own check
@@ -114,13 +125,10 @@ class FcmSender:
         except TokenRefused:
             return PushResult(outcome=Outcome.LANE_DOWN, code="TOKEN_REFUSED")
         except NoAnswer:
-            return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
-        now = self._clock()  # the answer took its time
-        result = result_of(answer, now)
-        if result.code == "QUOTA_EXCEEDED" and result.retry_after is not None:
-            until = now + timedelta(seconds=result.retry_after)
-            self._closed_until = max(until, self._closed_until or until)
-        return result
+            none = PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
+            return self.lanes.learn(push, none, now)
+        # The answer took its time: it is read by the clock as it is now.
+        return self.lanes.learn(push, result_of(answer, self._clock()), now)
 
     async def _post(self, body: bytes, token: str) -> Answer:
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
@@ -208,9 +216,11 @@ def result_of(answer: Answer, now: datetime) -> PushResult:
         outcome = Outcome.DEVICE_GONE if gone else Outcome.REJECTED
         return PushResult(outcome=outcome, code=code or "INVALID_ARGUMENT")
     if code == "QUOTA_EXCEEDED" or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return PushResult(
-            outcome=Outcome.LANE_DOWN, code="QUOTA_EXCEEDED", retry_after=wait or QUOTA_WAIT
-        )
+        if is_of_one_target(answer.status, _details(answer)):
+            return PushResult(
+                outcome=Outcome.TRY_AGAIN, code="DEVICE_QUOTA", retry_after=wait or QUOTA_WAIT
+            )
+        return PushResult(outcome=Outcome.LANE_DOWN, code="QUOTA_EXCEEDED", retry_after=wait)
     blames_us = 400 <= answer.status < 500  # what else there is, a proxy on the way has said
     otherwise = Outcome.REJECTED if blames_us else Outcome.TRY_AGAIN
     outcome = _BY_CODE.get(code or "") or _BY_STATUS.get(answer.status, otherwise)

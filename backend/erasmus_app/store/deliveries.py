@@ -11,6 +11,14 @@ from erasmus_app.store.database import Database
 DELIVER = "deliver"
 
 
+def deliver_on(channel: str) -> str:
+    """Return the kind of a channel's jobs: who may not send on one claims the others' all the same.
+
+    All of them are done alike; FCM's have the name that all had once.
+    """
+    return DELIVER if channel == "fcm" else f"{DELIVER}-{channel.replace('_', '-')}"
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryTable:
     """The ledger of deliveries."""

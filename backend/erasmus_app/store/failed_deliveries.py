@@ -10,7 +10,7 @@ import msgspec
 
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
-from erasmus_app.store.deliveries import DELIVER
+from erasmus_app.store.deliveries import DELIVER, deliver_on
 
 BATCH = 500  # rows that are brought back in one transaction
 
@@ -133,7 +133,8 @@ class FailedDeliveries:
         while True:
             async with self.database.transaction() as connection:
                 rows = await connection.fetch(
-                    f"""select delivery_id, coalesce(carried_by, delivery_id) as leader
+                    f"""select delivery_id, coalesce(carried_by, delivery_id) as leader,
+                            channel
                         from {_FAILED} and {STANDING} = 'worth_telling'
                         order by finished_at, delivery_id limit $6
                         for update of delivery skip locked""",  # noqa: S608 - constants
@@ -161,10 +162,10 @@ async def _send_again(connection: asyncpg.Connection, rows: Sequence[asyncpg.Rec
            where delivery_id = any($1)""",
         [row["delivery_id"] for row in rows],
     )
-    for leader in sorted({row["leader"] for row in rows}):
+    for leader, channel in sorted({(row["leader"], row["channel"]) for row in rows}):
         await jobs.enqueue(
             connection,
-            DELIVER,
+            deliver_on(channel),
             {"delivery_id": str(leader)},
             dedupe_key=f"{DELIVER} {leader}",
         )

@@ -15,7 +15,7 @@ from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.notifications.models import Message
 from erasmus_app.notifications.policy import delivery_id, is_told, plan, standing
 from erasmus_app.store import jobs
-from erasmus_app.store.deliveries import DELIVER
+from erasmus_app.store.deliveries import DELIVER, deliver_on
 from erasmus_app.store.devices import ALIVE
 from erasmus_app.store.sealed import vault_of
 from erasmus_app.students.models import TargetKind
@@ -80,7 +80,7 @@ async def tell(
         if carrier is None:
             await jobs.enqueue(
                 connection,
-                DELIVER,
+                deliver_on(channel),
                 {"delivery_id": str(delivery)},
                 dedupe_key=f"{DELIVER} {delivery}",
                 due=now + message.wait if message.wait else None,

@@ -12,8 +12,11 @@ from erasmus_app.notifications.ports import Outcome, Push, PushResult
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DeliveryTable
-from erasmus_app.store.jobs import Again, Job, complete
+from erasmus_app.store.jobs import Again, Job, Later, complete
 from erasmus_app.students.models import TargetKind
+from erasmus_app.worker.loop import waiting
+
+SHORT_WAIT = 1.0  # seconds, where a lane names none
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +49,10 @@ class Deliverer:
         if not channel.ready:
             await self._settle(job, delivery, "failed", attempts=0, code="no_push_service")
             return
-        result = await channel.send(self._push(pending))
+        with waiting():  # a service that does not answer keeps its place from nobody
+            result = await channel.send(self._push(pending))
+        if result.outcome is Outcome.WAIT:
+            raise Later(result.retry_after or SHORT_WAIT)
         log.info(
             "push.sent",
             kind=pending.kind,

@@ -35,6 +35,12 @@ GIVE_BACK_SECONDS = 2.0
 PATIENCE = 0.5  # seconds that a job may wait for somebody outside before its place is lent
 MOST_WAITING = 8  # jobs under way at most, in `concurrency`: what they hold has to fit in memory
 
+
+def lane_limit(concurrency: int) -> int:
+    """Return how many of one lane may be under way: those that hang leave the others room."""
+    return max(concurrency * MOST_WAITING // 4, 1)
+
+
 log = structlog.get_logger(__name__)
 
 
@@ -72,7 +78,8 @@ class Worker:
 
     `concurrency` counts those at work: who waits for a partner (`waiting`) lends his place. It
     claims only the kinds that it has a handler for. `limits` says how many of a kind may run at
-    the same time; a kind that is not named may fill all places.
+    the same time; a kind that is not named may fill all places. `open` says of a kind that `limits`
+    names how many more may begin right now: what could not be done anyway is not claimed.
     """
 
     queue: JobQueue
@@ -80,6 +87,7 @@ class Worker:
     concurrency: int = 16
     lease: timedelta = timedelta(seconds=30)
     limits: Mapping[str, int] = field(default_factory=dict)
+    open: Mapping[str, Callable[[], int]] = field(default_factory=dict)
     name: UUID = field(default_factory=uuid4)
     _running: dict[asyncio.Task[None], _Place] = field(default_factory=dict)
 
@@ -133,6 +141,8 @@ class Worker:
         running = Counter(place.job.kind for place in self._running.values())
         for kind, limit in self.limits.items():
             room = min(limit - running[kind], self._room())
+            if room > 0 and kind in self.open:
+                room = min(room, self.open[kind]())
             if room > 0 and kind in self.handlers:
                 yield [kind], room
         kinds = [kind for kind in self.handlers if kind not in self.limits]
