@@ -20,7 +20,13 @@ import msgspec
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.ids import HeiId
-from erasmus_app.institutions.models import CNR_APIS, DATA_APIS, ApiMode, CoveredHei
+from erasmus_app.institutions.models import (
+    CNR_APIS,
+    DATA_APIS,
+    ApiMode,
+    CoveredHei,
+    WebhookEndpoint,
+)
 
 PREFIX = "ERASMUS_APP_"
 LONGEST_KEPT = 600  # months
@@ -330,6 +336,27 @@ def _check_people(hei: CoveredHei, before: Iterable[CoveredHei], where: str) -> 
             raise SettingsInvalid(f"{where}: coordinators: an empty name is nobody's")
 
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+def _webhooks(hei: CoveredHei, folder: Path, where: str) -> tuple[WebhookEndpoint, ...]:
+    """Check an HEI's webhooks; return them with the paths of their secrets."""
+    found: dict[str, WebhookEndpoint] = {}
+    for each in hei.webhook:
+        there = f"{where}: webhook {each.name!r}"
+        if _NAME.fullmatch(each.name) is None or each.name in found:
+            raise SettingsInvalid(f"{there}: name: wants a-z, 0-9 and -, once in an HEI")
+        try:
+            tuple(map(ip_network, each.networks))
+        except ValueError as error:
+            raise SettingsInvalid(f"{there}: networks: {error}") from error
+        secret = folder / each.secret_file
+        if not _is_file(secret):
+            raise SettingsInvalid(f"{there}: there is no secret file {secret}")
+        found[each.name] = msgspec.structs.replace(each, secret_file=secret.resolve())
+    return tuple(found.values())
+
+
 def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
     """Read the covered HEIs from the file that `EWP_HEIS` names; none without a file.
 
@@ -367,6 +394,9 @@ def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
             if not _is_file(key):
                 raise SettingsInvalid(f"{where}: {hei.id}: there is no key file {key}")
         heis[hei.id] = msgspec.structs.replace(
-            hei, client_key=client_key.resolve(), server_key=server_key.resolve()
+            hei,
+            client_key=client_key.resolve(),
+            server_key=server_key.resolve(),
+            webhook=_webhooks(hei, path.parent, f"{where}: {hei.id}"),
         )
     return heis

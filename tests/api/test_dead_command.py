@@ -131,3 +131,40 @@ async def test_dead_jobs_are_replayed_and_discarded_beside_a_worker(bed: Bed):
     assert (await command(bed, "dead", "show", "424242"))[0] == 1
     status, lines, _ = await command(bed, "dead", "list", "--kind", "look-again")
     assert (status, lines) == (0, ["0 dead jobs."])
+
+
+async def test_webhooks_that_were_not_taken_are_seen_and_sent_again(bed: Bed):
+    await bed.app.database.execute(
+        """with person as (insert into person (tenant, person_id)
+               values ('ribeira.example', gen_random_uuid()) returning tenant, person_id),
+           mobility as (insert into mobility (tenant, person_id, sending_hei_id, omobility_id,
+                   receiving_hei_id, record, sealed)
+               select tenant, person_id, tenant, 'om-1', 'lindental.example', '{}', ''
+               from person returning mobility_id)
+           select mobility_id from mobility"""
+    )
+    await bed.app.database.execute(
+        """insert into webhook_delivery (tenant, endpoint, mobility_id, event_id, kind, state,
+               last_error, expires_at)
+           select tenant, 'app', mobility_id, gen_random_uuid(), 'nominated', 'expired', 'HTTP_500',
+               now() from mobility, generate_series(1, 3)"""
+    )
+    await bed.app.database.execute(
+        "insert into webhook_disabled (tenant, endpoint, url) values ('ribeira.example', 'app', '')"
+    )
+
+    _, lines, _ = await command(bed, "webhooks", "list")
+    assert [line.split()[:5] for line in lines[1:-1]] == [
+        ["ribeira.example", "app", "disabled", "-", "0"],
+        ["ribeira.example", "app", "expired", "HTTP_500", "3"],
+    ]
+    where = ("ribeira.example", "app", "--by", "Ana")
+    status, lines, _ = await command(bed, "webhooks", "enable", *where)
+    assert (status, lines) == (0, ["The endpoint is told again."])
+    status, lines, _ = await command(bed, "webhooks", "replay", *where, "--code", "HTTP_500")
+    assert (status, lines) == (0, ["3 deliveries are on their way again."])
+    assert (await command(bed, "webhooks", "replay", *where))[0] == 1
+    waiting = await bed.app.database.fetchval("select count(*) from job where kind = 'webhook'")
+    assert waiting == 3
+    status, lines, _ = await command(bed, "webhooks", "new-secret")
+    assert (status, lines[0][:6], len(lines[0])) == (0, "whsec_", 50)

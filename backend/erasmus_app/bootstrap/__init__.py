@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
-from erasmus_app.bootstrap.channels import opened_channels
+from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
 from erasmus_app.bootstrap.identity import (
     authorization_service,
     link_service,
@@ -74,6 +74,7 @@ from erasmus_app.privacy.retention import Keeping
 from erasmus_app.privacy.words import load_archive_words, load_purposes
 from erasmus_app.push.lanes import OneLane
 from erasmus_app.push.mail import SmtpSender, smtp_sender
+from erasmus_app.push.webhooks import Webhooks
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
@@ -112,6 +113,7 @@ from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.store.telling import Teller
+from erasmus_app.store.webhooks import WEBHOOK, WebhookTable
 from erasmus_app.worker import report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist
@@ -128,6 +130,7 @@ from erasmus_app.worker.remind import REMIND, Reminder
 from erasmus_app.worker.report import Reporter
 from erasmus_app.worker.retain import RETAIN, Retainer
 from erasmus_app.worker.sweep import SWEEP, Sweeper
+from erasmus_app.worker.webhook import WebhookSender
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -154,6 +157,7 @@ class Running:
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
     news: AccountNews  # likewise
     local_rules: RuleTable  # likewise
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -257,7 +261,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 messages=EwpOwnMessages(),
                 store=OwnObjectTable(tables, clock),
                 take_in=TakingIn(
-                    absences=absences, tell=Teller(messages, settings.merge_for), clock=clock
+                    absences=absences, tell=Teller(messages, settings.merge_for, heis), clock=clock
                 ),
                 clock=clock,
             ),
@@ -324,6 +328,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             revocations=revocations,
             news=news,
             local_rules=local_rules,
+            webhooks=opened_endpoints(settings, heis, messages, clock, stack),
         )
 
 
@@ -372,11 +377,13 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
                 map(deliver_on, services.channels),
                 Deliverer(services, tables, DeliveryTable(tables)),
             ),
+            WEBHOOK: WebhookSender(WebhookTable(tables), app.webhooks, services.clock),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
         limits={
             REPORT: report.AT_ONCE,
+            WEBHOOK: lane_limit(concurrency),
             **dict.fromkeys(map(deliver_on, services.channels), lane_limit(concurrency)),
         },
         open={

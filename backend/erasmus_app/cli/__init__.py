@@ -84,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         UUID,
     )
 
+    _webhooks(commands.add_parser("webhooks", help="what universities' own apps were told"))
+
     _ewp(commands.add_parser("ewp", help="the EWP network: look, call, check"))
 
     for name, text in (
@@ -159,6 +161,22 @@ def _dead(parser: argparse.ArgumentParser, one: str, id_of: Callable[[str], obje
             "--by", metavar="NAME", help="who you are, for the log; your user name if left out"
         )
     commands.add_parser("log", help="who replayed and discarded what, the last first")
+
+
+def _webhooks(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    commands.add_parser("list", help="how many, by endpoint, state and code")
+    commands.add_parser("new-secret", help="print a secret for an endpoint's file")
+    for name, text in (
+        ("replay", "send again what failed or expired"),
+        ("enable", "tell an endpoint again that has said 410"),
+    ):
+        doing = commands.add_parser(name, help=text)
+        doing.add_argument("hei", metavar="HEI")
+        doing.add_argument("endpoint", metavar="ENDPOINT", help="its name in the file of HEIs")
+        doing.add_argument("--by", metavar="NAME", help="who you are; your user name if left out")
+        if name == "replay":
+            doing.add_argument("--code", metavar="CODE", help="for which this was the reason")
 
 
 def _ewp(parser: argparse.ArgumentParser) -> None:
@@ -271,7 +289,7 @@ def _run(given: argparse.Namespace) -> int:
         settings = load_settings(os.environ)
         work = serve.upgrade if given.what == "upgrade" else serve.rotate_keys
         return serve.run(work(settings))
-    if given.command in {"student", "data", "dead", "deliveries"}:
+    if given.command in {"student", "data", "dead", "deliveries", "webhooks"}:
         return _on_the_data(given)
     if given.command == "rules":
         from erasmus_app.cli import rules, serve
@@ -294,8 +312,10 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _on_the_data(given: argparse.Namespace) -> int:
-    from erasmus_app.cli import data, dead, serve, student
+    from erasmus_app.cli import data, dead, serve, student, webhooks
 
-    commands = {"student": student.run, "data": data.run}
+    if (given.command, given.what) == ("webhooks", "new-secret"):
+        return webhooks.new_secret()
+    commands = {"student": student.run, "data": data.run, "webhooks": webhooks.run}
     command = commands.get(given.command, dead.run)
     return serve.run(command(given, load_settings(os.environ)))

@@ -47,15 +47,15 @@ async def _jobs(given: argparse.Namespace, database: Database) -> int:
         return _shown(await table.newest(chosen, 1))
     if given.what == "list":
         if given.each:
-            return _listed(
+            return listed(
                 ("job", "kind", "code", "died", "attempts", "about"),
                 [_line(each, now) for each in await table.newest(chosen, MOST_LINES)],
                 f"{found} dead jobs",
             )
-        return _listed(
+        return listed(
             ("jobs", "kind", "code", "last", "first"),
             [
-                (str(e.jobs), e.kind, e.code or "-", _ago(e.last_at, now), _ago(e.first_at, now))
+                (str(e.jobs), e.kind, e.code or "-", ago(e.last_at, now), ago(e.first_at, now))
                 for e in groups
             ],
             f"{found} dead jobs",
@@ -65,7 +65,7 @@ async def _jobs(given: argparse.Namespace, database: Database) -> int:
     if given.dry_run:
         print(f"{found} dead jobs are meant; nothing was done.")
         return 0
-    await _note(given, database, found)
+    await noted(database, given.by, _command(given), found)
     if given.what == "replay":
         done = await table.replay(chosen)
         left = found - done
@@ -95,7 +95,7 @@ async def _deliveries(given: argparse.Namespace, database: Database) -> int:
         return _shown(await table.newest(chosen, 1))
     if given.what == "list":
         if given.each:
-            return _listed(
+            return listed(
                 ("delivery", "channel", "kind", "code", "failed", "today"),
                 [
                     (
@@ -103,7 +103,7 @@ async def _deliveries(given: argparse.Namespace, database: Database) -> int:
                         each.channel,
                         each.kind,
                         each.code or "-",
-                        _ago(each.finished_at, now),
+                        ago(each.finished_at, now),
                         each.standing,
                     )
                     for each in await table.newest(chosen, MOST_LINES)
@@ -118,7 +118,7 @@ async def _deliveries(given: argparse.Namespace, database: Database) -> int:
     if given.dry_run:
         print(f"{found} failed deliveries are meant; nothing was done.")
         return 0
-    await _note(given, database, found)
+    await noted(database, given.by, _command(given), found)
     if given.what == "replay":
         done = await table.replay(chosen)
         print(f"{done} deliveries are on their way again.")
@@ -138,7 +138,7 @@ async def _ended(
     now: datetime,
 ) -> int:
     expired = await table.expired(LATELY) if chosen == ChosenDeliveries() else []
-    status = _listed(
+    status = listed(
         ("deliveries", "state", "channel", "kind", "code", "today", "last", "first"),
         [
             (
@@ -148,8 +148,8 @@ async def _ended(
                 each.kind,
                 each.code or "-",
                 each.standing,
-                _ago(each.last_at, now),
-                _ago(each.first_at, now),
+                ago(each.last_at, now),
+                ago(each.first_at, now),
             )
             for each in (*groups, *expired)
         ],
@@ -162,15 +162,16 @@ async def _ended(
 
 async def _log(database: Database) -> int:
     acts, now = await OperatorLog(database).latest(MOST_LINES), utc_now()
-    return _listed(
+    return listed(
         ("when", "who", "rows", "command"),
-        [(_ago(each.at, now), each.actor, str(each.rows), each.command) for each in acts],
+        [(ago(each.at, now), each.actor, str(each.rows), each.command) for each in acts],
         f"{len(acts)} acts",
     )
 
 
-async def _note(given: argparse.Namespace, database: Database, rows: int) -> None:
-    await OperatorLog(database).note(who(given.by), _command(given), rows)
+async def noted(database: Database, by: str | None, command: str, rows: int) -> None:
+    """Write down who did what, to how many rows."""
+    await OperatorLog(database).note(who(by), command, rows)
 
 
 def _command(given: argparse.Namespace) -> str:
@@ -207,7 +208,7 @@ def _shown(found: Sequence[msgspec.Struct]) -> int:
     return 0
 
 
-def _listed(head: tuple[str, ...], lines: Sequence[tuple[str, ...]], summary: str) -> int:
+def listed(head: tuple[str, ...], lines: Sequence[tuple[str, ...]], summary: str) -> int:
     """Print a table, the last column as long as it is, and what it comes to."""
     if lines:
         table = [head, *lines]
@@ -225,7 +226,7 @@ def _line(job: DeadJob, now: datetime) -> tuple[str, ...]:
         str(job.job_id),
         job.kind,
         job.code or "-",
-        _ago(job.dead_at, now),
+        ago(job.dead_at, now),
         str(job.attempts),
         "its like waits" if job.like_waits else about,
     )
@@ -239,7 +240,7 @@ def _days(days: float | None) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-def _ago(moment: datetime, now: datetime) -> str:
+def ago(moment: datetime, now: datetime) -> str:
     """Say how long ago something was, by the largest unit."""
     seconds = max((now - moment).total_seconds(), 0)
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):

@@ -20,7 +20,15 @@ from erasmus_app.store.jobs import CHANNEL
 BATCH = 500  # rows that are brought back or deleted in one transaction
 PROMISED = (ERASE, EXPORT)
 """Kinds that a student was promised: they are replayed, not discarded."""
-SHOWN = ("tenant", "hei_id", "sending_hei_id", "receiving_hei_id", "api", "delivery_id")
+SHOWN = (
+    "tenant",
+    "hei_id",
+    "sending_hei_id",
+    "receiving_hei_id",
+    "api",
+    "delivery_id",
+    "webhook_id",
+)
 """What is shown of a payload: universities, and ids of our own that say nothing by themselves."""
 
 _CHOSEN = """dead_at is not null

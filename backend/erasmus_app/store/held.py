@@ -70,6 +70,7 @@ AREAS = (
     Area("event", "happened_at, event_id"),
     Area("inbox_entry", "created_at, inbox_entry_id"),
     Area("delivery", "created_at, delivery_id"),
+    Area("webhook_delivery", "created_at, webhook_id"),
     Area("device", "registered_at, device_id", frozenset({"target", "target_key"})),
     Area("session", "created_at, session_id", frozenset({"refresh_sha256"})),
     Area("notice_seen", "seen_at, version"),

@@ -1,14 +1,15 @@
 """Inbox entries and their way to each device: rows written with the change that caused them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from erasmus_app.ids import AccountId, DeviceId, MobilityId
+from erasmus_app.ids import AccountId, DeviceId, HeiId, MobilityId
+from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.ports import RecordChange, StoredMobility
 from erasmus_app.notifications.catalogue import Catalogue
@@ -18,6 +19,7 @@ from erasmus_app.store import jobs
 from erasmus_app.store.deliveries import DELIVER, deliver_on
 from erasmus_app.store.devices import ALIVE
 from erasmus_app.store.sealed import vault_of
+from erasmus_app.store.webhooks import tell_endpoints
 from erasmus_app.students.models import TargetKind
 
 
@@ -156,6 +158,7 @@ class Teller:
 
     messages: Catalogue
     merge_for: timedelta  # how long a push that merges waits for others
+    heis: Mapping[HeiId, CoveredHei] = field(default_factory=dict)  # whose own apps hear as well
 
     async def __call__(
         self,
@@ -168,6 +171,11 @@ class Teller:
         told = [each for each in happened if is_told(each, stored.mobility, self.messages)]
         if not told:
             return
+        hei = self.heis.get(stored.mobility.tenant)
+        for endpoint in hei.webhook if hei else ():
+            kinds = self.messages.kinds
+            wanted = [e for e in told if endpoint.wants(e.kind, kinds[e.kind].category)]
+            await tell_endpoints(change.connection, [endpoint], wanted, stored, now)
         pushed, connection = standing(happened, self.messages), change.connection
         for reader in await change.readers():
             about, new = await _seen_as(connection, reader.account_id, stored), []
