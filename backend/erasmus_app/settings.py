@@ -27,6 +27,7 @@ from erasmus_app.institutions.models import (
     DATA_APIS,
     ApiMode,
     CoveredHei,
+    WebhookEndpoint,
 )
 
 PREFIX = "ERASMUS_APP_"
@@ -96,8 +97,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fcm_credentials: Path | None = None
     fcm_url: str = "https://fcm.googleapis.com"
     fcm_transport: FcmTransport = FcmTransport.HTTP2
+    fcm_per_second: float = 8000  # of one worker; FCM allows 600,000 a minute, for the project
+    fcm_burst: float = 4000
+    web_push_per_second: float = 500  # of one worker, to each push service
+    web_push_burst: float = 500
     vapid_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
     web_push_networks: tuple[str, ...] = ()  # where push services may be beside the open internet
+    device_quiet_days: float = 60  # without a word of it, after which a device gets no pushes
+    device_gone_days: float = 270  # after which it is forgotten
     app_url: str | None = None  # where browsers open the app; None: `public_url`
     smtp_url: str | None = None
     mail_after_seconds: float = 86400  # until what nobody has seen is mailed
@@ -255,12 +262,7 @@ def _check(settings: Settings) -> None:
             tuple(map(ip_network, getattr(settings, name.lower())))
         except ValueError as error:
             raise SettingsInvalid(f"{PREFIX}{name}: {error}") from error
-    if settings.merge_seconds > LONGEST_MERGE:
-        raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
-    if settings.mail_urgent_after_seconds > settings.mail_after_seconds:
-        raise SettingsInvalid(
-            f"{PREFIX}MAIL_URGENT_AFTER_SECONDS: must be at most MAIL_AFTER_SECONDS"
-        )
+    _check_spans(settings)
     _check_paths(settings)
     for each in msgspec.structs.fields(Settings):
         value = getattr(settings, each.name)
@@ -273,6 +275,17 @@ def _check(settings: Settings) -> None:
             )
         if each.type in (float, int) and value > LARGEST:
             raise SettingsInvalid(f"{PREFIX}{each.name.upper()}: must be at most {LARGEST}")
+
+
+def _check_spans(settings: Settings) -> None:
+    if settings.merge_seconds > LONGEST_MERGE:
+        raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
+    if settings.mail_urgent_after_seconds > settings.mail_after_seconds:
+        raise SettingsInvalid(
+            f"{PREFIX}MAIL_URGENT_AFTER_SECONDS: must be at most MAIL_AFTER_SECONDS"
+        )
+    if settings.device_gone_days < settings.device_quiet_days:
+        raise SettingsInvalid(f"{PREFIX}DEVICE_GONE_DAYS: must be at least DEVICE_QUIET_DAYS")
 
 
 def _check_paths(settings: Settings) -> None:
@@ -354,6 +367,27 @@ def _check_people(hei: CoveredHei, before: Iterable[CoveredHei], where: str) -> 
             raise SettingsInvalid(f"{where}: coordinators: an empty name is nobody's")
 
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+def _webhooks(hei: CoveredHei, folder: Path, where: str) -> tuple[WebhookEndpoint, ...]:
+    """Check an HEI's webhooks; return them with the paths of their secrets."""
+    found: dict[str, WebhookEndpoint] = {}
+    for each in hei.webhook:
+        there = f"{where}: webhook {each.name!r}"
+        if _NAME.fullmatch(each.name) is None or each.name in found:
+            raise SettingsInvalid(f"{there}: name: wants a-z, 0-9 and -, once in an HEI")
+        try:
+            tuple(map(ip_network, each.networks))
+        except ValueError as error:
+            raise SettingsInvalid(f"{there}: networks: {error}") from error
+        secret = folder / each.secret_file
+        if not _is_file(secret):
+            raise SettingsInvalid(f"{there}: there is no secret file {secret}")
+        found[each.name] = msgspec.structs.replace(each, secret_file=secret.resolve())
+    return tuple(found.values())
+
+
 def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
     """Read the covered HEIs from the file that `EWP_HEIS` names; none without a file.
 
@@ -391,6 +425,9 @@ def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
             if not _is_file(key):
                 raise SettingsInvalid(f"{where}: {hei.id}: there is no key file {key}")
         heis[hei.id] = msgspec.structs.replace(
-            hei, client_key=client_key.resolve(), server_key=server_key.resolve()
+            hei,
+            client_key=client_key.resolve(),
+            server_key=server_key.resolve(),
+            webhook=_webhooks(hei, path.parent, f"{where}: {hei.id}"),
         )
     return heis

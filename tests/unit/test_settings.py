@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from erasmus_app.errors import SettingsInvalid
-from erasmus_app.institutions.models import ApiMode, CoveredHei
+from erasmus_app.institutions.models import ApiMode, CoveredHei, WebhookEndpoint
 from erasmus_app.settings import Settings, load_heis, load_settings
 
 
@@ -111,6 +112,7 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("MERGE_SECONDS", "-1", "must be a number above 0"),
         ("MERGE_SECONDS", "nan", "must be a number above 0"),
         ("MERGE_SECONDS", "3601", "must be at most 3600"),
+        ("DEVICE_GONE_DAYS", "59", "must be at least DEVICE_QUIET_DAYS"),
         ("SWEEP_SECONDS", "nan", "must be a number above 0"),
         ("SWEEP_SECONDS", "inf", "must be a number above 0"),
         ("WORKER_CONCURRENCY", "9" * 400, "must be at most 1000000000"),
@@ -214,6 +216,49 @@ def test_the_client_key_signs_answers_where_there_is_no_server_key(folder: Path)
     (hei,) = load_heis(file(folder / "heis.toml", HEI)).values()
 
     assert hei.server_key == hei.client_key == (folder / "keys/ribeira.pem").resolve()
+
+
+HOOK = """[[hei.webhook]]
+name = "app"
+url = "https://app.ribeira.example/hooks"
+secret_file = "keys/app.secret"
+"""
+
+
+def test_webhooks_come_with_the_absolute_paths_of_their_secrets(folder: Path):
+    (folder / "keys/app.secret").touch()
+    more = HOOK + 'kinds = ["transcript_issued"]\nnetworks = ["10.0.0.0/8"]\n'
+    (hei,) = load_heis(file(folder / "heis.toml", HEI + more)).values()
+
+    assert hei.webhook == (
+        WebhookEndpoint(
+            name="app",
+            url="https://app.ribeira.example/hooks",
+            secret_file=(folder / "keys/app.secret").resolve(),
+            kinds=("transcript_issued",),
+            networks=("10.0.0.0/8",),
+        ),
+    )
+    assert [hei.webhook[0].wants(kind, "x") for kind in ("transcript_issued", "nominated")] == [
+        True,
+        False,
+    ]
+
+
+WRONG_HOOKS = {
+    "no secret": (HOOK.replace("app.secret", "none"), "there is no secret file"),
+    "a strange name": (HOOK.replace('"app"', '"App 1"'), "name: wants a-z, 0-9 and -"),
+    "the same name": (HOOK + HOOK, "once in an HEI"),
+    "a strange network": (HOOK + 'networks = ["inside"]\n', "networks: "),
+    "a strange field": (HOOK + "colour = 1\n", "unknown field `colour`"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), WRONG_HOOKS.values(), ids=WRONG_HOOKS)
+def test_a_webhook_that_cannot_be_right_stops_the_start(folder: Path, text: str, says: str):
+    (folder / "keys/app.secret").touch()
+    with pytest.raises(SettingsInvalid, match=re.escape(says)):
+        load_heis(file(folder / "heis.toml", HEI + text))
 
 
 def test_nobody_is_covered_without_a_file():

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
-from erasmus_app.bootstrap.channels import opened_channels
+from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
 from erasmus_app.bootstrap.identity import (
     authorization_service,
     link_service,
@@ -78,6 +78,7 @@ from erasmus_app.privacy.exports import EXPORT
 from erasmus_app.privacy.retention import Keeping
 from erasmus_app.privacy.words import load_archive_words, load_purposes
 from erasmus_app.push.mail import SmtpSender, smtp_sender
+from erasmus_app.push.webhooks import Webhooks
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
@@ -120,6 +121,7 @@ from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.store.telling import Teller
+from erasmus_app.store.webhooks import WEBHOOK, WebhookTable
 from erasmus_app.worker import mails, report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist
@@ -129,7 +131,7 @@ from erasmus_app.worker.erase import Eraser
 from erasmus_app.worker.export import Exporter
 from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.look_again import LookingAgain
-from erasmus_app.worker.loop import Worker
+from erasmus_app.worker.loop import Worker, lane_limit
 from erasmus_app.worker.mails import CodeMailer
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
@@ -137,6 +139,8 @@ from erasmus_app.worker.remind import REMIND, Reminder
 from erasmus_app.worker.report import Reporter
 from erasmus_app.worker.retain import RETAIN, Retainer
 from erasmus_app.worker.sending import Sending
+from erasmus_app.worker.sweep import SWEEP, Sweeper
+from erasmus_app.worker.webhook import WebhookSender
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -164,6 +168,7 @@ class Running:
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
     news: AccountNews  # likewise
     local_rules: RuleTable  # likewise
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -269,7 +274,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 messages=EwpOwnMessages(),
                 store=OwnObjectTable(tables, clock),
                 take_in=TakingIn(
-                    absences=absences, tell=Teller(messages, settings.merge_for), clock=clock
+                    absences=absences, tell=Teller(messages, settings.merge_for, heis), clock=clock
                 ),
                 clock=clock,
             ),
@@ -358,6 +363,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             revocations=revocations,
             news=news,
             local_rules=local_rules,
+            webhooks=opened_endpoints(settings, heis, messages, clock, stack),
         )
 
 
@@ -372,7 +378,13 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     )
     reminder = Reminder(services, records, LookTable(tables), app.factsheets)
     retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
+    sweeper = Sweeper(
+        DeviceTable(tables),
+        timedelta(days=services.settings.device_quiet_days),
+        timedelta(days=services.settings.device_gone_days),
+    )
     queue = JobQueue(tables, services.clock)
+    concurrency = services.settings.worker_concurrency
     worker = Worker(
         queue=queue,
         handlers={
@@ -391,22 +403,28 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
                 services.clock,
             ),
             RETAIN: retainer,
+            SWEEP: sweeper,
             REMIND: reminder,
             LOOK_AGAIN: LookingAgain(tables),
             MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
             MAIL: ClaimMailer(services, ClaimTable(tables)),
             MAIL_CODE: CodeMailer(services, MailAddressTable(tables)),
             MAIL_MESSAGES: mailer(services, tables),
+            WEBHOOK: WebhookSender(WebhookTable(tables), app.webhooks, services.clock),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
-        limits={REPORT: report.AT_ONCE, MAIL_MESSAGES: mails.AT_ONCE},
-        concurrency=services.settings.worker_concurrency,
+        limits={
+            REPORT: report.AT_ONCE,
+            MAIL_MESSAGES: mails.AT_ONCE,
+            WEBHOOK: lane_limit(concurrency),
+        },
+        concurrency=concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),
     )
     stop = asyncio.Event()
     await app.own_systems.read()
-    for recurring in (poller, *published.recurring, reminder, retainer):
+    for recurring in (poller, *published.recurring, reminder, retainer, sweeper):
         await recurring.start()
     async with (
         beside(app.own_systems.keep_reading()),

@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 from erasmus_app.errors import AppError
 from erasmus_app.settings import load_settings
@@ -71,6 +73,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     retain.add_argument("--dry-run", action="store_true", help="only count what would go")
 
+    _dead(
+        commands.add_parser("dead", help="jobs that were given up: list, replay, discard"),
+        "job",
+        int,
+    )
+    _dead(
+        commands.add_parser("deliveries", help="deliveries that failed: list, replay, discard"),
+        "delivery",
+        UUID,
+    )
+
+    _webhooks(commands.add_parser("webhooks", help="what universities' own apps were told"))
+
     _ewp(commands.add_parser("ewp", help="the EWP network: look, call, check"))
 
     for name, text in (
@@ -117,6 +132,51 @@ def _rules(parser: argparse.ArgumentParser) -> None:
         ("import", "set all rules of a file, or none; those that are there get a next version"),
     ):
         commands.add_parser(name, help=text).add_argument("file", type=Path, metavar="FILE.toml")
+
+
+def _dead(parser: argparse.ArgumentParser, one: str, id_of: Callable[[str], object]) -> None:
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument("--kind", metavar="KIND", help="of one kind")
+    which.add_argument("--code", metavar="CODE", help="for which this was the reason")
+    if one == "delivery":
+        which.add_argument("--channel", metavar="CHANNEL", help="fcm, web_push, ...")
+    which.add_argument("--older-than", type=_days, metavar="DAYS", help="for longer than this")
+
+    listing = commands.add_parser("list", parents=[which], help="how many, by kind and code")
+    listing.add_argument("--each", action="store_true", help="a line for each, the last first")
+    listing.set_defaults(id=None)
+    show = commands.add_parser("show", help=f"one {one}; nothing of it is a student's")
+    show.add_argument("id", type=id_of, metavar=one.upper())
+    show.set_defaults(kind=None, code=None, channel=None, older_than=None)
+    for name, text in (
+        ("replay", "once more, with all attempts"),
+        ("discard", "for good; there is no way back"),
+    ):
+        doing = commands.add_parser(name, parents=[which], help=text)
+        doing.add_argument("id", type=id_of, metavar=one.upper(), nargs="?", help="one alone")
+        doing.add_argument("--all", action="store_true", help="all there are")
+        doing.add_argument("--dry-run", action="store_true", help="only count what is meant")
+        doing.add_argument(
+            "--by", metavar="NAME", help="who you are, for the log; your user name if left out"
+        )
+    commands.add_parser("log", help="who replayed and discarded what, the last first")
+
+
+def _webhooks(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    commands.add_parser("list", help="how many, by endpoint, state and code")
+    commands.add_parser("new-secret", help="print a secret for an endpoint's file")
+    for name, text in (
+        ("replay", "send again what failed or expired"),
+        ("enable", "tell an endpoint again that has said 410"),
+    ):
+        doing = commands.add_parser(name, help=text)
+        doing.add_argument("hei", metavar="HEI")
+        doing.add_argument("endpoint", metavar="ENDPOINT", help="its name in the file of HEIs")
+        doing.add_argument("--by", metavar="NAME", help="who you are; your user name if left out")
+        if name == "replay":
+            doing.add_argument("--code", metavar="CODE", help="for which this was the reason")
 
 
 def _ewp(parser: argparse.ArgumentParser) -> None:
@@ -182,6 +242,16 @@ def _moment(text: str) -> str:
     return moment.isoformat(timespec="seconds")
 
 
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1
+    if not 0 <= days <= 36500:
+        raise argparse.ArgumentTypeError("a number of days")
+    return days
+
+
 def _speed(text: str) -> float:
     try:
         speed = float(text)
@@ -219,20 +289,14 @@ def _run(given: argparse.Namespace) -> int:
         settings = load_settings(os.environ)
         work = serve.upgrade if given.what == "upgrade" else serve.rotate_keys
         return serve.run(work(settings))
-    if given.command == "student":
-        from erasmus_app.cli import serve, student
-
-        return serve.run(student.run(given, load_settings(os.environ)))
+    if given.command in {"student", "data", "dead", "deliveries", "webhooks"}:
+        return _on_the_data(given)
     if given.command == "rules":
         from erasmus_app.cli import rules, serve
 
         if given.what == "check":
             return rules.check(given)
         return serve.run(rules.run(given, load_settings(os.environ)))
-    if given.command == "data":
-        from erasmus_app.cli import data, serve
-
-        return serve.run(data.run(given, load_settings(os.environ)))
     if given.command == "ewp":
         from erasmus_app.cli import ewp
 
@@ -245,3 +309,13 @@ def _run(given: argparse.Namespace) -> int:
     else:
         given.file.write_text(document, encoding="utf-8")
     return 0
+
+
+def _on_the_data(given: argparse.Namespace) -> int:
+    from erasmus_app.cli import data, dead, serve, student, webhooks
+
+    if (given.command, given.what) == ("webhooks", "new-secret"):
+        return webhooks.new_secret()
+    commands = {"student": student.run, "data": data.run, "webhooks": webhooks.run}
+    command = commands.get(given.command, dead.run)
+    return serve.run(command(given, load_settings(os.environ)))

@@ -63,15 +63,23 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _note(database: Database, subject: Subject, given: argparse.Namespace) -> None:
-    by = (given.by or os.environ.get("SUDO_USER") or _user())[:LONGEST_NAME]
-    access = Access(kind=ActorKind.OPERATOR, actor=by, purpose=PURPOSE, api=f"student {given.what}")
+    access = Access(
+        kind=ActorKind.OPERATOR,
+        actor=who(given.by),
+        purpose=PURPOSE,
+        api=f"student {given.what}",
+    )
     reads = [Read(tenant=None, subject=each) for each in subject.accounts]
     reads += [Read(tenant=tenant, subject=person) for tenant, person in subject.persons]
     await AccessLogTable(database).note(access, reads, utc_now())
 
 
+def who(named: str | None) -> str:
+    """Return who gives a command; in a container there may be a number alone."""
+    return (named or os.environ.get("SUDO_USER") or _user())[:LONGEST_NAME]
+
+
 def _user() -> str:
-    """Return who runs this; in a container there may be a number alone."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -45,6 +45,22 @@ DATA_APIS = frozenset(
 """The APIs that we can serve for an HEI from what its system feeds us: `own`, else `off`."""
 
 
+class WebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an app of an HEI's own is told what happens to its students' mobilities."""
+
+    name: str  # lasts: what is on its way bears it
+    url: str
+    secret_file: Path  # `whsec_…`, a line each: two while one replaces the other
+    kinds: tuple[str, ...] = ()  # which it wants; with no categories either: all
+    categories: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()  # where it may be beside the open internet
+
+    def wants(self, kind: str, category: str) -> bool:
+        """Whether it is told of a kind."""
+        everything = not self.kinds and not self.categories
+        return everything or kind in self.kinds or category in self.categories
+
+
 class CoveredHei(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One HEI that this backend works for: a tenant, with keys of its own."""
 
@@ -56,6 +72,7 @@ class CoveredHei(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     own_system: str | None = None  # manifest address of the HEI's own EWP host
     feed_token_sha256: tuple[str, ...] = ()  # of its system's tokens, in hex; two while one changes
     api: dict[str, ApiMode] = {}
+    webhook: tuple[WebhookEndpoint, ...] = ()
     domains: tuple[str, ...] = ()  # further ones of its people's logins; those below count as well
     coordinators: tuple[str, ...] = ()  # staff by `subject`, or `issuer subject`
 

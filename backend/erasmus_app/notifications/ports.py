@@ -39,6 +39,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"  # our message is wrong: never again as it stands, the device stays
     TRY_AGAIN = "try_again"
     LANE_DOWN = "lane_down"  # credentials or quota: everybody on this lane waits
+    WAIT = "wait"  # nothing was sent: the lane is closed or at its pace; no attempt
 
 
 class PushResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,9 @@ class WideChannel(Channel, Protocol):
 
     def closed(self) -> float | None:
         """Return for how many seconds the service wants to hear nothing; None where it may."""
+
+    def room(self) -> int:
+        """Return how many pushes its pace lets through right now."""
 
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         """Send one as `send` does, and call `done` once, from the loop, with what became of it."""

@@ -68,6 +68,22 @@ def _details(answer: HttpAnswer) -> Iterator[dict[str, Any]]:
             yield each
 
 
+def is_of_one_target(answer: HttpAnswer) -> bool:
+    """Whether a 429 is about one device or topic, which is that row's matter and not the lane's."""
+    if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+        return False
+    told: list[Any] = []
+    for detail in _details(answer):
+        if str(detail.get("@type", "")).endswith("google.rpc.QuotaFailure"):
+            violations = detail.get("violations")
+            told += violations if isinstance(violations, list) else []
+    return bool(told) and all(
+        isinstance(each, dict)
+        and str(each.get("subject", "")).partition(":")[0].lower() in {"device", "topic"}
+        for each in told
+    )
+
+
 def names_the_target(answer: HttpAnswer) -> bool:
     """Whether a 400 blames the registration, and nothing else in our message."""
     fields = set()

@@ -11,15 +11,22 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
+from typing import NamedTuple
 
 import msgspec
 
 from erasmus_app.kit.clock import Clock
 from erasmus_app.kit.trust import trusting
 from erasmus_app.notifications.ports import Outcome, Push, PushResult, Target, TargetRefused
-from erasmus_app.push.answers import error_code, names_the_target, retry_after
+from erasmus_app.push.answers import (
+    error_code,
+    is_of_one_target,
+    names_the_target,
+    retry_after,
+)
 from erasmus_app.push.credentials import AccessTokens, TokenRefused
 from erasmus_app.push.fcm_lane import QUOTA_WAIT, Sender
+from erasmus_app.push.fcm_lanes import FcmLanes
 from erasmus_app.push.fcm_library import FirebaseAdmin, LibrarySender
 from erasmus_app.push.fcm_messages import MessageWriter
 from erasmus_app.push.http2 import Answer, Http2Transport, NoAnswer
@@ -76,7 +83,11 @@ class Fcm:
 
     def closed(self) -> float | None:
         """Return for how many seconds FCM wants to hear nothing; None where it may."""
-        return None if self._sender is None else self._sender.closed()
+        return None if self._sender is None else self._sender.lanes.closed()
+
+    def room(self) -> int:
+        """Return how many pushes could be sent right now."""
+        return self._sender.lanes.room() if self._sender else 1
 
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         """Send one, and call `done` with what became of it."""
@@ -90,24 +101,40 @@ def opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Fcm:
     """Open the channel; `stack` closes it."""
     if settings.fcm_credentials is None:
         return Fcm(None)
+    lanes = FcmLanes(clock, settings.fcm_per_second, settings.fcm_burst)
     if settings.fcm_transport is FcmTransport.FIREBASE_ADMIN:
         library = FirebaseAdmin(settings.fcm_credentials, settings.fcm_url, settings.tls_ca_file)
         stack.push_async_callback(library.close)
-        return Fcm(LibrarySender(library, clock))
+        return Fcm(LibrarySender(library, clock, lanes))
     tokens = AccessTokens(settings.fcm_credentials, settings.tls_ca_file)
     stack.callback(tokens.close)
     transport = Http2Transport(
         settings.fcm_url, trusting(settings.tls_ca_file), connections=CONNECTIONS
     )
     stack.callback(transport.close)
-    return Fcm(FcmSender(transport, tokens, clock))
+    return Fcm(FcmSender(transport, tokens, clock, lanes))
+
+
+class _Sent(NamedTuple):
+    """A push on its way."""
+
+    push: Push
+    body: bytes
+    token: str
+    began: datetime
 
 
 class FcmSender(Sender):
     """Sends through our own transport."""
 
-    def __init__(self, transport: Http2Transport, tokens: AccessTokens, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(
+        self,
+        transport: Http2Transport,
+        tokens: AccessTokens,
+        clock: Clock,
+        lanes: FcmLanes | None = None,
+    ) -> None:
+        super().__init__(clock, lanes)
         self._transport = transport
         self._tokens = tokens
         self._path = f"/v1/projects/{tokens.project}/messages:send"
@@ -115,67 +142,77 @@ class FcmSender(Sender):
 
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         """Send one as `send` does, and call `done` with what became of it."""
-        token = self._tokens.ready()
-        if token is None or self.closed() is not None:
+        token, began = self._tokens.ready(), self._clock()
+        if token is None:
             self._later(self.send(push), done)
             return
+        if (waits := self.lanes.enter(push, began)) is not None:
+            done(waits)
+            return
         try:
-            body = self._writer.body(push, self._clock())
+            body = self._writer.body(push, began)
         except ValueError as error:
             done(_invalid(error))
             return
+        sent = _Sent(push, body, token, began)
         answer = self._transport.begin(self._path, self._headers(token), body)
-        answer.add_done_callback(partial(self._heard, body, token, done))
+        answer.add_done_callback(partial(self._heard, sent, done))
 
     def _heard(
         self,
-        body: bytes,
-        token: str,
+        sent: "_Sent",
         done: Callable[[PushResult], None],
         answer: "asyncio.Future[Answer]",
     ) -> None:
         if answer.cancelled():
             return
         if isinstance(answer.exception(), NoAnswer):
-            done(PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER"))
+            done(self._unheard(sent))
         elif _token_refused(answer.result()):
-            self._later(self._once_more(body, token), done)
+            self._later(self._once_more(sent), done)
         else:
-            done(self._result(answer.result()))
+            done(self._result(sent, answer.result()))
 
     async def send(self, push: Push) -> PushResult:
         """Send one. Every answer, and none, is an outcome."""
-        if (refused := self._refused()) is not None:
-            return refused
+        began = self._clock()
+        if (waits := self.lanes.enter(push, began)) is not None:
+            return waits
         try:
-            body = self._writer.body(push, self._clock())
+            body = self._writer.body(push, began)
         except ValueError as error:  # firebase-admin's own check
             return _invalid(error)
         try:
-            token = await self._tokens.token()
-            answer = await self._post(body, token)
+            sent = _Sent(push, body, await self._tokens.token(), began)
         except TokenRefused:
             return PushResult(outcome=Outcome.LANE_DOWN, code="TOKEN_REFUSED")
+        try:
+            answer = await self._post(body, sent.token)
         except NoAnswer:
-            return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
+            return self._unheard(sent)
         if _token_refused(answer):
-            return await self._once_more(body, token)
-        return self._result(answer)
+            return await self._once_more(sent)
+        return self._result(sent, answer)
 
-    async def _once_more(self, body: bytes, refused: str) -> PushResult:
+    async def _once_more(self, sent: "_Sent") -> PushResult:
         """Send again what was refused for its token, with another one."""
         try:
-            answer = await self._post(body, await self._tokens.token(not_this=refused))
+            answer = await self._post(sent.body, await self._tokens.token(not_this=sent.token))
         except TokenRefused:
             return PushResult(outcome=Outcome.LANE_DOWN, code="TOKEN_REFUSED")
         except NoAnswer:
-            return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
-        return self._result(answer)
+            return self._unheard(sent)
+        return self._result(sent, answer)
 
-    def _result(self, answer: Answer) -> PushResult:
+    def _unheard(self, sent: "_Sent") -> PushResult:
+        """Tell what it means that no answer came, for everybody too."""
+        none = PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
+        return self.lanes.learn(sent.push, none, sent.began)
+
+    def _result(self, sent: "_Sent", answer: Answer) -> PushResult:
         """Tell what an answer means, for everybody too."""
-        now = self._clock()  # the answer took its time
-        return self._noted(result_of(answer, now), now)
+        # It took its time: it is read by the clock as it is now.
+        return self.lanes.learn(sent.push, result_of(answer, self._clock()), sent.began)
 
     async def _post(self, body: bytes, token: str) -> Answer:
         return await self._transport.post(self._path, self._headers(token), body)
@@ -207,9 +244,11 @@ def result_of(answer: Answer, now: datetime) -> PushResult:
         outcome = Outcome.DEVICE_GONE if gone else Outcome.REJECTED
         return PushResult(outcome=outcome, code=code or "INVALID_ARGUMENT")
     if code == "QUOTA_EXCEEDED" or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return PushResult(
-            outcome=Outcome.LANE_DOWN, code="QUOTA_EXCEEDED", retry_after=wait or QUOTA_WAIT
-        )
+        if is_of_one_target(answer):
+            return PushResult(
+                outcome=Outcome.TRY_AGAIN, code="DEVICE_QUOTA", retry_after=wait or QUOTA_WAIT
+            )
+        return PushResult(outcome=Outcome.LANE_DOWN, code="QUOTA_EXCEEDED", retry_after=wait)
     blames_us = 400 <= answer.status < 500  # what else there is, a proxy on the way has said
     otherwise = Outcome.REJECTED if blames_us else Outcome.TRY_AGAIN
     outcome = _BY_CODE.get(code or "") or _BY_STATUS.get(answer.status, otherwise)

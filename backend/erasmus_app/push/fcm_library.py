@@ -19,9 +19,15 @@ from firebase_admin import credentials, exceptions, messaging
 from erasmus_app.kit.clock import Clock
 from erasmus_app.kit.trust import trusting
 from erasmus_app.notifications.ports import Outcome, Push, PushResult
-from erasmus_app.push.answers import error_code, names_the_target, retry_after
+from erasmus_app.push.answers import (
+    error_code,
+    is_of_one_target,
+    names_the_target,
+    retry_after,
+)
 from erasmus_app.push.credentials import AccessTokens, TokenRefused
 from erasmus_app.push.fcm_lane import QUOTA_WAIT, Sender
+from erasmus_app.push.fcm_lanes import FcmLanes
 from erasmus_app.push.fcm_messages import message
 from erasmus_app.push.http2 import Answer
 
@@ -96,28 +102,30 @@ class FirebaseAdmin:
 class LibrarySender(Sender):
     """Sends through the library, a call a message."""
 
-    def __init__(self, library: FirebaseAdmin, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, library: FirebaseAdmin, clock: Clock, lanes: FcmLanes | None = None) -> None:
+        super().__init__(clock, lanes)
         self._library = library
 
     async def send(self, push: Push) -> PushResult:
         """Send one. Every answer, and none, is an outcome."""
-        if (refused := self._refused()) is not None:
-            return refused
+        began = self._clock()
+        if (waits := self.lanes.enter(push, began)) is not None:
+            return waits
         try:
-            made = [message(push, self._clock())]
+            made = [message(push, began)]
             answers = await self._library.service.send_each_async(made, dry_run=False)
         except exceptions.FirebaseError as error:
-            return _unheard(error)
+            return self.lanes.learn(push, _unheard(error), began)
         except ValueError as error:  # its own check
             return PushResult(
                 outcome=Outcome.REJECTED, code=f"INVALID_MESSAGE {type(error).__name__}"
             )
         (answer,) = answers.responses
         if answer.exception is None:
-            return PushResult(outcome=Outcome.ACCEPTED, provider_id=answer.message_id)
-        now = self._clock()  # the answer took its time
-        return self._noted(outcome_of(answer.exception, now), now)
+            taken = PushResult(outcome=Outcome.ACCEPTED, provider_id=answer.message_id)
+            return self.lanes.learn(push, taken, began)
+        # The answer took its time: it is read by the clock as it is now.
+        return self.lanes.learn(push, outcome_of(answer.exception, self._clock()), began)
 
 
 def outcome_of(error: exceptions.FirebaseError, now: datetime) -> PushResult:
@@ -132,9 +140,11 @@ def outcome_of(error: exceptions.FirebaseError, now: datetime) -> PushResult:
         outcome = Outcome.DEVICE_GONE if gone else Outcome.REJECTED
         return PushResult(outcome=outcome, code=error_code(answer) or "INVALID_ARGUMENT")
     if isinstance(error, messaging.QuotaExceededError | exceptions.ResourceExhaustedError):
-        return PushResult(
-            outcome=Outcome.LANE_DOWN, code="QUOTA_EXCEEDED", retry_after=wait or QUOTA_WAIT
-        )
+        if is_of_one_target(answer):
+            return PushResult(
+                outcome=Outcome.TRY_AGAIN, code="DEVICE_QUOTA", retry_after=wait or QUOTA_WAIT
+            )
+        return PushResult(outcome=Outcome.LANE_DOWN, code="QUOTA_EXCEEDED", retry_after=wait)
     otherwise = Outcome.TRY_AGAIN if answer.status >= 500 else Outcome.REJECTED
     outcome = next((each for kind, each in _OUTCOMES if isinstance(error, kind)), otherwise)
     return PushResult(outcome=outcome, code=code, retry_after=wait)

@@ -169,7 +169,7 @@ class SmtpPost:
             return PushResult(outcome=outcome, code=answer.name)
         # One recipient whose server has something against us may be that server's matter.
         if answer.step in {Step.HELLO, Step.SENDER}:
-            self._lane.shut(POLICY_PAUSE, now)
+            self._lane.close(POLICY_PAUSE, now)
         else:
             self._lane.limited(letter.to, POLICY_PAUSE, now)
         log.error("mail.refused_by_policy", code=answer.name)

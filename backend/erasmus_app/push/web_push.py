@@ -66,12 +66,19 @@ class WebPush:
 
     ready = True
 
-    def __init__(self, http: StrangersHttp, vapid: Vapid, app_url: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        http: StrangersHttp,
+        vapid: Vapid,
+        app_url: str,
+        clock: Clock,
+        lanes: Lanes | None = None,
+    ) -> None:
         self._http = http
         self._vapid = vapid
         self._app_url = app_url
         self._clock = clock
-        self._lanes = Lanes()
+        self._lanes = lanes or Lanes()
         self._strangers = 0  # requests under way to origins that have taken nothing yet
         self.public_key = vapid.public_key
 
@@ -103,10 +110,10 @@ class WebPush:
         subscription, now = msgspec.json.decode(push.target, type=Subscription), self._clock()
         origin = origin_of(subscription.endpoint)
         lane = self._lanes.of(origin)
-        if (wait := lane.closed(now)) is not None:
-            return PushResult(outcome=Outcome.LANE_DOWN, code="LANE_CLOSED", retry_after=wait)
         if not lane.proven and self._strangers >= STRANGERS_AT_ONCE:
-            return PushResult(outcome=Outcome.LANE_DOWN, code="LANE_BUSY", retry_after=BUSY_WAIT)
+            return PushResult(outcome=Outcome.WAIT, code="LANE_BUSY", retry_after=BUSY_WAIT)
+        if (waits := lane.enter(now)) is not None:
+            return waits
         try:
             body = encrypted(
                 declared(push, self._app_url),
@@ -121,14 +128,14 @@ class WebPush:
     async def _sent(
         self, lane: Lane, endpoint: str, headers: dict[str, str], body: bytes
     ) -> PushResult:
-        place = 0 if lane.proven else 1
+        place, began = 0 if lane.proven else 1, self._clock()
         self._strangers += place
         try:
             answer = await self._http.post(endpoint, headers, body)
         except AddressRefused:
             return PushResult(outcome=Outcome.REJECTED, code="ADDRESS_INSIDE")
         except NoAnswer:
-            lane.missed(self._clock())
+            lane.missed(self._clock(), began)
             return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
         finally:
             self._strangers -= place
@@ -146,7 +153,8 @@ def opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> WebPush:
     stack.push_async_callback(http.close)
     contact = f"mailto:{settings.mail_from}" if settings.mail_from else settings.public_url
     vapid = Vapid(vapid_key(settings.vapid_key, settings.data_dir), contact)
-    return WebPush(http, vapid, settings.app_url or settings.public_url, clock)
+    lanes = Lanes(settings.web_push_per_second, settings.web_push_burst)
+    return WebPush(http, vapid, settings.app_url or settings.public_url, clock, lanes)
 
 
 def headers_of(push: Push, now: datetime) -> dict[str, str]:

@@ -19,6 +19,7 @@ from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.store.database import Database
+from erasmus_app.store.devices import SEEN, UNSEEN
 from erasmus_app.store.esis import note_esis
 from erasmus_app.store.sealed import Vault
 
@@ -226,8 +227,9 @@ class AccountTable:
                     )
                 return session_of(again) if again else None
             await connection.execute(
-                "insert into spent_refresh (refresh_sha256, session_id, spent_at) "
-                "values ($1, $2, $3)",
+                f"""with seen as (update device set {SEEN} where session_id = $2 and {UNSEEN})
+                    insert into spent_refresh (refresh_sha256, session_id, spent_at)
+                    values ($1, $2, $3)""",  # noqa: S608 - constants
                 old,
                 row["session_id"],
                 now,
@@ -240,14 +242,21 @@ class AccountTable:
         return session_of(row)
 
     async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
-        """Return the browser session with this hash."""
+        """Return the browser session with this hash; its device has been heard of."""
         row = await self.database.fetchrow(
-            f"""select {SESSION_COLUMNS} from session
+            f"""select {SESSION_COLUMNS}, exists (select from device
+                    where device.session_id = session.session_id and {UNSEEN}) as is_unseen
+                from session
                 where refresh_sha256 = $1 and kind = 'browser' and revoked_at is null
-                    and expires_at > $2""",  # noqa: S608 - a constant
+                    and expires_at > $2""",  # noqa: S608 - constants
             secret,
             now,
         )
+        if row and row["is_unseen"]:
+            await self.database.execute(
+                f"update device set {SEEN} where session_id = $1 and {UNSEEN}",  # noqa: S608
+                row["session_id"],
+            )
         return session_of(row) if row else None
 
     async def revoke(self, session: UUID) -> str | None:

@@ -76,6 +76,7 @@ AREAS = (
         "asked_at, address_id",
         frozenset({"address_key", "code_key", "code_until", "tries"}),
     ),
+    Area("webhook_delivery", "created_at, webhook_id"),
     Area("device", "registered_at, device_id", frozenset({"target", "target_key"})),
     Area("preference", "account_id"),
     Area("session", "created_at, session_id", frozenset({"refresh_sha256"})),

@@ -30,6 +30,9 @@ ERASED = (
         "job",
         f"""payload ->> 'delivery_id' in (
                 select delivery_id::text from delivery where {_ACCOUNTS})
+            or payload ->> 'webhook_id' in (
+                select webhook_id::text from webhook_delivery
+                where mobility_id in (select mobility_id from {_MOBILITIES} as m))
             or payload ->> 'claim_id' in (
                 select claim_id::text from mobility_claim where {_ACCOUNTS})
             or payload ->> 'address_id' in (
@@ -53,6 +56,10 @@ ERASED = (
     Holding("event", _PERSONS),
     Holding("recent_fetch", _OBJECTS),
     Holding("source_document", _OBJECTS),
+    Holding(
+        "webhook_delivery",
+        f"mobility_id in (select mobility_id from {_MOBILITIES} as m)",  # noqa: S608 - constants
+    ),
     Holding("mobility", _PERSONS),
     Holding("person_esi", _PERSONS),
     Holding("account_person", f"{_ACCOUNTS} or {_PERSONS}"),
@@ -87,10 +94,12 @@ NOBODYS = frozenset(
         "partner_health",
         "agreement_copy",  # between universities; of contacts offices alone
         "agreement_state",
+        "operator_log",  # what operators did by command, and who they were
         "institution",  # offices; persons whom an HEI names are not kept
         "poll_state",
         "quarantine",  # fingerprints of answers, and which object they were about
         "refusal",
+        "webhook_disabled",  # endpoints of universities
         "retained",  # counts by class of data
     }
 )

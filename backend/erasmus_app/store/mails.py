@@ -13,6 +13,7 @@ from erasmus_app.notifications.mail_addresses import MOST_REFUSALS
 from erasmus_app.notifications.mailing import Fate, Reader, Unseen, Verdict
 from erasmus_app.store import jobs
 from erasmus_app.store.database import Database
+from erasmus_app.store.devices import ALIVE
 from erasmus_app.store.mail_addresses import MailAddressTable
 
 MAIL = "mail"
@@ -74,7 +75,8 @@ class MailTable:
                     coalesce((select device.language from device
                         where device.account_id = $1 and device.language is not null
                         order by last_seen_at desc limit 1), account.language) as language,
-                    exists (select from device where account_id = $1) as has_device
+                    exists (select from device
+                        where device.account_id = $1 and {ALIVE}) as has_device
                 from mail_address join account using (account_id)
                 where account_id = $1 and {_REACHED}""",  # noqa: S608 - a constant
             account,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from erasmus_app.ids import AccountId, DeviceId, InboxEntryId
 from erasmus_app.store.database import Database
+from erasmus_app.store.devices import SEEN, UNSEEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,13 @@ class ReceiptTable:
     ) -> int:
         """Note the first of each, of pushes that are the account's; return how many were new.
 
-        What came is sent no more, also where its push service had left that open.
+        What came is sent no more, also where its push service had left that open. The device has
+        been heard of.
         """
         rows = await self.database.fetch(
-            """update delivery set
+            f"""with seen as (update device set {SEEN}
+                   where account_id = $1 and device_id = $2 and {UNSEEN})
+               update delivery set
                    received_at = coalesce(received_at, $5),
                    opened_at = coalesce(
                        opened_at, case when inbox_entry_id = any($4) then $5 end),
@@ -36,7 +40,7 @@ class ReceiptTable:
                where account_id = $1 and device_id = $2 and inbox_entry_id = any($3)
                    and (received_at is null
                        or (opened_at is null and inbox_entry_id = any($4)))
-               returning 1""",
+               returning 1""",  # noqa: S608 - constants
             account,
             device,
             list(received),

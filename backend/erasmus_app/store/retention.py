@@ -54,6 +54,7 @@ LAPSING = (
         "affiliations = '{}', home_hei_ids = '{}'",
     ),
     _Lapsing(DataClass.ACCESS_LOG, "access_log", "hour < $1"),
+    _Lapsing(DataClass.ACCESS_LOG, "operator_log", "at < $1"),
     _Lapsing(DataClass.CONSENTS, "consent", "withdrawn_at < $1"),
     _Lapsing(
         DataClass.EXPORTS,
@@ -80,9 +81,10 @@ class RetentionTable:
 
     async def count(self, now: datetime) -> dict[str, int]:
         """Return how much would go, by class; nothing is changed."""
-        found = {}
+        found: dict[str, int] = {}
         for each in LAPSING:
-            found[each.kind.value] = await self.database.fetchval(
+            rows = found.get(each.kind.value, 0)
+            found[each.kind.value] = rows + await self.database.fetchval(
                 f"select count(*) from {each.table} where {each.over}",  # noqa: S608 - constants
                 self._since(each.kind, now),
             )

@@ -1,14 +1,15 @@
 """Inbox entries and their way to each device: rows written with the change that caused them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from erasmus_app.ids import AccountId, DeviceId, MobilityId
+from erasmus_app.ids import AccountId, DeviceId, HeiId, MobilityId
+from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.mobilities.events import MobilityEvent
 from erasmus_app.mobilities.ports import RecordChange, StoredMobility
 from erasmus_app.notifications.catalogue import Catalogue
@@ -18,9 +19,11 @@ from erasmus_app.notifications.preferences import How, Passage, passage, spread_
 from erasmus_app.notifications.wishes import Chosen
 from erasmus_app.store import jobs
 from erasmus_app.store.deliveries import DELIVER
+from erasmus_app.store.devices import ALIVE
 from erasmus_app.store.mails import plan_mails
 from erasmus_app.store.preferences import chosen
 from erasmus_app.store.sealed import vault_of
+from erasmus_app.store.webhooks import tell_endpoints
 from erasmus_app.students.models import TargetKind
 
 
@@ -30,7 +33,7 @@ async def tell(
     now: datetime,
     about: Sequence[MobilityId] = (),
 ) -> bool:
-    """Put a message into the inbox, and on its way to every device, in the caller's transaction.
+    """Put a message into the inbox, and on its way to living devices, in the caller's transaction.
 
     When it goes out, if at all, is as the student wants it. One that may wait joins another that
     does, of the same mobility, which is one of `about` where several universities see it. Returns
@@ -58,7 +61,8 @@ async def tell(
         return new is not None
     wanted = await chosen(connection, message.account_id)  # after the entry, see there
     devices = await connection.fetch(
-        "select device_id, target_kind from device where account_id = $1", message.account_id
+        f"select device_id, target_kind from device where account_id = $1 and {ALIVE}",  # noqa: S608
+        message.account_id,
     )
     for row in devices:
         channel = TargetKind(row["target_kind"]).channel
@@ -221,6 +225,7 @@ class Teller:
 
     messages: Catalogue
     merge_for: timedelta  # how long a push that merges waits for others
+    heis: Mapping[HeiId, CoveredHei] = field(default_factory=dict)  # whose own apps hear as well
 
     async def __call__(
         self,
@@ -233,6 +238,11 @@ class Teller:
         told = [each for each in happened if is_told(each, stored.mobility, self.messages)]
         if not told:
             return
+        hei = self.heis.get(stored.mobility.tenant)
+        for endpoint in hei.webhook if hei else ():
+            kinds = self.messages.kinds
+            wanted = [e for e in told if endpoint.wants(e.kind, kinds[e.kind].category)]
+            await tell_endpoints(change.connection, [endpoint], wanted, stored, now)
         pushed, connection = standing(happened, self.messages), change.connection
         for reader in await change.readers():
             about, new, mailed = await _seen_as(connection, reader.account_id, stored), [], []

@@ -19,6 +19,8 @@ from erasmus_app.store.preferences import chosen, hold_account
 from erasmus_app.store.replanning import replan
 from erasmus_app.students.models import TargetKind
 
+SHORT_WAIT = 1.0  # seconds, where a lane names none
+
 log = structlog.get_logger(__name__)
 
 _FINAL = {
@@ -151,6 +153,15 @@ class Deliverer:
 
     def verdict(self, job: Job, pending: PendingDelivery, result: PushResult) -> Verdict:
         """Tell what the outcome of one that was sent means."""
+        if result.outcome is Outcome.WAIT:  # nothing was sent
+            return Verdict(
+                job=job,
+                delivery_id=pending.delivery_id,
+                state=None,
+                attempts=0,
+                code=result.code,
+                after=result.retry_after or SHORT_WAIT,
+            )
         state = _FINAL.get(result.outcome)
         wait = 0.0
         if state is None:

@@ -35,6 +35,12 @@ GIVE_BACK_SECONDS = 2.0
 PATIENCE = 0.5  # seconds that a job may wait for somebody outside before its place is lent
 MOST_WAITING = 8  # jobs under way at most, in `concurrency`: what they hold has to fit in memory
 
+
+def lane_limit(concurrency: int) -> int:
+    """Return how many of one lane may be under way: those that hang leave the others room."""
+    return max(concurrency * MOST_WAITING // 4, 1)
+
+
 log = structlog.get_logger(__name__)
 
 

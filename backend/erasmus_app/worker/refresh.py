@@ -48,7 +48,7 @@ class Refresher:
         services = self.services
         return TakingIn(
             absences=services.absences,
-            tell=Teller(services.messages, services.settings.merge_for),
+            tell=Teller(services.messages, services.settings.merge_for, services.heis),
             clock=services.clock,
         )
 

@@ -118,7 +118,7 @@ class Reminder:
             await change.record_events(found.covered, silent=True)
             await change.record_events(fresh, silent=silent)
             if not silent:
-                tell = Teller(services.messages, services.settings.merge_for)
+                tell = Teller(services.messages, services.settings.merge_for, services.heis)
                 await tell(change, fresh, stored, now)
             again = found.next_day
             await looked(

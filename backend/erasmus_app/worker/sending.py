@@ -77,6 +77,8 @@ class _Lane:
             return 0
         # Half a window lies ready, so that the next ones start as soon as others have ended.
         room = int(self.window.size * 1.5) + 1 - len(self.sending) - len(self.ready)
+        if self.wide is not None:  # and no more than its pace lets through
+            room = min(room, self.wide.room() - len(self.ready))
         worth = min(self.window.size / 4, MOST_CLAIMED)
         return min(room, MOST_CLAIMED) if room >= worth or not self.sending else 0
 
@@ -405,6 +407,6 @@ class Sending:
 
 def _is_too_much(result: PushResult) -> bool:
     """Whether an outcome asks for fewer at a time: no time left, or no answer. A crash does not."""
-    if result.outcome is Outcome.LANE_DOWN:
-        return result.retry_after is not None  # without it: credentials, and of one platform maybe
-    return result.outcome is Outcome.TRY_AGAIN and result.code != "INTERNAL"
+    if result.outcome is Outcome.LANE_DOWN:  # credentials are no matter of how many
+        return result.code == "QUOTA_EXCEEDED"
+    return result.outcome is Outcome.TRY_AGAIN and result.code not in {"INTERNAL", "DEVICE_QUOTA"}

@@ -211,7 +211,8 @@ async def test_too_many_for_one_browser_is_its_own_matter_and_for_two_everybodys
     asked = browsers.asked
     clock.advance(seconds=39)
     third = await channel.send(a_push(clock, targets[2][1]))
-    assert (third.code, third.retry_after, browsers.asked) == ("LANE_CLOSED", 1, asked)
+    assert (third.code, browsers.asked) == ("LANE_CLOSED", asked)
+    assert 1 <= (third.retry_after or 0) <= 1.5
     clock.advance(seconds=2)
 
     assert [each.code for each in first] == ["TOO_MANY", None, None]

@@ -119,6 +119,11 @@ async def test_every_column_is_shown_but_those_that_are_named(database: Database
         HOME,
         NOW,
     )
+    await database.execute(
+        """insert into webhook_delivery (tenant, endpoint, mobility_id, event_id, kind, expires_at)
+           select tenant, 'app', mobility_id, event_id, kind, $1 from event limit 1""",
+        NOW,
+    )
 
     found = areas(await made(database, account))
 

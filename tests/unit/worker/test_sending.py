@@ -65,6 +65,9 @@ class Wide(Channel):
     def closed(self) -> float | None:
         return self.wait
 
+    def room(self) -> int:
+        return self.at_most
+
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         async def run() -> None:
             done(await self.send(push))

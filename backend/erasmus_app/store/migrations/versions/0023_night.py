@@ -1,0 +1,16 @@
+"""What an operator needs at night, devices that fell silent, and events for HEIs' own apps."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0023"
+down_revision = "0022"
+
+
+def upgrade() -> None:
+    sql = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    # All statements at once, which only the driver itself takes.
+    connection = op.get_bind().connection.dbapi_connection
+    assert connection is not None
+    connection.run_async(lambda driver: driver.execute(sql))

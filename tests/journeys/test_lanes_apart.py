@@ -1,0 +1,58 @@
+"""One push service that wants to be left alone delays nobody at another, in one worker."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from databases import until
+from subscribers import a_message, account_of
+from testbed import Bed, bed_running
+
+from erasmus_app.cli.phones import Phone
+from erasmus_app.kit.clock import utc_now
+from erasmus_app.store.telling import tell
+
+MANY = 60
+
+
+@pytest.fixture
+async def bed(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Bed]:
+    async with bed_running(dsn, valkey, tmp_path, worker=False, WORKER_CONCURRENCY="4") as bed:
+        yield bed
+
+
+async def tell_many(bed: Bed, phone: Phone) -> None:
+    account = await account_of(bed, phone)
+    async with bed.app.database.transaction() as connection:
+        for number in range(MANY):
+            message = msgspec.structs.replace(a_message(account, number), push=True)
+            assert await tell(connection, message, utc_now())
+
+
+async def test_a_closed_lane_holds_up_nobody_else_and_costs_no_attempts(bed: Bed):
+    phone = await bed.phone("ines")
+    browser = await bed.browser(phone)
+    bed.world.push.fail_next("QUOTA_EXCEEDED", retry_after=6)
+    await tell_many(bed, phone)
+    # All that is FCM's is due first, so that it would be in the way.
+    await bed.app.database.execute(
+        "update job set due = due - interval '1 hour' where kind = 'deliver'"
+    )
+    began = utc_now()
+    async with bed.working():
+        await until(lambda: len(bed.world.web_push.received[browser]) == MANY, 5)
+        assert len(bed.world.push.received[phone.fid]) < 4
+        rows = await bed.app.database.fetch(
+            """select attempts, count(*) from delivery where channel = 'fcm' group by 1"""
+        )
+        tried = {row["attempts"]: row["count"] for row in rows}
+        assert tried.keys() <= {0, 1}
+        assert 1 <= tried[1] <= 4  # those that were under way when the lane closed
+        touched = await bed.app.database.fetchval(
+            "select count(*) from job where kind = 'deliver' and due < $1", began
+        )
+        assert touched >= MANY - 8  # the others were not even claimed
+
+        await bed.pushes(phone, MANY)
+        assert (utc_now() - began).total_seconds() > 6
