@@ -232,10 +232,10 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             rules=load_rules(),
             local_rules=local_rules,
             rule_service=RuleService(store=local_rules, clock=clock),
-            explanations=load_explanations(catalogue_folder(), messages.calendars),
+            explanations=load_explanations(catalogue_folder(), messages.languages),
             guidance=load_guidance(
                 catalogue_folder(),
-                messages.calendars,
+                messages.languages,
                 lambda hei, language: names.name(HeiId(hei), language),
             ),
             factsheets=FactsheetTable(tables),

@@ -20,6 +20,7 @@ from erasmus_app.identity.authorization import (
 )
 from erasmus_app.identity.clients import APP, SCOPES
 from erasmus_app.identity.models import SESSION_LIFETIME, Session
+from erasmus_app.kit.cldr import written_day
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
 
@@ -119,7 +120,7 @@ async def authorize(request: Request[Any, Any, Any]) -> Response[Any]:
             question=await service.ask(wanted, session),
             name=account.display_name if account else None,
             other_login=_login(query, fresh=True),
-            until=_written(services, services.clock() + lifetime, language),
+            until=_written(services.clock() + lifetime, language),
             language=language,
         )
     except LoginFailed as error:
@@ -190,8 +191,8 @@ def _language(request: Request[Any, Any, Any]) -> str:
     return accepted(request.headers.get("accept-language", ""), LANGUAGES, "en")
 
 
-def _written(services: Services, when: datetime, language: str) -> str:
-    return services.messages.calendars[language].written(when.date().isoformat())
+def _written(when: datetime, language: str) -> str:
+    return written_day(when.date().isoformat(), language)
 
 
 def _origin(services: Services) -> str:
