@@ -18,28 +18,8 @@ from erasmus_app.notifications.models import Kind, Text, Urgency
 
 OURS = load_catalogue(catalogue_folder())
 LANGUAGES = (
-    "bg",
-    "cs",
-    "da",
-    "de",
-    "el",
-    "en",
-    "es",
-    "et",
-    "fi",
-    "fr",
-    "hu",
-    "is",
-    "it",
-    "nb",
-    "nl",
-    "nn",
-    "pl",
-    "pt",
-    "sk",
-    "sl",
-    "sv",
-    "tr",
+    *("bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu", "is", "it"),
+    *("lt", "lv", "mk", "mt", "nb", "nl", "nn", "pl", "pt", "ro", "sk", "sl", "sr", "sv", "tr"),
 )
 TEXTS = [(language, kind) for language in OURS.languages for kind in OURS.kinds]
 NAMES = {"ribeira.example": "Universidade da Ribeira", "lindental.example": "Hochschule Lindental"}
@@ -200,6 +180,14 @@ COUNTED = [
     ("cs", "1", "5", "Přidáno: 1 předmět; odebráno: 5 předmětů."),
     ("sl", "2", "3", "Dodano: 2 predmeta; odstranjeno: 3 predmeti."),
     ("sl", "101", "5", "Dodano: 101 predmet; odstranjeno: 5 predmetov."),
+    ("ga", "2", "7", "Curtha leis: 2 mhodúl; bainte de: 7 modúl."),
+    ("hr", "21", "5", "Dodano: 21 kolegij; uklonjeno: 5 kolegija."),
+    ("lt", "2", "10", "Pridėta: 2 dalykai; išbraukta: 10 dalykų."),
+    ("lv", "10", "21", "Pievienots: 10 kursu; svītrots: 21 kurss."),
+    ("mk", "21", "2", "Додадено: 21 предмет; отстрането: 2 предмети."),
+    ("mt", "2", "11", "Miżjuda: 2 korsijiet; imneħħija: 11 kors."),
+    ("ro", "2", "20", "Adăugate: 2 discipline; eliminate: 20 de discipline."),
+    ("sr", "1", "3", "Додато: 1 предмет; уклоњено: 3 предмета."),
     ("hu", "1", "3", "Hozzáadva: 1 tantárgy; törölve: 3 tantárgy."),
     ("tr", "1", "3", "Eklenen: 1 ders; çıkarılan: 3 ders."),
 ]
