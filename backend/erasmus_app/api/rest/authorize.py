@@ -125,7 +125,8 @@ async def authorize(request: Request[Any, Any, Any]) -> Response[Any]:
         )
     except LoginFailed as error:
         return _refused(error, language)
-    return Response(page, media_type=MediaType.HTML, headers=PAGE_HEADERS)
+    headers = PAGE_HEADERS | {"Content-Language": language}
+    return Response(page, media_type=MediaType.HTML, headers=headers)
 
 
 @post(
@@ -223,4 +224,5 @@ def _refused(error: LoginFailed, language: str) -> Response[Any]:
     if isinstance(error, AuthorizationRefused) and error.address is not None:
         return _see(error.address)
     page = refusal_page(error.code, language)
-    return Response(page, status_code=error.status, media_type=MediaType.HTML, headers=PAGE_HEADERS)
+    headers = PAGE_HEADERS | {"Content-Language": language}
+    return Response(page, status_code=error.status, media_type=MediaType.HTML, headers=headers)
