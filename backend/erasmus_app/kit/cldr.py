@@ -127,13 +127,13 @@ def _plain(number: Decimal) -> Decimal:
 def categories(language: str, *, fractions: bool) -> Collection[str]:
     """Return the plural categories that numbers of a language can have, "other" always.
 
-    Those of whole numbers to a million and one; with `fractions`, of 0.1 to 200 as well. A
-    category that only larger numbers have, as "many" of Spanish, is asked of nobody.
+    Those of whole numbers to 200 and some larger ones; with `fractions`, of tenths and hundredths
+    as well. Rules look at a number's last two digits and at those behind its point, so that more
+    would find no more. A category that only millions have, as "many" of Spanish, is asked of nobody.
     """
     rule = locale(language).plural_form
-    found = {"other", *(rule(each) for each in range(1_001)), rule(10_000), rule(100_001)}
+    numbers: list[int | Decimal] = [*range(201), 1_000, 10_000, 100_001]
     if fractions:
-        steps = (Decimal(each).scaleb(-1) for each in range(1, 2_001))
-        found |= {rule(_plain(each)) for each in steps}
-        found |= {rule(Decimal(each).scaleb(-2)) for each in range(1, 2_001) if each % 10}
-    return frozenset(found)
+        numbers += [Decimal(each).scaleb(-1) for each in range(1, 100) if each % 10]
+        numbers += [Decimal(each).scaleb(-2) for each in range(1, 200) if each % 10]
+    return frozenset({"other", *map(rule, numbers)})
