@@ -129,7 +129,7 @@ def categories(language: str, *, fractions: bool) -> Collection[str]:
 
     Those of whole numbers to 200 and some larger ones; with `fractions`, of tenths and hundredths
     as well. Rules look at a number's last two digits and at those behind its point, so that more
-    would find no more. A category that only millions have, as "many" of Spanish, is asked of nobody.
+    would find no more. A category that only millions have ("many" of Spanish) is asked of nobody.
     """
     rule = locale(language).plural_form
     numbers: list[int | Decimal] = [*range(201), 1_000, 10_000, 100_001]

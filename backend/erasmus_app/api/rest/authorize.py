@@ -9,7 +9,7 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import State
 
 from erasmus_app.api.guards import session_of
-from erasmus_app.api.pages import LANGUAGES
+from erasmus_app.api.pages import languages
 from erasmus_app.api.pages.consent import consent_page, refusal_page
 from erasmus_app.api.rest.login import NO_STORE, TokenRefused
 from erasmus_app.errors import LoginFailed, NotSignedIn
@@ -59,7 +59,7 @@ def described(services: Services) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
-        "ui_locales_supported": list(LANGUAGES),
+        "ui_locales_supported": list(languages("consent")),
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": services.settings.oauth_documents,
         "protected_resources": list(service.resources),
@@ -189,7 +189,7 @@ async def revoke(request: Request[Any, Any, Any]) -> Response[Any]:
 
 
 def _language(request: Request[Any, Any, Any]) -> str:
-    return accepted(request.headers.get("accept-language", ""), LANGUAGES, "en")
+    return accepted(request.headers.get("accept-language", ""), languages("consent"), "en")
 
 
 def _written(when: datetime, language: str) -> str:

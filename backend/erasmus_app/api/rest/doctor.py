@@ -6,7 +6,7 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 
-from erasmus_app.api.pages import LANGUAGES, words
+from erasmus_app.api.pages import languages, words
 from erasmus_app.api.pages.findings import told
 from erasmus_app.api.rest.login import NO_STORE
 from erasmus_app.errors import NotSignedIn
@@ -50,7 +50,7 @@ dt{{color:var(--soft)}}dd{{margin:0;overflow-wrap:anywhere}}
 
 
 def _language(request: Request[Any, Any, Any]) -> str:
-    return accepted(request.headers.get("accept-language", ""), LANGUAGES, "en")
+    return accepted(request.headers.get("accept-language", ""), languages("doctor"), "en")
 
 
 def _way_in(request: Request[Any, Any, Any], _: NotSignedIn) -> Response[str]:
