@@ -48,8 +48,9 @@ def test_the_doctor_has_words_for_whatever_it_finds():
     assert words("doctor", "xx") == words("doctor", "en")
 
 
-def test_who_allows_something_is_asked_in_every_language_that_messages_have():
-    assert languages("consent") == load_catalogue(catalogue_folder()).languages
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_there_in_every_language_that_messages_have(page: str):
+    assert languages(page) == load_catalogue(catalogue_folder()).languages
 
 
 @pytest.mark.parametrize(("page", "language"), [each for each in EACH if each[1] != "en"])
