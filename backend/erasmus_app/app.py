@@ -10,6 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from erasmus_app.api.endpoint import GraphQLEndpoint
+from erasmus_app.api.pages import check_pages
 from erasmus_app.api.rest import openapi_config, routes
 from erasmus_app.api.rest.access import declared
 from erasmus_app.api.rest.errors import problem
@@ -42,7 +43,13 @@ def _is_graphql(path: str) -> bool:
 
 
 def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
-    """Put the edges over running services. Raises RouteUndeclared where a route has no rule."""
+    """Put the edges over running services.
+
+    Raises:
+        RouteUndeclared: a route has no rule.
+        SettingsInvalid: a page's text is missing, or is not what it must be.
+    """
+    check_pages()
     endpoint, host = GraphQLEndpoint(running.services, schema), running.ewp
 
     # Never reached: it tells the framework, and so the rules of access, that the path is taken.

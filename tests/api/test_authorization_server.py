@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 from testbed import Bed, bed_running
 
+from erasmus_app.api.pages import languages
 from erasmus_app.oidc.documents import DocumentRefused
 
 BACK = "http://127.0.0.1/back"
@@ -165,7 +166,7 @@ async def test_the_server_describes_itself_as_rfc_8414_wants_it(assistant: Assis
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
-        "ui_locales_supported": ["en", "de", "pt"],
+        "ui_locales_supported": list(languages("consent")),
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": True,
         "protected_resources": [f"{issuer}/graphql", f"{issuer}/mcp"],

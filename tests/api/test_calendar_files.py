@@ -20,7 +20,7 @@ AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 def services(name: str = "Lindental") -> SimpleNamespace:
     return SimpleNamespace(
-        agenda=load_agenda_words(catalogue_folder(), {"en": None, "el": None}),
+        agenda=load_agenda_words(catalogue_folder(), ("en", "el")),
         names=SimpleNamespace(name=lambda hei, language: name),
     )
 

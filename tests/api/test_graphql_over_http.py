@@ -46,6 +46,15 @@ async def test_a_signed_in_student_is_answered_in_the_media_type_that_was_asked_
     assert old.headers["cache-control"] == "no-store"
 
 
+async def test_an_answer_says_which_of_our_languages_was_taken(bed: Bed):
+    token = await bearer(bed)
+    asked = ("nn-NO", "no", "pt-BR", "sr-Latn-RS", "ja, en;q=0.1", "")
+    answers = [await post(bed, ME, authorization=token, accept_language=each) for each in asked]
+
+    taken = [each.headers["content-language"] for each in answers]
+    assert taken == ["nn", "nb", "pt", "sr", "en", "en"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -87,7 +87,7 @@ async def test_a_time_of_a_zone_is_the_same_moment_there_also_when_clocks_change
         zone="Europe/Lisbon",
     )
     services: Any = SimpleNamespace(
-        agenda=load_agenda_words(catalogue_folder(), {"en": None}),
+        agenda=load_agenda_words(catalogue_folder(), ("en",)),
         names=SimpleNamespace(name=lambda hei, language: "Lindental"),
     )
     shown = Shown(

@@ -114,7 +114,10 @@ class GraphQLEndpoint:
                 return
             if begun.word == "subscription":
                 raise Refused(HTTPStatus.BAD_REQUEST, "stream_needed", STREAM_NEEDED)
-            status, answer = await self.execute(begun, self.context(begun, session, headers))
+            context = self.context(begun, session, headers)
+            # Which of our languages was taken; a field's own argument goes before it.
+            more.append((b"content-language", context.language.encode("ascii")))
+            status, answer = await self.execute(begun, context)
         except Refused as error:
             status, answer = error.status, error.answer
             if error.is_of_document and kind == JSON and not as_events:

@@ -5,6 +5,17 @@ from functools import lru_cache
 
 LONGEST_TAG, MOST_TAGS = 64, 20
 
+# CLDR's aliases and parents, of what students here ask for: "no" may be either Norwegian, and
+# whoever reads one reads the other; "mo" and "sh" are old tags that phones still send. Serbian in
+# Latin letters ("sr-Latn") finds "sr" by being shortened.
+_ALSO = {
+    "no": ("nb", "nn"),
+    "nb": ("no",),
+    "nn": ("no", "nb"),
+    "mo": ("ro",),
+    "sh": ("sr-latn", "sr"),
+}
+
 
 def choose(wanted: str, offered: Iterable[str]) -> str | None:
     """Return the exact language, else the nearest wider one, else English; None where none fits."""
@@ -21,10 +32,11 @@ def _choose(wanted: str, offered: tuple[str, ...]) -> str | None:
 
 
 def _wider(tag: str) -> Iterator[str]:
-    """Yield the tag, then shorter ones (RFC 4647 §3.4): sr-latn-rs, sr-latn, sr."""
+    """Yield the tag, then shorter ones (RFC 4647 §3.4): sr-latn-rs, sr-latn, sr; then its kin."""
     parts = tag[:LONGEST_TAG].strip().lower().replace("_", "-").split("-")
     for end in range(len(parts), 0, -1):
         yield "-".join(parts[:end])
+    yield from _ALSO.get(parts[0], ())
 
 
 def accepted(header: str, offered: Sequence[str], default: str) -> str:

@@ -1,7 +1,7 @@
 """What the entries of a calendar are called, in the reader's language: `notifications/agenda/`."""
 
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -33,7 +33,7 @@ class AgendaWords(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def load_agenda_words(folder: Path, languages: Mapping[str, object]) -> AgendaWords:
+def load_agenda_words(folder: Path, languages: Collection[str]) -> AgendaWords:
     """Read the titles of every language that messages have.
 
     Raises:

@@ -1,15 +1,16 @@
 """The words: kinds and their texts, read once from `notifications/` and checked as a whole."""
 
-import re
 import string
 from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.kit.cldr import is_known, written_day, written_number
+from erasmus_app.kit.icu import Message, message
 from erasmus_app.kit.languages import choose
 from erasmus_app.kit.tables import read_toml, stamp
 from erasmus_app.mobilities.dues import REMINDERS, ROWS
@@ -20,9 +21,12 @@ from erasmus_app.notifications.models import DAYS_BEFORE, Kind, Text, Urgency
 LONGEST = {"title": 60, "body": 320, "push_title": 50, "push_body": 140}
 INSTITUTIONS = ("sending_hei", "receiving_hei")  # arguments that are HEI ids
 DATES = ("date", "start", "end")  # arguments that are ISO dates, or ISO months
+COUNTS = ("courses", "ects", "added", "removed")  # arguments that are numbers
+FRACTIONS = frozenset({"ects"})  # those of them that need not be whole
 SOURCE_LANGUAGE = "en"
 
-_DATE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])(?:-(\d\d))?", re.ASCII)
+_WIDEST_COUNT = "888.5"
+_WIDEST_DAYS = tuple(f"2028-{month:02}-28" for month in range(1, 13))
 
 NameOf = Callable[[str, str], str]
 """(HEI id, language) → the HEI's name."""
@@ -35,25 +39,6 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     body: str
     push_title: str
     push_body: str
-
-
-class Calendar(msgspec.Struct, frozen=True, kw_only=True):
-    """How one language writes a day and a month."""
-
-    date_format: str  # of {day}, {month} and {year}, where the month is a name
-    month_format: str  # of {month} and {year}
-    months: tuple[str, ...]
-
-    def written(self, value: str) -> str:
-        """Write an ISO date, or an ISO month; anything else stays as it is."""
-        match = _DATE.fullmatch(value)
-        if match is None:
-            return value
-        year, month, day = match.groups()
-        parts = {"year": year, "month": self.months[int(month) - 1]}
-        if day is None:
-            return self.month_format.format_map(parts)
-        return self.date_format.format_map(parts | {"day": str(int(day))})
 
 
 class PushWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,8 +77,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """Every kind, and its words in every language."""
 
     kinds: Mapping[str, Kind]
-    words: Mapping[str, Mapping[str, Words]]  # language → kind → words
-    calendars: Mapping[str, Calendar]  # language → how a date is written
+    words: Mapping[str, Mapping[str, Words]]  # language → kind → words, as they stand there
+    texts: Mapping[str, Mapping[str, tuple[Message, Message]]]  # their titles and bodies, read
     phrases: Mapping[str, Phrases]  # language → how codes and lists are put
 
     @property
@@ -117,13 +102,9 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Text:
         """Write a message in full, for the app."""
         chosen = choose(language, self.words) or SOURCE_LANGUAGE
-        words = self.words[chosen][kind]
+        title, body = self.texts[chosen][kind]
         shown = {key: self._shown(key, value, chosen, name_of) for key, value in arguments.items()}
-        return Text(
-            language=chosen,
-            title=words.title.format_map(shown),
-            body=words.body.format_map(shown),
-        )
+        return Text(language=chosen, title=title.filled(shown), body=body.filled(shown))
 
     def render_push(self, kind: str, language: str, with_it: Collection[str] = ()) -> Text:
         """Write what a lock screen may show: which step moved, and nothing about anybody.
@@ -147,7 +128,9 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
         if key in INSTITUTIONS:
             return name_of(value, language)
         if key in DATES:
-            return self.calendars[language].written(value)
+            return written_day(value, language)
+        if key in COUNTS:
+            return written_number(value, language)
         return self.phrases[language].of(key, value)
 
 
@@ -178,21 +161,17 @@ def _load(folder: Path, _of: object) -> Catalogue:
     for name, kind in kinds.items():
         _check_kind(f"{folder / 'catalogue.toml'}: {name}", name, kind, kinds.keys())
     words: dict[str, dict[str, Words]] = {}
-    calendars: dict[str, Calendar] = {}
     phrases: dict[str, Phrases] = {}
     for path in sorted((folder / "locales").glob("*.toml")):
+        if not is_known(path.stem):
+            raise SettingsInvalid(f"{path}: CLDR knows no such language, and so no dates of it")
         content = _table(path, dict[str, Any])
-        calendar, phrase = (
-            {name: content.pop(name) for name in kind.__struct_fields__ if name in content}
-            for kind in (Calendar, Phrases)
-        )
+        phrase = {name: content.pop(name) for name in Phrases.__struct_fields__ if name in content}
         try:
-            calendars[path.stem] = msgspec.convert(calendar, Calendar)
             phrases[path.stem] = msgspec.convert(phrase, Phrases)
             words[path.stem] = msgspec.convert(content, dict[str, Words])
         except msgspec.ValidationError as error:
             raise SettingsInvalid(f"{path}: {error}") from error
-        _check_calendar(path, calendars[path.stem])
         _check_phrases(path, phrases[path.stem])
         if words[path.stem].keys() != kinds.keys():
             odd = ", ".join(sorted(words[path.stem].keys() ^ kinds.keys()))
@@ -200,12 +179,15 @@ def _load(folder: Path, _of: object) -> Catalogue:
     if SOURCE_LANGUAGE not in words:
         raise SettingsInvalid(f"{folder / 'locales'}: there is no {SOURCE_LANGUAGE}.toml")
     # English first: the others are measured by it, so what is wrong there is wrong there.
-    for language, texts in sorted(words.items(), key=lambda each: each[0] != SOURCE_LANGUAGE):
-        for kind, text in texts.items():
+    texts: dict[str, dict[str, tuple[Message, Message]]] = {}
+    for language in sorted(words, key=lambda each: each != SOURCE_LANGUAGE):
+        texts[language] = {}
+        for kind, text in words[language].items():
             where = f"{folder / 'locales' / language}.toml: {kind}"
-            _check(where, kind, text, words[SOURCE_LANGUAGE][kind])
+            texts[language][kind] = _read(where, kind, language, text)
+            _check_holes(where, kind, texts[language][kind], texts[SOURCE_LANGUAGE][kind])
             _check_move(where, kinds[kind], text, phrases[language].your_move)
-    return Catalogue(kinds=kinds, words=words, calendars=calendars, phrases=phrases)
+    return Catalogue(kinds=kinds, words=words, texts=texts, phrases=phrases)
 
 
 def _check_kind(where: str, name: str, kind: Kind, known: Collection[str]) -> None:
@@ -229,18 +211,6 @@ def _check_kind(where: str, name: str, kind: Kind, known: Collection[str]) -> No
         raise SettingsInvalid(f"{where}: days_before: at least one, the first one first")
 
 
-def _check_calendar(path: Path, calendar: Calendar) -> None:
-    if len(calendar.months) != 12 or not all(calendar.months):
-        raise SettingsInvalid(f"{path}: months: twelve names, not {len(calendar.months)}")
-    for name, parts in (
-        ("date_format", {"day", "month", "year"}),
-        ("month_format", {"month", "year"}),
-    ):
-        if _placeholders(f"{path}: {name}", getattr(calendar, name)) != parts:
-            wanted = ", ".join(f"{{{each}}}" for each in sorted(parts))
-            raise SettingsInvalid(f"{path}: {name}: must have {wanted} and nothing else")
-
-
 def _check_phrases(path: Path, phrases: Phrases) -> None:
     if not phrases.your_move.strip():
         raise SettingsInvalid(f"{path}: your_move: is empty")
@@ -258,23 +228,63 @@ def _check_phrases(path: Path, phrases: Phrases) -> None:
             raise SettingsInvalid(f"{path}: {name}: differ in: {', '.join(sorted(odd))}")
 
 
-def _check(where: str, kind: str, text: Words, source: Words) -> None:
+def _read(where: str, kind: str, language: str, text: Words) -> tuple[Message, Message]:
+    found: list[Message] = []
+    filled = frozenset(INSTITUTIONS) | DETAILS.get(kind, frozenset())
     for part, longest in LONGEST.items():
         value = getattr(text, part)
-        if not value.strip() or len(value) > longest:
-            raise SettingsInvalid(f"{where}: {part}: 1 to {longest} characters, not {len(value)}")
-        # A lock screen shows no placeholder's value; elsewhere the event fills what it carries.
-        filled = frozenset() if part.startswith("push") else _filled(kind)
-        if odd := _placeholders(f"{where}: {part}", value) - filled:
+        if part.startswith("push"):
+            length = len(value)
+            # A lock screen shows no placeholder's value, so that its text is none to be filled.
+            odd = _placeholders(f"{where}: {part}", value)
+        else:
+            try:
+                read = message(value, language, fractions=FRACTIONS)
+            except ValueError as error:
+                raise SettingsInvalid(f"{where}: {part}: {error}") from error
+            length, odd = read.longest(_widest(language, read.holes)), read.holes - filled
+            if uncounted := {one.name for one in read.choices()} - set(COUNTS):
+                names = ", ".join(sorted(uncounted))
+                raise SettingsInvalid(f"{where}: {part}: no plural or select goes by {names}")
+            found.append(read)
+        if not value.strip() or length > longest:
+            raise SettingsInvalid(f"{where}: {part}: 1 to {longest} characters, not {length}")
+        if odd:
             names = ", ".join(f"{{{each}}}" for each in sorted(odd))
             raise SettingsInvalid(f"{where}: {part}: placeholder {names} has no place here")
-    shown, wanted = _shown(where, text), _shown(where, source)
+    return found[0], found[1]
+
+
+@cache
+def _widest(language: str, holes: frozenset[str]) -> dict[str, str]:
+    """Return the widest values that a text is measured with.
+
+    Names and lists are as wide as partners make them, and count as their names in braces.
+    """
+    day = max((written_day(each, language) for each in _WIDEST_DAYS), key=len)
+    number = written_number(_WIDEST_COUNT, language)
+    return {
+        each: day if each in DATES else number if each in COUNTS else f"{{{each}}}"
+        for each in holes
+    }
+
+
+def _check_holes(
+    where: str, kind: str, text: tuple[Message, Message], source: tuple[Message, Message]
+) -> None:
+    shown, wanted = (title.holes | body.holes for title, body in (text, source))
     if text is source and (unsaid := DETAILS.get(kind, frozenset()) - shown):
         names = ", ".join(f"{{{each}}}" for each in sorted(unsaid))
         raise SettingsInvalid(f"{where}: nothing shows {names}")
     if shown != wanted:
         odd_ones = ", ".join(f"{{{each}}}" for each in sorted(shown ^ wanted))
         raise SettingsInvalid(f"{where}: the English text and this one differ in {odd_ones}")
+    for each in (one for part in text for one in part.choices() if one.is_plural):
+        # A branch may leave out its own number ("one course"), and nothing else.
+        for name, branch in each.every():
+            if lost := each.branches["other"].holes - branch.holes - {each.name}:
+                names = ", ".join(f"{{{one}}}" for one in sorted(lost))
+                raise SettingsInvalid(f"{where}: {{{each.name}}}: {name}: lacks {names}")
 
 
 def _check_move(where: str, kind: Kind, text: Words, move: str) -> None:
@@ -282,14 +292,6 @@ def _check_move(where: str, kind: Kind, text: Words, move: str) -> None:
         if (move in getattr(text, part)) is not kind.your_move:
             lacks = "does not say" if kind.your_move else "says"
             raise SettingsInvalid(f"{where}: {part}: {lacks} {move!r}")
-
-
-def _filled(kind: str) -> frozenset[str]:
-    return frozenset(INSTITUTIONS) | DETAILS.get(kind, frozenset())
-
-
-def _shown(where: str, text: Words) -> frozenset[str]:
-    return _placeholders(where, text.title) | _placeholders(where, text.body)
 
 
 def _placeholders(where: str, text: str) -> frozenset[str]:

@@ -1,19 +1,21 @@
 """Why a deadline is as it is, in the reader's language: from `notifications/deadlines/`."""
 
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.kit.cldr import written_day, written_number
+from erasmus_app.kit.icu import Message, message, one_stop
 from erasmus_app.kit.languages import choose
 from erasmus_app.kit.tables import read_toml
 from erasmus_app.mobilities.basis import Annual, Event, Relative
 from erasmus_app.mobilities.days import Unit
 from erasmus_app.mobilities.deadlines import Deadline, Note, Origin
 from erasmus_app.mobilities.rules import DeadlineKind
-from erasmus_app.notifications.catalogue import SOURCE_LANGUAGE, Calendar, NameOf
+from erasmus_app.notifications.catalogue import SOURCE_LANGUAGE, NameOf
 
 _HOLES = {
     "factsheet": {"hei"},
@@ -63,33 +65,96 @@ class DeadlineWords(
     superseded: str
     before_nominations: str
     term_guessed: str
-    units: dict[Unit, tuple[str, str]]  # of one, and of several
+    units: dict[Unit, str]  # a plural of {n}
     events: dict[Event, str]
 
 
 class Explanations(msgspec.Struct, frozen=True, kw_only=True):
-    """The sentences of all languages, and how each writes days."""
+    """The sentences of all languages."""
 
     words: Mapping[str, DeadlineWords]
-    calendars: Mapping[str, Calendar]
+    units: Mapping[str, Mapping[Unit, Message]]
 
     def of(self, deadline: Deadline, language: str, name_of: NameOf) -> str:
         """Say why a deadline is as it is, in the nearest language."""
         chosen = choose(language, self.words) or SOURCE_LANGUAGE
-        words, calendar = self.words[chosen], self.calendars[chosen]
-        return " ".join(_sentences(deadline, words, calendar, lambda hei: name_of(hei, chosen)))
+        sentences = self._sentences(deadline, chosen, lambda hei: name_of(hei, chosen))
+        return one_stop(" ".join(sentences))
+
+    def _sentences(
+        self, deadline: Deadline, language: str, named: Callable[[str], str]
+    ) -> Iterator[str]:
+        words = self.words[language]
+        source, basis = deadline.source, deadline.basis
+        hei = named(source.hei_id) if source.hei_id else ""
+        match source.origin:
+            case Origin.FACTSHEET:
+                yield words.factsheet.format_map({"hei": hei})
+            case Origin.LOCAL_RULE:
+                yield words.local_rule.format_map({"hei": hei, "name": source.name or ""})
+            case Origin.PROGRAMME:
+                yield words.programme
+            case Origin.APP:
+                yield words.app
+        if isinstance(basis, Relative):
+            yield self._counted(deadline, basis, language)
+        elif isinstance(basis, Annual):
+            year = deadline.academic_year if deadline.on else None
+            yield words.annual.format_map({"year": year}) if year else words.annual_open
+        else:
+            yield words.absolute
+        if Note.TERM_GUESSED in deadline.notes:
+            yield words.term_guessed
+        if Note.BEFORE_NOMINATIONS in deadline.notes:
+            yield words.before_nominations
+        if Note.DISAGREES in deadline.notes:
+            yield words.counts_first if deadline.counts_first else words.disagrees
+        if deadline.superseded_by is not None and deadline.superseded_by.hei_id is not None:
+            yield words.superseded.format_map({"hei": named(deadline.superseded_by.hei_id)})
+
+    def _counted(self, deadline: Deadline, basis: Relative, language: str) -> str:
+        words = self.words[language]
+        amount, event = basis.offset.amount, words.events[basis.event]
+        number = written_number(str(abs(amount)), language)
+        count = self.units[language][basis.offset.unit].filled({"n": number})
+        if amount == 0:
+            first = deadline.kind is DeadlineKind.AGREEMENT_SIGNED
+            span = (words.before_day if first else words.same_day).format_map({"event": event})
+        else:
+            after = words.after if amount > 0 else words.before
+            span = after.format_map({"count": count, "event": event})
+        if deadline.since is None:
+            return words.event_missing.format_map({"span": span})
+        counted = words.counted if deadline.event_known else words.counted_from_plan
+        date = written_day(deadline.since.isoformat(), language)
+        return counted.format_map({"span": span, "date": date})
 
 
-def load_explanations(folder: Path, calendars: Mapping[str, Calendar]) -> Explanations:
+def load_explanations(folder: Path, languages: Collection[str]) -> Explanations:
     """Read the sentences of every language that messages have.
 
     Raises:
         SettingsInvalid: a file is missing or is not what it must be.
     """
-    return Explanations(
-        words={each: _read(folder / "deadlines" / f"{each}.toml") for each in calendars},
-        calendars=calendars,
-    )
+    words: dict[str, DeadlineWords] = {}
+    units: dict[str, Mapping[Unit, Message]] = {}
+    for each in languages:
+        path = folder / "deadlines" / f"{each}.toml"
+        words[each] = _read(path)
+        units[each] = {
+            unit: _unit(f"{path}: {unit}", text, each) for unit, text in words[each].units.items()
+        }
+    return Explanations(words=words, units=units)
+
+
+def _unit(where: str, text: str, language: str) -> Message:
+    try:
+        found = message(text, language)
+    except ValueError as error:
+        raise SettingsInvalid(f"{where}: {error}") from error
+    if found.holes != {"n"}:
+        raise SettingsInvalid(f"{where}: has {sorted(found.holes)} in braces")
+    return found
 
 
 def _read(path: Path) -> DeadlineWords:
@@ -107,51 +172,3 @@ def _read(path: Path) -> DeadlineWords:
     if missing:
         raise SettingsInvalid(f"{path}: lacks: {', '.join(sorted(missing))}")
     return words
-
-
-def _sentences(
-    deadline: Deadline, words: DeadlineWords, calendar: Calendar, named: Callable[[str], str]
-) -> Iterator[str]:
-    source, basis = deadline.source, deadline.basis
-    hei = named(source.hei_id) if source.hei_id else ""
-    match source.origin:
-        case Origin.FACTSHEET:
-            yield words.factsheet.format_map({"hei": hei})
-        case Origin.LOCAL_RULE:
-            yield words.local_rule.format_map({"hei": hei, "name": source.name or ""})
-        case Origin.PROGRAMME:
-            yield words.programme
-        case Origin.APP:
-            yield words.app
-    if isinstance(basis, Relative):
-        yield _counted(deadline, basis, words, calendar)
-    elif isinstance(basis, Annual):
-        year = deadline.academic_year if deadline.on else None
-        yield words.annual.format_map({"year": year}) if year else words.annual_open
-    else:
-        yield words.absolute
-    if Note.TERM_GUESSED in deadline.notes:
-        yield words.term_guessed
-    if Note.BEFORE_NOMINATIONS in deadline.notes:
-        yield words.before_nominations
-    if Note.DISAGREES in deadline.notes:
-        yield words.counts_first if deadline.counts_first else words.disagrees
-    if deadline.superseded_by is not None and deadline.superseded_by.hei_id is not None:
-        yield words.superseded.format_map({"hei": named(deadline.superseded_by.hei_id)})
-
-
-def _counted(deadline: Deadline, basis: Relative, words: DeadlineWords, calendar: Calendar) -> str:
-    amount, event = basis.offset.amount, words.events[basis.event]
-    one, several = words.units[basis.offset.unit]
-    count = (one if abs(amount) == 1 else several).format_map({"n": abs(amount)})
-    if amount == 0:
-        first = deadline.kind is DeadlineKind.AGREEMENT_SIGNED
-        span = (words.before_day if first else words.same_day).format_map({"event": event})
-    else:
-        after = words.after if amount > 0 else words.before
-        span = after.format_map({"count": count, "event": event})
-    if deadline.since is None:
-        return words.event_missing.format_map({"span": span})
-    counted = words.counted if deadline.event_known else words.counted_from_plan
-    date = calendar.written(deadline.since.isoformat())
-    return counted.format_map({"span": span, "date": date})

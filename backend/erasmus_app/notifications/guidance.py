@@ -1,7 +1,7 @@
 """What the app says beside each step, in the reader's language: from `notifications/guidance/`."""
 
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.kit.cldr import written_day
+from erasmus_app.kit.icu import one_stop
 from erasmus_app.kit.languages import choose
 from erasmus_app.kit.tables import read_toml
 from erasmus_app.mobilities.agreement_changes import AgreementChange, ChangeKind
@@ -18,7 +20,7 @@ from erasmus_app.mobilities.models import Api, Mobility, Returned
 from erasmus_app.mobilities.recognition import Line, MatchedBy
 from erasmus_app.mobilities.state import SETTLED, decision
 from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove
-from erasmus_app.notifications.catalogue import SOURCE_LANGUAGE, Calendar, NameOf
+from erasmus_app.notifications.catalogue import SOURCE_LANGUAGE, NameOf
 
 ReasonCode = Literal[
     "not-available",
@@ -99,7 +101,6 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
     """The sentences of all languages."""
 
     words: Mapping[str, GuidanceWords]
-    calendars: Mapping[str, Calendar]
     name_of: NameOf
 
     def language(self, wanted: str) -> str:
@@ -132,8 +133,8 @@ class Guidance(msgspec.Struct, frozen=True, kw_only=True):
             words.nudge.asks[move.step].format_map(ends),
         ]
         if move.since is not None:
-            day = self.calendars[language].written(move.since.date().isoformat())
-            parts[1] += " " + words.nudge.waiting.format_map({"date": day})
+            day = written_day(move.since.date().isoformat(), language)
+            parts[1] += " " + one_stop(words.nudge.waiting.format_map({"date": day}))
         subject = words.nudge.subject.format_map(
             {**ends, "step": words.steps[move.step], "mobility": mobility.omobility_id}
         )
@@ -204,19 +205,19 @@ def waiting_days(move: WhoseMove, today: date) -> int | None:
     return max(0, (today - move.since.date()).days) if move.since else None
 
 
-def load_guidance(folder: Path, calendars: Mapping[str, Calendar], name_of: NameOf) -> Guidance:
+def load_guidance(folder: Path, languages: Collection[str], name_of: NameOf) -> Guidance:
     """Read the sentences of every language that messages have.
 
     Raises:
         SettingsInvalid: a file is missing or is not what it must be.
     """
-    words = {each: _read(folder / "guidance" / f"{each}.toml") for each in calendars}
+    words = {each: _read(folder / "guidance" / f"{each}.toml") for each in languages}
     pattern = _shape(words[SOURCE_LANGUAGE])
     for language, each in words.items():
         if (other := _shape(each)) != pattern:
             odd = min(name for name, _ in set(other.items()) ^ set(pattern.items()))
             raise SettingsInvalid(f"{folder}/guidance/{language}.toml: {odd}: not as in English")
-    return Guidance(words=words, calendars=calendars, name_of=name_of)
+    return Guidance(words=words, name_of=name_of)
 
 
 def _read(path: Path) -> GuidanceWords:

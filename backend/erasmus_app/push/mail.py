@@ -3,21 +3,37 @@
 import asyncio
 import smtplib
 import ssl
-import tomllib
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from erasmus_app.errors import MailFailed, SettingsInvalid
+from erasmus_app.kit.cldr import written_number
+from erasmus_app.kit.icu import Message, message
 from erasmus_app.kit.languages import choose
+from erasmus_app.kit.tables import read_toml
 from erasmus_app.settings import LOOPBACK_NAMES
 
 SECONDS = 20  # for the server to answer each step
-LANGUAGES = ("en", "de", "pt")
+KINDS: dict[str, frozenset[str]] = {
+    "claim": frozenset({"code", "minutes"}),
+    "linked": frozenset({"days"}),
+}
+"""Each kind of mail, and the values that its body has."""
+
 _TEXTS = Path(__file__).parent / "texts"
+
+
+class MailWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A kind of mail in one language."""
+
+    subject: str
+    body: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +103,8 @@ def smtp_sender(url: str, sender: str, context: ssl.SSLContext) -> SmtpSender:
     """Read `smtps://user:secret@host:port`, or `smtp://` for STARTTLS.
 
     Raises:
-        SettingsInvalid: it is no such address. The message does not repeat it: it has a secret.
+        SettingsInvalid: it is no such address, which the message does not repeat: it has a secret;
+            or a text of a mail is wrong.
     """
     try:
         parts = urlsplit(url)
@@ -99,6 +116,7 @@ def smtp_sender(url: str, sender: str, context: ssl.SSLContext) -> SmtpSender:
             "ERASMUS_APP_SMTP_URL and ERASMUS_APP_MAIL_FROM: want smtps://user:secret@host, "
             "or smtp:// for STARTTLS, and an address"
         )
+    load_texts()  # what is wrong with them is said at the start, not at the first mail
     return SmtpSender(
         host=parts.hostname,
         port=port,
@@ -112,19 +130,49 @@ def smtp_sender(url: str, sender: str, context: ssl.SSLContext) -> SmtpSender:
 
 def written(to: str, sender: str, kind: str, language: str, values: dict[str, str]) -> EmailMessage:
     """Write one mail. `to` is one plain address."""
-    text = texts(kind, choose(language, LANGUAGES) or "en")
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, to, text["subject"]
-    message["Date"] = formatdate()
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text["body"].format_map(values))
-    return message
+    texts = load_texts()[kind]
+    chosen = choose(language, texts) or "en"
+    subject, body = texts[chosen]
+    counted = {each.name for each in body.choices()}
+    shown = {
+        key: written_number(value, chosen) if key in counted else value
+        for key, value in values.items()
+    }
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, to, subject
+    mail["Date"] = formatdate()
+    mail["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(body.filled(shown))
+    mail["Content-Language"] = chosen  # after the content, whose coming clears these headers
+    return mail
 
 
-@cache
-def texts(kind: str, language: str) -> dict[str, str]:
-    """Return the words of a kind of mail in one of `LANGUAGES`."""
-    path = _TEXTS / f"{kind}.{language}.toml"
-    content: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))
-    return content
+@lru_cache(maxsize=4)
+def load_texts(folder: Path = _TEXTS) -> dict[str, dict[str, tuple[str, Message]]]:
+    """Read and check the words: kind → language → subject and body.
+
+    Raises:
+        SettingsInvalid: a language lacks a kind, or a text is not what it must be.
+    """
+    found: dict[str, dict[str, tuple[str, Message]]] = {each: {} for each in KINDS}
+    for path in sorted(folder.glob("*.toml")):
+        kind, _, language = path.stem.partition(".")
+        if kind not in KINDS:
+            raise SettingsInvalid(f"{path}: there is no such kind of mail")
+        try:
+            words = msgspec.convert(read_toml(path), MailWords)
+            body = message(words.body, language)
+        except (OSError, ValueError) as error:
+            raise SettingsInvalid(f"{path}: {error}") from error
+        if body.holes != KINDS[kind]:
+            odd = ", ".join(sorted(body.holes ^ KINDS[kind]))
+            raise SettingsInvalid(f"{path}: body: must have its values and no other: {odd}")
+        if not words.subject.strip() or "{" in words.subject or "\n" in words.subject:
+            raise SettingsInvalid(f"{path}: subject: one line without braces")
+        found[kind][language] = (words.subject, body)
+    languages = set[str]().union(*found.values()) | {"en"}
+    for kind, texts in found.items():
+        if missing := languages - texts.keys():
+            raise SettingsInvalid(f"{folder}: {kind}: lacks: {', '.join(sorted(missing))}")
+    return found

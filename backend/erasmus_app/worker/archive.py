@@ -14,7 +14,7 @@ import msgspec
 
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import InstitutionNames
-from erasmus_app.kit.languages import choose
+from erasmus_app.kit.cldr import written_day
 from erasmus_app.notifications.catalogue import Catalogue
 from erasmus_app.partners.originals import without_comments
 from erasmus_app.privacy.page import Page
@@ -83,12 +83,11 @@ class Archivist:
         await pieces.pass_on(sink)
 
     def _page_of(self, language: str, words: ArchiveWords) -> Page:
-        calendar = self.messages.calendars[choose(language, self.messages.calendars) or "en"]
         return Page(
             language=language,
             words=words,
             name_of=lambda hei: self.names.name(HeiId(hei), language),
-            day=calendar.written,
+            day=lambda value: written_day(value, language),
         )
 
     async def _page(

@@ -27,6 +27,36 @@ def test_a_language_is_the_exact_one_else_a_wider_one_else_english(wanted: str, 
     assert choose(wanted, OURS) == chosen
 
 
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [
+        ("no", "nb"),
+        ("no-NO", "nb"),
+        ("nb-NO", "nb"),
+        ("nn-NO", "nn"),
+        ("mo", "ro"),
+        ("mo-MD", "ro"),
+        ("sh", "sr"),
+        ("sr-Latn-RS", "sr"),
+        ("sr-Cyrl", "sr"),
+        ("pt-BR", "pt"),
+        ("en-US", "en"),
+        ("hr-BA", "hr"),
+        ("bs", "en"),
+    ],
+)
+def test_an_old_or_a_wide_tag_finds_the_language_that_it_means(wanted: str, chosen: str):
+    ours = ("en", "hr", "nb", "nn", "pt", "ro", "sr")
+
+    assert choose(wanted, ours) == chosen
+    assert accepted(f"{wanted}, en;q=0.1", ours, "en") == chosen
+
+
+def test_a_name_in_norwegian_of_no_kind_is_found_by_readers_of_either():
+    assert [choose(each, ("en", "no")) for each in ("nb", "nn")] == ["no", "no"]
+    assert choose("nn", ("en", "nb")) == "nb"
+
+
 def test_there_may_be_none_that_fits():
     assert choose("fi", ["de", "pl"]) is None
     assert choose("fi", []) is None

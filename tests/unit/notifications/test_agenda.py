@@ -170,10 +170,10 @@ def names(hei: str, language: str) -> str:
 
 
 def test_every_language_of_the_messages_has_a_title_of_its_own_for_each_entry():
-    languages = load_catalogue(catalogue_folder()).calendars
+    languages = load_catalogue(catalogue_folder()).languages
     words = load_agenda_words(catalogue_folder(), languages)
 
-    assert words.titles.keys() == languages.keys()
+    assert words.titles.keys() == set(languages)
     for what in words.titles["en"]:
         titles = [words.title(entry(what), language, names) for language in languages]
         assert len(set(titles)) == len(titles), what
@@ -202,5 +202,5 @@ def test_a_file_that_does_not_fit_is_named_with_what_is_wrong(tmp_path, text, wr
         (tmp_path / "agenda/xx.toml").write_text(full if text == "FULL" else text, encoding="utf-8")
 
     with pytest.raises(SettingsInvalid, match=wrong) as error:
-        load_agenda_words(tmp_path, {"en": None, "xx": None})
+        load_agenda_words(tmp_path, ("en", "xx"))
     assert "agenda/xx.toml" in str(error.value)

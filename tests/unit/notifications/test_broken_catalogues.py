@@ -139,20 +139,20 @@ BROKEN = {
         "locales/en.toml",
         NOMINATED,
         f'{NOMINATED}"{{}}" #',
-        "title: pla",
+        "title: a name in small letters is wanted",
     ),
-    "a look inside": ("locales/en.toml", "{date} as", "{date.year} as", "date.year"),
+    "a look inside": ("locales/en.toml", "{date} as", "{date.year} as", r"\{date\}: , or }"),
     "a format": (
         "locales/en.toml",
-        "{courses}",
-        "{courses:d}",
-        "a name in braces and nothing else",
+        "{date} as",
+        "{date:d} as",
+        r"\{date\}: , or } is wanted where ':' stands",
     ),
     "half a placeholder": (
         "locales/en.toml",
-        "{courses}",
-        "{courses",
-        "en.toml: agreement_signed: ",
+        "{date} as",
+        "{date as",
+        r"en.toml: traineeship_begun: body: \{date\}: ",
     ),
     "a reason without words": (
         "locales/pt.toml",
@@ -199,13 +199,47 @@ BROKEN = {
         "nomination_accepted: body: says 'Your move'",
     ),
     "no words for several": ("locales/pt.toml", "several =", "many =", "pt.toml: .*several"),
-    "no months": ("locales/de.toml", "months =", "#", "de.toml: .*months"),
-    "eleven months": ("locales/de.toml", '"Januar", ', "", "de.toml: months: twelve names, not 11"),
-    "a day without its year": (
+    "a plural without a category of its language": (
+        "locales/cs.toml",
+        "few {# předměty} ",
+        "",
+        r"cs.toml: agreement_signed: body: \{courses\}: the plural lacks 'few'",
+    ),
+    "a plural with a category of another language": (
         "locales/de.toml",
-        "{day}. {month} {year}",
-        "{day}. {month}",
-        r"de.toml: date_format: must have \{day\}, \{month\}, \{year\} and nothing else",
+        "one {# Kurs} ",
+        "one {# Kurs} few {# Kurse} ",
+        r"de.toml: agreement_signed: body: \{courses\}: the plural has, and its language has not,",
+    ),
+    "credits without the form of fractions": (
+        "locales/cs.toml",
+        "many {# kreditu ECTS} ",
+        "",
+        r"cs.toml: agreement_signed: body: \{ects\}: the plural lacks 'many'",
+    ),
+    "a plural that lacks its end": (
+        "locales/pt.toml",
+        "other {# disciplinas}}",
+        "other {# disciplinas}",
+        "pt.toml: agreement_signed: body: .*wanted",
+    ),
+    "a plural by a name": (
+        "locales/pt.toml",
+        "{courses, plural,",
+        "{receiving_hei, plural,",
+        "pt.toml: agreement_signed: body: no plural or select goes by receiving_hei",
+    ),
+    "a branch that lacks what another one says": (
+        "locales/de.toml",
+        "one {# Kurs} other {# Kurse}}",
+        "one {# Kurs} other {# Kurse ({receiving_hei})}}",
+        r"de.toml: agreement_signed: \{courses\}: one: lacks \{receiving_hei\}",
+    ),
+    "a branch that is too long": (
+        "locales/de.toml",
+        "one {# Kurs} ",
+        f"one {{# Kurs{'e' * 300}}} ",
+        "de.toml: agreement_signed: body: 1 to 320 characters, not 4",
     ),
 }
 
@@ -238,3 +272,10 @@ def test_a_language_more_is_a_file_more(folder: Path):
     assert set(known.languages) == {*before.languages, "eo"}
     assert known.words["eo"] == known.words["en"]
     assert isinstance(known.words["eo"]["nominated"], Words)
+
+
+def test_a_file_that_is_named_after_no_language_stops_the_start(folder: Path):
+    shutil.copy(folder / "locales/en.toml", folder / "locales/xq.toml")
+
+    with pytest.raises(SettingsInvalid, match=r"xq\.toml: CLDR knows no such language"):
+        load_catalogue(folder)

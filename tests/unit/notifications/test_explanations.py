@@ -24,8 +24,8 @@ from erasmus_app.mobilities.steps import Party
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.explanations import load_explanations
 
-CALENDARS = load_catalogue(catalogue_folder()).calendars
-WORDS = load_explanations(catalogue_folder(), CALENDARS)
+LANGUAGES = load_catalogue(catalogue_folder()).languages
+WORDS = load_explanations(catalogue_folder(), LANGUAGES)
 HOST = DeadlineSource(origin=Origin.FACTSHEET, hei_id=LINDENTAL)
 HOME = DeadlineSource(origin=Origin.LOCAL_RULE, hei_id=RIBEIRA, name="Regulation 7")
 PROGRAMME = DeadlineSource(origin=Origin.PROGRAMME, name="Guidelines")
@@ -147,7 +147,7 @@ def test_a_deadline_says_why_it_is_that_day(what, given, expected):
 def test_every_language_says_everything_and_leaves_no_brace():
     texts = [
         because(language, source, Relative(event, Offset(amount, unit)), **SINCE)
-        for language in CALENDARS
+        for language in LANGUAGES
         for source in (HOST, HOME, PROGRAMME, OURS)
         for event in Event
         for unit in Unit
@@ -183,9 +183,9 @@ def test_words_that_cannot_be_right_stop_the_start(tmp_path: Path, old: str, new
     path.write_text(content.replace(old, new, 1))
 
     with pytest.raises(SettingsInvalid, match=named):
-        load_explanations(tmp_path, CALENDARS)
+        load_explanations(tmp_path, LANGUAGES)
 
 
 def test_a_language_that_messages_have_needs_its_sentences(tmp_path: Path):
     with pytest.raises(SettingsInvalid, match="deadlines"):
-        load_explanations(tmp_path, CALENDARS)
+        load_explanations(tmp_path, LANGUAGES)

@@ -39,9 +39,9 @@ from erasmus_app.mobilities.steps import Party, StepCode, WhoseMove, whose_move
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.notifications.guidance import NudgeText, load_guidance, waiting_days
 
-CALENDARS = load_catalogue(catalogue_folder()).calendars
+LANGUAGES = load_catalogue(catalogue_folder()).languages
 NAMES = {RIBEIRA: "Ribeira", LINDENTAL: "Lindental"}
-GUIDANCE = load_guidance(catalogue_folder(), CALENDARS, lambda hei, _language: NAMES[hei])
+GUIDANCE = load_guidance(catalogue_folder(), LANGUAGES, lambda hei, _language: NAMES[hei])
 NOMINATED = "Ribeira has nominated you."
 WAITING = WhoseMove(
     party=Party.RECEIVING_HEI,
@@ -268,4 +268,4 @@ def test_words_that_do_not_fit_stop_the_start(tmp_path: Path, was: str, becomes:
     path.write_text(text.replace(was, becomes), encoding="utf-8")
 
     with pytest.raises(SettingsInvalid, match=says):
-        load_guidance(folder, CALENDARS, lambda hei, _language: hei)
+        load_guidance(folder, LANGUAGES, lambda hei, _language: hei)

@@ -188,7 +188,11 @@ async def test_its_own_repeats_are_off_and_its_quota_closes_the_lane(
         closed = await library.send(a_push(fid))
 
     assert (once.code, once.retry_after) == ("UNAVAILABLE", 2.0)
-    assert (quota.code, closed.code, library.lanes.closed()) == ("QUOTA_EXCEEDED", "LANE_CLOSED", 40.0)
+    assert (quota.code, closed.code, library.lanes.closed()) == (
+        "QUOTA_EXCEEDED",
+        "LANE_CLOSED",
+        40.0,
+    )
     assert service.received[fid] == []
 
 

@@ -1,15 +1,22 @@
 """Mail over SMTP, to a sink on a socket."""
 
+import re
+import shutil
 import ssl
+from pathlib import Path
 
 import pytest
 
 from erasmus_app.errors import MailFailed, SettingsInvalid
 from erasmus_app.kit.trust import trusting
-from erasmus_app.push.mail import LANGUAGES, SmtpSender, smtp_sender, texts, written
+from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
+from erasmus_app.push import mail as mail_module
+from erasmus_app.push.mail import SmtpSender, load_texts, smtp_sender, written
 from sandbox.authority import Authority
 from sandbox.mail import running
 
+TEXTS = load_texts()
+LANGUAGES = tuple(TEXTS["claim"])
 VALUES = {"code": "01234567", "minutes": "10"}
 TO, FROM = "bea@post.example", "no-reply@app.example"
 
@@ -25,7 +32,7 @@ async def test_a_mail_arrives_as_it_was_written(language: str):
 
     [mail] = sink.received
     assert (mail["to"], mail["from"], mail["auto-submitted"]) == (TO, FROM, "auto-generated")
-    assert mail["subject"] == texts("claim", language)["subject"]
+    assert mail["subject"] == TEXTS["claim"][language][0]
     assert "\n    01234567\n" in mail.get_content()
     assert "10" in mail.get_content()
     assert "{" not in mail.get_content()
@@ -107,4 +114,63 @@ def test_a_mail_has_its_values_in_every_language(kind: str, language: str):
 
 
 def test_a_language_that_we_have_no_words_in_is_english():
-    assert written(TO, FROM, "claim", "fi", VALUES)["subject"] == texts("claim", "en")["subject"]
+    assert written(TO, FROM, "claim", "eo", VALUES)["subject"] == TEXTS["claim"]["en"][0]
+
+
+def test_mails_are_written_in_every_language_that_messages_have():
+    assert load_catalogue(catalogue_folder()).languages == LANGUAGES
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_no_languages_mail_is_anothers(kind: str):
+    bodies = [written(TO, FROM, kind, each, VALUES | {"days": "30"}) for each in LANGUAGES]
+
+    assert [each["content-language"] for each in bodies] == list(LANGUAGES)
+    assert len({each.get_content() for each in bodies}) == len(LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("language", "minutes", "said"),
+    [
+        ("en", "1", "good for 1 minute."),
+        ("pl", "10", "ważny 10 minut."),
+        ("pl", "3", "ważny 3 minuty."),
+        ("ro", "30", "valabil 30 de minute."),
+        ("sl", "2", "Velja 2 minuti."),
+    ],
+)
+def test_minutes_are_counted_as_the_language_counts(language: str, minutes: str, said: str):
+    mail = written(TO, FROM, "claim", language, VALUES | {"minutes": minutes})
+
+    assert said in mail.get_content()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "refusal"),
+    [
+        ("claim.de.toml", "{code}", "", "claim.de.toml: body: must have its values"),
+        ("claim.pl.toml", "many {# minut} ", "", "claim.pl.toml: {minutes}: the plural lacks"),
+        ("claim.de.toml", "subject = ", "betreff = ", "claim.de.toml: Object"),
+        (
+            "linked.de.toml",
+            'subject = "Zwei',
+            'subject = "{n}',
+            "linked.de.toml: subject: one line",
+        ),
+        ("linked.de.toml", None, None, "linked: lacks: de"),
+    ],
+)
+def test_a_mails_text_that_is_wrong_stops_the_start(
+    tmp_path: Path, name: str, old: str | None, new: str | None, refusal: str
+):
+    folder = tmp_path / "texts"
+    shutil.copytree(Path(mail_module.__file__).parent / "texts", folder)
+    if old is None or new is None:
+        (folder / name).unlink()
+    else:
+        content = (folder / name).read_text()
+        assert old in content
+        (folder / name).write_text(content.replace(old, new))
+
+    with pytest.raises(SettingsInvalid, match=re.escape(refusal)):
+        load_texts(folder)

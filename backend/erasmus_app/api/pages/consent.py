@@ -13,6 +13,7 @@ import msgspec
 from erasmus_app.api.pages import words
 from erasmus_app.identity.authorization import AuthorizationRequest
 from erasmus_app.identity.clients import APP, Client
+from erasmus_app.kit.icu import one_stop
 
 _PAGE = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">
@@ -84,7 +85,7 @@ def consent_page(
         name: the student's, as the login provider sent it.
         other_login: where somebody else can log in.
         until: the day on which it is over at the latest, written in that language.
-        language: one of `LANGUAGES`.
+        language: one of `languages("consent")`.
     """
     say = _words(language)
     app = client.name(language)
@@ -128,7 +129,7 @@ def refusal_page(code: str, language: str) -> str:
 
 def _text(pattern: str, **given: str) -> str:
     """Put values into a text; none of it becomes markup."""
-    return html.escape(pattern.format_map(given))
+    return html.escape(one_stop(pattern.format_map(given)))
 
 
 def _target(redirect_uri: str, say: Words) -> str:

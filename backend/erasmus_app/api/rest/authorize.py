@@ -9,7 +9,7 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import State
 
 from erasmus_app.api.guards import session_of
-from erasmus_app.api.pages import LANGUAGES
+from erasmus_app.api.pages import languages
 from erasmus_app.api.pages.consent import consent_page, refusal_page
 from erasmus_app.api.rest.login import NO_STORE, TokenRefused
 from erasmus_app.errors import LoginFailed, NotSignedIn
@@ -20,6 +20,7 @@ from erasmus_app.identity.authorization import (
 )
 from erasmus_app.identity.clients import APP, SCOPES
 from erasmus_app.identity.models import SESSION_LIFETIME, Session
+from erasmus_app.kit.cldr import written_day
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
 
@@ -58,7 +59,7 @@ def described(services: Services) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
-        "ui_locales_supported": list(LANGUAGES),
+        "ui_locales_supported": list(languages("consent")),
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": services.settings.oauth_documents,
         "protected_resources": list(service.resources),
@@ -119,12 +120,13 @@ async def authorize(request: Request[Any, Any, Any]) -> Response[Any]:
             question=await service.ask(wanted, session),
             name=account.display_name if account else None,
             other_login=_login(query, fresh=True),
-            until=_written(services, services.clock() + lifetime, language),
+            until=_written(services.clock() + lifetime, language),
             language=language,
         )
     except LoginFailed as error:
         return _refused(error, language)
-    return Response(page, media_type=MediaType.HTML, headers=PAGE_HEADERS)
+    headers = PAGE_HEADERS | {"Content-Language": language}
+    return Response(page, media_type=MediaType.HTML, headers=headers)
 
 
 @post(
@@ -187,11 +189,11 @@ async def revoke(request: Request[Any, Any, Any]) -> Response[Any]:
 
 
 def _language(request: Request[Any, Any, Any]) -> str:
-    return accepted(request.headers.get("accept-language", ""), LANGUAGES, "en")
+    return accepted(request.headers.get("accept-language", ""), languages("consent"), "en")
 
 
-def _written(services: Services, when: datetime, language: str) -> str:
-    return services.messages.calendars[language].written(when.date().isoformat())
+def _written(when: datetime, language: str) -> str:
+    return written_day(when.date().isoformat(), language)
 
 
 def _origin(services: Services) -> str:
@@ -222,4 +224,5 @@ def _refused(error: LoginFailed, language: str) -> Response[Any]:
     if isinstance(error, AuthorizationRefused) and error.address is not None:
         return _see(error.address)
     page = refusal_page(error.code, language)
-    return Response(page, status_code=error.status, media_type=MediaType.HTML, headers=PAGE_HEADERS)
+    headers = PAGE_HEADERS | {"Content-Language": language}
+    return Response(page, status_code=error.status, media_type=MediaType.HTML, headers=headers)

@@ -6,11 +6,12 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 
-from erasmus_app.api.pages import LANGUAGES, words
+from erasmus_app.api.pages import languages, words
 from erasmus_app.api.pages.findings import told
 from erasmus_app.api.rest.login import NO_STORE
 from erasmus_app.errors import NotSignedIn
 from erasmus_app.identity.doctor import RELEASE_TEST, Diagnosis, Finding
+from erasmus_app.kit.cldr import written_day
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
 
@@ -49,7 +50,7 @@ dt{{color:var(--soft)}}dd{{margin:0;overflow-wrap:anywhere}}
 
 
 def _language(request: Request[Any, Any, Any]) -> str:
-    return accepted(request.headers.get("accept-language", ""), LANGUAGES, "en")
+    return accepted(request.headers.get("accept-language", ""), languages("doctor"), "en")
 
 
 def _way_in(request: Request[Any, Any, Any], _: NotSignedIn) -> Response[str]:
@@ -102,10 +103,9 @@ def _told(found: list[Diagnosis], services: Services, language: str) -> str:
 def _section(each: Diagnosis, services: Services, language: str) -> str:
     text = words("doctor", language)
     names = ", ".join(services.names.name(hei, language) for hei in each.homes)
-    written = services.messages.calendars[language].written
     dates = {"first": each.seen.first_login_at, "latest": each.seen.known.last_login_at}
     rows = "".join(
-        f"<dt>{escape(text[key])}</dt><dd>{escape(written(when.date().isoformat()))}</dd>"
+        f"<dt>{escape(text[key])}</dt><dd>{escape(written_day(f'{when:%Y-%m-%d}', language))}</dd>"
         for key, when in dates.items()
     )
     findings = "".join(_finding(one, services, language) for one in each.findings)
