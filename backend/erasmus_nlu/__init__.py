@@ -1,0 +1,1 @@
+"""Understanding a question: its language, what it is about, and how sure that is."""
