@@ -6,6 +6,7 @@ layers' weights are unpacked to float32 once (85 MB); the table of 250,000 piece
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,7 @@ from erasmus_nlu.tokens import Tokenizer
 from erasmus_nlu.weights import Weights, open_weights
 
 _HEADING: Final = "query: "
+_TOGETHER: Final = 16
 
 
 class _Dense(NamedTuple):
@@ -58,30 +60,47 @@ class Encoder:
 
     def embedding(self, text: str) -> Any:
         """Return the embedding of one cleaned text: float32, of length one."""
-        ids = self._tokenizer.ids(_HEADING + text)
-        shape = self._shape
-        table = self._weights.rows("emb.word", shape.hidden, ids)
-        state = self._normed(table + self._places[: len(ids)], self._norm)
-        for layer in self._layers:
-            state = self._through(layer, state)
-        mean = state.mean(axis=0)
-        return mean / max(float(np.sqrt(mean @ mean)), 1e-6)
+        return self._alike([self._tokenizer.ids(_HEADING + text)])[0]
 
     def embeddings(self, texts: Sequence[str]) -> Any:
-        """Return the embeddings of many texts, a row each, each as if it were alone."""
-        return np.stack([self.embedding(text) for text in texts])
+        """Return the embeddings of many texts, a row each; those of one length go together.
+
+        The last bits may differ from those of `embedding`, as sums are taken in another order.
+        """
+        found = np.empty((len(texts), self.size), np.float32)
+        by_length: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
+        for row, text in enumerate(texts):
+            ids = self._tokenizer.ids(_HEADING + text)
+            by_length[len(ids)].append((row, ids))
+        for alike in by_length.values():
+            for at in range(0, len(alike), _TOGETHER):
+                rows, ids_ = zip(*alike[at : at + _TOGETHER], strict=True)
+                found[list(rows)] = self._alike(ids_)
+        return found
+
+    def _alike(self, texts: Sequence[list[int]]) -> Any:
+        size = self._shape.hidden
+        table = self._weights.rows("emb.word", size, [id for ids in texts for id in ids])
+        state = table.reshape(len(texts), -1, size) + self._places[: len(texts[0])]
+        state = self._normed(state, self._norm)
+        for layer in self._layers:
+            state = self._through(layer, state)
+        mean = state.mean(axis=1)
+        return mean / np.maximum(np.sqrt((mean * mean).sum(axis=1, keepdims=True)), 1e-6)
 
     def _through(self, layer: _Layer, state: Any) -> Any:
         heads = self._shape.heads
-        count, hidden = state.shape
+        many, count, hidden = state.shape
         asked = state @ layer.asked.weights
         asked += layer.asked.bias
-        query, key, value = asked.reshape(count, 3, heads, hidden // heads).transpose(1, 2, 0, 3)
-        scores = query @ key.transpose(0, 2, 1)  # the root of the size is in the query's weights
-        scores -= scores.max(axis=2, keepdims=True)
+        split = asked.reshape(many, count, 3, heads, hidden // heads)
+        query, key, value = split.transpose(2, 0, 3, 1, 4)
+        scores = query @ key.swapaxes(2, 3)  # the root of the size is in the query's weights
+        scores -= scores.max(axis=3, keepdims=True)
         np.exp(scores, out=scores)
-        scores /= scores.sum(axis=2, keepdims=True)
-        mixed = (scores @ value).transpose(1, 0, 2).reshape(count, hidden) @ layer.mixed.weights
+        scores /= scores.sum(axis=3, keepdims=True)
+        seen = (scores @ value).swapaxes(1, 2).reshape(many, count, hidden)
+        mixed = seen @ layer.mixed.weights
         mixed += layer.mixed.bias
         mixed += state
         state = self._normed(mixed, layer.mixed_norm)
@@ -93,8 +112,8 @@ class Encoder:
         return self._normed(outer, layer.outer_norm)
 
     def _normed(self, state: Any, norm: _Norm) -> Any:
-        state = state - state.mean(axis=1, keepdims=True)
-        spread = np.einsum("ij,ij->i", state, state)[:, None] / state.shape[1]
+        state = state - state.mean(axis=2, keepdims=True)
+        spread = np.einsum("bij,bij->bi", state, state)[:, :, None] / state.shape[2]
         state /= np.sqrt(spread + np.float32(self._shape.epsilon))
         state *= norm.scale
         state += norm.shift
