@@ -14,7 +14,7 @@ class WeightsWrong(NluError):
 
 
 class HeadWrong(NluError):
-    """A head is damaged, or was made for other phrases or weights: `make nlu-head` makes it anew."""
+    """A head is damaged or missing: `make nlu-head` makes it anew."""
 
 
 class PhrasesWrong(NluError):

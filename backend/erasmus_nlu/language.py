@@ -10,9 +10,10 @@ Detector = Callable[[str], tuple[str, float] | None]
 
 FEWEST_WORDS: Final = 4
 _SURE: Final = 0.9
-OURS: Final = frozenset(
-    "bg cs da de el en es et fi fr ga hr hu is it lt lv mk mt nb nl nn pl pt ro sk sl sr sv tr".split()
+_OURS: Final = (
+    "bg cs da de el en es et fi fr ga hr hu is it lt lv mk mt nb nl nn pl pt ro sk sl sr sv tr"
 )
+_ALIKE: Final = frozenset({"da", "nb", "nn"})  # hard to tell apart, and read by the same people
 
 
 def detector() -> Detector:
@@ -22,7 +23,7 @@ def detector() -> Detector:
     except ImportError:
         return lambda _: None
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(OURS & set(identifier.labels))
+    identifier.set_languages(set(_OURS.split()) & set(identifier.labels))
 
     def detect(text: str) -> tuple[str, float]:
         language, sure = identifier.classify(text)
@@ -42,6 +43,5 @@ def language_of(text: str, locale: str | None, detect: Detector) -> str:
         own = "nb"  # the macrolanguage, as browsers still send it
     found = detect(text) if len(words(text)) >= FEWEST_WORDS or own is None else None
     if found and (own is None or found[1] >= _SURE):
-        # Bokmål and Nynorsk are read by the same people; a guess between them changes nothing.
-        return own if own and {own, found[0]} == {"nb", "nn"} else found[0]
+        return own if own and {own, found[0]} <= _ALIKE else found[0]
     return own or "en"

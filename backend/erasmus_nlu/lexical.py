@@ -36,7 +36,8 @@ def rarities(texts: Sequence[str]) -> list[float]:
 def looks(text: str, rarity: Sequence[float]) -> dict[int, float]:
     """Return a text's buckets with their weights (tf-idf, of length one together)."""
     raw = {
-        bucket: (1 + math.log(count)) * rarity[bucket] for bucket, count in sorted(runs(text).items())
+        bucket: (1 + math.log(count)) * rarity[bucket]
+        for bucket, count in sorted(runs(text).items())
     }
     length = math.sqrt(sum(weight * weight for weight in raw.values())) or 1.0
     return {bucket: weight / length for bucket, weight in raw.items()}

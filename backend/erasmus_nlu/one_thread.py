@@ -1,9 +1,9 @@
 """One thread for numpy's linear algebra.
 
-The matrices of a short question are small: a second thread costs more than it brings (measured 54 ms
-instead of 20 ms a question), and an API process has other work for the second core. OpenBLAS reads
-its environment once, when numpy is first imported, which may long have happened: its own switch
-works at any time.
+The matrices of a short question are small: a second thread costs more than it brings (measured:
+54 ms instead of 20 ms a question), and an API process has other work for the second core. OpenBLAS
+reads its environment once, when numpy is first imported, which may long have happened: its own
+switch works at any time.
 """
 
 import ctypes

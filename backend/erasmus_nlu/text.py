@@ -5,7 +5,7 @@ import unicodedata
 from typing import Final
 
 LONGEST: Final = 300
-"""Characters of a question that are read. What somebody asks fits; what comes after is no question."""
+"""Characters of a question that are read. What somebody asks fits."""
 
 _READ: Final = 4 * LONGEST  # before normalising: spaces and invisible characters may still go
 _SPACES: Final = re.compile(r"\s+")

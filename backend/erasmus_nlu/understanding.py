@@ -72,10 +72,11 @@ class HeadNlu:
     def understand(self, question: str, locale: str | None = None) -> Understanding:
         """Say what a question is about."""
         text = clean(question)
-        band, choices = Band.MENU, ()
+        ranked = []
         if any(each.isalnum() for each in text):
             found = map(Choice, self._intents, self._probabilities(text))
-            band, choices = banded(sorted(found, key=lambda each: -each.probability))
+            ranked = sorted(found, key=lambda each: -each.probability)
+        band, choices = banded(ranked)
         return Understanding(
             question=text,
             language=language_of(text, locale, self._detect),
@@ -87,7 +88,7 @@ class HeadNlu:
 
 def banded(ranked: list[Choice]) -> tuple[Band, tuple[Choice, ...]]:
     """Return what is done with a question, given its intents, the likeliest first."""
-    first = ranked[0]
+    first = ranked[0] if ranked else Choice(OUT_OF_SCOPE, 1.0)
     if first.intent == OUT_OF_SCOPE or first.probability < OFFERED_FROM:
         return Band.MENU, ()
     shown = [
@@ -124,7 +125,7 @@ def open_lexical() -> Nlu:
 
 
 def _version(head: str) -> str:
-    """Return a hash of the head (which knows its phrases and weights) and of this package's code."""
+    """Return a hash of the head (which knows its phrases and weights) and of this code."""
     digest = hashlib.sha256(head.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())
