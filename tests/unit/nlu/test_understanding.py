@@ -299,7 +299,8 @@ def test_a_damaged_head_is_refused(tmp_path: Path):
 @with_weights
 @pytest.mark.skipif(not QUESTIONS.is_file(), reason=f"{QUESTIONS} is not there")
 def test_questions_of_others_are_right_or_offered_nine_times_in_ten(by_meaning: Nlu):
-    asked = [msgspec.json.decode(line) for line in QUESTIONS.read_bytes().splitlines()]
+    # Every third, which takes two seconds; `make bench-chat` asks them all.
+    asked = [msgspec.json.decode(line) for line in QUESTIONS.read_bytes().splitlines()[::3]]
 
     found = [by_meaning.understand(each["question"]).choices for each in asked]
 
