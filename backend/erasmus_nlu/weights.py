@@ -95,9 +95,11 @@ def open_weights(path: Path) -> Weights:
     try:
         with path.open("rb") as file:
             image = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # Read beside the map, so that its 70 MB do not become this process' memory.
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:
         raise WeightsMissing(str(path)) from error
-    if (found := hashlib.sha256(image).hexdigest()) != SHA256:
+    if found != SHA256:
         image.close()
         raise WeightsWrong(f"{path} has the hash {found}")
     return _read(image)
