@@ -49,14 +49,17 @@ class Found:
     fetches: int = 0
 
 
-def signed(house: House, number: int) -> list[bytes]:
-    """Return whole HTTP requests, signed beforehand: the load must not be ours."""
+def signed(house: House, number: int, repeats: int = REPEATS) -> list[bytes]:
+    """Return whole HTTP requests, signed beforehand: the load must not be ours.
+
+    Each incoming mobility is named `repeats` times.
+    """
     host, path = "backend.example", f"/ewp/{COVERED.hei_id}/omobility-cnr/2"
     names = [f"partner-{each:03}.example" for each in range(PARTNERS)]
     keys = [PrivateKey.from_pem((house.folder / f"{each}.pem").read_bytes()) for each in names]
     made = []
     for each in range(number):
-        incoming = each % max(1, number // REPEATS)
+        incoming = each % max(1, number // repeats)
         body = urlencode({"omobility_id": f"om-{2 * incoming + 1:06}"}).encode()
         headers = sign_request(
             keys[incoming % PARTNERS],
@@ -94,10 +97,12 @@ async def one_sender(
     return found
 
 
-async def storm(house: House, requests: list[bytes], rate: float) -> list[tuple[float, int]]:
-    """Send all of them at `rate` a second."""
+async def storm(
+    house: House, requests: list[bytes], rate: float, start: float | None = None
+) -> list[tuple[float, int]]:
+    """Send all of them at `rate` a second, the first at `start` of `time.perf_counter`."""
     address = urlsplit(house.backend)
-    start = time.perf_counter() + 0.2
+    start = time.perf_counter() + 0.2 if start is None else start
     shares = [requests[each::CONNECTIONS] for each in range(CONNECTIONS)]
     senders = (
         one_sender(

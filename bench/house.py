@@ -38,6 +38,7 @@ class House:
         self.port = listener.getsockname()[1]
         listener.close()
         self.home = ""
+        self.settings: dict[str, str] = {}  # further ones, of the backend's processes
 
     @property
     def backend(self) -> str:
@@ -81,6 +82,7 @@ class House:
             "ERASMUS_APP_REDIS_URL": self.own.redis_url,
             "ERASMUS_APP_DATA_KEYS": str(self.folder / "engines" / "data-keys"),
             "ERASMUS_APP_DATA_DIR": str(self.folder / f"data-{name}-{database.rpartition('/')[2]}"),
+            **self.settings,
         }
         with backend_process(name, environment, self.folder / f"{name}.log") as pid:
             yield pid

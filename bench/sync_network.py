@@ -9,6 +9,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -50,6 +51,8 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+_asked: "ContextVar[list[tuple[Partner, Sequence[OmobilityId]]]]" = ContextVar("_asked")
+
 
 class Partner(SandboxHei):
     """An HEI of the sandbox that keeps everything in memory, and notes what is fetched when."""
@@ -57,6 +60,7 @@ class Partner(SandboxHei):
     def __init__(self, university: University, folder: Path) -> None:
         super().__init__(university, folder)
         self.fetched: defaultdict[str, list[float]] = defaultdict(list)
+        self.took: dict[str, float] = {}  # seconds from the last request for it to the answer
 
     def save(self, omobility_id: str) -> None:
         """Note the time of the change."""
@@ -68,6 +72,7 @@ class Partner(SandboxHei):
         """Return nominations, and note who was asked for."""
         for each in ids:
             self.fetched[each].append(time.monotonic())
+        _asked.get().append((self, ids))
         return await super().nominations(major, ids)
 
 
@@ -208,6 +213,8 @@ class Control:
                 for hei in self._all.heis.values()
                 for name, times in hei.fetched.items()
             }
+        if path == "/took":
+            return {n: took for hei in self._all.heis.values() for n, took in hei.took.items()}
         return await self._a_day(given["share"])
 
     def _approve(self, each: int) -> dict[str, int]:
@@ -302,7 +309,11 @@ def application(all_: Partners, control: Control) -> Callable[..., Awaitable[Non
             while (await receive())["type"] != "http.disconnect":
                 pass
         else:
+            began, asked = time.monotonic(), list[tuple[Partner, Sequence[OmobilityId]]]()
+            _asked.set(asked)
             await host(scope, receive, send)
+            for partner, ids in asked:
+                partner.took |= dict.fromkeys(ids, time.monotonic() - began)
 
     return app
 
