@@ -88,9 +88,9 @@ def _university(number: int) -> University:
     return University(
         hei_id=hei_id,
         names={"en": f"Partner University {number}"},
-        country="XX",
+        country="PT",  # one that the sandbox's agreements know
         locality="Town",
-        erasmus_code=f"XX TOWN{number:03}",
+        erasmus_code=f"P TOWN{number:03}",
         families=(Family.NEW,),
         coordinator=Person(
             given_names="Kim", family_name="Office", position="Coordinator", email=f"io@{hei_id}"
@@ -169,9 +169,9 @@ def made(partners: int, mobilities: int) -> Partners:
     all_, folder = Partners(), Path("/nowhere")
     universities = [COVERED, *(_university(each) for each in range(partners))]
     for own in universities:
-        UNIVERSITIES[own.hei_id] = own
         all_.heis[own.hei_id] = Partner(own, folder)
         all_.keys[own.hei_id] = PrivateKey.generate()
+    UNIVERSITIES.update({own.hei_id: own for own in universities})  # no agreements among them
     home = all_.heis[COVERED.hei_id]
     for number in range(mobilities):
         partner = all_.heis[all_.partners[number // 2 % partners]]
