@@ -10,7 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth bench-access bench-graphql test-interop pins clean
+.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql test-interop pins clean bench-push
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench-ewp: $(READY) ## catalogue, signatures, parsing and merging, per second an
 bench-cnr: $(READY) ## a storm of change notifications; ARGS="--rate 1400 --seconds 20"
 	@$(BIN)/python bench/cnr.py $(ARGS)
 
+bench-latency: $(READY) ## from a partner's notice to the push that FCM has taken, 50 a second
+	@$(BIN)/python bench/latency.py $(ARGS)
+
 bench-sync: $(READY) ## a first synchronisation, a day of changes, and partners that hang
 	@$(BIN)/python bench/sync.py $(ARGS)
 
@@ -88,6 +91,10 @@ bench-access: $(READY) ## the home screen's query with and without the rules of 
 bench-graphql: $(READY) ## the home screen beside Mercurius, Yoga, Apollo (needs Node, wrk); GROWTH=1: 10k to 10M students
 	@if command -v npm >/dev/null; then npm ci --prefix bench/graphql_peers --ignore-scripts --no-audit --no-fund --silent; fi
 	@$(BIN)/python bench/home_screen.py $(if $(GROWTH),--growth 10000000) $(ARGS)
+
+bench-push: $(READY) ## pushes a second to a local FCM, durable, beside firebase-admin (Node if there is one)
+	@if command -v npm >/dev/null; then npm ci --prefix bench/push_peers --ignore-scripts --no-audit --no-fund --silent; fi
+	@$(BIN)/python bench/push.py $(ARGS)
 
 bench-auth: $(READY) ## reading access tokens, and whole logins
 	@$(BIN)/python bench/auth.py $(ARGS)

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,13 @@ LONGEST_MERGE = 3600  # seconds: a push that waits longer is late
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
 MAY_BE_NOTHING = {"merge_seconds"}  # 0 turns it off
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+class FcmTransport(StrEnum):
+    """How messages go to FCM."""
+
+    HTTP2 = "http2"  # ours
+    FIREBASE_ADMIN = "firebase-admin"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     merge_seconds: float = 180  # how long a push waits for others of its mobility; 0: not at all
     fcm_credentials: Path | None = None
     fcm_url: str = "https://fcm.googleapis.com"
+    fcm_transport: FcmTransport = FcmTransport.HTTP2
     vapid_key: Path | None = None  # EC P-256, PEM; None: made once in `data_dir`
     web_push_networks: tuple[str, ...] = ()  # where push services may be beside the open internet
     app_url: str | None = None  # where browsers open the app; None: `public_url`

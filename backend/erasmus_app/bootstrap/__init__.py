@@ -82,7 +82,7 @@ from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
 from erasmus_app.store.deadline_rules import LOOK_AGAIN, RuleTable
-from erasmus_app.store.deliveries import DELIVER, DeliveryTable
+from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ERASE, ErasureTable
 from erasmus_app.store.exports import ExportTable
@@ -126,6 +126,7 @@ from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
 from erasmus_app.worker.report import Reporter
 from erasmus_app.worker.retain import RETAIN, Retainer
+from erasmus_app.worker.sending import Sending
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -133,6 +134,7 @@ from ewp.keys import PrivateKey
 from ewp.registry import PRODUCTION, CatalogueKeeper
 
 # Those under way are bounded by host (`Breakers`): silent hosts must not take the others' places.
+SENDING = 4  # connections to the database of those who claim, read and write down pushes
 CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
 
 
@@ -359,7 +361,6 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             LOOK_AGAIN: LookingAgain(tables),
             MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
             MAIL: ClaimMailer(services, ClaimTable(tables)),
-            DELIVER: Deliverer(services, tables, DeliveryTable(tables)),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
@@ -371,13 +372,21 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
     await app.own_systems.read()
     for recurring in (poller, *published.recurring, reminder, retainer):
         await recurring.start()
-    async with beside(app.own_systems.keep_reading()):
-        task = asyncio.create_task(worker.run(stop))
+    async with (
+        beside(app.own_systems.keep_reading()),
+        open_database(tables.dsn, tables.keys, size=SENDING, fresh_plans=True) as ledger,
+    ):
+        sending = Sending(
+            deliverer=Deliverer(services, ledger, DeliveryTable(ledger)),
+            queue=JobQueue(ledger, services.clock),
+            lease=worker.lease,
+        )
+        tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]
         try:
             yield
         finally:
             stop.set()
-            await task
+            await asyncio.gather(*tasks)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -84,6 +84,23 @@ class Channel(Protocol):
 
         Raises nothing: every answer, and none, is an outcome.
         """
+
+
+@runtime_checkable
+class WideChannel(Channel, Protocol):
+    """A channel with one push service behind it, which takes as much as it bears.
+
+    Others are sent to by `send` alone, some at a time.
+    """
+
+    at_most: int
+    """How many pushes may be under way at the same time."""
+
+    def closed(self) -> float | None:
+        """Return for how many seconds the service wants to hear nothing; None where it may."""
+
+    def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
+        """Send one as `send` does, and call `done` once, from the loop, with what became of it."""
 
 
 class InboxStore(Protocol):

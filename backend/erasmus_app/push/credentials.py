@@ -74,6 +74,10 @@ class AccessTokens:
                 raise TokenRefused("no token in the answer")
             return str(self._google.token)
 
+    def ready(self) -> str | None:
+        """Return the token at hand that lives for some minutes more; None where there is none."""
+        return str(self._google.token) if self._fresh() else None
+
     def _fresh(self, ahead: timedelta = AHEAD) -> bool:
         expiry: datetime | None = self._google.expiry
         if not self._google.token or expiry is None:

@@ -4,29 +4,30 @@ firebase-admin makes and checks the messages and reads the credentials; the tran
 What each answer means is the table of docs/decisions/0004.
 """
 
+import asyncio
 import contextlib
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
-from firebase_admin import messaging
 
 from erasmus_app.kit.clock import Clock
 from erasmus_app.kit.trust import trusting
-from erasmus_app.notifications.models import Urgency
 from erasmus_app.notifications.ports import Outcome, Push, PushResult, Target, TargetRefused
-from erasmus_app.push.answers import retry_after
+from erasmus_app.push.answers import error_code, names_the_target, retry_after
 from erasmus_app.push.credentials import AccessTokens, TokenRefused
+from erasmus_app.push.fcm_lane import QUOTA_WAIT, Sender
+from erasmus_app.push.fcm_library import FirebaseAdmin, LibrarySender
+from erasmus_app.push.fcm_messages import MessageWriter
 from erasmus_app.push.http2 import Answer, Http2Transport, NoAnswer
-from erasmus_app.settings import Settings
+from erasmus_app.settings import FcmTransport, Settings
 from erasmus_app.students.models import LONGEST_TARGET, TargetKind
 
-LONGEST_TTL = 4 * 7 * 86400  # seconds, FCM's limit
-QUOTA_WAIT = 60.0  # FCM asks for at least a minute where it names no time
+CONNECTIONS = 10
+MOST_UNDER_WAY = 1_000  # messages: Google's servers take a hundred on one connection
 
 _BY_CODE = {
     "UNREGISTERED": Outcome.DEVICE_GONE,
@@ -51,8 +52,9 @@ class Fcm:
     """The channel; without a service account it registers devices and sends nothing."""
 
     public_key = None
+    at_most = MOST_UNDER_WAY
 
-    def __init__(self, sender: "FcmSender | None") -> None:
+    def __init__(self, sender: Sender | None) -> None:
         self._sender = sender
         self.ready = sender is not None
 
@@ -72,126 +74,123 @@ class Fcm:
             return PushResult(outcome=Outcome.LANE_DOWN, code="NO_CREDENTIALS")
         return await self._sender.send(push)
 
+    def closed(self) -> float | None:
+        """Return for how many seconds FCM wants to hear nothing; None where it may."""
+        return None if self._sender is None else self._sender.closed()
+
+    def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
+        """Send one, and call `done` with what became of it."""
+        if self._sender is None:
+            done(PushResult(outcome=Outcome.LANE_DOWN, code="NO_CREDENTIALS"))
+        else:
+            self._sender.start(push, done)
+
 
 def opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Fcm:
     """Open the channel; `stack` closes it."""
     if settings.fcm_credentials is None:
         return Fcm(None)
+    if settings.fcm_transport is FcmTransport.FIREBASE_ADMIN:
+        library = FirebaseAdmin(settings.fcm_credentials, settings.fcm_url, settings.tls_ca_file)
+        stack.push_async_callback(library.close)
+        return Fcm(LibrarySender(library, clock))
     tokens = AccessTokens(settings.fcm_credentials, settings.tls_ca_file)
     stack.callback(tokens.close)
-    transport = Http2Transport(settings.fcm_url, trusting(settings.tls_ca_file))
+    transport = Http2Transport(
+        settings.fcm_url, trusting(settings.tls_ca_file), connections=CONNECTIONS
+    )
     stack.callback(transport.close)
     return Fcm(FcmSender(transport, tokens, clock))
 
 
-class FcmSender:
-    """Sends pushes through FCM, one message a request (there is no batch endpoint any more)."""
+class FcmSender(Sender):
+    """Sends through our own transport."""
 
     def __init__(self, transport: Http2Transport, tokens: AccessTokens, clock: Clock) -> None:
+        super().__init__(clock)
         self._transport = transport
         self._tokens = tokens
-        self._clock = clock
         self._path = f"/v1/projects/{tokens.project}/messages:send"
-        self._closed_until: datetime | None = None  # the whole lane waits
+        self._writer = MessageWriter()
+
+    def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
+        """Send one as `send` does, and call `done` with what became of it."""
+        token = self._tokens.ready()
+        if token is None or self.closed() is not None:
+            self._later(self.send(push), done)
+            return
+        try:
+            body = self._writer.body(push, self._clock())
+        except ValueError as error:
+            done(_invalid(error))
+            return
+        answer = self._transport.begin(self._path, self._headers(token), body)
+        answer.add_done_callback(partial(self._heard, body, token, done))
+
+    def _heard(
+        self,
+        body: bytes,
+        token: str,
+        done: Callable[[PushResult], None],
+        answer: "asyncio.Future[Answer]",
+    ) -> None:
+        if answer.cancelled():
+            return
+        if isinstance(answer.exception(), NoAnswer):
+            done(PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER"))
+        elif _token_refused(answer.result()):
+            self._later(self._once_more(body, token), done)
+        else:
+            done(self._result(answer.result()))
 
     async def send(self, push: Push) -> PushResult:
         """Send one. Every answer, and none, is an outcome."""
-        now = self._clock()
-        if self._closed_until is not None and now < self._closed_until:
-            wait = (self._closed_until - now).total_seconds()
-            return PushResult(outcome=Outcome.LANE_DOWN, code="LANE_CLOSED", retry_after=wait)
+        if (refused := self._refused()) is not None:
+            return refused
         try:
-            body = message_of(push, now)
+            body = self._writer.body(push, self._clock())
         except ValueError as error:  # firebase-admin's own check
-            return PushResult(
-                outcome=Outcome.REJECTED, code=f"INVALID_MESSAGE {type(error).__name__}"
-            )
+            return _invalid(error)
         try:
             token = await self._tokens.token()
             answer = await self._post(body, token)
-            if answer.status == HTTPStatus.UNAUTHORIZED and error_code(answer) is None:
-                answer = await self._post(body, await self._tokens.token(not_this=token))
         except TokenRefused:
             return PushResult(outcome=Outcome.LANE_DOWN, code="TOKEN_REFUSED")
         except NoAnswer:
             return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
+        if _token_refused(answer):
+            return await self._once_more(body, token)
+        return self._result(answer)
+
+    async def _once_more(self, body: bytes, refused: str) -> PushResult:
+        """Send again what was refused for its token, with another one."""
+        try:
+            answer = await self._post(body, await self._tokens.token(not_this=refused))
+        except TokenRefused:
+            return PushResult(outcome=Outcome.LANE_DOWN, code="TOKEN_REFUSED")
+        except NoAnswer:
+            return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
+        return self._result(answer)
+
+    def _result(self, answer: Answer) -> PushResult:
+        """Tell what an answer means, for everybody too."""
         now = self._clock()  # the answer took its time
-        result = result_of(answer, now)
-        if result.code == "QUOTA_EXCEEDED" and result.retry_after is not None:
-            until = now + timedelta(seconds=result.retry_after)
-            self._closed_until = max(until, self._closed_until or until)
-        return result
+        return self._noted(result_of(answer, now), now)
 
     async def _post(self, body: bytes, token: str) -> Answer:
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        return await self._transport.post(self._path, headers, body)
+        return await self._transport.post(self._path, self._headers(token), body)
+
+    def _headers(self, token: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {token}", "content-type": "application/json"}
 
 
-def message_of(push: Push, now: datetime) -> bytes:
-    """Write the request's body. Raises ValueError for what firebase-admin does not let pass."""
-    seconds = int(min(max((push.expires_at - now).total_seconds(), 0), LONGEST_TTL))
-    high = push.urgency is Urgency.HIGH
-    target: dict[str, Any] = {push.target_kind: push.target}
-    with warnings.catch_warnings():
-        if push.target_kind == "token":  # deprecated by Google, and still what many apps have
-            warnings.filterwarnings("ignore", category=DeprecationWarning, module="firebase_admin")
-            warnings.filterwarnings("ignore", message=".*token.*", category=DeprecationWarning)
-        message = messaging.Message(
-            **target,
-            notification=messaging.Notification(title=push.title, body=push.body),
-            data=push.data,
-            android=messaging.AndroidConfig(
-                collapse_key=push.message_id,
-                priority="high" if high else "normal",
-                ttl=seconds,
-                notification=messaging.AndroidNotification(tag=push.message_id),
-            ),
-            apns=messaging.APNSConfig(
-                headers={
-                    "apns-collapse-id": push.message_id,
-                    "apns-priority": "10" if high else "5",
-                    "apns-expiration": str(int(push.expires_at.timestamp())),
-                },
-                payload=messaging.APNSPayload(
-                    aps=messaging.Aps(thread_id=push.data.get("mobility"))
-                ),
-            ),
-            webpush=messaging.WebpushConfig(
-                headers={
-                    "TTL": str(seconds),
-                    "Urgency": "high" if high else "normal",
-                    "Topic": push.message_id.replace("-", "")[:32],
-                }
-            ),
-        )
-        return b'{"message":%s}' % str(message).encode()
+def _invalid(error: ValueError) -> PushResult:
+    return PushResult(outcome=Outcome.REJECTED, code=f"INVALID_MESSAGE {type(error).__name__}")
 
 
-def error_code(answer: Answer) -> str | None:
-    """Return FCM's own error code, where the answer carries one."""
-    for detail in _details(answer):
-        kind, code = str(detail.get("@type", "")), detail.get("errorCode")
-        if kind.endswith("google.firebase.fcm.v1.FcmError") and isinstance(code, str):
-            return code
-    status = _error(answer).get("status")
-    if answer.status == HTTPStatus.UNAUTHORIZED or not isinstance(status, str):
-        return None
-    return status or None
-
-
-def _error(answer: Answer) -> dict[str, Any]:
-    """Return the answer's error in Google's shape; empty where it is none, say a proxy's page."""
-    with contextlib.suppress(ValueError, KeyError, TypeError):  # no JSON, no object
-        error = msgspec.json.decode(answer.body)["error"]
-        return error if isinstance(error, dict) else {}
-    return {}
-
-
-def _details(answer: Answer) -> Iterator[dict[str, Any]]:
-    details = _error(answer).get("details")
-    for each in details if isinstance(details, list) else ():
-        if isinstance(each, dict):
-            yield each
+def _token_refused(answer: Answer) -> bool:
+    """Whether it is the access token that is not good, and nothing that FCM itself has said."""
+    return answer.status == HTTPStatus.UNAUTHORIZED and error_code(answer) is None
 
 
 def result_of(answer: Answer, now: datetime) -> PushResult:
@@ -204,7 +203,7 @@ def result_of(answer: Answer, now: datetime) -> PushResult:
     code = error_code(answer)
     wait = retry_after(answer.headers, now)
     if answer.status == HTTPStatus.BAD_REQUEST:
-        gone = _names_the_target(answer)
+        gone = names_the_target(answer)
         outcome = Outcome.DEVICE_GONE if gone else Outcome.REJECTED
         return PushResult(outcome=outcome, code=code or "INVALID_ARGUMENT")
     if code == "QUOTA_EXCEEDED" or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -215,13 +214,3 @@ def result_of(answer: Answer, now: datetime) -> PushResult:
     otherwise = Outcome.REJECTED if blames_us else Outcome.TRY_AGAIN
     outcome = _BY_CODE.get(code or "") or _BY_STATUS.get(answer.status, otherwise)
     return PushResult(outcome=outcome, code=code or f"HTTP_{answer.status}", retry_after=wait)
-
-
-def _names_the_target(answer: Answer) -> bool:
-    """Whether a 400 blames the registration, and nothing else in our message."""
-    fields = set()
-    for detail in _details(answer):
-        violations = detail.get("fieldViolations")
-        for each in violations if isinstance(violations, list) else ():
-            fields.add(each.get("field") if isinstance(each, dict) else None)
-    return bool(fields) and fields <= {"message.token", "message.fid"}

@@ -178,9 +178,12 @@ async def _reset(connection: asyncpg.Connection) -> None:
 
 @asynccontextmanager
 async def open_database(
-    dsn: str, keys: Vault | None = None, *, size: int = 10
+    dsn: str, keys: Vault | None = None, *, size: int = 10, fresh_plans: bool = False
 ) -> AsyncIterator[Database]:
     """Open a pool; without `keys` personal columns can be neither read nor written.
+
+    With `fresh_plans` each statement is planned for the tables as they are then: for statements
+    over hundreds of rows of tables that are empty now and full in a moment.
 
     Raises:
         EngineFailed: the server cannot be reached.
@@ -202,7 +205,11 @@ async def open_database(
             command_timeout=STATEMENT_SECONDS,
             statement_cache_size=256,
             max_cached_statement_lifetime=0,  # a plan stays good until the connection ends
-            server_settings={"application_name": "erasmus-app", "jit": "off"},
+            server_settings={
+                "application_name": "erasmus-app",
+                "jit": "off",
+                "plan_cache_mode": "force_custom_plan" if fresh_plans else "auto",
+            },
         )
     except (*AWAY, ValueError) as error:
         why = str(error) or type(error).__name__

@@ -1,9 +1,11 @@
 """Deliveries: one message on its way to one device, and what became of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
+from erasmus_app.errors import DataKeyMissing, SealBroken
 from erasmus_app.ids import AccountId, DeliveryId, DeviceId, InboxEntryId, MobilityId
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.store.database import Database
@@ -21,24 +23,41 @@ class DeliveryTable:
         """Return what is needed to send, with what goes out as the same push.
 
         None where it has a final state, the device is gone, or what has happened since has
-        overtaken it.
+        overtaken it. Raises what `pendings` has in its place.
+        """
+        found = (await self.pendings([delivery])).get(delivery)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def pendings(
+        self, deliveries: Sequence[DeliveryId]
+    ) -> dict[DeliveryId, PendingDelivery | Exception]:
+        """Return what `pending` returns for each, those left out for which that is None.
+
+        One whose target cannot be opened has the error: DataKeyMissing, SealBroken.
         """
         rows = await self.database.fetch(
-            """select delivery_id, delivery.account_id, device_id, platform, target_kind, target,
-                   target_key, registered_at, inbox_entry_id,
-                   coalesce(device.language, account.language) as language,
-                   inbox_entry.mobility_id, inbox_entry.kind, attempts, expires_at,
-                   exists (select from mobility join event using (tenant, person_id, mobility_id)
+            """select asked.delivery_id as carrier, delivery.delivery_id, delivery.account_id,
+                   device_id, platform, target_kind, target, target_key, registered_at,
+                   inbox_entry_id, coalesce(device.language, account.language) as language,
+                   inbox_entry.mobility_id, inbox_entry.kind, delivery.attempts, expires_at,
+                   cardinality(obsolete_by) > 0 and exists (
+                       select from mobility join event using (tenant, person_id, mobility_id)
                        where mobility_id = inbox_entry.mobility_id
                            and event.kind = any(obsolete_by)
                            and happened_at > inbox_entry.created_at) as is_obsolete
-               from delivery
+               from (select id as delivery_id, id from unnest($1::uuid[]) as id
+                   union all
+                   select carried_by, delivery_id from delivery
+                   where carried_by = any($1)) as asked
+               join delivery on delivery.delivery_id = asked.id
                join inbox_entry using (account_id, inbox_entry_id)
                join account using (account_id)
                join device using (account_id, device_id)
-               where (delivery_id = $1 or carried_by = $1) and state = 'pending'
-               order by inbox_entry.created_at, delivery_id""",
-            delivery,
+               where state = 'pending'
+               order by inbox_entry.created_at, delivery.delivery_id""",
+            deliveries,
         )
         if stale := [row["delivery_id"] for row in rows if row["is_obsolete"]]:
             await self.database.execute(
@@ -46,9 +65,19 @@ class DeliveryTable:
                    where delivery_id = any($1) and state = 'pending'""",
                 stale,
             )
-        standing = [row for row in rows if not row["is_obsolete"]]
-        if not standing:
-            return None
+        standing: dict[DeliveryId, list[asyncpg.Record]] = {}
+        for row in rows:
+            if not row["is_obsolete"]:
+                standing.setdefault(row["carrier"], []).append(row)
+        found: dict[DeliveryId, PendingDelivery | Exception] = {}
+        for delivery, together in standing.items():
+            try:
+                found[delivery] = self._read(delivery, together)
+            except (DataKeyMissing, SealBroken, UnicodeDecodeError) as error:
+                found[delivery] = error
+        return found
+
+    def _read(self, delivery: DeliveryId, standing: Sequence[asyncpg.Record]) -> PendingDelivery:
         row = standing[0]
         return PendingDelivery(
             delivery_id=delivery,

@@ -1,4 +1,4 @@
-"""One delivery: render, send, and write down what became of it."""
+"""One delivery: what is sent, and what its outcome means; `worker/sending.py` does many."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,11 +8,12 @@ import structlog
 from erasmus_app.ids import DeliveryId, global_id
 from erasmus_app.kit.backoff import backoff
 from erasmus_app.notifications.models import PendingDelivery
-from erasmus_app.notifications.ports import Outcome, Push, PushResult
+from erasmus_app.notifications.ports import Channel, Outcome, Push, PushResult
 from erasmus_app.services import Services
 from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.jobs import Again, Job, complete
+from erasmus_app.store.outbox import Verdict
 from erasmus_app.students.models import TargetKind
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ _FINAL = {
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """Handles jobs of kind `deliver`."""
+    """Handles one job of kind `deliver`."""
 
     services: Services
     database: Database
@@ -36,32 +37,43 @@ class Deliverer:
         """Send one push. An attempt that did not settle it comes again until it has expired."""
         delivery = DeliveryId(UUID(job.payload["delivery_id"]))
         pending = await self.deliveries.pending(delivery)
-        if pending is None:  # sent, superseded, or the device is gone: nothing to do
-            await self._settle(job, delivery, "device_gone", attempts=0)
-            return
-        if self.services.clock() >= pending.expires_at:
-            await self._settle(job, delivery, "expired", attempts=0)
-            return
-        channel = self.services.channels[TargetKind(pending.target_kind).channel]
-        if not channel.ready:
-            await self._settle(job, delivery, "failed", attempts=0, code="no_push_service")
-            return
-        result = await channel.send(self._push(pending))
-        log.info(
-            "push.sent",
-            kind=pending.kind,
-            target_kind=pending.target_kind,
-            outcome=result.outcome,
-            code=result.code,
-        )
-        if (final := _FINAL.get(result.outcome)) is not None:
-            await self._settle(job, delivery, final, result=result, gone=pending)
-            return
-        await self.deliveries.attempted(delivery, result.code)
-        wait = backoff(pending.attempts + 1, first=10, most=3600).total_seconds()
-        raise Again(max(wait, result.retry_after or 0))
+        verdict = self.unsent(job, delivery, pending)
+        if verdict is None:
+            assert pending is not None
+            result = await self.channel(pending).send(self.push(pending))
+            log.info(
+                "push.sent",
+                kind=pending.kind,
+                target_kind=pending.target_kind,
+                outcome=result.outcome,
+                code=result.code,
+                count=1,
+            )
+            verdict = self.verdict(job, pending, result)
+        await self.write(verdict)
+        if verdict.state is None:
+            raise Again(verdict.after)
 
-    def _push(self, pending: PendingDelivery) -> Push:
+    def unsent(
+        self, job: Job, delivery: DeliveryId, pending: PendingDelivery | None
+    ) -> Verdict | None:
+        """Return what becomes of one that is not to be sent; None where it is."""
+        if pending is None:  # sent, superseded, or the device is gone: nothing to do
+            return Verdict(job=job, delivery_id=delivery, state="device_gone", attempts=0)
+        if self.services.clock() >= pending.expires_at:
+            return Verdict(job=job, delivery_id=delivery, state="expired", attempts=0)
+        if not self.channel(pending).ready:
+            return Verdict(
+                job=job, delivery_id=delivery, state="failed", attempts=0, code="no_push_service"
+            )
+        return None
+
+    def channel(self, pending: PendingDelivery) -> Channel:
+        """Return the way to the device."""
+        return self.services.channels[TargetKind(pending.target_kind).channel]
+
+    def push(self, pending: PendingDelivery) -> Push:
+        """Write what is sent. Raises KeyError for a kind that is none."""
         text = self.services.messages.render_push(pending.kind, pending.language, pending.with_it)
         data = {"id": global_id("Message", pending.entry_id), "kind": pending.kind}
         if pending.mobility_id is not None:
@@ -80,26 +92,40 @@ class Deliverer:
             expires_at=pending.expires_at,
         )
 
-    async def _settle(
-        self,
-        job: Job,
-        delivery: DeliveryId,
-        state: str,
-        *,
-        attempts: int = 1,
-        code: str | None = None,
-        result: PushResult | None = None,
-        gone: PendingDelivery | None = None,
-    ) -> None:
+    def verdict(self, job: Job, pending: PendingDelivery, result: PushResult) -> Verdict:
+        """Tell what the outcome of one that was sent means."""
+        state = _FINAL.get(result.outcome)
+        wait = 0.0
+        if state is None:
+            wait = backoff(pending.attempts + 1, first=10, most=3600).total_seconds()
+        return Verdict(
+            job=job,
+            delivery_id=pending.delivery_id,
+            state=state,
+            code=result.code,
+            provider_id=result.provider_id,
+            gone=pending if result.outcome is Outcome.DEVICE_GONE else None,
+            after=max(wait, result.retry_after or 0),
+        )
+
+    async def write(self, verdict: Verdict) -> None:
+        """Write down what became of one; its job stays where it comes again.
+
+        Raises:
+            LeaseLost: the job is another's by now; nothing is written.
+        """
+        if verdict.state is None:
+            await self.deliveries.attempted(verdict.delivery_id, verdict.code)
+            return
         async with self.database.transaction() as connection:
             await self.deliveries.end(
                 connection,
-                delivery,
-                state,
-                attempts=attempts,
-                code=result.code if result else code,
-                provider_id=result.provider_id if result else None,
+                verdict.delivery_id,
+                verdict.state,
+                attempts=verdict.attempts,
+                code=verdict.code,
+                provider_id=verdict.provider_id,
             )
-            if gone is not None and state == "device_gone":
-                await self.deliveries.forget_device(connection, gone)
-            await complete(connection, job)
+            if verdict.gone is not None:
+                await self.deliveries.forget_device(connection, verdict.gone)
+            await complete(connection, verdict.job)

@@ -24,7 +24,7 @@ from erasmus_app.mobilities.events import (
 )
 from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder, load_catalogue
 from erasmus_app.notifications.ports import Outcome, Push, PushResult
-from erasmus_app.push.fcm import message_of
+from erasmus_app.push.fcm_messages import message_of
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable

@@ -1,0 +1,391 @@
+"""Deliveries, many at a time: claimed by the hundred, sent side by side, written down together.
+
+docs/decisions/0028 tells the reasons. A delivery is under way from its claim until what became of
+it is written; its lease is kept for as long.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+
+from erasmus_app.errors import AppError
+from erasmus_app.ids import JobId
+from erasmus_app.notifications.models import PendingDelivery
+from erasmus_app.notifications.ports import Channel, Outcome, Push, PushResult, WideChannel
+from erasmus_app.store.database import AWAY
+from erasmus_app.store.jobs import (
+    BATCHED_ATTEMPTS,
+    CHANNEL,
+    MOST_ATTEMPTS,
+    Job,
+    JobQueue,
+    LeaseLost,
+    together,
+)
+from erasmus_app.store.outbox import OF_A_ROW, Claimed, Outbox, Verdict
+from erasmus_app.worker.deliver import Deliverer
+from erasmus_app.worker.window import Window
+from ewp.errors import place_of
+
+LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
+GIVE_BACK_SECONDS = 2.0
+MOST_CLAIMED = 500  # jobs of a lane in one claim
+AT_ONCE = 32  # pushes under way on a channel that is not wide
+TOGETHER, TOGETHER_SECONDS = 250, 0.01  # outcomes that are written in one go, or after that time
+MOST_UNWRITTEN = 5_000  # outcomes; with more the database does not keep up, and nothing is claimed
+FRESH_SECONDS = 1.0  # what was read is read again after: something may have overtaken it
+NOWHERE = ""  # the lane of jobs without a delivery
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    """One delivery under way."""
+
+    claimed: Claimed
+    pending: PendingDelivery
+    push: Push
+    read_at: float  # the loop's clock
+    began: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """One channel's deliveries under way in this process."""
+
+    window: Window
+    wide: WideChannel | None = None  # where its channel is one
+    ready: deque[_Item] = field(default_factory=deque)
+    sending: dict[JobId, _Item] = field(default_factory=dict)
+
+    def closed(self) -> float | None:
+        return None if self.wide is None else self.wide.closed()
+
+    def room(self) -> int:
+        """Return how many more to claim; none until that is worth a claim."""
+        if self.closed() is not None:
+            return 0
+        # Half a window lies ready, so that the next ones start as soon as others have ended.
+        room = int(self.window.size * 1.5) + 1 - len(self.sending) - len(self.ready)
+        worth = min(self.window.size / 4, MOST_CLAIMED)
+        return min(room, MOST_CLAIMED) if room >= worth or not self.sending else 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Sending:
+    """Claims jobs of kind `deliver` and sends them; each channel has a lane of its own."""
+
+    deliverer: Deliverer
+    queue: JobQueue
+    lease: timedelta = timedelta(seconds=30)
+    name: UUID = field(default_factory=uuid4)
+    _lanes: dict[str, _Lane] = field(default_factory=dict)
+    _held: dict[JobId, Job] = field(default_factory=dict)
+    _verdicts: deque[Verdict] = field(default_factory=deque)
+    _sent: Counter[tuple[str, str, Outcome, str | None]] = field(default_factory=Counter)
+    _suspect: JobId | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _unwritten: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopping: bool = False
+
+    async def run(self, stop: asyncio.Event, *, drain: float = 10.0) -> None:
+        """Work until `stop` is set; then give what is under way `drain` seconds to end.
+
+        What has not been sent by then is given back at once; of what was, and is not answered, it
+        is not known whether it arrived: that is given back too.
+        """
+        for name, channel in self.deliverer.services.channels.items():
+            wide = channel if isinstance(channel, WideChannel) else None
+            self._lanes[name] = _Lane(Window(wide.at_most if wide else AT_ONCE), wide)
+        self._lanes.setdefault(NOWHERE, _Lane(Window(AT_ONCE)))
+        async with self.queue.database.hearing((CHANNEL,), lambda *_: self._wake.set()):
+            beat = asyncio.create_task(self._beat())
+            writer = asyncio.create_task(self._write_all())
+            stopping = asyncio.create_task(self._stop_with(stop))
+            try:
+                while not self._stopping:
+                    await self._round()
+                    for each in (beat, writer):
+                        if each.done():
+                            each.result()
+            finally:
+                self._stopping = True
+                stopping.cancel()
+                await self._drain(drain)
+                for task in (writer, beat, *self._tasks):
+                    task.cancel()
+                await asyncio.wait({beat, writer, stopping, *self._tasks})
+
+    async def _stop_with(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+        self._wake.set()
+
+    async def _round(self) -> None:
+        """Claim what there is room for, then sleep until there is something to do."""
+        self._wake.clear()
+        sleep = LONGEST_SLEEP
+        busy = len(self._verdicts) > MOST_UNWRITTEN
+        rooms = {} if busy else {name: lane.room() for name, lane in self._lanes.items()}
+        rooms = {name: room for name, room in rooms.items() if room > 0}
+        try:
+            if rooms:
+                suspects = 1 if self._suspect is None else 0
+                claimed = await self._outbox.claim(rooms, self.lease, self.name, suspects)
+                await self._take(claimed)
+                taken = Counter(each.lane for each in claimed)
+                if any(taken[name] >= room for name, room in rooms.items()):
+                    await asyncio.sleep(0)
+                    return  # there may be more
+                due = await self._outbox.until_next(list(rooms))
+                if due is not None and due.total_seconds() > 0:
+                    sleep = min(sleep, max(due.total_seconds(), 0.01))
+        except AWAY as error:
+            log.warning("worker.database_away", error=type(error).__name__)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(sleep):
+                await self._wake.wait()
+
+    @property
+    def _outbox(self) -> Outbox:
+        return Outbox(self.queue.database)
+
+    async def _take(self, claimed: Sequence[Claimed]) -> None:
+        """Read what was claimed, and send it as soon as its lane lets it."""
+        for each in claimed:
+            self._held[each.job.job_id] = each.job
+        if dead := [each.job for each in claimed if each.job.attempts > MOST_ATTEMPTS]:
+            log.warning("job.buried", jobs=len(dead), kind=dead[0].kind, code="worker_lost")
+            await self.queue.bury(together(dead), "worker_lost")
+            self._let_go(each.job_id for each in dead)
+        living = [each for each in claimed if each.job.job_id in self._held]
+        try:
+            found = await self.deliverer.deliveries.pendings([e.delivery_id for e in living])
+        except AWAY:
+            await self._give_back([each.job for each in living])
+            raise
+        now = asyncio.get_running_loop().time()
+        for each in living:
+            if each.job.attempts > BATCHED_ATTEMPTS and self._suspect is None:
+                self._suspect = each.job.job_id
+            try:
+                self._sort(each, found.get(each.delivery_id), now)
+            except Exception as error:  # noqa: BLE001 - one delivery's crash is that delivery's
+                self._failed(each.job, error)
+        for lane in self._lanes.values():
+            self._send_from(lane)
+
+    def _sort(
+        self, claimed: Claimed, found: PendingDelivery | Exception | None, now: float
+    ) -> None:
+        """Put one where it is to be sent from, or say at once what becomes of it."""
+        if isinstance(found, Exception):
+            raise found
+        verdict = self.deliverer.unsent(claimed.job, claimed.delivery_id, found)
+        if verdict is not None:
+            self._settled(verdict)
+            return
+        assert found is not None
+        item = _Item(claimed, found, self.deliverer.push(found), now)
+        self._lanes[claimed.lane].ready.append(item)
+
+    def _send_from(self, lane: _Lane) -> None:
+        """Send what is ready, as many as the lane's window lets through."""
+        loop = asyncio.get_running_loop()
+        if lane.ready and (self._stopping or lane.closed() is not None):
+            self._later(self._give_back([item.claimed.job for item in lane.ready]))
+            lane.ready.clear()
+        stale: list[Claimed] = []
+        while lane.ready and len(lane.sending) < int(lane.window.size):
+            item = lane.ready.popleft()
+            now = loop.time()
+            if now - item.read_at > FRESH_SECONDS:
+                stale.append(item.claimed)
+                continue
+            item.began = now
+            lane.sending[item.claimed.job.job_id] = item
+            channel = self.deliverer.channel(item.pending)
+            if channel is lane.wide:
+                lane.wide.start(item.push, partial(self._answered, lane, item))
+            else:
+                self._later(self._send_one(lane, item, channel))
+        if stale:
+            self._later(self._take_again(stale))
+
+    async def _send_one(self, lane: _Lane, item: _Item, channel: Channel) -> None:
+        try:
+            result = await channel.send(item.push)
+        except Exception as error:  # noqa: BLE001 - one delivery's crash is that delivery's
+            lane.sending.pop(item.claimed.job.job_id, None)
+            self._failed(item.claimed.job, error)
+            self._go_on(lane)
+        else:
+            self._answered(lane, item, result)
+
+    async def _take_again(self, stale: Sequence[Claimed]) -> None:
+        with suppress(*AWAY):  # given back then
+            await self._take(stale)
+
+    def _answered(self, lane: _Lane, item: _Item, result: PushResult) -> None:
+        """Note what became of one that was sent."""
+        now, under_way = asyncio.get_running_loop().time(), len(lane.sending)
+        if lane.sending.pop(item.claimed.job.job_id, None) is None:
+            return  # given back meanwhile
+        if lane.wide is not None and _is_too_much(result):
+            lane.window.set_back(item.began, now)
+        elif lane.wide is not None:
+            lane.window.answered(item.began, now, under_way)
+        pending = item.pending
+        self._sent[pending.kind, pending.target_kind, result.outcome, result.code] += 1
+        self._settled(self.deliverer.verdict(item.claimed.job, pending, result))
+        self._go_on(lane)
+
+    def _go_on(self, lane: _Lane) -> None:
+        if lane.ready:
+            self._send_from(lane)
+        if not self._wake.is_set() and lane.room() > 0:
+            self._wake.set()
+
+    def _settled(self, verdict: Verdict) -> None:
+        self._verdicts.append(verdict)
+        if len(self._verdicts) == 1:
+            asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self._unwritten.set)
+        elif len(self._verdicts) >= TOGETHER:
+            self._unwritten.set()
+
+    async def _write_all(self) -> None:
+        """Write down what has become of deliveries, all that there is together."""
+        while True:
+            await self._unwritten.wait()
+            self._unwritten.clear()
+            while self._verdicts:
+                verdicts = [
+                    self._verdicts.popleft() for _ in range(min(len(self._verdicts), TOGETHER * 2))
+                ]
+                for (kind, target_kind, outcome, code), count in self._sent.items():
+                    log.info(
+                        "push.sent",
+                        kind=kind,
+                        target_kind=target_kind,
+                        outcome=outcome,
+                        code=code,
+                        count=count,
+                    )
+                self._sent.clear()
+                await self._write(verdicts)
+                self._let_go(each.job.job_id for each in verdicts)
+            self._wake.set()
+
+    async def _write(self, verdicts: Sequence[Verdict]) -> None:
+        """Write, if need be after the database is back; the lease is the limit.
+
+        Where one of them cannot be written, that is no matter of the others.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.lease.total_seconds()
+        written: set[JobId] | None = None
+        while written is None:
+            try:
+                written = await self._outbox.write(verdicts, self.name)
+            except OF_A_ROW as error:
+                if len(verdicts) == 1:
+                    self._failed(verdicts[0].job, error)
+                    return
+                middle = len(verdicts) // 2
+                await self._write(verdicts[:middle])
+                await self._write(verdicts[middle:])
+                return
+            except AWAY as error:
+                log.warning("worker.database_away", error=type(error).__name__)
+                if loop.time() >= deadline:
+                    return  # the leases run out, and somebody does these once more
+                await asyncio.sleep(min(0.5, self.lease.total_seconds() / 4))
+        for each in verdicts:
+            if each.job.job_id not in written:
+                await self._write_alone(each)
+
+    async def _write_alone(self, verdict: Verdict) -> None:
+        """Write what did not go with the others: asked for once more, or another's by now."""
+        try:
+            if verdict.state is not None:
+                await self.deliverer.write(verdict)
+                return
+            raise LeaseLost(f"job {verdict.job.job_id}")
+        except LeaseLost:
+            log.warning("job.lease_lost", job_id=verdict.job.job_id, kind=verdict.job.kind)
+        except AWAY as error:
+            log.warning("worker.database_away", error=type(error).__name__)
+
+    def _failed(self, job: Job, error: Exception) -> None:
+        """Note that one could not be sent for a reason of ours."""
+        code = error.code if isinstance(error, AppError) else type(error).__name__
+        # Where, but not what it says: that may be a student's.
+        log.error("job.failed", code=code, where=place_of(error), job_id=job.job_id, kind=job.kind)
+
+        async def fail() -> None:
+            with suppress(*AWAY):
+                await self.queue.fail(job, code)
+            self._let_go([job.job_id])
+
+        self._later(fail())
+
+    async def _give_back(self, jobs: Sequence[Job]) -> None:
+        if jobs:
+            with suppress(*AWAY):
+                async with asyncio.timeout(GIVE_BACK_SECONDS):
+                    await self.queue.release(together(jobs))
+            self._let_go(each.job_id for each in jobs)
+
+    def _let_go(self, jobs: Iterable[JobId]) -> None:
+        for each in jobs:
+            self._held.pop(each, None)
+            if each == self._suspect:
+                self._suspect = None
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _beat(self) -> None:
+        """Keep the leases of what is under way."""
+        while True:
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+            try:
+                if self._held:
+                    await self.queue.heartbeat(list(self._held), self.lease, self.name)
+            except AWAY as error:
+                log.warning("worker.database_away", error=type(error).__name__)
+
+    async def _drain(self, seconds: float) -> None:
+        """Wait for answers; give back what has none, and what was not sent."""
+        for lane in self._lanes.values():
+            self._send_from(lane)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while self._held and loop.time() < deadline:
+            self._unwritten.set()
+            await asyncio.sleep(0.01)
+        late = list(self._held.values())
+        for lane in self._lanes.values():
+            lane.sending.clear()
+        if late:
+            log.warning("worker.gave_back", jobs=len(late))
+            await self._give_back(late)
+
+
+def _is_too_much(result: PushResult) -> bool:
+    """Whether an outcome asks for fewer at a time: no time left, or no answer. A crash does not."""
+    if result.outcome is Outcome.LANE_DOWN:
+        return result.retry_after is not None  # without it: credentials, and of one platform maybe
+    return result.outcome is Outcome.TRY_AGAIN and result.code != "INTERNAL"
