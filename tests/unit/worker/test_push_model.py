@@ -253,6 +253,17 @@ class Pushes(RuleBasedStateMachine):
             assert row["state"] != "pending", "an ended job leaves nothing on its way"
             self.told[row["event_id"], row["device_id"]].ended = row["state"]
 
+    @precondition(lambda self: self.phones)
+    @rule(number=st.integers(0, 1))
+    def phones_are_gone_and_register_again_before_that_is_written(self, number: int) -> None:
+        self.answer = Outcome.DEVICE_GONE
+        self.waits_are_over()
+        self.claim(number)
+        self.send_what_is_claimed(number)
+        for fid in self.phones:
+            self.register(fid)
+        self.write_down(number)
+
     @rule(number=st.integers(0, 1))
     def killed(self, number: int) -> None:
         """Before it sent, after, or before it wrote that down: its leases run out."""
