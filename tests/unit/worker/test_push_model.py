@@ -87,6 +87,7 @@ class Pushes(RuleBasedStateMachine):
         self.deliveries, self.outbox = DeliveryTable(database), Outbox(database)
         self.deliverer = Deliverer(self, database, self.deliveries)  # type: ignore[arg-type]
         self.account = self.do(self._begin())
+        self.register(PHONES[0])
 
     def do(self, work: Awaitable[T]) -> T:
         async def done() -> T:
@@ -252,6 +253,16 @@ class Pushes(RuleBasedStateMachine):
         for row in rows:
             assert row["state"] != "pending", "an ended job leaves nothing on its way"
             self.told[row["event_id"], row["device_id"]].ended = row["state"]
+
+    @precondition(lambda self: self.told)
+    @rule(number=st.integers(0, 1), outcome=st.sampled_from([*Outcome]))
+    def work(self, number: int, outcome: Outcome) -> None:
+        """Do all of it without a pause, as is the rule."""
+        self.answer = outcome
+        self.waits_are_over()
+        self.claim(number)
+        self.send_what_is_claimed(number)
+        self.write_down(number)
 
     @precondition(lambda self: self.phones)
     @rule(number=st.integers(0, 1))
