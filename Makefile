@@ -11,7 +11,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop pins clean
+.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: $(READY) $(NLU) ## all tests, against real engines; ARGS goes to pytest
 
 matrix: $(READY) ## who may have which field and route: everybody asks for everything; prints the count
 	@$(BIN)/python -m pytest -n 2 -q tests/matrix $(ARGS)
+
+test-faults: $(READY) ## workers, engines and FCM broken on purpose; ARGS="R1 R7", "--small", "--long", "--workers 4"
+	@$(BIN)/python tests/faults/run.py $(ARGS)
 
 fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECONDS=60 for less
 	@FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest -q -p no:xdist tests/fuzz $(ARGS)
