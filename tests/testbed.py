@@ -23,7 +23,8 @@ from databases import until
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.app import create_app
-from erasmus_app.bootstrap import Running, running, worker_of
+from erasmus_app.bootstrap import Running, running
+from erasmus_app.bootstrap.work import worker_of
 from erasmus_app.cli.bounded_websocket import BoundedWebSocket
 from erasmus_app.cli.phones import Phone
 from erasmus_app.settings import load_settings

@@ -15,7 +15,8 @@ from erasmus_app.api.rest import openapi_config, routes
 from erasmus_app.api.rest.access import declared
 from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.schema import GuardedSchema, schema
-from erasmus_app.bootstrap import Running, beside
+from erasmus_app.bootstrap import Running
+from erasmus_app.bootstrap.beside import beside
 
 GRAPHQL = "/graphql"
 

@@ -1,13 +1,9 @@
 """Everything is wired here: adapters opened in order, closed in reverse."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +11,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
+from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
 from erasmus_app.bootstrap.identity import (
     authorization_service,
@@ -23,27 +20,16 @@ from erasmus_app.bootstrap.identity import (
     login_service,
     standings,
 )
-from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post, mailer
-from erasmus_app.bootstrap.publishing import published_by_heis
+from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
 from erasmus_app.errors import SettingsInvalid
-from erasmus_app.identity.authorization import AuthorizationService as AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
-from erasmus_app.identity.doctor import LoginDoctor as LoginDoctor
-from erasmus_app.identity.linking import LinkService as LinkService
-from erasmus_app.identity.providers import DEFAULT as DEFAULT
-from erasmus_app.identity.roles import HeiRules as HeiRules
-from erasmus_app.identity.service import LoginService as LoginService
-from erasmus_app.identity.standings import Standings as Standings
-from erasmus_app.ids import HeiId as HeiId
-from erasmus_app.institutions.models import CoveredHei as CoveredHei
+from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import AgreementSource, FactsheetSource, InstitutionSource
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
-from erasmus_app.mobilities.own import ANNOUNCE
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.refresh_wishes import RefreshWishes
-from erasmus_app.mobilities.refreshes import REFRESH
 from erasmus_app.mobilities.rule_service import RuleService
 from erasmus_app.mobilities.rules import load_rules
 from erasmus_app.mobilities.taking import TakingIn
@@ -57,59 +43,39 @@ from erasmus_app.notifications.preference_words import load_preference_words
 from erasmus_app.notifications.receipts import Receipts
 from erasmus_app.notifications.service import InboxService
 from erasmus_app.notifications.wishes import PreferenceService
-from erasmus_app.oidc.clients import KnownClients as KnownClients
-from erasmus_app.oidc.clients import load_clients as load_clients
-from erasmus_app.oidc.documents import SafeDocuments as SafeDocuments
-from erasmus_app.oidc.provider import OpenIdProvider as OpenIdProvider
-from erasmus_app.oidc.registered import load_providers as load_providers
-from erasmus_app.oidc.tokens import SignedTokens as SignedTokens
-from erasmus_app.oidc.tokens import session_keys as session_keys
 from erasmus_app.partners.agreements import EwpAgreements
 from erasmus_app.partners.breakers import Breakers
 from erasmus_app.partners.factsheets import EwpFactsheets
 from erasmus_app.partners.institutions import EwpInstitutions
-from erasmus_app.partners.monitoring import REPORT, Monitoring
+from erasmus_app.partners.monitoring import Monitoring
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.notices import EwpNotices
 from erasmus_app.partners.own_messages import EwpOwnMessages
 from erasmus_app.partners.own_systems import OwnSystems
-from erasmus_app.privacy.exports import EXPORT
-from erasmus_app.privacy.retention import Keeping
-from erasmus_app.privacy.words import load_archive_words, load_purposes
+from erasmus_app.privacy.words import load_purposes
 from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.push.webhooks import Webhooks
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
-from erasmus_app.store.accounts import AccountTable as AccountTable
 from erasmus_app.store.agreements import AgreementTable
 from erasmus_app.store.calendars import CalendarTable
-from erasmus_app.store.claims import MAIL, ClaimTable
+from erasmus_app.store.claims import ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
-from erasmus_app.store.deadline_rules import LOOK_AGAIN, RuleTable
-from erasmus_app.store.deliveries import DeliveryTable
+from erasmus_app.store.deadline_rules import RuleTable
 from erasmus_app.store.devices import DeviceTable
-from erasmus_app.store.erasures import ERASE, ErasureTable
+from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.glances import GlanceTable
-from erasmus_app.store.grants import GrantTable as GrantTable
 from erasmus_app.store.health import CallLedgerTable, HealthTable
-from erasmus_app.store.identities import IdentityTable as IdentityTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
-from erasmus_app.store.keys import RedisAuthorizations as RedisAuthorizations
-from erasmus_app.store.keys import RedisLoginStates as RedisLoginStates
 from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits
-from erasmus_app.store.link_tickets import RedisLinkTickets as RedisLinkTickets
-from erasmus_app.store.links import MAIL_LINKED, LinkTable
-from erasmus_app.store.looks import LookTable
-from erasmus_app.store.mail_addresses import MAIL_CODE, MailAddressTable
-from erasmus_app.store.mails import MAIL as MAIL_MESSAGES
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
@@ -117,30 +83,9 @@ from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.receipts import ReceiptTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.replanning import PreferenceTable
-from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.store.telling import Teller
-from erasmus_app.store.webhooks import WEBHOOK, WebhookTable
-from erasmus_app.worker import mails, report
-from erasmus_app.worker.announce import Announcer
-from erasmus_app.worker.archive import Archivist
-from erasmus_app.worker.claim import ClaimMailer
-from erasmus_app.worker.deliver import Deliverer
-from erasmus_app.worker.erase import Eraser
-from erasmus_app.worker.export import Exporter
-from erasmus_app.worker.linked import LinkMailer
-from erasmus_app.worker.look_again import LookingAgain
-from erasmus_app.worker.loop import Worker, lane_limit
-from erasmus_app.worker.mails import CodeMailer
-from erasmus_app.worker.poll import PLAN, POLL, Poller
-from erasmus_app.worker.refresh import Refresher
-from erasmus_app.worker.remind import REMIND, Reminder
-from erasmus_app.worker.report import Reporter
-from erasmus_app.worker.retain import RETAIN, Retainer
-from erasmus_app.worker.sending import Sending
-from erasmus_app.worker.sweep import SWEEP, Sweeper
-from erasmus_app.worker.webhook import WebhookSender
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -148,7 +93,6 @@ from ewp.keys import PrivateKey
 from ewp.registry import PRODUCTION, CatalogueKeeper
 
 # Those under way are bounded by host (`Breakers`): silent hosts must not take the others' places.
-SENDING = 4  # connections to the database of those who claim, read and write down pushes
 CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
 
 
@@ -365,94 +309,6 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             local_rules=local_rules,
             webhooks=opened_endpoints(settings, heis, messages, clock, stack),
         )
-
-
-@asynccontextmanager
-async def worker_of(app: Running) -> AsyncIterator[None]:
-    """Run a worker over the services until the block is left."""
-    services, tables, records = app.services, app.database, app.records
-    refresher = Refresher(services, records)
-    poller = Poller(services, tables, records, refresher)
-    published = published_by_heis(
-        services, tables, records, app.factsheets, app.institutions, app.agreements
-    )
-    reminder = Reminder(services, records, LookTable(tables), app.factsheets)
-    retainer = Retainer(RetentionTable(tables, Keeping.of(services.settings)), services.clock)
-    sweeper = Sweeper(
-        DeviceTable(tables),
-        timedelta(days=services.settings.device_quiet_days),
-        timedelta(days=services.settings.device_gone_days),
-    )
-    queue = JobQueue(tables, services.clock)
-    concurrency = services.settings.worker_concurrency
-    worker = Worker(
-        queue=queue,
-        handlers={
-            REFRESH: refresher,
-            POLL: poller.poll,
-            PLAN: poller.plan,
-            **published.handlers,
-            ERASE: Eraser(ErasureTable(tables), services.clock),
-            EXPORT: Exporter(
-                ExportTable(tables),
-                Archivist(
-                    words=load_archive_words(catalogue_folder()),
-                    messages=services.messages,
-                    names=services.names,
-                ),
-                services.clock,
-            ),
-            RETAIN: retainer,
-            SWEEP: sweeper,
-            REMIND: reminder,
-            LOOK_AGAIN: LookingAgain(tables),
-            MAIL_LINKED: LinkMailer(services, LinkTable(tables)),
-            MAIL: ClaimMailer(services, ClaimTable(tables)),
-            MAIL_CODE: CodeMailer(services, MailAddressTable(tables)),
-            MAIL_MESSAGES: mailer(services, tables),
-            WEBHOOK: WebhookSender(WebhookTable(tables), app.webhooks, services.clock),
-            REPORT: Reporter(app.monitoring),
-            ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
-        },
-        limits={
-            REPORT: report.AT_ONCE,
-            MAIL_MESSAGES: mails.AT_ONCE,
-            WEBHOOK: lane_limit(concurrency),
-        },
-        concurrency=concurrency,
-        lease=timedelta(seconds=services.settings.job_lease_seconds),
-    )
-    stop = asyncio.Event()
-    await app.own_systems.read()
-    for recurring in (poller, *published.recurring, reminder, retainer, sweeper):
-        await recurring.start()
-    async with (
-        beside(app.own_systems.keep_reading()),
-        open_database(tables.dsn, tables.keys, size=SENDING, fresh_plans=True) as ledger,
-    ):
-        sending = Sending(
-            deliverer=Deliverer(services, ledger, DeliveryTable(ledger)),
-            queue=JobQueue(ledger, services.clock),
-            lease=worker.lease,
-        )
-        tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]
-        try:
-            yield
-        finally:
-            stop.set()
-            await asyncio.gather(*tasks)
-
-
-@asynccontextmanager
-async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Let something run until the block is left."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _catalogue(

@@ -18,7 +18,8 @@ import structlog
 import uvicorn
 
 from erasmus_app.app import create_app
-from erasmus_app.bootstrap import running, worker_of
+from erasmus_app.bootstrap import running
+from erasmus_app.bootstrap.work import worker_of
 from erasmus_app.cli.bounded_http import BoundedHttp
 from erasmus_app.cli.bounded_websocket import LARGEST_MESSAGE, BoundedWebSocket
 from erasmus_app.errors import SettingsInvalid
