@@ -10,7 +10,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix fuzz check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth bench-access bench-graphql test-interop pins clean
+.PHONY: help run test matrix fuzz test-faults check lint types imports drift format export bench-ewp bench-cnr bench-sync bench-auth bench-access bench-graphql test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 		$(BIN)/python tests/fuzz/coverage_guided.py xml -max_total_time=$(SECONDS) && \
 		$(BIN)/python tests/fuzz/coverage_guided.py signatures -max_total_time=$(SECONDS); \
 	else echo "atheris is not installed (requirements/fuzz.txt): nothing was guided by coverage"; fi
+
+test-faults: $(READY) ## workers are killed, engines restarted, push services refuse; ARGS="R1 --kills 10 --sends 1000" (by default an hour)
+	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
 
 test-interop: $(READY) ## OpenID provider, GraphQL clients, audits and TypeScript of others (needs Node)
 	@if command -v npm >/dev/null; then \

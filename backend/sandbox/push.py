@@ -374,6 +374,7 @@ async def running_push(
     listener: socket.socket | None = None,
     token_listener: socket.socket | None = None,
     now: Clock = utc_now,
+    kind: type[PushService] = PushService,
 ) -> AsyncIterator[PushService]:
     """Run the service until the block is left.
 
@@ -383,13 +384,14 @@ async def running_push(
         listener: a port bound before, where messages are sent; None for any free port.
         token_listener: the same, where bearer tokens are had.
         now: the time, UTC.
+        kind: what is to be run, where that is more than the service itself.
     """
     with (
         contextlib.closing(listener or listen()) as bound,
         contextlib.closing(token_listener or listen()) as token,
     ):
         token_uri = f"{origin(token, secure=True)}/token"
-        service = PushService(folder, token_uri=token_uri, now=now)
+        service = kind(folder, token_uri=token_uri, now=now)
         service.url = origin(bound, secure=True)
         connections: set[_Connection] = set()
 
