@@ -5,6 +5,7 @@ make test-faults ARGS="R1 R7 --kills 10 --sends 1000"
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import tempfile
@@ -34,6 +35,7 @@ def main() -> int:
         parser.error(f"no such row: {', '.join(strange)}")
     scale = Scale(**given)
     structlog.configure(processors=[_silent])
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its pool, while the server is away
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     folder.chmod(0o755)  # the engines' own user has to pass
     found: dict[str, tuple[Result, float]] = {}

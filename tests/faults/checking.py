@@ -36,9 +36,17 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(file: Path) -> list[Request]:
     """Read what was written down; a last line that is still being written is left out."""
-    whole, _, _ = file.read_bytes().rpartition(b"\n")
+    return read_on(file, 0)[0]
+
+
+def read_on(file: Path, begin: int) -> tuple[list[Request], int]:
+    """Read what was written down from a place in the file on, and the place to go on from."""
+    with file.open("rb") as opened:
+        opened.seek(begin)
+        whole, newline, _ = opened.read().rpartition(b"\n")
     decode = msgspec.json.Decoder(Request).decode
-    return [decode(line) for line in whole.split(b"\n") if line]
+    found = [decode(line) for line in whole.split(b"\n") if line]
+    return found, begin + len(whole) + len(newline)
 
 
 def lost(expected: Iterable[Expected], requests: Iterable[Request]) -> list[str]:

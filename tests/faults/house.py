@@ -224,10 +224,10 @@ class House:
 
     async def insist(self, sends: int) -> None:
         """Tell though the database goes away meanwhile: what was not acknowledged is told anew."""
-        target = len(self.told) + sends // DEVICES
-        while len(self.told) < target:
+        left = sends // DEVICES
+        while left > 0:
             try:
-                await self.tell(min(20 * DEVICES, (target - len(self.told)) * DEVICES))
+                left -= len(await self.tell(min(20, left) * DEVICES))
             except AWAY:
                 await asyncio.sleep(0.1)
 
@@ -298,6 +298,14 @@ class House:
             ).decode()
             for row in rows
         }
+
+    async def kept_though_refused(self) -> int:
+        """Count phones kept since they had registered again before the refusal was written."""
+        found: int = await self.database.fetchval(
+            """select count(distinct device_id) from device
+               join delivery using (account_id, device_id) where state = 'device_gone'"""
+        )
+        return found
 
     async def unwritten(self) -> list[str]:
         """Return acknowledged messages of which the ledger has not one delivery for each device."""

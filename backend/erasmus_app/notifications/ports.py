@@ -99,6 +99,9 @@ class WideChannel(Channel, Protocol):
     def closed(self) -> float | None:
         """Return for how many seconds the service wants to hear nothing; None where it may."""
 
+    def close(self, seconds: float) -> None:
+        """Send nothing for so long: another process has heard that the service wants it so."""
+
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         """Send one as `send` does, and call `done` once, from the loop, with what became of it."""
 

@@ -79,6 +79,11 @@ class Fcm:
         """Return for how many seconds FCM wants to hear nothing; None where it may."""
         return None if self._sender is None else self._sender.closed()
 
+    def close(self, seconds: float) -> None:
+        """Send nothing for so long: another process has heard that FCM wants it so."""
+        if self._sender is not None:
+            self._sender.close(seconds)
+
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         """Send one, and call `done` with what became of it."""
         if self._sender is None:
@@ -116,6 +121,11 @@ class FcmSender:
         wait = (self._closed_until - self._clock()).total_seconds()
         return wait if wait > 0 else None
 
+    def close(self, seconds: float) -> None:
+        """Send nothing for so long; a longer wait stays."""
+        until = self._clock() + timedelta(seconds=seconds)
+        self._closed_until = max(until, self._closed_until or until)
+
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         """Send one, and call `done` with what became of it."""
         task = asyncio.create_task(self.send(push))
@@ -148,11 +158,9 @@ class FcmSender:
             return PushResult(outcome=Outcome.LANE_DOWN, code="TOKEN_REFUSED")
         except NoAnswer:
             return PushResult(outcome=Outcome.TRY_AGAIN, code="NO_ANSWER")
-        now = self._clock()  # the answer took its time
-        result = result_of(answer, now)
+        result = result_of(answer, self._clock())  # the answer took its time
         if result.code == "QUOTA_EXCEEDED" and result.retry_after is not None:
-            until = now + timedelta(seconds=result.retry_after)
-            self._closed_until = max(until, self._closed_until or until)
+            self.close(result.retry_after)
         return result
 
     async def _post(self, body: bytes, token: str) -> Answer:

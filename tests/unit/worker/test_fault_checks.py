@@ -109,3 +109,6 @@ def test_a_line_that_is_half_written_is_left_for_later(tmp_path):
     file.write_bytes(line + line[:20])
 
     assert checking.read(file) == [a_request(1.5, "m", device="d")]
+    assert checking.read_on(file, len(line)) == ([], len(line))
+    file.write_bytes(line + line)
+    assert checking.read_on(file, len(line)) == (checking.read(file)[1:], 2 * len(line))
