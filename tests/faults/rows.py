@@ -24,8 +24,8 @@ from faults.house import (
 from redis.asyncio import Redis
 
 from erasmus_app.ids import AccountId
-from erasmus_app.kit.backoff import backoff
 from erasmus_app.store.database import AWAY
+from erasmus_app.worker.deliver import pause
 
 Row = Callable[[Path, "Scale"], Awaitable["Result"]]
 
@@ -249,8 +249,8 @@ async def unavailable(folder: Path, scale: Scale) -> Result:
             "attempts in 30 min, computed": _attempts_in(1800),
             "all out after s": drained and round(drained, 1),
         }
-        if most > 12:
-            result.failures.append(f"{most} attempts for one message")
+        if max(most, _attempts_in(1800)) > 12:
+            result.failures.append(f"{most} attempts for one message, or more in half an hour")
         if retries > 1.2 * normal:
             result.failures.append(f"{retries} retries in a second, {normal} is normal")
         late = await at.database.fetchval(
@@ -270,7 +270,7 @@ def _attempts_in(outage: float, messages: int = 20_000) -> int:
     for _ in range(messages):
         waited, tries = 0.0, 1
         while waited < outage:
-            waited += backoff(tries, first=10, most=3600).total_seconds()
+            waited += pause(tries).total_seconds()
             tries += 1
         most = max(most, tries)
     return most
