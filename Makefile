@@ -39,15 +39,15 @@ test: $(READY) $(NLU) ## all tests, against real engines; ARGS goes to pytest
 matrix: $(READY) ## who may have which field and route: everybody asks for everything; prints the count
 	@$(BIN)/python -m pytest -n 2 -q tests/matrix $(ARGS)
 
-test-faults: $(READY) ## workers, engines and FCM broken on purpose; ARGS="R1 R7", "--small", "--long", "--workers 4"
-	@$(BIN)/python tests/faults/run.py $(ARGS)
-
 fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECONDS=60 for less
 	@FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest -q -p no:xdist tests/fuzz $(ARGS)
 	@if $(BIN)/python -c 'import atheris' 2>/dev/null; then \
 		$(BIN)/python tests/fuzz/coverage_guided.py xml -max_total_time=$(SECONDS) && \
 		$(BIN)/python tests/fuzz/coverage_guided.py signatures -max_total_time=$(SECONDS); \
 	else echo "atheris is not installed (requirements/fuzz.txt): nothing was guided by coverage"; fi
+
+test-faults: $(READY) ## workers are killed, engines restarted, push services refuse; ARGS="R1 --kills 10 --sends 1000" (by default an hour)
+	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
 
 test-interop: $(READY) ## OpenID provider, GraphQL clients, audits and TypeScript of others (needs Node)
 	@if command -v npm >/dev/null; then \

@@ -112,7 +112,6 @@ class PushService:
         self._news = asyncio.Event()
         self._sent = 0
         self._now = now
-        self.delay = 0.0  # seconds from a request to its answer
 
     def _write_account(self, pem: bytes) -> None:
         account = {
@@ -353,20 +352,6 @@ class _Connection(asyncio.Protocol):
         authorization = headers.get("authorization", "")
         method, path = headers.get(":method", ""), headers.get(":path", "")
         answer = self._service.send(method, path, authorization, body)
-        if self._service.delay > 0:
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._service.delay, self._say_late, number, answer)
-        else:
-            self._say(number, answer)
-
-    def _say_late(self, number: int, answer: Answer | PushFault) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        with contextlib.suppress(h2.exceptions.ProtocolError):  # nobody waits for it any longer
-            self._say(number, answer)
-        self._flush()
-
-    def _say(self, number: int, answer: Answer | PushFault) -> None:
         if answer is PushFault.RESET:
             self._h2.reset_stream(number, h2.errors.ErrorCodes.INTERNAL_ERROR)
         elif isinstance(answer, Answer):
@@ -377,8 +362,8 @@ class _Connection(asyncio.Protocol):
         else:
             self._h2.close_connection(last_stream_id=max(number - 2, 0))
             self._flush()
-            if self._transport is not None:
-                self._transport.close()
+            assert self._transport is not None
+            self._transport.close()
 
 
 @contextlib.asynccontextmanager
@@ -389,7 +374,7 @@ async def running_push(
     listener: socket.socket | None = None,
     token_listener: socket.socket | None = None,
     now: Clock = utc_now,
-    made: Callable[..., PushService] = PushService,
+    kind: type[PushService] = PushService,
 ) -> AsyncIterator[PushService]:
     """Run the service until the block is left.
 
@@ -399,14 +384,14 @@ async def running_push(
         listener: a port bound before, where messages are sent; None for any free port.
         token_listener: the same, where bearer tokens are had.
         now: the time, UTC.
-        made: makes the service; a test may want one that does more.
+        kind: what is to be run, where that is more than the service itself.
     """
     with (
         contextlib.closing(listener or listen()) as bound,
         contextlib.closing(token_listener or listen()) as token,
     ):
         token_uri = f"{origin(token, secure=True)}/token"
-        service = made(folder, token_uri=token_uri, now=now)
+        service = kind(folder, token_uri=token_uri, now=now)
         service.url = origin(bound, secure=True)
         connections: set[_Connection] = set()
 

@@ -237,10 +237,11 @@ async def running_web_push(
     *,
     listener: socket.socket | None = None,
     now: Clock = utc_now,
+    kind: type[WebPushService] = WebPushService,
 ) -> AsyncIterator[WebPushService]:
-    """Run the service until the block is left; `folder` keeps the subscriptions."""
+    """Run the service, of this kind, until the block is left; `folder` keeps the subscriptions."""
     with contextlib.closing(listener or listen()) as bound:
-        service = WebPushService(folder / "browsers.json", now)
+        service = kind(folder / "browsers.json", now)
         service.url = origin(bound, secure=True)
 
         async def answered(scope: Scope, receive: Receive, send: Send) -> None:

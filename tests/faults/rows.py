@@ -1,317 +1,404 @@
-"""The faults, one after the other: what is done, and what the records say of it."""
+"""The rows: each makes its faults, and says by the records whether the backend survived them."""
 
 import asyncio
+import os
 import random
 import signal
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import psutil
-from push_services import Mode
+import asyncpg
+from faults import checking
+from faults.house import (
+    DEVICES,
+    House,
+    house,
+    server_pid,
+    until,
+    valkey_process,
+)
 from redis.asyncio import Redis
-from stage import LEASE, Stage, until
 
+from erasmus_app.ids import AccountId
 from erasmus_app.store.database import AWAY
-from erasmus_app.store.devices import DeviceTable
-from erasmus_app.students.models import Platform, TargetKind
+from erasmus_app.worker.deliver import pause
+
+Row = Callable[[Path, "Scale"], Awaitable["Result"]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """How much of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much is done."""
 
-    workers: int = 2
-    sends: int = 20_000
     kills: int = 200
+    sends: int = 20_000
     restarts: int = 10
-    outage: float = 1800.0  # seconds that FCM is away, of the jobs' own time
-    quota: float = 20.0  # seconds that FCM wants to hear nothing
+    outage: float = 45.0  # seconds in which FCM answers 503
+    workers: int = 4
+    lease: float = 3.0  # seconds
 
 
-LONG = Size(workers=4, sends=100_000, kills=1_000, restarts=50, quota=60.0)
-SMALL = Size(sends=400, kills=5, restarts=2, outage=60.0, quota=4.0)
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """What one row came to."""
 
-STEP, FASTER = 0.5, 40  # seconds between two hurries; how much faster the jobs' time then runs
-Line = tuple[str, str, bool]
-"""What was looked at, its figure, whether it is as it has to be."""
+    figures: dict[str, object] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
 
-
-async def _started(stage: Stage, size: Size) -> None:
-    await stage.people(max(4, min(200, size.sends // 100)))
-    for _ in range(size.workers):
-        stage.start_worker()
-    await stage.tell(stage.accounts[:1])
-    await stage.drained()  # the first of them is at work
+    def hold(self, what: str, found: list[str]) -> None:
+        """Count what was found, which should be nothing."""
+        self.figures[what] = len(found)
+        self.failures += [f"{what}: {len(found)}, for example: {found[0]}"] if found else []
 
 
-def _extra(stage: Stage) -> dict[tuple[str, str], int]:
-    return {each: times - 1 for each, times in stage.accepted().items() if times > 1}
+async def nothing_lost(at: House, result: Result) -> None:
+    """Hold the ledger to what the push services wrote down."""
+    expected, requests = await at.expected(), at.requests()
+    result.figures["deliveries"] = len(expected)
+    result.figures["requests"] = len(requests)
+    result.hold("lost", checking.lost(expected, requests) + await at.unwritten())
+    result.hold("nobody's", checking.strangers(expected, requests))
+    result.hold("visible doubles", checking.visible(requests))
 
 
-def _of_all(stage: Stage) -> list[Line]:
-    lost = stage.lost()
-    return [
-        ("lost", f"{lost} of {len(stage.told):,}", lost == 0),
-        ("one name on every push", str(stage.same_names()), stage.same_names()),
-    ]
-
-
-async def kills(stage: Stage, size: Size) -> list[Line]:
-    """R1: `kill -9` of a random worker, again and again, while messages are sent."""
-    await _started(stage, size)
-    stage.answer(Mode(delay=0.05))
-    telling = asyncio.create_task(stage.tell_in_all(size.sends))
-    share, killed = size.sends / (size.kills + 1), list[tuple[float, int]]()
-    for number in range(1, size.kills + 1):
-        await stage.has_accepted(share * number)
-        stage.kill(random.choice(stage.workers))
-        under_way = await stage.database.fetchval(
-            "select count(*) from job where kind = 'deliver' and leased_by is not null"
+async def kills(folder: Path, scale: Scale) -> Result:
+    """R1: kill -9 of a random worker, again and again, while it sends."""
+    result = Result()
+    async with house(folder, workers=scale.workers, lease=scale.lease) as at:
+        await at.people(max(20, scale.sends // 100))
+        await at.until_workers_send()
+        killed: list[float] = []
+        in_flight = [0]
+        wave = max(scale.sends // scale.kills, DEVICES)
+        for _ in range(scale.kills):
+            if not await until(lambda: _some_send(at), 60):
+                result.failures.append("no worker sends any more")
+                break
+            before = at.recorded
+            await at.tell(wave)
+            part = random.random() * wave * 150  # bytes: a request is about so long
+            await until(lambda before=before, part=part: _grown(at, before + part), 1.0)
+            victim = random.choice(at.sending or at.workers)
+            in_flight.append(await at.leased())
+            killed.append(time.time())
+            at.kill(victim)
+            at.start_worker()
+        limit = 2 * scale.lease
+        result.figures |= {"kills": len(killed), "leased at a kill": max(in_flight)}
+        result.figures["kills with some under way"] = sum(each > 0 for each in in_flight)
+        left = await at.open_jobs()
+        drained = await at.drained(max(60, limit * 10))
+        seconds = None if drained is None else time.time() - killed[-1]
+        result.figures["left at the last kill"] = left
+        result.figures["drained in s"] = None if seconds is None else round(seconds, 1)
+        result.hold("late", checking.late(seconds, limit))
+        await nothing_lost(at, result)
+        requests = at.requests()
+        doubles = sum(len(each) - 1 for each in checking.doubled(requests).values())
+        result.figures["doubles"] = doubles
+        if doubles > sum(in_flight):
+            result.failures.append(f"{doubles} doubles, {sum(in_flight)} were under way at kills")
+        result.hold(
+            "doubles without a kill", checking.unexplained(requests, killed, 2 * scale.lease)
         )
-        killed.append((time.time(), int(under_way)))
-        stage.start_worker()
-    await telling
-    last = max(time.time(), killed[-1][0])
-    await stage.drained()
-    late, extra = time.time() - last, _extra(stage)
-    times = defaultdict(list)
-    for each in stage.records():
-        times[each.target, each.message_id].append(each.at)
-    # Each double has a kill between its two times; each kill, at most as many as were under way.
-    explained, after_kill = 0, Counter[int]()
-    for each in extra:
-        for before, after in zip(times[each], times[each][1:], strict=False):
-            between = [n for n, (at, _) in enumerate(killed) if before - 1 <= at <= after]
-            explained += bool(between)
-            after_kill.update(between[:1])
-    doubles = sum(extra.values())
-    fair = all(count <= killed[n][1] + 1 for n, count in after_kill.items())
-    return [
-        *_of_all(stage),
-        ("kills", f"{len(killed)}", len(killed) == size.kills),
-        ("doubles", f"{doubles} (at most {sum(n for _, n in killed)} under way)", fair),
-        ("doubles with a kill between", f"{explained} of {doubles}", explained == doubles),
-        ("drained after the last", f"{late:.1f} s", late <= 2 * LEASE),
-    ]
+    return result
 
 
-async def restarts(stage: Stage, size: Size) -> list[Line]:
-    """R3: PostgreSQL stopped at once (SIGQUIT, as `pg_ctl stop -m immediate`), under load."""
-    await _started(stage, size)
-    telling, gaps = asyncio.create_task(stage.tell_in_all(size.sends // 4)), list[float]()
-    share, first = size.sends / 4 / (size.restarts + 1), list(stage.workers)
-    for number in range(1, size.restarts + 1):
-        await stage.has_accepted(share * number)
-        stage.engine("postgres").send_signal(signal.SIGQUIT)
+async def _some_send(at: House) -> bool:
+    """Whether two workers at least are at work; a new one shows it with its first message."""
+    if len(at.sending) > 1:
+        return True
+    await at.tell(4 * DEVICES)
+    await asyncio.sleep(0.2)
+    return len(at.sending) > 1
 
-        async def answers() -> bool:
-            with suppress(*AWAY):
-                return bool(await stage.database.fetchval("select 1"))
-            return False
 
-        await asyncio.sleep(0.3)
-        await until(answers, "PostgreSQL does not come back")
-        back, had = time.time(), len(stage.records())
-        if number == size.restarts:
+async def _grown(at: House, size: float) -> bool:
+    return at.recorded >= size
+
+
+async def restarts(folder: Path, scale: Scale) -> Result:
+    """R3: PostgreSQL ends at once, without a goodbye, and starts anew under load."""
+    result = Result()
+    async with house(folder, workers=2, lease=scale.lease) as at:
+        await at.people(50)
+        await at.until_workers_send()
+        before = [each.pid for each in at.workers]
+        sends = max(min(scale.sends, 10_000) // scale.restarts, 60 * DEVICES)
+        recovered: list[float] = []
+        for _ in range(scale.restarts):
+            telling = asyncio.create_task(at.insist(sends))
+            await asyncio.sleep(random.uniform(0.1, 1.0))
+            os.kill(server_pid(at.folder / "engines"), signal.SIGQUIT)
+            await until(lambda: _is_back(at), 30)
+            back = time.time()
+            await at.insist(DEVICES)  # so that there is something to send in any case
+            await until(lambda back=back: _written_since(at, back), 30)
+            recovered.append(await _first_written(at, back) - back)
             await telling
-        if await stage.waiting():
-            await stage.has_taken(had + 1)
-            gaps.append(time.time() - back)
-    await stage.drained()
-    alive = all(psutil.pid_exists(each) for each in first)
-    worst = max(gaps, default=0.0)
-    return [
-        *_of_all(stage),
-        ("restarts", str(size.restarts), True),
-        ("longest until it sends again", f"{worst:.1f} s", worst <= 5),
-        ("the same workers", str(alive), alive),
-        ("doubles", str(sum(_extra(stage).values())), True),
-    ]
+        result.figures["restarts"] = scale.restarts
+        result.figures["recovered in s, worst"] = round(max(recovered), 1)
+        result.hold("slow recoveries", [f"{each:.1f} s" for each in recovered if each > 5])
+        drained = await at.drained(120)
+        result.figures["drained in s"] = None if drained is None else round(drained, 1)
+        result.hold("not drained", [] if drained is not None else ["jobs are left after 120 s"])
+        ended = [each.pid for each in at.workers if each.process.poll() is not None]
+        if ended or before != [each.pid for each in at.workers]:
+            result.failures.append(f"{len(ended)} workers have ended")
+        await nothing_lost(at, result)
+        result.figures["doubles"] = _doubles(at)
+    return result
 
 
-async def valkey(stage: Stage, size: Size) -> list[Line]:
-    """R5: Valkey flushed, killed, and stopped."""
-    await _started(stage, size)
-    telling = asyncio.create_task(stage.tell_in_all(size.sends // 8))
-    async with Redis.from_url(stage.own.redis_url) as redis:
+async def _is_back(at: House) -> bool:
+    """Whether the server takes connections: one made anew, so not the one that has just died."""
+    with suppress(*AWAY):
+        connection = await asyncpg.connect(at.own.database_url, timeout=2)
+        try:
+            return bool(await connection.fetchval("select true"))
+        finally:
+            await connection.close()
+    return False
+
+
+async def _first_written(at: House, since: float) -> float:
+    """Return when the ledger was first written after that; infinite for not yet."""
+    found = await at.database.fetchval(
+        """select extract(epoch from min(finished_at)) from delivery
+           where finished_at > to_timestamp($1)""",
+        since,
+    )
+    return float("inf") if found is None else float(found)
+
+
+async def _written_since(at: House, since: float) -> bool:
+    with suppress(*AWAY):
+        return await _first_written(at, since) < float("inf")
+    return False
+
+
+def _doubles(at: House) -> int:
+    return sum(len(each) - 1 for each in checking.doubled(at.requests()).values())
+
+
+async def valkey(folder: Path, scale: Scale) -> Result:
+    """R5: Valkey is emptied, killed and stopped for a while under load."""
+    result = Result()
+    async with house(folder, workers=2, lease=scale.lease) as at:
+        await at.people(50)
+        await at.until_workers_send()
+        sends = min(scale.sends, 6_000) // 3
+        await at.tell(sends)
+        redis = Redis.from_url(at.own.redis_url)
         await redis.flushall()
-    for _ in range(3):
-        stage.engine("valkey-server").kill()
-        await asyncio.sleep(3)
-    await telling
-    stopped = stage.engine("valkey-server")
-    stopped.suspend()  # it takes connections and answers nothing
-    had = len(stage.accepted())
-    await stage.tell_in_all(size.sends // 8)
-    await stage.drained()
-    meanwhile = len(stage.accepted()) - had
-    stopped.resume()
-    return [*_of_all(stage), ("sent while it is stopped", f"{meanwhile:,}", meanwhile > 0)]
+        await redis.aclose()
+        await at.tell(sends)
+        valkey_process(at.folder / "engines").kill()
+        await asyncio.sleep(3)  # its supervisor starts it anew
+        frozen, began = valkey_process(at.folder / "engines"), time.time()
+        frozen.suspend()
+        try:
+            await at.tell(sends)
+            drained = await at.drained(60)
+            result.figures["drained without Valkey in s"] = drained and round(drained, 1)
+            await asyncio.sleep(max(0, 10 - (time.time() - began)))
+        finally:
+            frozen.resume()
+        result.figures["stopped for s"] = round(time.time() - began, 1)
+        result.hold("late", checking.late(drained, 60))
+        await nothing_lost(at, result)
+    return result
 
 
-async def _hurry(stage: Stage, seconds: float) -> None:
-    """Let the jobs' time run ahead: all that waits is due earlier, and expires earlier, by that."""
-    await stage.database.execute(
-        """with hurried as (update job set due = due - make_interval(secs => $1)
-               where kind = 'deliver' and leased_by is null)
-           update delivery set expires_at = expires_at - make_interval(secs => $1)
-           where state = 'pending'""",
-        seconds,
-    )
+async def unavailable(folder: Path, scale: Scale) -> Result:
+    """R6: FCM answers 503 to all for a while, then takes everything."""
+    result = Result()
+    async with house(folder, workers=2, lease=scale.lease) as at:
+        await at.people(60)
+        await at.until_workers_send()
+        sends = min(scale.sends, 3_000)
+        began = time.time()
+        await at.tell(sends)
+        await at.drained(120)
+        normal = checking.peak(each.at for each in at.requests(began))
+        await at.order(answer="UNAVAILABLE")
+        out = time.time()
+        await at.tell(sends)
+        await asyncio.sleep(max(0, scale.outage - (time.time() - out)))
+        await at.order(answer=None)
+        back = time.time()
+        drained = await at.drained(4 * scale.outage + 60)
+        requests = at.requests(out)
+        tries = checking.attempts(requests)
+        seen: set[tuple[str, str | None]] = set()
+        again = []
+        for each in requests:
+            if (each.device, each.message) in seen:
+                again.append(each.at)
+            seen.add((each.device, each.message))
+        most, retries = max(tries.values()), checking.peak(again)
+        result.figures |= {
+            "503 for s": round(back - out),
+            "normal peak a second": normal,
+            "retry peak a second": retries,
+            "attempts, most": most,
+            "attempts in 30 min, computed": _attempts_in(1800),
+            "all out after s": drained and round(drained, 1),
+        }
+        if max(most, _attempts_in(1800)) > 12:
+            result.failures.append(f"{most} attempts for one message, or more in half an hour")
+        if retries > 1.2 * normal:
+            result.failures.append(f"{retries} retries in a second, {normal} is normal")
+        late = await at.database.fetchval(
+            "select count(*) from delivery where finished_at is null or finished_at > expires_at"
+        )
+        result.hold("after their time", [f"{late} deliveries"] if late else [])
+        await nothing_lost(at, result)
+    return result
 
 
-async def outage(stage: Stage, size: Size) -> list[Line]:
-    """R6: FCM answers 503 to all, for half an hour of the jobs' time, then it is well again.
+def _attempts_in(outage: float, messages: int = 20_000) -> int:
+    """Return the most attempts that one of many messages makes until an outage is over.
 
-    The messages come in real time; then the jobs' time runs 40 times as fast: each half second,
-    all waits become 20 seconds shorter. Tries are counted per second of the jobs' time.
+    What a whole half hour would show, drawn from the real waits instead of waited for.
     """
-    await _started(stage, size)
-    sends = min(size.sends // 10, 2_000)
-    had = len(stage.records())
-    await stage.tell_in_all(sends)
-    await stage.drained()
-    normal = _most_a_second([e.at for e in stage.records()[had:]])
-    stage.answer(Mode(fault="UNAVAILABLE"))
-    had = len(stage.records())
-    began = time.time()
-    await stage.tell_in_all(sends, ahead=10 * sends)
-    hurried, passed = time.time(), time.time() - began
-    while passed < size.outage:
-        await _faster(stage)
-        passed += STEP * FASTER
-    stage.answer(Mode())
-    while await stage.waiting():
-        await _faster(stage)
-    tried, again = Counter[tuple[str, str]](), list[float]()
-    for each in stage.records()[had:]:
-        name = (each.target, each.message_id)
-        if tried[name]:
-            again.append(each.at)
-        tried[name] += 1
-    most = max(tried.values(), default=0)
-    peak = max(
-        _most_a_second([at for at in again if at < hurried]),
-        _most_a_second([at for at in again if at >= hurried]) / FASTER,
-    )
-    states = dict(await stage.database.fetch("select state, count(*) from delivery group by state"))
-    return [
-        *_of_all(stage),
-        ("away for", f"{passed:.0f} s", True),
-        ("before they expired", str(states), set(states) == {"accepted"}),
-        ("tries of a message", f"{most} at most", 1 < most <= 12),
-        ("tries again, a second", f"{peak:.1f} (normal: {normal})", peak <= 1.2 * normal),
-    ]
+    most = 0
+    for _ in range(messages):
+        waited, tries = 0.0, 1
+        while waited < outage:
+            waited += pause(tries).total_seconds()
+            tries += 1
+        most = max(most, tries)
+    return most
 
 
-async def _faster(stage: Stage) -> None:
-    await asyncio.sleep(STEP)
-    await _hurry(stage, STEP * (FASTER - 1))
+async def too_many(folder: Path, scale: Scale) -> Result:
+    """R7: FCM answers 429 with Retry-After 10; browsers are sent to as before."""
+    result, wait = Result(), 10
+    async with house(folder, workers=2, lease=scale.lease) as at:
+        await at.people(40)
+        phones = list(at.accounts)
+        browsers = await at.browsers(20)
+        await at.until_workers_send()
+        took_before = await _browsers_told(at, browsers, 40)
+        sends = min(scale.sends, 2_000)
+        await at.order(answer="QUOTA_EXCEEDED", retry_after=wait)
+        began = time.time()
+        await at.tell(sends, phones)
+        took_meanwhile = []
+        while time.time() - began < 2.5 * wait:
+            took_meanwhile += await _browsers_told(at, browsers, 10)
+            await at.tell(4 * DEVICES, phones)
+        await at.order(answer=None)
+        drained = await at.drained(120)
+        asked = [each for each in at.requests(began) if each.lane == "fcm"]
+        windows, inside = checking.silence(asked, wait, 1.0)
+        before, meanwhile = (
+            checking.quantile(each, 0.95) for each in (took_before, took_meanwhile)
+        )
+        result.figures |= {
+            "windows": windows,
+            "429s": sum(each.status == 429 for each in asked),
+            "browsers meanwhile": len(took_meanwhile),
+            "browsers p95 before in s": round(before, 2),
+            "browsers p95 meanwhile in s": round(meanwhile, 2),
+            "drained in s": drained and round(drained, 1),
+        }
+        result.hold("requests inside a window", inside)
+        if windows < 2:
+            result.failures.append(f"only {windows} windows were seen")
+        if not took_meanwhile or not meanwhile < 5:
+            result.failures.append("browsers had to wait for FCM")
+        await nothing_lost(at, result)
+    return result
 
 
-def _most_a_second(times: list[float]) -> int:
-    return max(Counter(int(at) for at in times).values(), default=0)
+async def _browsers_told(at: House, browsers: list[AccountId], count: int) -> list[float]:
+    """Tell browsers one message after the other; returns how long each was under way, seconds."""
+    took = []
+    for _ in range(count):
+        began, size = time.time(), len(_arrived(at, 0))
+        await at.tell(1, browsers)
+        if await until(lambda size=size: _more_arrived(at, size), 10):
+            took.append(time.time() - began)
+        else:
+            took.append(float("inf"))
+    return took
 
 
-async def quota(stage: Stage, size: Size) -> list[Line]:
-    """R7: FCM answers 429 with Retry-After; browsers are told all the while."""
-    await _started(stage, size)
-    await stage.people(10, browsers=10)
-    readers = stage.accounts[-10:]
-
-    async def tell_for(seconds: float) -> list[float]:
-        end, sent = time.time() + seconds, dict[str, float]()
-        while time.time() < end:
-            for entry in await stage.tell(readers):
-                sent[entry.replace("-", "")[:32]] = time.time()
-            await asyncio.sleep(0.5)
-        await asyncio.sleep(2)
-        web = {e.message_id: e.at for e in stage.records() if e.lane == "web"}
-        return sorted(web.get(name, time.time()) - at for name, at in sent.items())
-
-    seconds = size.quota - 1
-    before = await tell_for(seconds)
-    stage.answer(Mode(fault="QUOTA_EXCEEDED", retry_after=int(size.quota)))
-    had = len(stage.records())
-    during = await tell_for(seconds - 2)
-    stage.answer(Mode())
-    await stage.drained()
-    fcm = [each for each in stage.records()[had:] if each.lane == "fcm"]
-    refused = [each.at for each in fcm if each.status == 429]
-    first = min(refused, default=0.0)
-    inside = sum(first + 1 < each.at < first + size.quota - 1 for each in fcm)
-    p95 = [waits[int(len(waits) * 0.95)] for waits in (before, during)]
-    return [
-        *_of_all(stage),
-        ("answered 429", str(len(refused)), len(refused) > 0),
-        ("asked inside the window", str(inside), inside == 0),
-        (
-            "browsers told, p95",
-            f"{p95[1] * 1e3:.0f} ms (before: {p95[0] * 1e3:.0f} ms)",
-            p95[1] <= 1.5 * p95[0] + 0.1,
-        ),
-    ]
+def _arrived(at: House, since: float) -> list[checking.Request]:
+    return [each for each in at.requests(since) if each.lane == "web_push" and each.accepted]
 
 
-async def gone(stage: Stage, size: Size) -> list[Line]:
-    """R8: 30 % of the phones are not registered any more; half of these come back meanwhile."""
-    await _started(stage, size)
-    phones = [(account, fid) for account, fids in stage.phones.items() for fid in fids]
-    dead = random.sample(phones, len(phones) * 3 // 10)
-    coming = {fid: account for account, fid in dead[::2]}
-    names = {fid for _, fid in dead}
-    stage.answer(Mode(gone=tuple(names), delay=0.2))
-    had, back = len(stage.records()), set[str]()
-    told, devices = set(stage.told), DeviceTable(stage.database)
-
-    async def come_back() -> None:
-        """Register a phone again while the answer about it is still under way."""
-        while len(back) < len(coming):
-            asked = {e.target for e in stage.records()[had:] if e.target in coming} - back
-            for fid in asked:
-                stage.answer(Mode(back=(fid,), delay=0.2))
-                await devices.register(coming[fid], Platform.ANDROID, TargetKind.FID, fid, None)
-            back.update(asked)
-            await asyncio.sleep(0.005)
-
-    returning = asyncio.create_task(come_back())
-    await stage.tell(stage.accounts)
-    await returning
-    await stage.drained()
-    for _ in range(3):
-        await stage.tell(stage.accounts)
-        await stage.drained()
-    sends = Counter(e.target for e in stage.records()[had:] if e.status == 404)
-    kept = {
-        row["target_key"] for row in await stage.database.fetch("select target_key from device")
-    }
-    vault = stage.database.vault
-    living = {fid for _, fid in phones if fid not in names or fid in back}
-    deleted = sum(vault.hashed("target", fid) not in kept for fid in living)
-    left = sum(vault.hashed("target", fid) in kept for fid in names - back)
-    stage.told = {each for each in stage.told if each[0] in living} - (
-        {each for each in stage.told - told if each[0] in back and each not in stage.accepted()}
-        if all(sends[fid] == 1 for fid in back)
-        else set()
-    )
-    most = max((sends[fid] for fid in names), default=0)
-    return [
-        *_of_all(stage),
-        ("dead phones", f"{len(names)}, {len(back)} came back", len(names) > 0),
-        ("sends to a dead one", f"{most} at most", most <= 1),
-        ("living phones forgotten", str(deleted), deleted == 0),
-        ("dead phones kept", str(left), left == 0),
-    ]
+async def _more_arrived(at: House, than: int) -> bool:
+    return len(_arrived(at, 0)) > than
 
 
-ROWS: dict[str, Callable[[Stage, Size], Awaitable[list[Line]]]] = {
+async def gone(folder: Path, scale: Scale) -> Result:
+    """R8: 30 % of the phones are gone, and half of those register again at that moment."""
+    result = Result()
+    async with house(folder, workers=2, lease=scale.lease) as at:
+        await at.people(min(scale.sends, 3_000) // DEVICES)
+        await at.until_workers_send()
+        owners = {phone: account for account, phones in at.accounts.items() for phone in phones}
+        dead = random.sample(sorted(owners), len(owners) * 3 // 10)
+        racing = set(dead[: len(dead) // 2])
+        await at.order(dead=dead)
+        began = time.time()
+        registered: dict[str, float] = {}  # when
+
+        async def register_again(phones: set[str]) -> None:
+            await asyncio.gather(*(at.register(owners[phone], phone) for phone in phones))
+            await at.order(alive=sorted(phones))
+            registered.update(dict.fromkeys(phones, time.time()))
+
+        read, everybody = at.recorded, asyncio.create_task(at.tell_each(owners.values()))
+        while not everybody.done() or await at.open_jobs():
+            new, read = checking.read_on(at.record, read)
+            if refused := {each.device for each in new if each.status == 404} & racing:
+                await register_again(refused - registered.keys())
+            await asyncio.sleep(0.001)
+        await everybody
+        await register_again(racing - registered.keys())
+        for _ in range(2):  # whoever is dead is known to be, and hears nothing more
+            await at.tell_each(owners.values())
+            await at.drained(120)
+        requests = at.requests(began)
+        sent = checking.attempts(each for each in requests if each.status == 404)
+        twice = [f"{phone} was asked {n} times" for (phone, n) in _per_phone(sent) if n > 1]
+        kept = await at.phones_kept()
+        living = owners.keys() - (set(dead) - racing)
+        result.figures |= {
+            "phones": len(owners),
+            "dead": len(dead) - len(racing),
+            "registered again": len(racing),
+            "before the refusal was written down": await at.kept_though_refused(),
+        }
+        result.hold("asked again though dead", twice)
+        result.hold("living phones deleted", sorted(living - kept))
+        result.hold("dead phones kept", sorted(kept - living))
+        result.hold("visible doubles", checking.visible(requests))
+        silent = living - {each.device for each in requests if each.accepted}
+        result.hold("living phones that heard nothing", sorted(silent))
+    return result
+
+
+def _per_phone(asked: Counter[tuple[str, str | None]]) -> list[tuple[str, int]]:
+    found: Counter[str] = Counter()
+    for (phone, _), times in asked.items():
+        found[phone] += times
+    return list(found.items())
+
+
+ROWS: dict[str, Row] = {
     "R1": kills,
     "R3": restarts,
     "R5": valkey,
-    "R6": outage,
-    "R7": quota,
+    "R6": unavailable,
+    "R7": too_many,
     "R8": gone,
 }

@@ -114,6 +114,9 @@ class WideChannel(Channel, Protocol):
     def room(self) -> int:
         """Return how many pushes its pace lets through right now."""
 
+    def close(self, seconds: float) -> None:
+        """Send nothing for so long: another process has heard that the service wants it so."""
+
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         """Send one as `send` does, and call `done` once, from the loop, with what became of it."""
 

@@ -89,6 +89,11 @@ class Fcm:
         """Return how many pushes could be sent right now."""
         return self._sender.lanes.room() if self._sender else 1
 
+    def close(self, seconds: float) -> None:
+        """Send nothing for so long: another process has heard that FCM wants it so."""
+        if self._sender is not None:
+            self._sender.lanes.close(seconds)
+
     def start(self, push: Push, done: Callable[[PushResult], None]) -> None:
         """Send one, and call `done` with what became of it."""
         if self._sender is None:

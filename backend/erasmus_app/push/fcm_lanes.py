@@ -29,6 +29,10 @@ class FcmLanes:
         """Return for how many seconds FCM wants to hear nothing; None where it may."""
         return self._project.closed(self._clock())
 
+    def close(self, seconds: float) -> None:
+        """Send nothing for so long; a longer wait stays."""
+        self._project.close(seconds, self._clock())
+
     def room(self) -> int:
         """Return how many pushes could be sent right now."""
         return self._project.room(self._clock())

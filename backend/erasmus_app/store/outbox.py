@@ -19,6 +19,8 @@ from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DELIVER
 from erasmus_app.store.jobs import BATCHED_ATTEMPTS, Job
 
+CLOSED = "erasmus_lane"
+"""The channel on which workers tell each other that a push service wants to hear nothing."""
 NOBODYS = "00000000-0000-0000-0000-000000000000"  # of a job that names no delivery
 
 
@@ -117,6 +119,10 @@ class Outbox:
             list(lanes),
         )
         return wait
+
+    async def tell_closed(self, lane: str, seconds: float) -> None:
+        """Tell all workers that nothing is to be sent from a lane for so long."""
+        await self.database.execute("select pg_notify($1, $2)", CLOSED, f"{lane} {seconds:.3f}")
 
     async def write(self, verdicts: Sequence[Verdict], worker: UUID) -> set[JobId]:
         """End jobs with their deliveries, or give them back. Returns those that still were ours.

@@ -1,6 +1,7 @@
 """One delivery: what is sent, and what its outcome means; `worker/sending.py` does many."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -28,6 +29,14 @@ _FINAL = {
     Outcome.DEVICE_GONE: "device_gone",
     Outcome.REJECTED: "failed",
 }
+
+
+def pause(attempts: int) -> timedelta:
+    """Return how long a push waits that so many attempts have not settled.
+
+    Half an hour without a push service takes eleven attempts at most, however the waits are drawn.
+    """
+    return backoff(attempts, first=10, most=3600, floor=0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +174,7 @@ class Deliverer:
         state = _FINAL.get(result.outcome)
         wait = 0.0
         if state is None:
-            wait = backoff(pending.attempts + 1, first=10, most=3600).total_seconds()
+            wait = pause(pending.attempts + 1).total_seconds()
         return Verdict(
             job=job,
             delivery_id=pending.delivery_id,

@@ -31,7 +31,7 @@ from erasmus_app.store.jobs import (
     LeaseLost,
     together,
 )
-from erasmus_app.store.outbox import OF_A_ROW, Claimed, Outbox, Verdict
+from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
@@ -63,10 +63,12 @@ class _Item:
 class _Lane:
     """One channel's deliveries under way in this process."""
 
+    name: str
     window: Window
     wide: WideChannel | None = None  # where its channel is one
     ready: deque[_Item] = field(default_factory=deque)
     sending: dict[JobId, _Item] = field(default_factory=dict)
+    told_until: float = 0.0  # the loop's clock: until then all workers know it to be closed
 
     def closed(self) -> float | None:
         return None if self.wide is None else self.wide.closed()
@@ -109,9 +111,9 @@ class Sending:
         """
         for name, channel in self.deliverer.services.channels.items():
             wide = channel if isinstance(channel, WideChannel) else None
-            self._lanes[name] = _Lane(Window(wide.at_most if wide else AT_ONCE), wide)
-        self._lanes.setdefault(NOWHERE, _Lane(Window(AT_ONCE)))
-        async with self.queue.database.hearing((CHANNEL,), lambda *_: self._wake.set()):
+            self._lanes[name] = _Lane(name, Window(wide.at_most if wide else AT_ONCE), wide)
+        self._lanes.setdefault(NOWHERE, _Lane(NOWHERE, Window(AT_ONCE)))
+        async with self.queue.database.hearing((CHANNEL, CLOSED), self._heard):
             beat = asyncio.create_task(self._beat())
             writer = asyncio.create_task(self._write_all())
             stopping = asyncio.create_task(self._stop_with(stop))
@@ -128,6 +130,20 @@ class Sending:
                 for task in (writer, beat, *self._tasks):
                     task.cancel()
                 await asyncio.wait({beat, writer, stopping, *self._tasks})
+
+    def _heard(self, channel: str, told: str | None) -> None:
+        """Take notice of work, or of a lane that another worker has found closed."""
+        if channel == CLOSED and told is not None:
+            name, _, seconds = told.partition(" ")
+            lane = self._lanes[name]
+            if lane.wide is not None:
+                lane.told_until = asyncio.get_running_loop().time() + float(seconds)
+                lane.wide.close(float(seconds))
+        self._wake.set()
+
+    async def _tell_closed(self, lane: _Lane, seconds: float) -> None:
+        with suppress(*AWAY):  # each finds out for itself then
+            await self._outbox.tell_closed(lane.name, seconds)
 
     async def _stop_with(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -264,7 +280,11 @@ class Sending:
             return  # given back meanwhile
         if lane.wide is not None and _is_too_much(result):
             lane.window.set_back(item.began, now)
-        elif lane.wide is not None:
+            closed = lane.closed() if result.code == "QUOTA_EXCEEDED" else None
+            if closed is not None and now + closed > lane.told_until + 1:
+                lane.told_until = now + closed
+                self._later(self._tell_closed(lane, closed))
+        elif lane.wide is not None and result.outcome is not Outcome.WAIT:
             lane.window.answered(item.began, now, under_way)
         pending = item.pending
         self._sent[pending.kind, pending.target_kind, result.outcome, result.code] += 1
