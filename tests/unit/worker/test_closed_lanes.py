@@ -53,6 +53,9 @@ class Fcm:
     async def send(self, push: Push) -> PushResult:
         raise NotImplementedError
 
+    def room(self) -> int:
+        return self.at_most
+
     def closed(self) -> float | None:
         return self.closed_for[-1] if self.closed_for else None
 

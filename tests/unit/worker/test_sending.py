@@ -65,6 +65,9 @@ class Wide(Channel):
     def closed(self) -> float | None:
         return self.wait
 
+    def close(self, seconds: float) -> None:
+        self.wait = seconds
+
     def room(self) -> int:
         return self.at_most
 
