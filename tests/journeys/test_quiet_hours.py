@@ -6,14 +6,12 @@ from zoneinfo import ZoneInfo
 
 from databases import until
 from journeys.scenes import Scene
+from journeys.test_one_push_of_several import accepted, told
 from testbed import Bed
-
-from ewp.ids import OmobilityId
 
 CHOOSE = """mutation($preferences: NotificationPreferencesInput!) {
   setNotificationPreferences(preferences: $preferences) { __typename }
 }"""
-INBOX = "{ me { inbox(first: 50) { nodes { kind } } } }"
 
 
 async def choose(scene: Scene, **preferences: Any) -> None:
@@ -28,17 +26,14 @@ def around_now() -> dict[str, str]:
     return dict(zip(("begin", "end"), (f"{each:%H:%M}" for each in hours), strict=True))
 
 
-async def happened(scene: Scene, kind: str) -> bool:
-    nodes = (await scene.bed.ask(scene.phone, INBOX))["me"]["inbox"]["nodes"]
-    return kind in [each["kind"] for each in nodes]
-
-
-async def accepted(bed: Bed) -> Scene:
-    scene = Scene(bed, await bed.phone("ines"), "ines", OmobilityId("om-row"))
-    await scene.nominated_and_accepted()
+async def held(scene: Scene) -> None:
+    """Let two things happen, neither of which is urgent."""
+    await scene.corrected(email="ines@new.example")
     await scene.announce()
-    await bed.until_told(scene.phone, "nomination_accepted")
-    return scene
+    await until(lambda: told(scene, "personal_data_changed"))
+    await scene.sent()
+    await scene.announce()
+    await until(lambda: told(scene, "agreement_sent"))
 
 
 async def test_by_night_only_what_is_urgent_comes_and_the_rest_is_one_push_in_the_morning(bed: Bed):
@@ -47,12 +42,7 @@ async def test_by_night_only_what_is_urgent_comes_and_the_rest_is_one_push_in_th
     before = len(await bed.pushes(phone, 0))
     await choose(scene, quietHours=around_now())
 
-    await scene.corrected(email="ines@new.example")
-    await scene.announce()
-    await until(lambda: happened(scene, "personal_data_changed"))
-    await scene.sent()
-    await scene.announce()
-    await until(lambda: happened(scene, "agreement_sent"))
+    await held(scene)
     await scene.commented()
     await scene.announce()
     await bed.until_told(phone, "agreement_sent_back")
@@ -68,12 +58,7 @@ async def test_a_digest_gathers_the_day_and_a_change_of_mind_lets_it_go(bed: Bed
     scene = await accepted(bed)
     before = len(await bed.pushes(scene.phone, 0))
     await choose(scene, digest="DAILY")
-    await scene.corrected(email="ines@new.example")
-    await scene.announce()
-    await until(lambda: happened(scene, "personal_data_changed"))
-    await scene.sent()
-    await scene.announce()
-    await until(lambda: happened(scene, "agreement_sent"))
+    await held(scene)
     assert len(await bed.pushes(scene.phone, 0)) == before
 
     await choose(scene, digest="OFF")

@@ -8,6 +8,7 @@ import asyncpg
 
 from erasmus_app.errors import LoginFailed
 from erasmus_app.ids import AccountId
+from erasmus_app.store.deliveries import DELIVER
 from erasmus_app.store.esis import lock_esis, see_persons
 from erasmus_app.store.mails import look_at
 from erasmus_app.store.preferences import take_over
@@ -329,6 +330,16 @@ async def _move_entries(
     )
     if mailed:
         await look_at(connection, target)
+    await connection.execute(  # what is held goes out as the target wants it: looked at when it is
+        """update job set due = now() where leased_by is null and dead_at is null
+               and dedupe_key in (
+                   select $3 || delivery_id::text from delivery
+                   where account_id = $1 and inbox_entry_id = any($2) and held_until > now()
+                       and state = 'pending')""",
+        target,
+        [row["inbox_entry_id"] for row in rows],
+        f"{DELIVER} ",
+    )
     await connection.execute(
         "delete from inbox_entry where account_id = $1 and inbox_entry_id = any($2)",
         source,

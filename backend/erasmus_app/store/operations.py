@@ -46,7 +46,10 @@ class OperationsView:
                    when lease_until > now() then 'running' else 'waiting' end as name, count(*)
                from job group by 1"""
         )
-        deliveries = await self.database.fetch("select state, count(*) from delivery group by 1")
+        deliveries = await self.database.fetch(
+            """select case when state = 'pending' and held_until > now() then 'held' else state end
+                   as name, count(*) from delivery group by 1"""
+        )
         refusals = await self.database.fetch(
             "select api || ' ' || reason, sum(times) from refusal group by 1"
         )

@@ -133,6 +133,13 @@ async def test_every_column_is_shown_but_those_that_are_named(database: Database
             assert row.keys() - {"title", "body", "file"} == there - area.withheld, area.table
 
 
+async def test_what_was_chosen_of_messages_is_in_it_in_clear(database: Database):
+    account = await a_student(database)
+
+    [chosen] = areas(await made(database, account))["preference"]
+    assert chosen["content"] == {"quiet": None}
+
+
 async def test_secrets_addresses_and_colleagues_names_are_not_in_it(database: Database):
     account = await a_student(database)
     access = Access(kind=ActorKind.STAFF, actor="maria", hei=HOME, purpose="office", api="students")

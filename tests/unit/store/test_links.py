@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from databases import VAULT, in_clear
 from subscribers import a_message
-from unit.store.samples import OTHER_ESI, a_nomination, an_answer, log_in, take_in
+from unit.store.samples import AWAKE, OTHER_ESI, a_nomination, an_answer, log_in, take_in
 from unit.store.test_erasures import a_student
 
 from erasmus_app.errors import LoginFailed
@@ -17,13 +18,18 @@ from erasmus_app.identity.linking import UNDO, Evidence, LinkState
 from erasmus_app.identity.models import LinkWish, Proved
 from erasmus_app.ids import AccountId
 from erasmus_app.kit.clock import utc_now
+from erasmus_app.notifications.models import DEFAULTS, Digest
+from erasmus_app.notifications.wishes import Wish
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.links import LinkTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.telling import tell
+from erasmus_app.students.models import Platform, TargetKind
 
 OWNED = (
     "account_identity",
@@ -110,6 +116,51 @@ async def test_everything_moves_to_the_older_account_and_back(database: Database
     assert await holds(database) == esis
     assert sorted(texts) == sorted(opened)
     assert await in_clear(database, "inbox_entry.arguments") == texts
+
+
+async def test_what_was_chosen_of_messages_goes_along_where_nothing_else_was(
+    database: Database, links: LinkTable
+):
+    older = await log_in(AccountTable(database), sleeps=True)
+    newer = await log_in(AccountTable(database), "zofia", (OTHER_ESI,))
+    table = PreferenceTable(database, {})
+    alone = await table.chosen(older)
+    waiting = await links.connect(newer, proof(newer, older, "ines"), utc_now())
+    await decided(database, links, waiting)
+
+    assert (alone.preferences, (await table.chosen(older)).preferences) == (DEFAULTS, AWAKE)
+
+
+async def test_what_the_kept_account_has_chosen_stays(database: Database, links: LinkTable):
+    older = await log_in(AccountTable(database), sleeps=True)
+    newer = await log_in(AccountTable(database), "zofia", (OTHER_ESI,))
+    table = PreferenceTable(database, {})
+    before = await table.change(older, Wish(digest=Digest.WEEKLY), utc_now())
+    waiting = await links.connect(newer, proof(newer, older, "ines"), utc_now())
+    await decided(database, links, waiting)
+
+    assert await table.chosen(older) == before
+
+
+async def test_what_one_login_had_paused_is_looked_at_when_the_other_has_not(
+    database: Database, links: LinkTable
+):
+    older = await log_in(AccountTable(database))
+    newer = await log_in(AccountTable(database), "zofia", (OTHER_ESI,))
+    await DeviceTable(database).register(newer, Platform.ANDROID, TargetKind.FID, "phone", None)
+    now = utc_now()
+    until = now + timedelta(days=30)
+    await PreferenceTable(database, {}).change(newer, Wish(paused_until=until), now)
+    async with database.transaction() as connection:
+        message = msgspec.structs.replace(a_message(newer, 1), push=True)
+        await tell(connection, message, now)
+    waits = "select due - now() from job where kind = 'deliver'"
+    assert await database.fetchval(waits) > timedelta(days=29)
+
+    waiting = await links.connect(newer, proof(newer, older, "ines"), utc_now())
+    await decided(database, links, waiting)
+
+    assert await database.fetchval(waits) <= timedelta(0)
 
 
 async def test_messages_that_come_with_another_login_are_new_to_who_follows_the_inbox(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from databases import VAULT, until
 from unit.store.samples import HOME, OM, a_nomination, an_answer, log_in, take_in
+from unit.store.test_keys import a_view
 
 from erasmus_app.ids import AccountId, EventId, InboxEntryId
 from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row
@@ -61,6 +62,7 @@ class Night:
     messages: Catalogue = MESSAGES
     preference_words: PreferenceWords = WORDS
     ready: bool = True
+    omobility_id: str = OM
 
     @property
     def channels(self) -> dict[str, "Night"]:
@@ -81,7 +83,7 @@ class Night:
         for row in rows:
             known = {key: detail.get(key, "1") for key in DETAILS.get(KINDS[row], ())}
             event = MobilityEvent(event_id=EventId(uuid4()), step=row, detail=known)
-            async with RecordTable(self.database).change(HOME, HOME, OM) as change:
+            async with RecordTable(self.database).change(HOME, HOME, self.omobility_id) as change:
                 assert change.before is not None
                 await Teller(MESSAGES, merge_for)(change, [event], change.before, self.now)
 
@@ -91,12 +93,17 @@ class Night:
 
     async def until(self, text: str) -> list[str]:
         """Let the clock go on; return the kinds that each push until then told of."""
-        end, before = at(text), len(self.seen)
+        before = len(self.seen)
+        await self.pass_by(at(text) - self.now)
+        return [self._told(each) for each in self.seen[before:]]
+
+    async def pass_by(self, duration: timedelta) -> None:
+        """Let the clock go on, with a worker that does what is due when it is due."""
+        end = self.now + duration
         while (due := await self._next(end)) is not None:
             self.now = max(self.now, due)
             await self.work()
         self.now = end
-        return [self._told(each) for each in self.seen[before:]]
 
     async def _next(self, end: datetime) -> datetime | None:
         due: datetime | None = await self.database.fetchval(
@@ -417,6 +424,15 @@ async def test_each_phone_has_its_own_push_and_another_student_is_left_alone(
 
     assert await night.until("03-02 08:15") == ["planned_dates_changed +1"] * 2
     assert sorted(each.target for each in night.seen) == ["phone", "second"]
+
+
+async def test_operators_see_what_is_held_apart_from_what_is_late(night: Night):
+    await night.happen(BACK)
+    await night.wish(digest=Digest.DAILY)
+    await night.happen(DATES, RECEIVED)
+
+    numbers = await a_view(night.database, None, timedelta(0)).numbers()  # type: ignore[arg-type]
+    assert numbers["erasmus_deliveries"] == {"pending": 1.0, "held": 2.0}
 
 
 async def test_a_dead_job_stays_dead(night: Night):
