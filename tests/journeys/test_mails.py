@@ -134,12 +134,18 @@ async def test_a_push_that_only_came_is_not_seen_and_one_that_was_opened_is(bed:
     assert bed.world.mail.received == []
 
 
-async def test_what_was_read_in_the_inbox_is_not_mailed(bed: Bed):
+async def test_what_was_read_in_the_inbox_is_not_mailed(patient: Bed):
+    bed = patient
     phone = await bed.phone("ines")
     await with_address(bed, phone)
     await accepted(bed, phone)
     me = await inbox(bed, phone)
     await bed.ask(phone, READ, ids=[each["id"] for each in me["inbox"]["nodes"]])
+    await bed.app.database.execute(
+        "update mail_delivery set planned_at = planned_at - interval '2 days'"
+    )
+    await bed.until_idle()
+    await bed.app.database.execute("update job set due = now() where kind = 'mail'")
     await until_settled(bed)
 
     assert await fate(bed) == [("dropped", "seen")]

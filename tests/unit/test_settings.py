@@ -109,6 +109,7 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("POLL_SECONDS", "often", "Expected `float`, got `str`"),
         ("POLL_SECONDS", "0", "must be a number above 0"),
         ("POLL_SECONDS", "-1", "must be a number above 0"),
+        ("MAIL_URGENT_AFTER_SECONDS", "90000", "must be at most MAIL_AFTER_SECONDS"),
         ("MERGE_SECONDS", "-1", "must be a number above 0"),
         ("MERGE_SECONDS", "nan", "must be a number above 0"),
         ("MERGE_SECONDS", "3601", "must be at most 3600"),

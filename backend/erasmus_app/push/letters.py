@@ -6,6 +6,7 @@ machine is to answer). No pictures, nothing from elsewhere, nothing that tells w
 
 import html
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
@@ -41,7 +42,7 @@ _SMALL = '<p style="margin:24px 0 0;font-size:14px">{}</p>'
 
 
 class _OnTheWire(EmailPolicy):
-    """How a mail is written for a server: 7 bits, and addresses of the web in one piece.
+    """How a mail is written for a server: 7 bits, whole subjects, addresses in one piece.
 
     The library would cut a long address and write it in the form for words that are not ASCII,
     which nobody reads as an address.
@@ -55,6 +56,10 @@ class _OnTheWire(EmailPolicy):
         return whole.encode("ascii") if whole else super().fold_binary(name, value)
 
     def _whole(self, name: str, value: Any) -> str | None:
+        if name.lower() == "subject" and not str(value).isascii():
+            # The library's newer way loses a blank between two words that it encodes.
+            written = Header(str(value), "utf-8", header_name=name).encode(linesep=self.linesep)
+            return f"{name}: {written}{self.linesep}"
         if name.lower() not in {"list-unsubscribe", "message-id"}:
             return None
         line = f"{name}: {value}"

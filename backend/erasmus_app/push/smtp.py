@@ -52,6 +52,11 @@ class Answer(NamedTuple):
     enhanced: str | None = None  # RFC 3463
 
     @property
+    def is_good(self) -> bool:
+        """Whether it went well; what is no answer at all has the code -1."""
+        return 200 <= self.code < 300
+
+    @property
     def name(self) -> str:
         """A stable word for logs and rows."""
         detail = f"_{self.enhanced}" if self.enhanced else ""
@@ -62,9 +67,9 @@ def judged(answer: Answer) -> Outcome:
     """Return what an answer means for the mail."""
     enhanced = answer.enhanced or ""
     is_about_us = answer.step in {Step.HELLO, Step.SENDER}
-    if answer.code < 400:
+    if answer.is_good:
         return Outcome.ACCEPTED
-    if answer.code < 500:
+    if answer.code < 500:  # also what is no answer
         return Outcome.LANE_DOWN if is_about_us else Outcome.TRY_AGAIN
     if is_about_us or enhanced.startswith("5.7."):
         return Outcome.LANE_DOWN
@@ -97,16 +102,16 @@ class _Connection:
         """Send one mail. Raises what smtplib raises where no answer came."""
         self.mails += 1
         answer = _read(Step.SENDER, *self.server.mail(sender))
-        if answer.code < 300:
+        if answer.is_good:
             answer = _read(Step.RECIPIENT, *self.server.rcpt(to))
-        if answer.code >= 300:
+        if not answer.is_good:
             self._back()
             return answer
         try:
             answer = _read(Step.CONTENT, *self.server.data(content))
         except smtplib.SMTPDataError as error:
             answer = _read(Step.CONTENT, error.smtp_code, error.smtp_error)
-        if answer.code >= 300:
+        if not answer.is_good:
             self._back()
         self.used_at = monotonic()
         return answer
@@ -119,7 +124,7 @@ class _Connection:
     def _back(self) -> None:
         """Be ready for the next mail, or for none."""
         try:
-            if self.server.rset()[0] >= 300:
+            if self.server.rset()[0] != 250:
                 self.mails = MOST_MAILS
         except (OSError, smtplib.SMTPException):
             self.mails = MOST_MAILS
@@ -163,7 +168,7 @@ class SmtpPost:
         outcome, now = judged(answer), self._clock()
         self._lane.answered(accepted=outcome is Outcome.ACCEPTED)
         if outcome is not Outcome.LANE_DOWN:
-            return PushResult(outcome=outcome, code=None if answer.code < 400 else answer.name)
+            return PushResult(outcome=outcome, code=None if answer.is_good else answer.name)
         if answer.code < 500:
             self._lane.missed(now)
             return PushResult(outcome=outcome, code=answer.name)
@@ -182,7 +187,7 @@ class SmtpPost:
                 connection.close()
                 continue
             try:
-                if connection.server.rset()[0] >= 300:
+                if connection.server.rset()[0] != 250:
                     raise smtplib.SMTPServerDisconnected("tired")
             except (OSError, smtplib.SMTPException):  # it had enough of waiting: a new one
                 connection.server.close()

@@ -83,11 +83,11 @@ class RetentionTable:
         """Return how much would go, by class; nothing is changed."""
         found: dict[str, int] = {}
         for each in LAPSING:
-            rows = found.get(each.kind.value, 0)
-            found[each.kind.value] = rows + await self.database.fetchval(
+            rows = await self.database.fetchval(
                 f"select count(*) from {each.table} where {each.over}",  # noqa: S608 - constants
                 self._since(each.kind, now),
             )
+            found[each.kind.value] = found.get(each.kind.value, 0) + rows
         found[DataClass.MOBILITIES.value] = 0
         async for person in self._over(now):
             found[DataClass.MOBILITIES.value] += person.mobilities

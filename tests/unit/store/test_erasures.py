@@ -215,7 +215,7 @@ async def test_a_wish_can_be_taken_back_until_it_is_fulfilled(database: Database
     assert cancelled.state is ErasureState.CANCELLED
     assert await erasures.cancel(account, NOW) is None
     assert await erasures.fulfil(first.erasure_id, NOW + FORTNIGHT) is None
-    assert await counts(database) == FULL | {"job": 4}
+    assert await counts(database) == FULL | {"job": 6}
 
     second = await erasures.request(account, NOW, FORTNIGHT)
     certificate = await erasures.fulfil(second.erasure_id, NOW + FORTNIGHT)

@@ -12,6 +12,7 @@ from unit.store.samples import (
     OTHER_ESI,
     a_nomination,
     an_answer,
+    give_address,
     log_in,
     take_in,
 )
@@ -27,6 +28,7 @@ from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.exports import ExportTable
+from erasmus_app.store.mail_addresses import MailAddressTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.retention import RetentionTable
 
@@ -167,3 +169,24 @@ async def test_each_class_of_data_goes_when_its_own_time_is_over(database: Datab
     assert [each.withdrawn_at for each in await consents.of(account)] == [None]
     row = await database.fetchrow("select affiliations, home_hei_ids from account_identity")
     assert tuple(row) == ([], [])
+
+
+async def test_addresses_that_were_given_up_go_after_a_day_and_the_confirmed_one_stays(
+    database: Database,
+):
+    account = await log_in(AccountTable(database))
+    table, retention = MailAddressTable(database), RetentionTable(database, KEEPING)
+    await give_address(database, account, "old@post.example")
+    await give_address(database, account, "new@post.example", NOW + timedelta(hours=1))
+    await table.ask(account, "never@post.example", NOW + timedelta(hours=2))
+
+    async def left(after: timedelta) -> int:
+        await retention.delete(NOW + after)
+        return int(await database.fetchval("select count(*) from mail_address"))
+
+    assert await left(timedelta(hours=24)) == 3
+    assert await left(timedelta(hours=25)) == 2
+    assert await left(timedelta(hours=27)) == 1
+    assert [each.address for each in await table.addresses(account, NOW + timedelta(days=9))] == [
+        "new@post.example"
+    ]
