@@ -207,17 +207,13 @@ async def test_a_message_waits_as_long_as_it_is_told_and_no_longer_than_it_is_of
         return found is not None
 
     await until(lambda: attempts(1))
-    due = "select extract(epoch from due - now()) from job where kind = 'deliver' and lane = 'web_push'"
+    due = "select extract(epoch from due - now()) from job where lane = 'web_push'"
     await until(lambda: _past(database.fetchval(due), 2900))
-    await database.execute(
-        "update job set due = now() where kind = 'deliver' and lane = 'web_push'"
-    )
+    await database.execute("update job set due = now() where lane = 'web_push'")
     await until(lambda: attempts(2))
     await database.execute("update delivery set expires_at = now() where state = 'pending'")
     await until(lambda: _past(database.fetchval(due), 1))
-    await database.execute(
-        "update job set due = now() where kind = 'deliver' and lane = 'web_push'"
-    )
+    await database.execute("update job set due = now() where lane = 'web_push'")
     await bed.until_idle()
 
     assert answers == []
@@ -296,9 +292,7 @@ async def test_what_came_is_not_sent_again_though_its_push_service_said_nothing(
     device = await the_browser(bed, phone)
     said = await bed.ask(phone, CONFIRM, device=device, received=[pushed.data["id"]])
     assert said == {"confirmPushes": 1}
-    await bed.app.database.execute(
-        "update job set due = now() where kind = 'deliver' and lane = 'web_push'"
-    )
+    await bed.app.database.execute("update job set due = now() where lane = 'web_push'")
     await bed.until_idle()
 
     assert bed.world.web_push.asked == 1
