@@ -43,7 +43,8 @@ from erasmus_app.worker.deliver import Deliverer
 MESSAGES = load_catalogue(catalogue_folder())
 LEASE = timedelta(minutes=10)
 PHONES = ("old", "new")
-WORKERS = st.integers(0, 2)
+MOST_HELD = 4  # then it is time to send, to write or to die
+WORKERS = st.integers(0, 1)
 ANSWERS = st.sampled_from(
     [
         PushResult(outcome=Outcome.ACCEPTED, provider_id="name"),
@@ -62,6 +63,7 @@ ANY_EVENT = next(each for each in Row if KINDS[each] in MESSAGES.kinds)
 class Told:
     """One message, as the world outside knows it."""
 
+    mobility: MobilityId
     obsolete: bool = False
     expired: bool = False
     accepted: set[str] = field(default_factory=set)  # at which phones
@@ -102,11 +104,12 @@ class Pushes(RuleBasedStateMachine):
         self.deliveries = DeliveryTable(self.database)
         self.deliverer = Deliverer(Services(), self.database, self.deliveries)  # type: ignore[arg-type]
         self.told: dict[UUID, Told] = {}
-        self.hands = [Hand() for _ in range(3)]
+        self.hands = [Hand(), Hand()]
         self.held: dict[JobId, tuple[UUID, int]] = {}  # by which worker, by which claim
-        self.mobility = MobilityId(uuid4())
         self.phones: dict[str, datetime] = {}  # that the backend has to know, since when
+        self.postponed = False
         self.run(self._begin())
+        self.messages_are_told(3)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
@@ -124,18 +127,32 @@ class Pushes(RuleBasedStateMachine):
         )
         self.phones[phone] = device.registered_at
 
+    @precondition(lambda self: len(self.phones) < len(PHONES))
     @rule(phone=st.sampled_from(PHONES))
     def a_phone_registers(self, phone: str) -> None:
         self.run(self._register(phone))
 
+    @precondition(lambda self: self._refused())
     @rule()
-    def a_message_is_told(self) -> None:
-        entry = InboxEntryId(uuid4())
+    def a_phone_registers_that_was_refused_just_now(self) -> None:
+        """Nobody has written the refusal yet: of all moments the one that matters."""
+        self.run(self._register(self._refused()[0]))
+
+    def _refused(self) -> list[str]:
+        verdicts = [each for hand in self.hands for each in hand.verdicts]
+        return [each.gone.target for each in verdicts if each.gone is not None]
+
+    @rule(count=st.integers(1, 3))
+    def messages_are_told(self, count: int) -> None:
+        for _ in range(count):
+            self._tell(InboxEntryId(uuid4()), MobilityId(uuid4()))
+
+    def _tell(self, entry: InboxEntryId, mobility: MobilityId) -> None:
         message = Message(
             entry_id=entry,
             account_id=self.account,
             tenant=HOME,
-            mobility_id=self.mobility,
+            mobility_id=mobility,
             event_id=EventId(uuid4()),
             kind="application_due",
             arguments={},
@@ -149,18 +166,20 @@ class Pushes(RuleBasedStateMachine):
                 await tell(connection, message, datetime.now(UTC))
 
         self.run(told())
-        self.told[entry] = Told()
+        self.told[entry] = Told(mobility)
 
-    @rule()
-    def what_was_told_is_overtaken(self) -> None:
+    @precondition(lambda self: self.told)
+    @rule(data=st.data())
+    def a_message_is_overtaken(self, data: st.DataObject) -> None:
+        message = self.told[data.draw(st.sampled_from(sorted(self.told)))]
+
         async def overtaken() -> None:
             event = MobilityEvent(event_id=EventId(uuid4()), step=ANY_EVENT)
             async with self.database.transaction() as connection:
-                await drop_obsolete(connection, self.account, [self.mobility], [event])
+                await drop_obsolete(connection, self.account, [message.mobility], [event])
 
         self.run(overtaken())
-        for each in self.told.values():
-            each.obsolete = True
+        message.obsolete = True
 
     @precondition(lambda self: self.told)
     @rule(data=st.data())
@@ -175,6 +194,7 @@ class Pushes(RuleBasedStateMachine):
         )
         self.told[entry].expired = True
 
+    @precondition(lambda self: len(self.held) < MOST_HELD)
     @rule(worker=WORKERS, room=st.integers(1, 4))
     def a_worker_claims(self, worker: int, room: int) -> None:
         hand = self.hands[worker]
@@ -183,13 +203,13 @@ class Pushes(RuleBasedStateMachine):
             self.held[each.job.job_id] = (hand.name, each.job.attempts)
             hand.claimed.append(each)
 
+    @precondition(lambda self: any(each.claimed for each in self.hands))
     @rule(worker=WORKERS, answer=ANSWERS, arrived=st.booleans())
     def a_worker_sends(self, worker: int, answer: PushResult, *, arrived: bool) -> None:
         """Read and send one, as a worker does that has just claimed it, or reads it again."""
-        hand = self.hands[worker]
-        if hand.claimed:
-            claimed = hand.claimed.pop(0)
-            hand.verdicts.append(self.run(self._send(claimed, answer, arrived=arrived)))
+        hand = self.hands[worker] if self.hands[worker].claimed else self.hands[1 - worker]
+        claimed = hand.claimed.pop(0)
+        hand.verdicts.append(self.run(self._send(claimed, answer, arrived=arrived)))
 
     async def _send(self, claimed: Claimed, answer: PushResult, *, arrived: bool) -> Verdict:
         pending = (await self.deliveries.pendings([claimed.delivery_id])).get(claimed.delivery_id)
@@ -207,13 +227,12 @@ class Pushes(RuleBasedStateMachine):
             message.refused.add(pending.target)
         return self.deliverer.verdict(claimed.job, pending, answer)
 
+    @precondition(lambda self: any(each.verdicts for each in self.hands))
     @rule(worker=WORKERS)
     def a_worker_writes(self, worker: int) -> None:
         """Write what became of those sent; what was another's meanwhile must not be written."""
-        hand = self.hands[worker]
+        hand = self.hands[worker] if self.hands[worker].verdicts else self.hands[1 - worker]
         verdicts, hand.verdicts = hand.verdicts, []
-        if not verdicts:
-            return
         ours = {
             each.job.job_id
             for each in verdicts
@@ -224,13 +243,16 @@ class Pushes(RuleBasedStateMachine):
             if each.job.job_id not in ours:
                 continue
             del self.held[each.job.job_id]
+            self.postponed |= each.state is None
             if (gone := each.gone) and self.phones.get(gone.target) == gone.registered_at:
                 del self.phones[gone.target]
 
+    @precondition(lambda self: any(each.claimed or each.verdicts for each in self.hands))
     @rule(worker=WORKERS)
     def a_worker_dies(self, worker: int) -> None:
         self.hands[worker] = Hand()
 
+    @precondition(lambda self: self.held)
     @rule()
     def leases_run_out(self) -> None:
         """Nobody has kept them: the dead, and those that stood still, who still think they do."""
@@ -242,9 +264,11 @@ class Pushes(RuleBasedStateMachine):
         self.run(self.queue.take_over())
         self.held.clear()
 
+    @precondition(lambda self: self.postponed)
     @rule()
     def time_goes_by(self) -> None:
         self.run(self.database.execute("update job set due = now() - interval '1 s'"))
+        self.postponed = False
 
     @invariant()
     def nothing_is_lost_and_nothing_accepted_that_was_not_sent(self) -> None:
@@ -278,7 +302,7 @@ class Pushes(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let all workers die, and a new one do what is left: then every message has an end."""
         self.leases_run_out()
-        self.hands = [Hand() for _ in range(3)]
+        self.hands = [Hand(), Hand()]
         for _ in range(100):
             self.time_goes_by()
             self.a_worker_claims(0, 4)
@@ -288,6 +312,7 @@ class Pushes(RuleBasedStateMachine):
             while self.hands[0].claimed:
                 self.a_worker_sends(0, accepted, arrived=True)
             self.a_worker_writes(0)
+        self.nothing_is_lost_and_nothing_accepted_that_was_not_sent()
         left = self.run(self.database.fetchval("select count(*) from job where kind = $1", DELIVER))
         pending = self.run(
             self.database.fetch("select device_id from delivery where state = 'pending'")
@@ -315,8 +340,8 @@ def test_no_push_is_lost_or_called_accepted_unsent_or_sent_too_late(
             run_state_machine_as_test(
                 OverThisDatabase,
                 settings=settings(
-                    max_examples=30,
-                    stateful_step_count=40,
+                    max_examples=50,
+                    stateful_step_count=30,
                     deadline=None,
                     suppress_health_check=[*HealthCheck],
                 ),
