@@ -77,7 +77,7 @@ async def kills(folder: Path, scale: Scale) -> Result:
         in_flight = [0]
         wave = max(scale.sends // scale.kills, DEVICES)
         for _ in range(scale.kills):
-            if not await until(lambda: _some_send(at), 60):
+            if not await until(lambda: _some_send(at), 60) and not at.sending:
                 result.failures.append("no worker sends any more")
                 break
             victim = random.choice(at.sending or at.workers)

@@ -242,7 +242,7 @@ class Pushes(RuleBasedStateMachine):
         for each in verdicts:
             if each.job.job_id not in ours:
                 continue
-            del self.held[each.job.job_id]
+            self.held.pop(each.job.job_id, None)  # its claims were counted anew
             self.postponed |= each.state is None
             if (gone := each.gone) and self.phones.get(gone.target) == gone.registered_at:
                 del self.phones[gone.target]
