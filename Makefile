@@ -46,7 +46,7 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 		$(BIN)/python tests/fuzz/coverage_guided.py signatures -max_total_time=$(SECONDS); \
 	else echo "atheris is not installed (requirements/fuzz.txt): nothing was guided by coverage"; fi
 
-test-faults: $(READY) ## workers are killed, engines restarted, push services refuse; ARGS="R1 --kills 10 --sends 1000" (by default an hour)
+test-faults: $(READY) ## workers are killed, engines restarted, push services refuse; ARGS="R1 --kills 10 --sends 1000"
 	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
 
 test-interop: $(READY) ## OpenID provider, GraphQL clients, audits and TypeScript of others (needs Node)

@@ -27,6 +27,8 @@ from erasmus_app.ids import AccountId
 from erasmus_app.store.database import AWAY
 from erasmus_app.worker.deliver import pause
 
+REQUEST_BYTES = 230  # about, as they are written down
+
 Row = Callable[[Path, "Scale"], Awaitable["Result"]]
 
 
@@ -75,18 +77,18 @@ async def kills(folder: Path, scale: Scale) -> Result:
         in_flight = [0]
         wave = max(scale.sends // scale.kills, DEVICES)
         for _ in range(scale.kills):
-            if not await until(lambda: _some_send(at), 60):
+            if not await until(lambda: _some_send(at), 60) and not at.sending:
                 result.failures.append("no worker sends any more")
                 break
-            before = at.recorded
-            await at.tell(wave)
-            part = random.random() * wave * 150  # bytes: a request is about so long
-            await until(lambda before=before, part=part: _grown(at, before + part), 1.0)
             victim = random.choice(at.sending or at.workers)
+            size = at.recorded + random.uniform(0.1, 0.9) * wave * REQUEST_BYTES
+            telling = asyncio.create_task(at.tell(wave))
+            await until(lambda size=size: _grown(at, size), 5.0)
             in_flight.append(await at.leased())
             killed.append(time.time())
             at.kill(victim)
             at.start_worker()
+            await telling
         limit = 2 * scale.lease
         result.figures |= {"kills": len(killed), "leased at a kill": max(in_flight)}
         result.figures["kills with some under way"] = sum(each > 0 for each in in_flight)
