@@ -65,7 +65,8 @@ async def test_an_app_reads_what_came_what_is_missing_and_whom_to_ask(bed: Bed):
         ("en", "Your student identifier is missing"),
         ("de-AT, en;q=0.5", "Deine Studierenden-Kennung fehlt"),
         ("pt", "Falta o teu identificador de estudante"),
-        ("fi", "Your student identifier is missing"),
+        ("fi", "Opiskelijatunnisteesi puuttuu"),
+        ("ja", "Your student identifier is missing"),
     ],
 )
 async def test_the_page_speaks_the_students_language_and_shows_no_contents(

@@ -6,7 +6,7 @@ import secrets
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from factories import LINDENTAL, YEAR, a_contact, sourced
@@ -349,6 +349,15 @@ async def _give_addresses(bed: Bed, person: Person) -> None:
     assert letter is not None
     await store.confirm(person.account, letter.code, person.moment(0))
     await store.ask(person.account, f"{person.mark}-b@post.example", person.moment(0))
+    await bed.app.database.execute(
+        """insert into webhook_delivery (tenant, endpoint, mobility_id, event_id, kind, created_at,
+               expires_at, state)
+           select tenant, $2, mobility_id, gen_random_uuid(), 'nominated', $3, $3, 'accepted'
+           from mobility where mobility_id = $1 on conflict do nothing""",
+        UUID(person.ids["mobility"][0]),
+        f"{person.mark}-app",
+        person.moment(0),
+    )
     await bed.app.database.execute(
         """insert into mail_delivery (account_id, inbox_entry_id, planned_at, state, last_error)
            values ($1, $2, $3, 'failed', $4) on conflict do nothing""",

@@ -29,7 +29,7 @@ NO_LANGUAGES = {"purposes"}
 # Words that other languages have as English has them, or of which they use the English name.
 SHARED = {
     *("app", "browser", "Code", "Contact", "E-mail", "File", "Name", "no", "Nomination"),
-    *("positive", "Status", "Text", "Traineeship", "Transcript of records", "Version"),
+    *("positive", "sent", "Status", "Text", "Traineeship", "Transcript of records", "Version"),
 }
 LETTERS = {"bg": "[а-я]", "el": "[α-ω]", "mk": "[а-ш]", "sr": "[а-ш]"}
 

@@ -11,7 +11,7 @@ from databases import VAULT
 from unit.store.samples import HOME, log_in
 from unit.store.test_deliveries import MOBILITY, a_message, a_phone
 
-from erasmus_app.ids import AccountId
+from erasmus_app.ids import AccountId, DeliveryId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
@@ -71,7 +71,7 @@ async def on_their_way(database: Database) -> list[UUID]:
     queue, deliveries = JobQueue(database, utc_now), DeliveryTable(database)
     found = []
     for job in await queue.claim(100, timedelta(seconds=30), UUID(int=2)):
-        pending = await deliveries.pending(job.payload["delivery_id"])
+        pending = await deliveries.pending(DeliveryId(UUID(job.payload["delivery_id"])))
         assert pending is not None
         assert pending.attempts == 0
         found.append(UUID(str(pending.delivery_id)))
@@ -183,7 +183,7 @@ async def test_pushes_that_went_together_go_together_again(
     assert sent["payload"] == {"delivery_id": str(first)}
     assert await failed.replay(ChosenDeliveries(delivery_id=first)) == 1
     assert await database.fetchval("select count(*) from job") == 1
-    pending = await DeliveryTable(database).pending(sent["payload"]["delivery_id"])
+    pending = await DeliveryTable(database).pending(DeliveryId(first))
     assert pending is not None
     assert pending.with_it == ("nominated",)
 

@@ -191,7 +191,7 @@ class Pushes(RuleBasedStateMachine):
             verdict = self.deliverer.unsent(each.job, each.delivery_id, pending)
             if verdict is None:
                 assert pending is not None
-                result = await self.send(self.deliverer.push(pending))
+                result = await self.send(self.deliverer.push(pending, rings=True))
                 verdict = self.deliverer.verdict(each.job, pending, result)
             verdicts.append(verdict)
         return verdicts
