@@ -340,7 +340,7 @@ async def main() -> None:
         async with engines(folder / "engines") as own:
             for delay in arguments.delays:
                 found = [await ours(folder, own, fcm, arguments.number, delay, "http2")]
-                absent = {"Sygnal": "it is in no package registry, only on GitHub"}
+                absent = {"Sygnal": "it was not found in the package lists here"}
                 if not arguments.only_ours:
                     slow = await ours(folder, own, fcm, arguments.slow, delay, "firebase-admin")
                     found += [slow, *peers(fcm, arguments, delay, absent)]

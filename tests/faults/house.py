@@ -29,11 +29,12 @@ from erasmus_app.ids import (
     MobilityId,
     global_id,
 )
-from erasmus_app.notifications.models import Message
+from erasmus_app.notifications.models import Message, Preferences
 from erasmus_app.push.vapid import Vapid, vapid_key
 from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.embedded import Engines, engines
+from erasmus_app.store.preferences import PLACE
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
@@ -160,6 +161,12 @@ class House:
     async def account(self) -> AccountId:
         found = await self.database.fetchval(
             "insert into account (language) values ('en') returning account_id"
+        )
+        awake = msgspec.json.encode(Preferences(quiet=None))  # nothing is held, also by night
+        await self.database.execute(
+            "insert into preference (account_id, content) values ($1, $2)",
+            found,
+            self.database.vault.seal(awake, PLACE, found),
         )
         self.accounts[AccountId(found)] = []
         return AccountId(found)
