@@ -23,7 +23,7 @@ from erasmus_app.mobilities.deadlines import Deadline, deadlines
 from erasmus_app.mobilities.ports import LocalRules, MobilitySource, RecordStore, StoredMobility
 from erasmus_app.mobilities.refreshes import heard
 from erasmus_app.mobilities.rules import Rules
-from erasmus_app.notifications.agenda import Published, entries_of, published
+from erasmus_app.notifications.agenda import Published, entries_of, published, uid_of
 
 MOST_FEEDS = 10  # of an account; the one not read for longest makes room
 SECRET_BYTES = 32
@@ -135,11 +135,8 @@ class CalendarService:
 
     async def one(self, account: AccountId, zone: str, mobility: MobilityId) -> list[Shown]:
         """Return what is shown of one mobility; nothing of one that is not the account's."""
-        return [
-            each
-            for each in await self.shown(account, zone)
-            if each.published.entry.uid.partition(".")[2].startswith(f"{mobility}@")
-        ]
+        shown = [(each, each.published.entry) for each in await self.shown(account, zone)]
+        return [each for each, entry in shown if entry.uid == uid_of(mobility, entry.what)]
 
     async def _due(
         self, account: AccountId, today: date
