@@ -57,7 +57,7 @@ IN_A_HURRY = {
 KEYS = ("authority", "keys", "push")
 RECURRING = [
     *("poll", "plan-polls", "factsheet", "plan-factsheets", "institution", "plan-institutions"),
-    *("agreements", "plan-agreements", "remind", "retain", "devices"),
+    *("agreements", "plan-agreements", "remind", "retain", "devices", "sync"),
 ]
 OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 

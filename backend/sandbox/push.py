@@ -5,6 +5,7 @@ import base64
 import contextlib
 import secrets
 import socket
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -97,7 +98,8 @@ class PushService:
         self.token_uri = token_uri
         self.url = ""
         self.service_account_file = folder / "service-account.json"
-        self.received: dict[str, list[ReceivedPush]] = {}
+        self.received: dict[str, list[ReceivedPush]] = {}  # what phones have shown
+        self.synced: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)  # and what silently
         self._phones_file = folder / "phones.json"
         self._email = f"push@{project_id}.iam.example"
         pem = _kept_key(folder / "service-account-key.pem")
@@ -243,7 +245,10 @@ class PushService:
         return None
 
     def _deliver(self, fid: str, message: dict[str, Any]) -> None:
-        shown = message.get("notification", {})
+        if "notification" not in message:
+            self.synced[fid].append(message)
+            return
+        shown = message["notification"]
         self.received[fid].append(
             ReceivedPush(
                 at=self._now(),

@@ -30,6 +30,7 @@ from erasmus_app.store.mail_addresses import MAIL_CODE, MailAddressTable
 from erasmus_app.store.mails import MAIL as MAIL_MESSAGES
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.retention import RetentionTable
+from erasmus_app.store.syncs import SYNC, SyncTable
 from erasmus_app.store.webhooks import WEBHOOK, WebhookTable
 from erasmus_app.worker import mails, report
 from erasmus_app.worker.announce import Announcer
@@ -49,6 +50,7 @@ from erasmus_app.worker.report import Reporter
 from erasmus_app.worker.retain import RETAIN, Retainer
 from erasmus_app.worker.sending import Sending
 from erasmus_app.worker.sweep import SWEEP, Sweeper
+from erasmus_app.worker.sync import Syncer
 from erasmus_app.worker.webhook import WebhookSender
 
 SENDING = 4  # connections to the database of those who claim, read and write down pushes
@@ -97,6 +99,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             MAIL: ClaimMailer(services, ClaimTable(tables)),
             MAIL_CODE: CodeMailer(services, MailAddressTable(tables)),
             MAIL_MESSAGES: mailer(services, tables),
+            SYNC: Syncer(services, SyncTable(tables)),
             WEBHOOK: WebhookSender(WebhookTable(tables), app.webhooks, services.clock),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),

@@ -141,7 +141,10 @@ class Teller(Protocol):
         stored: StoredMobility,
         now: datetime,
     ) -> None:
-        """Put it into their inboxes and on its way to their devices, within the change."""
+        """Put it into their inboxes and on its way to their devices, within the change.
+
+        What changed without an event is told too: an app that shows the record fetches it.
+        """
 
 
 class RecordStore(Protocol):

@@ -51,7 +51,7 @@ class TakingIn:
         happened = tuple(changes(before, after, now.astimezone(UTC).date()))
         stored = await change.save(after, answer, silent=silent)
         await change.record_events(happened, silent=silent)
-        if happened and not silent:
+        if not silent:
             await self.tell(change, happened, stored, now)
         look_again = needs_confirmation(after, reading.api, self.absences)
         if look_again is not None:

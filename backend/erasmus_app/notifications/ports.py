@@ -29,6 +29,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, str]
     urgency: Urgency
     expires_at: datetime
+    is_silent: bool = False  # nothing is shown: the app fetches, if the system lets it
 
 
 class Outcome(StrEnum):

@@ -7,6 +7,8 @@ is the same text with other values. What has an unusual value goes to firebase-a
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -34,6 +36,8 @@ class MessageWriter:
 
     def body(self, push: Push, now: datetime) -> bytes:
         """Write one. Raises ValueError for what firebase-admin does not let pass."""
+        if push.is_silent:
+            return message_of(push, now)
         values = [push.message_id, push.target, *push.data, *push.data.values()]
         if not all(type(each) is str and each for each in values):
             return message_of(push, now)
@@ -74,6 +78,8 @@ def message_of(push: Push, now: datetime) -> bytes:
 
 def message(push: Push, now: datetime) -> messaging.Message:
     """Return the message as firebase-admin has it; it is checked when it is written or sent."""
+    if push.is_silent:
+        return _silent(push, now)
     return _message(
         push,
         target=push.target,
@@ -97,13 +103,9 @@ def _message(
     topic: str,
     high: bool,
 ) -> messaging.Message:
-    named: dict[str, Any] = {push.target_kind: target}
-    with warnings.catch_warnings():
-        if push.target_kind == "token":  # deprecated by Google, and still what many apps have
-            warnings.filterwarnings("ignore", category=DeprecationWarning, module="firebase_admin")
-            warnings.filterwarnings("ignore", message=".*token.*", category=DeprecationWarning)
+    with _tokens_allowed():
         return messaging.Message(
-            **named,
+            **_named(push, target),
             notification=messaging.Notification(title=push.title, body=push.body),
             data=data,
             android=messaging.AndroidConfig(
@@ -128,6 +130,40 @@ def _message(
                 }
             ),
         )
+
+
+def _silent(push: Push, now: datetime) -> messaging.Message:
+    """Return one that shows nothing; Apple wants such ones at the lower priority, by their type."""
+    with _tokens_allowed():
+        return messaging.Message(
+            **_named(push, push.target),
+            data=push.data,
+            android=messaging.AndroidConfig(
+                collapse_key=push.message_id, priority="normal", ttl=_seconds(push, now)
+            ),
+            apns=messaging.APNSConfig(
+                headers={
+                    "apns-collapse-id": push.message_id,
+                    "apns-priority": "5",
+                    "apns-push-type": "background",
+                    "apns-expiration": str(int(push.expires_at.timestamp())),
+                },
+                payload=messaging.APNSPayload(aps=messaging.Aps(content_available=True)),
+            ),
+        )
+
+
+def _named(push: Push, target: str) -> dict[str, Any]:
+    return {push.target_kind: target}
+
+
+@contextmanager
+def _tokens_allowed() -> Iterator[None]:
+    """Let registration tokens pass: Google deprecates them, and many apps still have them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="firebase_admin")
+        warnings.filterwarnings("ignore", message=".*token.*", category=DeprecationWarning)
+        yield
 
 
 def _seconds(push: Push, now: datetime) -> int:

@@ -51,7 +51,7 @@ class DeliveryTable:
                        where mobility_id = inbox_entry.mobility_id
                            and event.kind = any(obsolete_by)
                            and happened_at > inbox_entry.created_at) as is_obsolete
-               from (select id as delivery_id, id from unnest($1::uuid[]) as id
+               from (select distinct id as delivery_id, id from unnest($1::uuid[]) as id
                    union all
                    select carried_by, delivery_id from delivery
                    where carried_by = any($1)) as asked

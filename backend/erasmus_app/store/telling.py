@@ -23,6 +23,7 @@ from erasmus_app.store.devices import ALIVE
 from erasmus_app.store.mails import plan_mails
 from erasmus_app.store.preferences import chosen
 from erasmus_app.store.sealed import vault_of
+from erasmus_app.store.syncs import plan_sync
 from erasmus_app.store.webhooks import tell_endpoints
 from erasmus_app.students.models import TargetKind
 
@@ -234,9 +235,14 @@ class Teller:
         stored: StoredMobility,
         now: datetime,
     ) -> None:
-        """Tell each of them of each event that is for them; drop pushes that these overtake."""
+        """Tell each of them of each event that is for them; drop pushes that these overtake.
+
+        Where nothing is for them, their phones are told to fetch the record, silently.
+        """
         told = [each for each in happened if is_told(each, stored.mobility, self.messages)]
         if not told:
+            for reader in await change.readers():
+                await plan_sync(change, reader.account_id, now)
             return
         hei = self.heis.get(stored.mobility.tenant)
         for endpoint in hei.webhook if hei else ():

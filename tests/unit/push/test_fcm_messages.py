@@ -34,6 +34,7 @@ pushes = st.builds(
     data=st.dictionaries(keys, words, max_size=5),
     urgency=st.sampled_from([*Urgency]),
     expires_at=st.timedeltas(timedelta(days=-1), timedelta(days=40)).map(lambda each: NOW + each),
+    is_silent=st.booleans(),
 )
 
 

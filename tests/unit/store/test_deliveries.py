@@ -239,6 +239,20 @@ async def test_what_is_pending_says_all_that_sending_takes(
     assert again.language == "de"
 
 
+async def test_a_delivery_that_is_asked_for_twice_goes_out_as_one(
+    database: Database, devices: DeviceTable, deliveries: DeliveryTable, account: AccountId
+):
+    phone = await a_phone(devices, account)
+    message = a_message(account)
+    await told(database, message)
+    delivery = delivery_id(message.entry_id, phone.device_id, "fcm")
+
+    # A worker that was slow holds it from the claim that it has lost, and from the next.
+    found = await deliveries.pendings([delivery, delivery])
+
+    assert found == {delivery: await deliveries.pending(delivery)}
+
+
 async def test_a_delivery_ends_once(
     database: Database, deliveries: DeliveryTable, pending: PendingDelivery
 ):
