@@ -13,6 +13,7 @@ from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
 from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
+from erasmus_app.bootstrap.chatting import OfflineUnderstanding
 from erasmus_app.bootstrap.identity import (
     authorization_service,
     link_service,
@@ -21,6 +22,8 @@ from erasmus_app.bootstrap.identity import (
     standings,
 )
 from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
+from erasmus_app.chat.knowledge import Knowledge
+from erasmus_app.chat.service import ChatService
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.claiming import ClaimService
 from erasmus_app.ids import HeiId
@@ -182,6 +185,17 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         )
         factsheets, rules = FactsheetTable(tables), load_rules()
         mail = _mail(settings)
+        institutions = InstitutionTable(tables)
+        knowledge = Knowledge(
+            records=records,
+            factsheets=factsheets,
+            institutions=institutions,
+            rules=rules,
+            local_rules=local_rules,
+            source=partners,
+            heis=heis,
+            clock=clock,
+        )
         services = Services(
             settings=settings,
             clock=clock,
@@ -202,7 +216,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 lambda hei, language: names.name(HeiId(hei), language),
             ),
             factsheets=factsheets,
-            institutions=InstitutionTable(tables),
+            institutions=institutions,
             agreements=AgreementTable(tables),
             fields=load_fields(catalogue_folder()),
             source=partners,
@@ -258,6 +272,10 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 clock=clock,
             ),
             agenda=load_agenda_words(catalogue_folder(), messages.languages),
+            knowledge=knowledge,
+            chat=ChatService(
+                understanding=OfflineUnderstanding(), knowledge=knowledge, clock=clock
+            ),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=mail,
             post=mail_post(mail, clock, stack),
