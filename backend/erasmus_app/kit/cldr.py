@@ -105,9 +105,9 @@ def _applied(pattern: DateTimePattern, moment: date, language: str) -> str:
 @lru_cache(maxsize=1_000)
 def language_name(tag: str, language: str) -> str | None:
     """Return what a language calls another one; None for what is no known language's tag."""
-    if not is_known(tag.split("-")[0].lower()):
+    if not is_known(tag.split("-", maxsplit=1)[0].lower()):
         return None
-    name: str | None = locale(language).languages.get(tag.split("-")[0].lower())
+    name: str | None = locale(language).languages.get(tag.split("-", maxsplit=1)[0].lower())
     return name
 
 
