@@ -208,5 +208,3 @@ def an_asker(
 
 def asked(chat: ChatService, text: str = "", *, asker: Asker | None = None, **given: Any) -> Answer:
     return asyncio.run(chat.ask(asker or an_asker(), Question(text=text, **given)))
-
-
