@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from erasmus_app.chat.answers.about import NEW_LINE, About, Piece, Stay, offered
+from erasmus_app.chat.answers.about import NEW_LINE, NEW_STAY, About, Piece, Stay, offered
 from erasmus_app.chat.answers.overview import next_own
 from erasmus_app.chat.answers.people import HOME, contact
 from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, WITHOUT_A_STAY
 from erasmus_app.chat.knowledge import KnownMobility
 from erasmus_app.chat.models import AnswerKind, Card, CardKind, Choice
 from erasmus_app.chat.reading import NONE_OF_THESE
-from erasmus_app.chat.stays import abroad_now, candidates, choices_of, is_under_way, label
+from erasmus_app.chat.stays import ABROAD, abroad_now, candidates, choices_of, is_under_way, label
 from erasmus_app.identity.roles import HeiRole
-from erasmus_app.mobilities.steps import Phase, StepState
+from erasmus_app.mobilities.state import MobilityState
+from erasmus_app.mobilities.steps import Phase
 
 MOST_AT_ONCE = 3  # exchanges that one answer tells of
 OF_SEVERAL = frozenset({"status_overview", "deadlines_all"})
@@ -46,6 +47,8 @@ def of_one(about: About, intent: str, known: KnownMobility, *, told: bool) -> It
     if len(about.known.mobilities) > 1:
         yield about.say("talk.stay", hei=stay.host)
         yield NEW_LINE
+    if known.brief.state is MobilityState.CANCELLED:
+        yield about.say("overview.cancelled")
     yield from OF_STAY[intent](stay)
     if not told:
         others = [each for each in about.known.mobilities if each is not known]
@@ -56,7 +59,7 @@ def of_several(about: About, intent: str, those: Sequence[KnownMobility]) -> Ite
     """Answer about some exchanges, one after the other."""
     for each in those[:MOST_AT_ONCE]:
         stay = stay_of(about, each)
-        yield NEW_LINE
+        yield NEW_STAY
         yield about.say("talk.stay", hei=stay.host)
         yield from (piece for piece in OF_STAY[intent](stay) if not isinstance(piece, Choice))
     yield from choices_of(those, intent, about.voice)
@@ -168,11 +171,11 @@ def topics(about: About) -> Iterator[Choice]:
         yield from (offered(about, each) for each in _WITHOUT_A_STAY)
         return
     known = about.chosen or abroad_now(about.known)
-    phase = Phase.AFTER
-    for step in known.steps if known is not None else ():
-        if step.state in {StepState.CURRENT, StepState.UPCOMING}:
-            phase = step.phase
-            break
+    phase = Phase.BEFORE
+    if known is not None and known.brief.is_past:
+        phase = Phase.AFTER
+    elif known is not None and known.brief.state in ABROAD:
+        phase = Phase.DURING
     yield from (offered(about, each) for each in (*_ALWAYS[:2], *_TOPICS[phase], _ALWAYS[2]))
 
 

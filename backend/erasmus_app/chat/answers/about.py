@@ -33,8 +33,11 @@ _MARKS = str.maketrans(dict.fromkeys("*_`[]<>|~#{}\\", " "))
 class NewLine(msgspec.Struct, frozen=True):
     """What comes next begins a line."""
 
+    of_another: bool = False  # and is about another exchange, of which the same may be said again
+
 
 NEW_LINE = NewLine()
+NEW_STAY = NewLine(of_another=True)
 
 Piece = str | NewLine | Card | Choice | Source | AnswerKind
 """A sentence, what stands beside it, or what kind of answer it makes of the whole."""
@@ -82,7 +85,7 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     agenda: AgendaWords
     names: NameOf
 
-    def say(self, sentence: str, **values: Value) -> str:
+    def say(self, sentence: str, /, **values: Value) -> str:
         """Return a sentence, with values put in."""
         return self.words.say(sentence, self.language, **values)
 
@@ -136,7 +139,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
         """The student's day."""
         return self.known.today
 
-    def say(self, sentence: str, **values: Value) -> str:
+    def say(self, sentence: str, /, **values: Value) -> str:
         """Return a sentence, with values put in."""
         return self.voice.say(sentence, **values)
 
@@ -192,6 +195,8 @@ def drafted(pieces: Iterable[Piece], voice: Voice) -> Draft:
                 lines[-1].append(each)
             case NewLine():
                 lines.append([])
+                if each.of_another:
+                    said.clear()
             case Card():
                 cards[each] = None
             case Choice():
