@@ -44,10 +44,11 @@ def _three(its: Sentence, at: int, mark: str) -> Found | None:
         third -= 1
         if len(its.text(at)) > 2 or len(its.text(third)) != 4:
             return None
-    elif between != mark and not (mark != "-" and between == "-" and len(its.text(at)) <= 2):
-        return None
-    elif not its.glued(at + 3) or not (its.glued(third) or mark == "."):
-        return None
+    else:
+        # «15/1-2027» of Denmark
+        alike = between == mark or (between == "-" and len(its.text(at)) <= 2)
+        if not (alike and its.glued(at + 3) and (its.glued(third) or mark == ".")):
+            return None
     numbers = [its.number(each) for each in (at, second, third)]
     if None in numbers or its.is_money(third + 1):
         return None
@@ -142,9 +143,10 @@ def _two(its: Sentence, at: int, mark: str) -> Found | None:
 def _looks_like_a_day(its: Sentence, at: int, mark: str, *, closed: bool) -> bool:
     one, two = its.text(at), its.text(at + 2)
     end = at + 3 + closed
-    if its.text(at - 1) in its.words.clock or its.text(end) in its.words.clock:
+    beside = {its.text(at - 1), its.text(end), its.text(end + 1) if its.text(end) == "-" else ""}
+    if beside & its.words.clock or its.is_money(end):
         return False
-    if its.is_money(end) or its.words.units.match(its.read, end) if end < len(its.read) else False:
+    if end < len(its.read) and its.words.units.match(its.read, end):
         return False
     after = its.after_fillers(end)
     if after < len(its.read) and its.words.months.match(its.read, after):

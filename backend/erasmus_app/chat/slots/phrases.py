@@ -12,7 +12,7 @@ import msgspec
 from erasmus_app.chat.slots.reading import Token, tokens
 
 SHORTEST_STEM = 3  # letters before a star
-LONGEST_ENDING = 8
+LONGEST_ENDING = 12  # Heimat-hochschule
 
 T = TypeVar("T")
 

@@ -5,17 +5,18 @@ from functools import lru_cache
 
 import msgspec
 
-_LATIN = {
-    **{"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "æ": "ae", "œ": "oe"},
-    # Cyrillic is read as Latin letters: Serbian is written in both, and Macedonians and Bulgarians
-    # on a foreign keyboard do so too. й decomposes to и, ќ to к, ѓ to г.
-    **dict(zip("абвгдѓежзиклмнопрстуфхцчшъэы", "abvgdgezziklmnoprstufhccsaey", strict=True)),
-    **{"ђ": "d", "ѕ": "dz", "ј": "j", "љ": "lj", "њ": "nj", "ћ": "c", "џ": "dz", "щ": "st"},
-    **{"ь": "", "ю": "ju", "я": "ja"},
-    **dict.fromkeys("’‘´`ʼ′", "'"),
-    **dict.fromkeys("‐‑‒–—−", "-"),
-    "⁄": "/",
-}
+# Cyrillic is read as Latin letters: Serbian is written in both, and Macedonians and Bulgarians on a
+# foreign keyboard do so too. й decomposes to и, ќ to к, ѓ to г.
+_CYRILLIC = dict(
+    zip("абвгдђежзиклмнопрстћуфхцчшъэыјѓќ", "abvgddezziklmnoprstcufhccsaeyjgk", strict=True)
+) | {"љ": "lj", "њ": "nj", "ѕ": "dz", "џ": "dz", "щ": "st", "ь": "", "ю": "ju", "я": "ja"}
+_LATIN = (
+    _CYRILLIC
+    | {"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "æ": "ae", "œ": "oe"}
+    | dict.fromkeys("’‘´`ʼ′", "'")
+    | dict.fromkeys("‐‑‒–—−", "-")
+    | {"⁄": "/"}
+)
 
 
 class Token(msgspec.Struct, frozen=True):

@@ -70,15 +70,14 @@ def in_week(text: str, offset: int, weekday: int, today: date) -> FoundDate | No
 
 
 def of_month(text: str, year: int | None, month: int, today: date) -> FoundDate | None:
-    """Return a month; without a year the first that is not over for more than half a year."""
-    for each in range(today.year - 1, today.year + 2) if year is None else (year,):
-        first = day_of(each, month, 1)
-        if first is None:
-            continue
-        last = first.replace(day=monthrange(each, month)[1])
-        if year is not None or last >= today or today - last <= LONGEST_PAST:
-            return FoundDate(text=text, first=first, last=last, is_year_assumed=year is None)
-    return None
+    """Return a month; without a year the nearest, this one where it is now."""
+    years = range(today.year - 1, today.year + 2) if year is None else (year,)
+    firsts = [first for each in years if (first := day_of(each, month, 1)) is not None]
+    spans = [(each, each.replace(day=monthrange(each.year, month)[1])) for each in firsts]
+    if not spans:
+        return None
+    first, last = min(spans, key=lambda span: max(span[0] - today, today - span[1]))
+    return FoundDate(text=text, first=first, last=last, is_year_assumed=year is None)
 
 
 def counted(
