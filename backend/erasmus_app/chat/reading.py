@@ -9,6 +9,7 @@ import msgspec
 from erasmus_app.chat.answers.subjects import FIRST, OFFERABLE, OPEN, REFUSED, UNTIL_WHEN
 from erasmus_app.chat.models import Question
 from erasmus_app.chat.ports import Band, Turn, Understood
+from erasmus_app.chat.slots import Document, Slots
 from erasmus_app.ids import HeiId, MobilityId
 
 MOST_OFFERED = 3
@@ -18,6 +19,21 @@ _CONVERSATION = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _INTENT = re.compile(r"intent:([a-z_]{1,40})", re.ASCII)
 _MOBILITY = re.compile(r"mobility:([0-9a-f-]{36}):([a-z_]{1,40})", re.ASCII)
 NONE_OF_THESE = "none"
+
+
+OF_DOCUMENT = {
+    Document.LEARNING_AGREEMENT: "la_before_deadline",
+    Document.TRANSCRIPT: "tor_wait",
+    Document.NOMINATION: "nomination_deadline",
+    Document.ACCEPTANCE_LETTER: "decision_wait",
+    Document.CERTIFICATE_OF_ARRIVAL: "arrival_confirm",
+    Document.CERTIFICATE_OF_ATTENDANCE: "attendance_certificate",
+    Document.TRAINEESHIP_CERTIFICATE: "traineeship",
+    Document.GRANT_AGREEMENT: "grant_first",
+    Document.PARTICIPANT_REPORT: "report_survey",
+    Document.EUROPEAN_STUDENT_CARD: "esc_card",
+}
+"""What somebody means who asks until when and names a paper alone."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +67,7 @@ def of_choice(choice: str) -> Wish:
     return Wish(band=Band.MENU, is_lost=True)
 
 
-def of_text(understood: Understood, turns: Sequence[Turn], heis: Sequence[HeiId]) -> Wish:
+def of_text(understood: Understood, turns: Sequence[Turn], slots: Slots) -> Wish:
     """Read what was understood, and after another question what only makes sense there."""
     intents = understood.intents
     if understood.band is not Band.MENU:
@@ -61,9 +77,14 @@ def of_text(understood: Understood, turns: Sequence[Turn], heis: Sequence[HeiId]
         if intents[:1] and intents[0] in REFUSED:
             return Wish(band=Band.ANSWER, intents=intents)
     last = next((each.intent for each in reversed(turns) if each.intent in OFFERABLE), None)
-    if last is not None and last != FIRST and _goes_on(understood, heis):
-        return Wish(band=Band.ANSWER, intents=(UNTIL_WHEN.get(last, last) if not heis else last,))
+    if last is not None and last != FIRST and _goes_on(understood, slots.heis):
+        return Wish(
+            band=Band.ANSWER, intents=(UNTIL_WHEN.get(last, last) if not slots.heis else last,)
+        )
     if intents[:1] == (OPEN,) and understood.band is not Band.MENU:
+        for document in slots.documents:
+            if document in OF_DOCUMENT:
+                return Wish(band=Band.ANSWER, intents=(OF_DOCUMENT[document],))
         return Wish(band=Band.ANSWER, is_open=True)
     known = tuple(each for each in intents if each in OFFERABLE)
     if understood.band is Band.MENU or not known:

@@ -3,8 +3,8 @@
 import tomllib
 from pathlib import Path
 
-from asking import asked
-from records import records
+from unit.chat.asking import asked
+from unit.chat.records import records
 
 PATH = Path(__file__).parents[2] / "samples" / "chat" / "answers.toml"
 
@@ -40,9 +40,7 @@ def read() -> dict[tuple[str, str], str]:
     """Return the texts by record and intent."""
     tables = tomllib.loads(PATH.read_text(encoding="utf-8"))
     return {
-        (record, intent): text
-        for record, texts in tables.items()
-        for intent, text in texts.items()
+        (record, intent): text for record, texts in tables.items() for intent, text in texts.items()
     }
 
 

@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Any
 
-from asking import TORRES, a_chat, a_mobility
 from factories import (
     AT,
     LINDENTAL,
@@ -18,6 +17,7 @@ from factories import (
     an_agreement,
     an_old_nomination,
 )
+from unit.chat.asking import TORRES, a_chat, a_mobility
 
 from erasmus_app.chat.service import ChatService
 from erasmus_app.institutions.models import (

@@ -4,9 +4,9 @@ After a wording has changed on purpose: `python tests/unit/chat/golden.py`, and 
 """
 
 import pytest
-from asking import SPOKEN, VERSION, an_asker, asked
-from golden import CASES, read
-from records import records
+from unit.chat.asking import SPOKEN, VERSION, a_chat, an_asker, asked
+from unit.chat.golden import CASES, read
+from unit.chat.records import records
 
 from erasmus_app.chat.answers.subjects import OF_ANYBODY, OF_STAY
 from erasmus_app.chat.models import AnswerKind
@@ -16,7 +16,7 @@ TEXTS = read()
 EVERY = sorted({*OF_STAY, *OF_ANYBODY})
 
 
-@pytest.mark.parametrize(("record", "intent"), CASES, ids=lambda each: str(each))
+@pytest.mark.parametrize(("record", "intent"), CASES, ids=str)
 def test_what_is_answered(record: str, intent: str):
     assert asked(RECORDS[record], intent).text.splitlines() == TEXTS[record, intent].splitlines()
 
@@ -48,7 +48,6 @@ def test_what_is_said_of_an_exchange_names_where_it_is_from(record: str, intent:
 
 
 def test_a_language_that_we_do_not_have_is_answered_in_the_accounts():
-    from asking import a_chat  # noqa: PLC0415
 
     answer = asked(a_chat(language="ja"), "login")
 

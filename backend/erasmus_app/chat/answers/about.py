@@ -9,6 +9,7 @@ import msgspec
 
 from erasmus_app.chat.knowledge import Known, KnownMobility
 from erasmus_app.chat.models import AnswerKind, Card, Choice, Source
+from erasmus_app.chat.slots.models import Slots
 from erasmus_app.chat.words import ChatWords, Value
 from erasmus_app.identity.roles import Standing
 from erasmus_app.ids import HeiId
@@ -68,11 +69,29 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Days(msgspec.Struct, frozen=True, kw_only=True):
+    """A day that a question names, or a week, month or year; both days are part of it."""
+
+    first: date
+    last: date
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a question names, beside what it is about."""
 
-    dates: tuple[date, ...] = ()
+    days: tuple[Days, ...] = ()
     ends: tuple[str, ...] = ()  # `home`, `host`
+
+    @classmethod
+    def of(cls, slots: Slots) -> "Asked":
+        """Take what can be answered to; of a day that may be read in two ways, both."""
+        days = list[Days]()
+        for each in slots.dates:
+            those = (each.on,) if each.on else each.alternatives
+            days += [Days(first=day, last=day) for day in those]
+            if each.first is not None and each.last is not None:
+                days.append(Days(first=each.first, last=each.last))
+        return cls(days=tuple(dict.fromkeys(days)), ends=tuple(each.value for each in slots.ends))
 
 
 class Voice(msgspec.Struct, frozen=True, kw_only=True):
