@@ -6,10 +6,17 @@ from uuid import UUID
 
 import msgspec
 
-from erasmus_app.chat.answers.subjects import FIRST, OFFERABLE, OPEN, REFUSED, UNTIL_WHEN
+from erasmus_app.chat.answers.subjects import (
+    FIRST,
+    OF_DOCUMENT,
+    OFFERABLE,
+    OPEN,
+    REFUSED,
+    UNTIL_WHEN,
+)
 from erasmus_app.chat.models import Question
 from erasmus_app.chat.ports import Band, Turn, Understood
-from erasmus_app.chat.slots import Document, Slots
+from erasmus_app.chat.slots import Slots
 from erasmus_app.ids import HeiId, MobilityId
 
 MOST_OFFERED = 3
@@ -19,21 +26,6 @@ _CONVERSATION = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _INTENT = re.compile(r"intent:([a-z_]{1,40})", re.ASCII)
 _MOBILITY = re.compile(r"mobility:([0-9a-f-]{36}):([a-z_]{1,40})", re.ASCII)
 NONE_OF_THESE = "none"
-
-
-OF_DOCUMENT = {
-    Document.LEARNING_AGREEMENT: "la_before_deadline",
-    Document.TRANSCRIPT: "tor_wait",
-    Document.NOMINATION: "nomination_deadline",
-    Document.ACCEPTANCE_LETTER: "decision_wait",
-    Document.CERTIFICATE_OF_ARRIVAL: "arrival_confirm",
-    Document.CERTIFICATE_OF_ATTENDANCE: "attendance_certificate",
-    Document.TRAINEESHIP_CERTIFICATE: "traineeship",
-    Document.GRANT_AGREEMENT: "grant_first",
-    Document.PARTICIPANT_REPORT: "report_survey",
-    Document.EUROPEAN_STUDENT_CARD: "esc_card",
-}
-"""What somebody means who asks until when and names a paper alone."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from erasmus_app.chat import writing
 from erasmus_app.chat.answers.about import About, Asked, Piece, Wording, drafted, offered
-from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, REFUSED
+from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, REFUSED, likely
 from erasmus_app.chat.knowledge import Knowledge, Known, KnownMobility
 from erasmus_app.chat.models import Answer, AnswerKind, Asker, Question
 from erasmus_app.chat.ports import (
@@ -70,7 +70,8 @@ class ChatService:
             now=now,
         )
         found = _settled(known, wish, question, turns, slots.heis)
-        pieces = _written(about, wish, found, is_empty=not (understood and understood.question))
+        is_empty = not (understood and understood.question)
+        pieces = _written(about, wish, found, likely(slots), is_empty=is_empty)
         draft = drafted(pieces, about.voice)
         mobility = found.one.mobility_id if found.one is not None else None
         intent = wish.intents[0] if wish.band is Band.ANSWER and wish.intents else None
@@ -187,7 +188,9 @@ def _settled(
     return _Found(several=those)
 
 
-def _written(about: About, wish: Wish, found: _Found, *, is_empty: bool) -> Iterator[Piece]:
+def _written(
+    about: About, wish: Wish, found: _Found, first: Sequence[str], *, is_empty: bool
+) -> Iterator[Piece]:
     """Write what a wish asks for."""
     about = writing.chosen(about, found.one)
     intent = wish.intents[0] if wish.intents else ""
@@ -202,13 +205,16 @@ def _written(about: About, wish: Wish, found: _Found, *, is_empty: bool) -> Iter
         yield from writing.offer(about, wish.intents)
     elif wish.band is Band.MENU:
         opening = "menu" if is_empty else "out_of_scope"
-        yield from writing.menu(about, "talk.choice_over" if wish.is_lost else f"talk.{opening}")
+        opening = "choice_over" if wish.is_lost else opening
+        yield from writing.menu(about, f"talk.{opening}", first)
     elif intent in OF_ANYBODY:
         yield from writing.of_anybody(about, intent)
+        yield from writing.related(about, intent)
     elif not about.known.mobilities:
         yield from writing.without_a_stay(about, intent)
     elif found.one is not None:
         yield from writing.of_one(about, intent, found.one, told=found.is_told)
+        yield from writing.related(about, intent)
     elif intent in writing.OF_SEVERAL:
         yield from writing.of_several(about, intent, found.several)
     else:

@@ -7,7 +7,7 @@ import msgspec
 from erasmus_app.chat.answers.about import NEW_LINE, NEW_STAY, About, Piece, Stay, offered
 from erasmus_app.chat.answers.overview import next_own
 from erasmus_app.chat.answers.people import HOME, contact
-from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, WITHOUT_A_STAY
+from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, RELATED, WITHOUT_A_STAY
 from erasmus_app.chat.knowledge import KnownMobility
 from erasmus_app.chat.models import AnswerKind, Card, CardKind, Choice
 from erasmus_app.chat.reading import NONE_OF_THESE
@@ -77,6 +77,11 @@ def of_anybody(about: About, intent: str) -> Iterator[Piece]:
     yield from OF_ANYBODY[intent](stay_of(about, known) if known is not None else about)
 
 
+def related(about: About, intent: str) -> Iterator[Choice]:
+    """Offer what may have been meant as well."""
+    yield from (offered(about, each) for each in RELATED.get(intent, ()))
+
+
 def which_stay(about: About, intent: str, those: Sequence[KnownMobility]) -> Iterator[Piece]:
     """Ask back which exchange is meant."""
     yield AnswerKind.CHOICES
@@ -142,11 +147,12 @@ def offer(about: About, intents: Sequence[str]) -> Iterator[Piece]:
     yield none_of_these(about)
 
 
-def menu(about: About, opening: str) -> Iterator[Piece]:
+def menu(about: About, opening: str, first: Sequence[str] = ()) -> Iterator[Piece]:
     """Say what can be asked, and whom to write to with all else."""
     yield AnswerKind.MENU
     yield about.say(opening)
-    found = list(topics(about))
+    those = [*(offered(about, each) for each in first), *topics(about)]
+    found = list(dict.fromkeys(those))
     yield ", ".join(each.label for each in found) + "."
     yield from found
     yield NEW_LINE
