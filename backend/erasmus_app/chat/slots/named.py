@@ -19,11 +19,6 @@ def named(its: Sentence, at: int, weekday: int | None = None) -> Found | None:
     return _month_first(its, at, after, year, weekday)
 
 
-def _month(its: Sentence, at: int) -> tuple[Named, int] | None:
-    found = its.words.months.match(its.read, at) if at < len(its.read) else None
-    return (found.value, found.end) if found else None
-
-
 def _ordinal(its: Sentence, at: int) -> int:
     """Return the token behind a day and what is glued to it: «15th», «15-én», «15:e»."""
     if its.glued(at) and its.text(at) in its.words.ordinals:
@@ -40,7 +35,7 @@ def _day_first(
     if (its.text(after) == "-" or its.text(after) in its.words.through) and its.day(after + 1):
         days.append((after + 1, its.day(after + 1) or 0))
         after = its.after_fillers(_ordinal(its, after + 2))
-    month = _month(its, after)
+    month = its.month(after)
     if month is None:
         return None
     name, end = month
@@ -61,7 +56,7 @@ def _day_first(
 def _month_first(
     its: Sentence, start: int, at: int, year: int | None, weekday: int | None
 ) -> Found | None:
-    month = _month(its, at)
+    month = its.month(at)
     if month is None:
         return None
     name, end = month
@@ -129,10 +124,10 @@ def _weekday_behind(its: Sentence, at: int, weekday: int | None) -> tuple[int, i
     after += its.text(after) == "("
     if after > at and its.text(after - 1) == ".":
         return at, weekday  # a new sentence
-    found = its.words.weekdays.match(its.read, after) if after < len(its.read) else None
-    if weekday is not None or found is None or found.value.strength is Strength.SHORT:
+    found = its.weekday(after)
+    if weekday is not None or found is None or found[0].strength is Strength.SHORT:
         return at, weekday
-    return found.end, found.value.number
+    return found[1], found[0].number
 
 
 def _stands_alone(its: Sentence, name: Named, at: int, end: int) -> bool:
