@@ -128,10 +128,14 @@ def open_question(about: About) -> Iterator[Piece]:
         if each.on is not None and each.on >= about.today and each.counts_first
     ]
     found = list[Piece]()
+    stay = None
     if dated:
         stay = stay_of(about, min(dated, key=lambda each: each[:2])[2])
-        found = [about.say("talk.stay", hei=stay.host), *next_own(stay)]
-    if found[1:]:
+        found = list(next_own(stay))
+    if found:
+        if stay is not None and len(about.known.mobilities) > 1:
+            yield about.say("talk.stay", hei=stay.host)
+            yield NEW_LINE
         yield from found
     else:
         yield AnswerKind.CHOICES
