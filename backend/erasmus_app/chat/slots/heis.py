@@ -124,7 +124,7 @@ def _is_meant(its: Sentence, at: int) -> bool:
 
 def _is_like(word: str, name: str, *, sure: bool) -> bool:
     """Whether a word is a name with an ending, or with a slip."""
-    if is_ordinary(name) or word[0] != name[0] or len(name) < 5:
+    if is_ordinary(name) or word[0] != name[0] or len(name) < (4 if sure else 5):
         return False
     ending = len(word) - len(name)
     if word.startswith(name):
@@ -186,11 +186,7 @@ def _narrowed(its: Sentence, hit: _Hit, known: Mapping[HeiId, Called]) -> _Hit:
     """Let what is said beside a city choose among its universities: «the technical one»."""
     if len(hit.heis) == 1:
         return hit
-    beside = [
-        each
-        for each in its.read[max(hit.start - NEAR, 0) : hit.end + NEAR]
-        if each.is_word and len(each.text) > 3
-    ]
+    beside = [each for each in its.read[max(hit.start - NEAR, 0) : hit.end + NEAR] if each.is_word]
     counts = {hei: _count(beside, known[hei].others) for hei in hit.heis}
     most = max(counts.values())
     return _Hit(hit.start, hit.end, frozenset(hei for hei in hit.heis if counts[hei] == most))
@@ -198,6 +194,5 @@ def _narrowed(its: Sentence, hit: _Hit, known: Mapping[HeiId, Called]) -> _Hit:
 
 def _count(beside: list[Token], others: Collection[str]) -> int:
     return sum(
-        any(each.text == name or each.text[:5] == name[:5] for name in others if len(name) > 3)
-        for each in beside
+        any(each.text == name or each.text[:5] == name[:5] for name in others) for each in beside
     )

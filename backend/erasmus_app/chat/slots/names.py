@@ -13,6 +13,7 @@ from erasmus_app.chat.slots.words import NAMES, PLACE
 LONGEST_NAME = 200  # characters of what a partner calls itself
 SHORTEST_WORD, SHORTEST_INITIALS = 3, 3
 
+_KINDS = frozenset({"tu", "fh"})  # words for universities, which say which kind as well
 _WORDS = re.compile(r"[^\W\d_]+")
 _NO_LABELS = frozenset({"ac", "co", "com", "edu", "example", "org", "test", "www"})
 
@@ -75,7 +76,8 @@ def called(hei_id: str, names: tuple[str, ...]) -> Called:
         read = tuple(each.text for each in tokens(name))
         words = {each for each in read if each.isalpha() and len(each) >= SHORTEST_WORD}
         own |= {each for each in words if not is_generic(each)}
-        others |= {each for each in words if is_generic(each) and not is_university(each)}
+        others |= {each for each in words - own if len(each) > 3 and not is_university(each)}
+        others |= _KINDS.intersection(read)
         if len(read) > 1 and any(not is_generic(each) for each in words):
             whole.add(read)
         initials |= _initials(name)
