@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from erasmus_app.chat.knowledge import Knowledge
+from erasmus_app.chat.service import ChatService
 from erasmus_app.glance import Glances
 from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
@@ -96,6 +98,8 @@ class Services:
     agenda: AgendaWords
     preferences: PreferenceService
     preference_words: PreferenceWords
+    knowledge: Knowledge
+    chat: ChatService
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
     post: Post | None  # None likewise

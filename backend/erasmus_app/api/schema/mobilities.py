@@ -32,6 +32,7 @@ from erasmus_app.mobilities.brief import Brief, brief
 from erasmus_app.mobilities.models import NominationStatus
 from erasmus_app.mobilities.ports import StoredMobility
 from erasmus_app.mobilities.refreshes import heard
+from erasmus_app.mobilities.shown import name_of, shown_of
 from erasmus_app.mobilities.state import (
     Decision,
     MobilityState,
@@ -244,34 +245,20 @@ async def mobilities_of(info: Info) -> list[Mobility]:
 def shown(stored: Sequence[StoredMobility], standing: Standing, today: date) -> list[Mobility]:
     """Return what is shown to somebody; one that two tenants see is there once, as home sees it."""
     read = {each.mobility_id: each for each in stored}
-    briefs = _shown([brief(each, today) for each in stored], standing)
+    briefs = shown_of([brief(each, today) for each in stored], standing)
     return [Mobility(brief=each, today=today, read=read[each.mobility_id]) for each in briefs]
 
 
 def shown_in_brief(briefs: Sequence[Brief], standing: Standing, today: date) -> list[Mobility]:
     """Return the same without the records, which nothing asks for."""
-    return [Mobility(brief=each, today=today) for each in _shown(briefs, standing)]
-
-
-def _shown(briefs: Sequence[Brief], standing: Standing) -> list[Brief]:
-    found: dict[tuple[str, str], Brief] = {}
-    for each in briefs:
-        if each.tenant == each.sending_hei_id or _name(each) not in found:
-            found[_name(each)] = each
-    past_only = standing.is_past_only
-    return [each for each in found.values() if each.is_past or not past_only]
-
-
-def _name(of: Brief | models.Mobility) -> tuple[str, str]:
-    """Return what a mobility is called by both universities."""
-    return of.sending_hei_id, of.omobility_id
+    return [Mobility(brief=each, today=today) for each in shown_of(briefs, standing)]
 
 
 def same(stored: Sequence[StoredMobility], shown_: Sequence[Mobility], id: str) -> Mobility | None:
     """Return what is shown of the mobility with an id, whichever university's record that names."""
     wanted = uuid_of(id, "Mobility")
-    name = next((_name(each.mobility) for each in stored if each.mobility_id == wanted), None)
-    return next((each for each in shown_ if _name(each.brief) == name), None)
+    name = next((name_of(each.mobility) for each in stored if each.mobility_id == wanted), None)
+    return next((each for each in shown_ if name_of(each.brief) == name), None)
 
 
 async def mobility_of(info: Info, id: str) -> Mobility | None:

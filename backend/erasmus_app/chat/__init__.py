@@ -1,0 +1,1 @@
+"""Asking: answers to a student's questions, from their own record and nothing else."""
