@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from erasmus_app.chat.knowledge import Knowledge
+from erasmus_app.chat.limits import Allowance
 from erasmus_app.chat.service import ChatService
 from erasmus_app.glance import Glances
 from erasmus_app.identity.authorization import AuthorizationService
@@ -100,6 +101,7 @@ class Services:
     preference_words: PreferenceWords
     knowledge: Knowledge
     chat: ChatService
+    questions: Allowance
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
     post: Post | None  # None likewise

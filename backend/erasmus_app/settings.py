@@ -111,6 +111,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mail_urgent_after_seconds: float = 14400  # likewise, of what is urgent
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
+    # Chat
+    questions_a_minute: int = 20  # of one account
+    questions_a_day: int = 500  # likewise
+
     # Privacy
     erasure_days: float = 14  # in which a student can take the wish to be forgotten back
     privacy_notice_url: str | None = None  # the operator's text; None: there is none yet

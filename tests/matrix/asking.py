@@ -45,6 +45,7 @@ IDS = {  # what is given for an argument that names something: of the student wh
     "Mutation.decideLink(id:)": "waiting link",
     "Student.accessLog(after:)": "look",
     "Query.node(id:)": "mobility",
+    "Query.ask(mobility:)": "mobility",
     "Query.office(heiId:)": "home",
     "Subscription.inboxMessage(after:)": "first message",
     "DeadlineRuleInput.heiId": "home",
@@ -109,6 +110,9 @@ VALUES: dict[str, Any] = {  # what is given for any other
         for each in ("after", "direction", "waitsFor", "partner", "academicYear")
     ),
     "Subscription.recordChanged(after:)": None,
+    "Query.ask(question:)": "Who still has to sign?",
+    "Query.ask(choice:)": None,
+    "Query.ask(conversation:)": None,
     **{f"DeadlineRuleInput.{name}": value for name, value in A_RULE.items()},
     "Mutation.endDeadlineRule(expectedVersion:)": 1,
     "NotificationPreferencesInput.digest": "DAILY",

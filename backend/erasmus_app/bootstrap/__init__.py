@@ -13,7 +13,7 @@ from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
 from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
-from erasmus_app.bootstrap.chatting import OfflineUnderstanding
+from erasmus_app.bootstrap.chatting import OfflineUnderstanding, allowance
 from erasmus_app.bootstrap.identity import (
     authorization_service,
     link_service,
@@ -276,6 +276,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             chat=ChatService(
                 understanding=OfflineUnderstanding(), knowledge=knowledge, clock=clock
             ),
+            questions=allowance(settings, redis, clock),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=mail,
             post=mail_post(mail, clock, stack),

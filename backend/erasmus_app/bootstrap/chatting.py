@@ -3,8 +3,17 @@
 import asyncio
 from functools import cache, partial
 
+import structlog
+from redis.asyncio import Redis
+
+from erasmus_app.chat.limits import Allowance, CountsInMemory
 from erasmus_app.chat.ports import Band, Understood
+from erasmus_app.kit.clock import Clock
+from erasmus_app.settings import Settings
+from erasmus_app.store.keys import RedisQuestionCounts
 from erasmus_nlu import Nlu, open_nlu
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 2  # questions that are read at the same time: each takes a core for some 20 ms
 
@@ -32,6 +41,17 @@ class OfflineUnderstanding:
             intents=tuple(each.intent for each in found.choices),
             version=found.version,
         )
+
+
+def allowance(settings: Settings, redis: Redis, clock: Clock) -> Allowance:
+    """Return how often an account may ask."""
+    return Allowance(
+        counts=RedisQuestionCounts(redis),
+        alone=CountsInMemory(clock),
+        a_minute=settings.questions_a_minute,
+        a_day=settings.questions_a_day,
+        away=lambda: log.warning("chat.counted_alone"),
+    )
 
 
 @cache
