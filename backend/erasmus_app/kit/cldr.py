@@ -80,11 +80,35 @@ def written_day(value: str, language: str) -> str:
     except ValueError:  # the 31st of February
         return value
     pattern = _day_pattern(language) if day else _month_pattern(language)
+    return _applied(pattern, moment, language)
+
+
+@lru_cache(maxsize=10_000)
+def written_day_of_year(month: int, day: int, language: str) -> str:
+    """Write a day of any year, with its month in words; the numbers where there is no such day."""
+    try:
+        moment = date(2000, month, day)  # a leap year
+    except ValueError:
+        return f"{day}. {month}."
+    pattern = parse_pattern(locale(language).datetime_skeletons["MMMMd"].pattern)
+    return _applied(pattern, moment, language)
+
+
+def _applied(pattern: DateTimePattern, moment: date, language: str) -> str:
     if language in _GENITIVES:
         # The name goes in by hand; quotes keep CLDR's reader away from its letters.
         name = _GENITIVES[language][moment.month - 1]
         pattern = parse_pattern(pattern.pattern.replace("MMMM", f"'{name}'"))
     return pattern.apply(moment, locale(language))
+
+
+@lru_cache(maxsize=1_000)
+def language_name(tag: str, language: str) -> str | None:
+    """Return what a language calls another one; None for what is no known language's tag."""
+    if not is_known(tag.split("-", maxsplit=1)[0].lower()):
+        return None
+    name: str | None = locale(language).languages.get(tag.split("-", maxsplit=1)[0].lower())
+    return name
 
 
 @cache
