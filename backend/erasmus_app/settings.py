@@ -125,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_session_months: int = 6  # after its end
     keep_access_log_months: int = 24
     keep_consent_months: int = 36  # after its withdrawal
+    keep_question_months: int = 6  # to the chat, unanswered, stripped; after the month of the last
 
     # Work
     job_lease_seconds: float = 30

@@ -28,6 +28,7 @@ from erasmus_app.api.schema.mobilities import (
     shown,
     shown_in_brief,
 )
+from erasmus_app.api.schema.office_questions import QuestionMutations
 from erasmus_app.api.schema.preferences import PreferenceMutations, PreferencesOfStudent
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.refreshing import RefreshMutations
@@ -266,6 +267,7 @@ class Mutation(
     CalendarMutations,
     MailMutations,
     PreferenceMutations,
+    QuestionMutations,
 ):
     """The root of doing."""
 
