@@ -6,9 +6,17 @@ from uuid import UUID
 
 import msgspec
 
-from erasmus_app.chat.answers.subjects import FIRST, OFFERABLE, OPEN, REFUSED, UNTIL_WHEN
+from erasmus_app.chat.answers.subjects import (
+    FIRST,
+    OF_DOCUMENT,
+    OFFERABLE,
+    OPEN,
+    REFUSED,
+    UNTIL_WHEN,
+)
 from erasmus_app.chat.models import Question
 from erasmus_app.chat.ports import Band, Turn, Understood
+from erasmus_app.chat.slots import Slots
 from erasmus_app.ids import HeiId, MobilityId
 
 MOST_OFFERED = 3
@@ -51,7 +59,7 @@ def of_choice(choice: str) -> Wish:
     return Wish(band=Band.MENU, is_lost=True)
 
 
-def of_text(understood: Understood, turns: Sequence[Turn], heis: Sequence[HeiId]) -> Wish:
+def of_text(understood: Understood, turns: Sequence[Turn], slots: Slots) -> Wish:
     """Read what was understood, and after another question what only makes sense there."""
     intents = understood.intents
     if understood.band is not Band.MENU:
@@ -61,9 +69,14 @@ def of_text(understood: Understood, turns: Sequence[Turn], heis: Sequence[HeiId]
         if intents[:1] and intents[0] in REFUSED:
             return Wish(band=Band.ANSWER, intents=intents)
     last = next((each.intent for each in reversed(turns) if each.intent in OFFERABLE), None)
-    if last is not None and last != FIRST and _goes_on(understood, heis):
-        return Wish(band=Band.ANSWER, intents=(UNTIL_WHEN.get(last, last) if not heis else last,))
+    if last is not None and last != FIRST and _goes_on(understood, slots.heis):
+        return Wish(
+            band=Band.ANSWER, intents=(UNTIL_WHEN.get(last, last) if not slots.heis else last,)
+        )
     if intents[:1] == (OPEN,) and understood.band is not Band.MENU:
+        for document in slots.documents:
+            if document in OF_DOCUMENT:
+                return Wish(band=Band.ANSWER, intents=(OF_DOCUMENT[document],))
         return Wish(band=Band.ANSWER, is_open=True)
     known = tuple(each for each in intents if each in OFFERABLE)
     if understood.band is Band.MENU or not known:

@@ -1,12 +1,12 @@
 """Answering a question: understand it, look at what is known, and write what follows."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from erasmus_app.chat import writing
 from erasmus_app.chat.answers.about import About, Asked, Piece, Wording, drafted, offered
-from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, REFUSED
+from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, REFUSED, likely
 from erasmus_app.chat.knowledge import Knowledge, Known, KnownMobility
 from erasmus_app.chat.models import Answer, AnswerKind, Asker, Question
 from erasmus_app.chat.ports import (
@@ -18,6 +18,7 @@ from erasmus_app.chat.ports import (
     Understood,
 )
 from erasmus_app.chat.reading import Wish, conversation_of, of_choice, of_text
+from erasmus_app.chat.slots import Slots, find_slots
 from erasmus_app.chat.stays import candidates, named_by
 from erasmus_app.errors import EngineFailed
 from erasmus_app.ids import HeiId, MobilityId
@@ -48,21 +49,29 @@ class ChatService:
         if question.text or question.choice is None:
             understood = await self.understanding.understand(question.text, asker.language)
         language = self._language(asker, understood, question, turns)
-        asked, heis = Asked(), list[HeiId]()
+        slots = Slots()
+        if understood is not None and question.choice is None:
+            slots = find_slots(
+                understood.question,
+                understood.language,
+                today=known.today,
+                partners=self._partners(known, {understood.language, language}),
+            )
         if question.choice is not None:
             wish = of_choice(question.choice)
         else:
             assert understood is not None
-            wish = of_text(understood, turns, heis)
+            wish = of_text(understood, turns, slots)
         about = About(
             known=known,
             standing=asker.standing,
-            asked=asked,
+            asked=Asked.of(slots),
             voice=self.wording.voice(language),
             now=now,
         )
-        found = _settled(known, wish, question, turns, heis)
-        pieces = _written(about, wish, found, is_empty=not (understood and understood.question))
+        found = _settled(known, wish, question, turns, slots.heis)
+        is_empty = not (understood and understood.question)
+        pieces = _written(about, wish, found, likely(slots), is_empty=is_empty)
         draft = drafted(pieces, about.voice)
         mobility = found.one.mobility_id if found.one is not None else None
         intent = wish.intents[0] if wish.band is Band.ANSWER and wish.intents else None
@@ -73,7 +82,7 @@ class ChatService:
             Turn(
                 intent=intent if intent not in REFUSED else None,
                 mobility_id=mobility,
-                hei_ids=tuple(heis),
+                hei_ids=slots.heis,
                 asked_back=_asked_back(draft.kind, intent),
                 language=language,
                 at=now,
@@ -113,6 +122,21 @@ class ChatService:
             if found is not None and (found != "en" or wanted.lower().startswith("en")):
                 return found
         return self.wording.words.language(asker.language)
+
+    def _partners(self, known: Known, languages: Collection[str]) -> dict[HeiId, set[str]]:
+        """Return the student's own universities, by what they may be called."""
+        found: dict[HeiId, set[str]] = {}
+        for each in known.mobilities:
+            for hei, page in (
+                (each.mobility.receiving_hei_id, each.host),
+                (each.mobility.sending_hei_id, each.home),
+            ):
+                names = found.setdefault(hei, set())
+                names |= {self.wording.names(hei, language) for language in {*languages, "en"}}
+                if page is not None and page.value is not None:
+                    names |= {name.text for name in page.value.names}
+                    names |= {page.value.abbreviation or ""} - {""}
+        return found
 
     async def _note(self, asker: Asker, known: Known, understood: Understood) -> None:
         if self.unanswered is None:
@@ -164,7 +188,9 @@ def _settled(
     return _Found(several=those)
 
 
-def _written(about: About, wish: Wish, found: _Found, *, is_empty: bool) -> Iterator[Piece]:
+def _written(
+    about: About, wish: Wish, found: _Found, first: Sequence[str], *, is_empty: bool
+) -> Iterator[Piece]:
     """Write what a wish asks for."""
     about = writing.chosen(about, found.one)
     intent = wish.intents[0] if wish.intents else ""
@@ -179,13 +205,16 @@ def _written(about: About, wish: Wish, found: _Found, *, is_empty: bool) -> Iter
         yield from writing.offer(about, wish.intents)
     elif wish.band is Band.MENU:
         opening = "menu" if is_empty else "out_of_scope"
-        yield from writing.menu(about, "talk.choice_over" if wish.is_lost else f"talk.{opening}")
+        opening = "choice_over" if wish.is_lost else opening
+        yield from writing.menu(about, f"talk.{opening}", first)
     elif intent in OF_ANYBODY:
         yield from writing.of_anybody(about, intent)
+        yield from writing.related(about, intent)
     elif not about.known.mobilities:
         yield from writing.without_a_stay(about, intent)
     elif found.one is not None:
         yield from writing.of_one(about, intent, found.one, told=found.is_told)
+        yield from writing.related(about, intent)
     elif intent in writing.OF_SEVERAL:
         yield from writing.of_several(about, intent, found.several)
     else:

@@ -12,10 +12,9 @@ from erasmus_app.mobilities.stays import academic_year, planned_end, planned_sta
 MOST_CHOICES = 6
 
 _OFF = frozenset({MobilityState.CANCELLED, MobilityState.REJECTED})
-_BEGUN = frozenset(
+ABROAD = frozenset({MobilityState.ARRIVED, MobilityState.PRESUMED_ABROAD})
+_BEGUN = ABROAD | frozenset(
     {
-        MobilityState.ARRIVED,
-        MobilityState.PRESUMED_ABROAD,
         MobilityState.DEPARTED,
         MobilityState.TRANSCRIPT_ISSUED,
         MobilityState.RECOGNISED,

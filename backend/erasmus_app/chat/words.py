@@ -27,7 +27,7 @@ class ChatWords(msgspec.Struct, frozen=True, kw_only=True):
         """Return the nearest language that there is."""
         return choose(wanted, self.sentences) or SOURCE_LANGUAGE
 
-    def say(self, name: str, language: str, **values: Value) -> str:
+    def say(self, name: str, language: str, /, **values: Value) -> str:
         """Return a sentence in a language that there is, with values put in."""
         said = {each: _written(value, language) for each, value in values.items()}
         return self.sentences[language][name].filled(said)

@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from erasmus_app.chat.answers.about import NEW_LINE, About, Piece, Stay, offered
+from erasmus_app.chat.answers.about import NEW_LINE, NEW_STAY, About, Piece, Stay, offered
 from erasmus_app.chat.answers.overview import next_own
 from erasmus_app.chat.answers.people import HOME, contact
-from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, WITHOUT_A_STAY
+from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, RELATED, WITHOUT_A_STAY
 from erasmus_app.chat.knowledge import KnownMobility
 from erasmus_app.chat.models import AnswerKind, Card, CardKind, Choice
 from erasmus_app.chat.reading import NONE_OF_THESE
-from erasmus_app.chat.stays import abroad_now, candidates, choices_of, is_under_way, label
+from erasmus_app.chat.stays import ABROAD, abroad_now, candidates, choices_of, is_under_way, label
 from erasmus_app.identity.roles import HeiRole
-from erasmus_app.mobilities.steps import Phase, StepState
+from erasmus_app.mobilities.state import MobilityState
+from erasmus_app.mobilities.steps import Phase
 
 MOST_AT_ONCE = 3  # exchanges that one answer tells of
 OF_SEVERAL = frozenset({"status_overview", "deadlines_all"})
@@ -46,6 +47,8 @@ def of_one(about: About, intent: str, known: KnownMobility, *, told: bool) -> It
     if len(about.known.mobilities) > 1:
         yield about.say("talk.stay", hei=stay.host)
         yield NEW_LINE
+    if known.brief.state is MobilityState.CANCELLED:
+        yield about.say("overview.cancelled")
     yield from OF_STAY[intent](stay)
     if not told:
         others = [each for each in about.known.mobilities if each is not known]
@@ -56,7 +59,7 @@ def of_several(about: About, intent: str, those: Sequence[KnownMobility]) -> Ite
     """Answer about some exchanges, one after the other."""
     for each in those[:MOST_AT_ONCE]:
         stay = stay_of(about, each)
-        yield NEW_LINE
+        yield NEW_STAY
         yield about.say("talk.stay", hei=stay.host)
         yield from (piece for piece in OF_STAY[intent](stay) if not isinstance(piece, Choice))
     yield from choices_of(those, intent, about.voice)
@@ -72,6 +75,11 @@ def of_anybody(about: About, intent: str) -> Iterator[Piece]:
         homes = {each.mobility.sending_hei_id for each in likely}
         known = likely[0] if len(homes) == 1 else None
     yield from OF_ANYBODY[intent](stay_of(about, known) if known is not None else about)
+
+
+def related(about: About, intent: str) -> Iterator[Choice]:
+    """Offer what may have been meant as well."""
+    yield from (offered(about, each) for each in RELATED.get(intent, ()))
 
 
 def which_stay(about: About, intent: str, those: Sequence[KnownMobility]) -> Iterator[Piece]:
@@ -139,11 +147,12 @@ def offer(about: About, intents: Sequence[str]) -> Iterator[Piece]:
     yield none_of_these(about)
 
 
-def menu(about: About, opening: str) -> Iterator[Piece]:
+def menu(about: About, opening: str, first: Sequence[str] = ()) -> Iterator[Piece]:
     """Say what can be asked, and whom to write to with all else."""
     yield AnswerKind.MENU
     yield about.say(opening)
-    found = list(topics(about))
+    those = [*(offered(about, each) for each in first), *topics(about)]
+    found = list(dict.fromkeys(those))
     yield ", ".join(each.label for each in found) + "."
     yield from found
     yield NEW_LINE
@@ -168,11 +177,11 @@ def topics(about: About) -> Iterator[Choice]:
         yield from (offered(about, each) for each in _WITHOUT_A_STAY)
         return
     known = about.chosen or abroad_now(about.known)
-    phase = Phase.AFTER
-    for step in known.steps if known is not None else ():
-        if step.state in {StepState.CURRENT, StepState.UPCOMING}:
-            phase = step.phase
-            break
+    phase = Phase.BEFORE
+    if known is not None and known.brief.is_past:
+        phase = Phase.AFTER
+    elif known is not None and known.brief.state in ABROAD:
+        phase = Phase.DURING
     yield from (offered(about, each) for each in (*_ALWAYS[:2], *_TOPICS[phase], _ALWAYS[2]))
 
 

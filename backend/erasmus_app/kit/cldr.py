@@ -124,6 +124,42 @@ def _month_pattern(language: str) -> DateTimePattern:
     )
 
 
+@cache
+def month_names(language: str, *, short: bool) -> tuple[frozenset[str], ...]:
+    """Return what a language calls each month, January first: in a date and alone, either case."""
+    width = "abbreviated" if short else "wide"
+    its = [locale(language).months[context][width] for context in ("format", "stand-alone")]
+    ours = () if short else _GENITIVES.get(language, ())
+    return tuple(
+        frozenset({*(str(names[month]) for names in its), *ours[month - 1 : month]})
+        for month in range(1, 13)
+    )
+
+
+@cache
+def weekday_names(language: str, *, short: bool) -> tuple[frozenset[str], ...]:
+    """Return what a language calls each day of the week, Monday first: in a date and alone."""
+    width = "abbreviated" if short else "wide"
+    its = [locale(language).days[context][width] for context in ("format", "stand-alone")]
+    return tuple(frozenset(str(names[day]) for names in its) for day in range(7))
+
+
+@cache
+def order_of_numbers(language: str) -> tuple[str, str]:
+    """Return in which order a language writes a date in numbers: "dmy" or "ymd", "dm" or "md".
+
+    The second is for a day without a year. Of "MM-dd" in Maltese, which writes "dd/MM/y", CLDR has
+    no source: a language that begins with the day does so without the year as well.
+    """
+    with_year = _order(locale(language).date_formats["short"].pattern)
+    short = _order(locale(language).datetime_skeletons["Md"].pattern)
+    return with_year, "dm" if with_year == "dmy" else short
+
+
+def _order(pattern: str) -> str:
+    return "".join(dict.fromkeys(each for each in pattern.lower() if each in "dmy"))
+
+
 @lru_cache(maxsize=20_000)
 def written_number(value: str, language: str) -> str:
     """Write a decimal number ("7.5") as a language does; anything else stays as it is.

@@ -39,6 +39,15 @@ TORRES = HeiId("torres.example")
 NAMES = {RIBEIRA: "Universidade da Ribeira", LINDENTAL: "Hochschule Lindental", TORRES: "Torres"}
 
 
+AS_IT_IS = {"sent_back", "change_returned_at"}
+APIS = {
+    "nomination": Api.OMOBILITIES,
+    "reception": Api.IMOBILITIES,
+    "agreement": Api.OMOBILITY_LAS,
+    "transcript": Api.IMOBILITY_TORS,
+}
+
+
 def name_of(hei: str, _language: str) -> str:
     return NAMES.get(HeiId(hei), hei)
 
@@ -69,7 +78,7 @@ def a_mobility(number: int = 1, host: HeiId = LINDENTAL, **facts: Any) -> Stored
             receiving_hei_id=host,
             omobility_id=OmobilityId(f"om-{number}"),
             **{
-                name: value if name in {"sent_back", "change_returned_at"} else sourced(value)
+                name: value if name in AS_IT_IS else sourced(value, APIS[name])
                 for name, value in facts.items()
             },
         ),

@@ -9,6 +9,7 @@ import msgspec
 
 from erasmus_app.chat.knowledge import Known, KnownMobility
 from erasmus_app.chat.models import AnswerKind, Card, Choice, Source
+from erasmus_app.chat.slots.models import Slots
 from erasmus_app.chat.words import ChatWords, Value
 from erasmus_app.identity.roles import Standing
 from erasmus_app.ids import HeiId
@@ -33,8 +34,11 @@ _MARKS = str.maketrans(dict.fromkeys("*_`[]<>|~#{}\\", " "))
 class NewLine(msgspec.Struct, frozen=True):
     """What comes next begins a line."""
 
+    of_another: bool = False  # and is about another exchange, of which the same may be said again
+
 
 NEW_LINE = NewLine()
+NEW_STAY = NewLine(of_another=True)
 
 Piece = str | NewLine | Card | Choice | Source | AnswerKind
 """A sentence, what stands beside it, or what kind of answer it makes of the whole."""
@@ -65,11 +69,29 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Days(msgspec.Struct, frozen=True, kw_only=True):
+    """A day that a question names, or a week, month or year; both days are part of it."""
+
+    first: date
+    last: date
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a question names, beside what it is about."""
 
-    dates: tuple[date, ...] = ()
+    days: tuple[Days, ...] = ()
     ends: tuple[str, ...] = ()  # `home`, `host`
+
+    @classmethod
+    def of(cls, slots: Slots) -> "Asked":
+        """Take what can be answered to; of a day that may be read in two ways, both."""
+        days = list[Days]()
+        for each in slots.dates:
+            those = (each.on,) if each.on else each.alternatives
+            days += [Days(first=day, last=day) for day in those]
+            if each.first is not None and each.last is not None:
+                days.append(Days(first=each.first, last=each.last))
+        return cls(days=tuple(dict.fromkeys(days)), ends=tuple(each.value for each in slots.ends))
 
 
 class Voice(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +104,7 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     agenda: AgendaWords
     names: NameOf
 
-    def say(self, sentence: str, **values: Value) -> str:
+    def say(self, sentence: str, /, **values: Value) -> str:
         """Return a sentence, with values put in."""
         return self.words.say(sentence, self.language, **values)
 
@@ -136,7 +158,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
         """The student's day."""
         return self.known.today
 
-    def say(self, sentence: str, **values: Value) -> str:
+    def say(self, sentence: str, /, **values: Value) -> str:
         """Return a sentence, with values put in."""
         return self.voice.say(sentence, **values)
 
@@ -192,6 +214,8 @@ def drafted(pieces: Iterable[Piece], voice: Voice) -> Draft:
                 lines[-1].append(each)
             case NewLine():
                 lines.append([])
+                if each.of_another:
+                    said.clear()
             case Card():
                 cards[each] = None
             case Choice():

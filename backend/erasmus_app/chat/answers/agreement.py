@@ -171,7 +171,7 @@ def _next(stay: Stay) -> Iterator[Piece]:
             yield stay.say("agreement.where")
         yield from contact(stay, HOME)
     elif stay.of.brief.agreement in {AgreementState.SIGNED, AgreementState.CHANGED_SIGNED}:
-        yield stay.say("next.nobody")
+        yield from whose_move(stay)
 
 
 def _how_to_change(stay: Stay) -> Iterator[Piece]:

@@ -1,6 +1,7 @@
 """The stay itself: its first and last day, longer ones and shorter ones, and other kinds."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from erasmus_app.chat.answers.about import NEW_LINE, Piece, Stay
 from erasmus_app.chat.answers.dates import of_kind, until_when
@@ -19,7 +20,7 @@ def arrival_confirm(stay: Stay) -> Iterator[Piece]:
     yield stay.say("stay.arrival_paper")
     if of_kind(stay, DeadlineKind.ARRIVAL_CONFIRMED):
         yield from until_when(stay, DeadlineKind.ARRIVAL_CONFIRMED)
-    else:
+    elif _day_of_arrival(stay) is None:
         what = stay.voice.what(DeadlineKind.ARRIVAL_CONFIRMED, stay.mobility)
         yield stay.say("dates.not_set", what=what)
     yield of_programme(stay)
@@ -109,8 +110,7 @@ def _kind(stay: Stay) -> Iterator[Piece]:
 
 
 def _arrival(stay: Stay) -> Iterator[Piece]:
-    reception = stay.mobility.reception.value if stay.mobility.reception else None
-    arrival = plausible(reception.actual_arrival) if reception else None
+    arrival = _day_of_arrival(stay)
     if arrival is not None:
         word = "arrived" if arrival <= stay.today else "arrives"
         yield stay.say(f"stay.{word}", date=arrival)
@@ -123,6 +123,11 @@ def _arrival(stay: Stay) -> Iterator[Piece]:
     yield from of_fact(stay, stay.mobility.reception)
     yield from planned(stay)
     yield from of_fact(stay, stay.mobility.agreement or stay.mobility.nomination)
+
+
+def _day_of_arrival(stay: Stay) -> date | None:
+    reception = stay.mobility.reception.value if stay.mobility.reception else None
+    return plausible(reception.actual_arrival) if reception else None
 
 
 def _departure(stay: Stay) -> str | None:

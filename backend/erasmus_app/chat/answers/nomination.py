@@ -14,6 +14,7 @@ from erasmus_app.kit.plain import web_address
 from erasmus_app.mobilities.rules import DeadlineKind
 from erasmus_app.mobilities.state import Decision, MobilityState, decision
 from erasmus_app.mobilities.stays import agreement_of, nomination_of
+from erasmus_app.mobilities.steps import Party
 
 MOST_PAPERS = 12
 _DECIDED = frozenset({Decision.ACCEPTED, Decision.REJECTED})
@@ -129,10 +130,10 @@ def _stands(stay: Stay) -> Iterator[Piece]:
 
 
 def _next(stay: Stay) -> Iterator[Piece]:
-    if nomination_of(stay.mobility) is None:
+    if stay.of.brief.move.party is Party.NOBODY or nomination_of(stay.mobility) is None:
         yield from contact(stay, HOME)
     else:
-        yield from whose_move(stay, nobody=False)
+        yield from whose_move(stay)
 
 
 def _papers(stay: Stay) -> Iterator[AdditionalRequirement]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from erasmus_app.chat.answers.about import NEW_LINE, Piece, Stay, offered
+from erasmus_app.chat.answers.about import NEW_LINE, Piece, Stay
 from erasmus_app.chat.answers.dates import MOST_LISTED, ahead, card, sentence, told
 from erasmus_app.chat.answers.origins import of_deadline, of_record
 from erasmus_app.chat.answers.people import contact, whose_move
@@ -44,8 +44,6 @@ def status_overview(stay: Stay) -> Iterator[Piece]:
         yield from told(stay, each)
     yield from of_record(stay)
     yield from _step_cards(stay)
-    for intent in ("deadlines_all", "contact"):
-        yield offered(stay, intent)
 
 
 def deadlines_all(stay: Stay) -> Iterator[Piece]:
@@ -69,7 +67,6 @@ def deadlines_all(stay: Stay) -> Iterator[Piece]:
             yield from of_deadline(stay, each)
     yield NEW_LINE
     yield from whose_move(stay)
-    yield offered(stay, "status_overview")
 
 
 def next_own(stay: Stay) -> Iterator[Piece]:

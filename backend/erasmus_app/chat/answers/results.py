@@ -55,20 +55,22 @@ def recognition(stay: Stay) -> Iterator[Piece]:
         yield stay.say("results.promised", courses=len(promised))
         yield from of_fact(stay, stay.mobility.agreement)
     yield NEW_LINE
-    if transcript is None and has_transcript(stay.mobility):
+    is_over = stay.of.brief.state is MobilityState.RECOGNISED
+    if transcript is None and has_transcript(stay.mobility) and not is_over:
         yield stay.say("results.open")
     elif transcript is not None:
         yield from _here(stay, transcript)
         yield from of_fact(stay, stay.mobility.transcript)
     step = next((each for each in stay.of.steps if each.code is StepCode.RECOGNISED), None)
-    if stay.of.brief.state is MobilityState.RECOGNISED:
+    if is_over:
         yield stay.say("results.recognised")
     elif transcript is not None and transcript.recognition_decided is not None:
         yield stay.say("results.decided", date=transcript.recognition_decided)
     elif step is None or step.state is StepState.NOT_SHARED:
         yield stay.say("results.unseen")
     yield from of_fact(stay, stay.mobility.nomination)
-    yield from until_when(stay, DeadlineKind.RECOGNITION)
+    if not is_over:
+        yield from until_when(stay, DeadlineKind.RECOGNITION)
     yield NEW_LINE
     yield from contact(stay, HOME)
 

@@ -13,6 +13,10 @@ from erasmus_app.chat.answers import (
 )
 from erasmus_app.chat.answers.about import About, Piece, Stay
 from erasmus_app.chat.answers.people import contacts, whose_move
+from erasmus_app.chat.slots.models import Document, Slots
+from erasmus_app.mobilities.steps import StepCode
+
+MOST_LIKELY = 3
 
 OfStay = Callable[[Stay], Iterator[Piece]]
 OfAnybody = Callable[[About], Iterator[Piece]]
@@ -116,3 +120,222 @@ UNTIL_WHEN: Mapping[str, str] = {
     "status_overview": "deadlines_all",
 }
 """What «and until when?» means after another question; after others it is the same once more."""
+
+RELATED: Mapping[str, tuple[str, ...]] = {
+    "status_overview": (
+        "deadlines_all",
+        "contact",
+    ),
+    "deadlines_all": (
+        "status_overview",
+        "notifications",
+    ),
+    "nomination_status": (
+        "decision_wait",
+        "nomination_deadline",
+        "status_overview",
+    ),
+    "nomination_rejected": (
+        "nomination_status",
+        "contact",
+    ),
+    "nomination_deadline": (
+        "application_deadline",
+        "nomination_status",
+    ),
+    "application_deadline": (
+        "requirements_docs",
+        "nomination_status",
+        "decision_wait",
+    ),
+    "decision_wait": (
+        "nomination_status",
+        "application_deadline",
+    ),
+    "requirements_docs": (
+        "application_deadline",
+        "language_requirement",
+    ),
+    "language_requirement": (
+        "requirements_docs",
+        "ols_test",
+    ),
+    "la_fill_help": (
+        "la_status",
+        "la_contact_wrong",
+        "courses",
+    ),
+    "la_status": (
+        "la_before_deadline",
+        "la_rejected",
+        "la_contact_wrong",
+    ),
+    "la_rejected": (
+        "la_status",
+        "la_change",
+    ),
+    "la_before_deadline": (
+        "la_status",
+        "la_fill_help",
+    ),
+    "la_change": (
+        "la_change_deadline",
+        "la_change_late",
+        "la_status",
+    ),
+    "la_change_deadline": (
+        "la_change",
+        "la_change_late",
+    ),
+    "la_change_late": (
+        "la_change_deadline",
+        "la_change",
+    ),
+    "la_contact_wrong": (
+        "la_status",
+        "contact",
+    ),
+    "bip": (
+        "la_change",
+        "grant_first",
+    ),
+    "arrival_confirm": (
+        "attendance_certificate",
+        "grant_first",
+    ),
+    "attendance_certificate": (
+        "arrival_confirm",
+        "tor_wait",
+        "grant_balance",
+    ),
+    "tor_wait": (
+        "recognition",
+        "attendance_certificate",
+    ),
+    "recognition": (
+        "tor_wait",
+        "la_status",
+    ),
+    "grant_first": (
+        "grant_balance",
+        "grant_topup",
+        "arrival_confirm",
+    ),
+    "grant_balance": (
+        "report_survey",
+        "grant_first",
+        "grant_recalc",
+    ),
+    "grant_recalc": (
+        "early_return",
+        "extension",
+        "grant_balance",
+    ),
+    "grant_topup": (
+        "grant_first",
+        "accessibility",
+    ),
+    "report_survey": (
+        "grant_balance",
+        "attendance_certificate",
+    ),
+    "extension": (
+        "grant_recalc",
+        "la_change",
+    ),
+    "early_return": (
+        "grant_recalc",
+        "cancel",
+    ),
+    "cancel": (
+        "early_return",
+        "contact",
+    ),
+    "ols_test": (
+        "language_requirement",
+        "contact",
+    ),
+    "housing": (
+        "accessibility",
+        "contact",
+    ),
+    "visa": (
+        "insurance",
+        "contact",
+    ),
+    "insurance": (
+        "visa",
+        "contact",
+    ),
+    "accessibility": (
+        "housing",
+        "grant_topup",
+    ),
+    "contact": (
+        "la_contact_wrong",
+        "status_overview",
+    ),
+    "courses": (
+        "la_change",
+        "la_fill_help",
+    ),
+    "destinations": (
+        "nomination_status",
+        "contact",
+    ),
+    "traineeship": (
+        "grant_first",
+        "status_overview",
+    ),
+    "esc_card": (
+        "login",
+        "privacy",
+    ),
+    "login": (
+        "esc_card",
+        "privacy",
+    ),
+    "notifications": (
+        "deadlines_all",
+        "privacy",
+    ),
+    "privacy": (
+        "notifications",
+        "login",
+    ),
+}
+"""What stands beside an answer to tap, as what was asked may have been meant so."""
+
+OF_DOCUMENT: Mapping[Document, str] = {
+    Document.LEARNING_AGREEMENT: "la_before_deadline",
+    Document.TRANSCRIPT: "tor_wait",
+    Document.NOMINATION: "nomination_deadline",
+    Document.ACCEPTANCE_LETTER: "decision_wait",
+    Document.CERTIFICATE_OF_ARRIVAL: "arrival_confirm",
+    Document.CERTIFICATE_OF_ATTENDANCE: "attendance_certificate",
+    Document.TRAINEESHIP_CERTIFICATE: "traineeship",
+    Document.GRANT_AGREEMENT: "grant_first",
+    Document.PARTICIPANT_REPORT: "report_survey",
+    Document.EUROPEAN_STUDENT_CARD: "esc_card",
+}
+"""What somebody means who asks until when and names a paper alone."""
+
+OF_STEP: Mapping[StepCode, str] = {
+    StepCode.NOMINATED: "nomination_status",
+    StepCode.ACCEPTED: "decision_wait",
+    StepCode.LA_SENT: "la_status",
+    StepCode.LA_SIGNED: "la_status",
+    StepCode.LA_CHANGED: "la_change",
+    StepCode.ARRIVED: "arrival_confirm",
+    StepCode.DEPARTED: "attendance_certificate",
+    StepCode.TRANSCRIPT: "tor_wait",
+    StepCode.RECOGNISED: "recognition",
+}
+"""What somebody may mean who names a step, and nothing that was understood."""
+
+
+def likely(slots: Slots) -> tuple[str, ...]:
+    """Return what a question that was not understood may be about, by the words that it names."""
+    found = [OF_DOCUMENT[each] for each in slots.documents if each in OF_DOCUMENT]
+    found += [OF_STEP[each] for each in slots.steps]
+    return tuple(dict.fromkeys(found))[:MOST_LIKELY]
