@@ -121,6 +121,11 @@ def answering_at_once(**given: Any) -> ChatDouble:
     return double
 
 
+async def ready(bed: Bed) -> None:
+    """Wait until questions are understood: opening the weights takes a while, once a process."""
+    await bed.app.services.chat.understanding.understand("hello", "en")
+
+
 @contextmanager
 def answered_by(bed: Bed, chat: Any) -> Iterator[None]:
     """Have another chat answer."""
