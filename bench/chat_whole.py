@@ -5,8 +5,8 @@ student of its story signs in and asks, one question after the other, from anoth
 question of our own phrases is another one, so that no cache of answers could help.
 
 Wall time is what the student waits, and is that of a busy machine where others want the core as
-well. CPU time is the process's alone, of all its threads, for each question by itself: what it waits
-where nobody else wants the core, but for PostgreSQL's and Valkey's share.
+well. CPU time is the process's alone, of all its threads, for each question by itself: what the
+student waits where nobody else wants the core, but for PostgreSQL's and Valkey's share.
 """
 
 import asyncio

@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from erasmus_app.chat import writing
 from erasmus_app.chat.answers.about import About, Asked, Piece, Wording, drafted, offered
 from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, REFUSED, likely
@@ -88,9 +90,9 @@ class ChatService:
                 at=now,
             ),
         )
-        is_open = wish.band is Band.MENU or (understood and understood.band is not Band.ANSWER)
-        if understood is not None and is_open:
-            await self._note(asker, known, understood)
+        noted = Band.MENU if wish.band is Band.MENU or understood is None else understood.band
+        if understood is not None and noted is not Band.ANSWER:
+            await self._note(asker, known, msgspec.structs.replace(understood, band=noted))
         return Answer(
             kind=draft.kind,
             text=draft.text,

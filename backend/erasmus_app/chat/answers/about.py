@@ -27,7 +27,7 @@ from erasmus_app.notifications.guidance import Guidance
 LONGEST_NAME = 120  # characters of a name that somebody else wrote, among words of ours
 LONGEST_WORDS = 600  # of a text that is shown as a partner's own
 
-_ADDRESS = re.compile(r"(?:https?|ftp)\S*|www\.\S+|\S+://\S*", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)\S*", re.IGNORECASE)
 _MARKS = str.maketrans(dict.fromkeys("*_`[]<>|~#{}\\", " "))
 
 
@@ -244,4 +244,4 @@ def quoted(text: str, longest: int = LONGEST_NAME) -> str:
 
     No address that a messenger would make a link of, no mark that it would read as a style.
     """
-    return plain(_ADDRESS.sub(" ", plain(text)).translate(_MARKS), longest)
+    return plain(_ADDRESS.sub(" ", plain(text).translate(_MARKS)), longest)

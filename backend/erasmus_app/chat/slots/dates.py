@@ -46,10 +46,10 @@ def _beside(its: Sentence, start: int, at: int, weekday: int) -> Found | None:
 
 
 def _weekday(its: Sentence, at: int) -> Found | None:
-    found = its.words.weekdays.match(its.read, at)
+    found = its.weekday(at)
     if found is None:
         return None
-    name, end = found.value, found.end
+    name, end = found
     beside = _beside(its, at, end, name.number)
     if beside is not None:
         return beside
@@ -83,11 +83,10 @@ def _relative(its: Sentence, at: int) -> Found | None:
             return beside
     if when.kind == "week":
         after = its.after_fillers(end)
-        inner = its.words.weekdays.match(its.read, after) if after < len(its.read) else None
-        if inner is not None and inner.value.strength is Strength.STRONG:
-            text = its.said(at, inner.end)
-            day = in_week(text, when.count, inner.value.number, its.today)
-            return Found(inner.end, (day,) if day else ())
+        inner = its.weekday(after)
+        if inner is not None and inner[0].strength is Strength.STRONG:
+            day = in_week(its.said(at, inner[1]), when.count, inner[0].number, its.today)
+            return Found(inner[1], (day,) if day else ())
     n, unit = found.captured.get("n", 1), UNITS[found.captured.get("unit", 0)]
     day = counted(its.said(at, end), when, n, unit, weekday, its.today)
     return Found(end, (day,) if day else ())

@@ -6,6 +6,8 @@ from erasmus_app.chat.slots.resolving import agreeing, of_month, written
 from erasmus_app.chat.slots.sentence import Found, Sentence
 from erasmus_app.chat.slots.words import Named, Strength
 
+NO_DAYS = (0, *range(32, 40))  # slips; «60 in March» is something else
+
 
 def named(its: Sentence, at: int, weekday: int | None = None) -> Found | None:
     """Return the date that begins at a token, or the month."""
@@ -16,12 +18,9 @@ def named(its: Sentence, at: int, weekday: int | None = None) -> Found | None:
         after = its.after_fillers(at + 1)
     if its.day(after) is not None:
         return _day_first(its, at, after, year, weekday)
+    if its.number(after) in NO_DAYS and its.month(after + 1) is not None:
+        return Found(after + 2, (FoundDate(text=its.said(at, after + 2), impossible=True),))
     return _month_first(its, at, after, year, weekday)
-
-
-def _month(its: Sentence, at: int) -> tuple[Named, int] | None:
-    found = its.words.months.match(its.read, at) if at < len(its.read) else None
-    return (found.value, found.end) if found else None
 
 
 def _ordinal(its: Sentence, at: int) -> int:
@@ -35,12 +34,14 @@ def _ordinal(its: Sentence, at: int) -> int:
 def _day_first(
     its: Sentence, start: int, at: int, year: int | None, weekday: int | None
 ) -> Found | None:
-    days = [(at, its.day(at) or 0)]
+    days = [its.day(at) or 0]
     after = its.after_fillers(_ordinal(its, at + 1))
-    if (its.text(after) == "-" or its.text(after) in its.words.through) and its.day(after + 1):
-        days.append((after + 1, its.day(after + 1) or 0))
-        after = its.after_fillers(_ordinal(its, after + 2))
-    month = _month(its, after)
+    if its.text(after) in {"-", "/"} or its.text(after) in its.words.through:
+        other = its.after_fillers(after + 1)
+        if (second := its.day(other)) is not None:
+            days.append(second)
+            after = its.after_fillers(_ordinal(its, other + 1))
+    month = its.month(after)
     if month is None:
         return None
     name, end = month
@@ -49,24 +50,24 @@ def _day_first(
     if name.strength is Strength.WEAKEST and year is None and its.text(end) != ".":
         return None
     end, weekday = _weekday_behind(its, end, weekday)
-    found = list[FoundDate]()
-    for place, day in days:
-        whole = place == days[-1][0]
-        text = its.said(start if len(days) == 1 else place, end if whole else place + 1)
-        its_own = written(text, [(year, name.number, day)], its.today)
-        found.append(agreeing(its_own, weekday) if len(days) == 1 else its_own)
+    text = its.said(start, end)
+    found = [written(text, [(year, name.number, day)], its.today) for day in days]
+    if len(found) == 1:
+        found = [agreeing(found[0], weekday)]
     return Found(end, tuple(found))
 
 
 def _month_first(
     its: Sentence, start: int, at: int, year: int | None, weekday: int | None
 ) -> Found | None:
-    month = _month(its, at)
+    month = its.month(at)
     if month is None:
         return None
     name, end = month
     behind = its.after_fillers(end)
     day = its.day(behind) if its.words.day_follows or year is not None else None
+    if its.text(behind - 1) == "'":
+        day = None  # Jan '27
     if day is not None and not _is_a_count(its, behind):
         end = _ordinal(its, behind + 1)
         if year is None:
@@ -80,7 +81,7 @@ def _month_first(
     if weekday is not None:
         return None
     if year is None:
-        year, end = _year_behind(its, end, short=False)
+        year, end = _year_behind(its, end, short=its.text(behind - 1) == "'")
     elif name.strength is Strength.WEAK:
         return None  # «2026 may be»
     if year is None and not _stands_alone(its, name, at, end):
@@ -129,10 +130,10 @@ def _weekday_behind(its: Sentence, at: int, weekday: int | None) -> tuple[int, i
     after += its.text(after) == "("
     if after > at and its.text(after - 1) == ".":
         return at, weekday  # a new sentence
-    found = its.words.weekdays.match(its.read, after) if after < len(its.read) else None
-    if weekday is not None or found is None or found.value.strength is Strength.SHORT:
+    found = its.weekday(after)
+    if weekday is not None or found is None or found[0].strength is Strength.SHORT:
         return at, weekday
-    return found.end, found.value.number
+    return found[1], found[0].number
 
 
 def _stands_alone(its: Sentence, name: Named, at: int, end: int) -> bool:

@@ -148,8 +148,7 @@ def _looks_like_a_day(its: Sentence, at: int, mark: str, *, closed: bool) -> boo
         return False
     if end < len(its.read) and its.words.units.match(its.read, end):
         return False
-    after = its.after_fillers(end)
-    if after < len(its.read) and its.words.months.match(its.read, after):
+    if its.month(its.after_fillers(end)) is not None:
         return False  # «5/6 January»
     match mark:
         case "/":

@@ -1,13 +1,15 @@
 """A question that is being read: its tokens, its language's words, and today."""
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import date
 
 import msgspec
 
 from erasmus_app.chat.slots.models import FoundDate
+from erasmus_app.chat.slots.phrases import Book
 from erasmus_app.chat.slots.reading import Token
-from erasmus_app.chat.slots.words import Words
+from erasmus_app.chat.slots.words import Named, Words
 from erasmus_app.kit.plain import plain
 
 LONGEST_TEXT = 100  # characters of what is said back
@@ -69,6 +71,31 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
         ):
             at += 1
         return at
+
+    def month(self, at: int) -> tuple[Named, int] | None:
+        """Return the month whose name begins at a token, and where the tokens go on."""
+        return self._named(self.words.months, at)
+
+    def weekday(self, at: int) -> tuple[Named, int] | None:
+        """Return the weekday whose name begins at a token, and where the tokens go on."""
+        return self._named(self.words.weekdays, at)
+
+    def _named(self, book: Book[Named], at: int) -> tuple[Named, int] | None:
+        found = book.match(self.read, at) if at < len(self.read) else None
+        if found is None or not all(map(self._is_spelled, self.read[at : found.end])):
+            return None
+        return found.value, found.end
+
+    def _is_spelled(self, token: Token) -> bool:
+        """Whether a name has its own marks, or none: «mają» of Polish is no May, though «maja» is.
+
+        Greek accents are on another letter in another case, and often wrong.
+        """
+        word = unicodedata.normalize("NFC", self.question[token.start : token.end].casefold())
+        word = word.replace("i\u0307", "i")  # İ
+        if word in self.words.spelled or self.words.language == "el":
+            return True
+        return not any(map(unicodedata.combining, unicodedata.normalize("NFD", word)))
 
     def is_capital(self, at: int) -> bool:
         """Whether a word has a capital though it begins no sentence, and is not all of capitals."""

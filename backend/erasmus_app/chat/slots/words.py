@@ -26,6 +26,7 @@ LANGUAGES = tuple(
 _T = TypeVar("_T")
 UNITS = ("day", "week", "month", "year")
 
+_PARTS = re.compile(r"[^\W\d_]+")
 _WHEN = re.compile(
     r"(?P<days>[+-]\d+)d|(?P<span>week|weekend|month|year|weekday)(?P<offset>[+-]\d)"
     r"|(?P<end>month|year)-end|(?P<word>ahead|ago|none)",
@@ -97,6 +98,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[str, str]
     months: Book[Named]
     weekdays: Book[Named]
+    spelled: frozenset[str]  # every name of a month or weekday, with its marks
     day_follows: bool
     after: Mapping[str, frozenset[str]]  # of months and of weekdays
     not_before: tuple[str, ...]
@@ -135,13 +137,16 @@ def _words(language: str) -> Words:
         for each in (_named("en", "months", english.months) if language != "en" else ())
         if fold(each[0]) not in taken and each[1].strength is Strength.STRONG
     ]
-    plain_weekdays = Book((name, each.number) for name, each in weekdays)
+    plain_weekdays = Book(
+        (name, each.number) for name, each in weekdays if each.strength <= Strength.WEAK
+    )
     others: dict[str, Book[int]] = {"n": numbers, "unit": units, "weekday": plain_weekdays}
     return Words(
         language=language,
         orders=cldr.order_of_numbers(language),
         months=Book(months),
         weekdays=Book(weekdays),
+        spelled=frozenset(part for name, _ in (*months, *weekdays) for part in _PARTS.findall(name)),
         day_follows=its.months.day_follows,
         after={
             "months": frozenset(map(fold, its.months.after)),
@@ -203,26 +208,27 @@ def _named(
 ) -> list[tuple[str, Named]]:
     """Return every name of each month or weekday, the strongest reading of each first."""
     first, of = (1, cldr.month_names) if which == "months" else (0, cldr.weekday_names)
-    weak, weakest = {fold(each) for each in its.weak}, {fold(each) for each in its.weakest}
-    without = {fold(each) for each in its.without}
-    found = dict[str, Named]()
+    found, seen = list[tuple[str, Named]](), dict[str, Named]()
     for short in (False, True):
+        lines = its.short if short else its.forms
         for number, names in enumerate(of(language, short=short), first):
-            lines = its.short if short else its.forms
-            line = lines[number - first] if lines else ""
-            ours = [each.replace("_", " ") for each in line.split()]
-            for name in (*sorted(names), *ours):
-                word = fold(name).rstrip(".")
-                strength = Strength.SHORT if short else Strength.STRONG
-                if word in weakest:
-                    strength = Strength.WEAKEST
-                elif word in weak and not short:
-                    strength = Strength.WEAK
-                endings = () if short else its.endings
-                for each in (word, *(word + fold(ending) for ending in endings)):
-                    if each not in without:
-                        found.setdefault(each, Named(number, strength))
-    return list(found.items())
+            ours = lines[number - first].split() if lines else []
+            for name in (*sorted(names), *(each.replace("_", " ") for each in ours)):
+                whole = name.casefold().rstrip(".")
+                named = Named(number, _strength(fold(whole), its, short=short))
+                for each in (whole, *(whole + ending for ending in ("" if short else its.endings))):
+                    # What a wide name is, a short one of another month is not.
+                    if fold(each) not in map(fold, its.without):
+                        found.append((each, seen.setdefault(fold(each), named)))
+    return found
+
+
+def _strength(word: str, its: _Names, *, short: bool) -> Strength:
+    if word in map(fold, its.weakest):
+        return Strength.WEAKEST
+    if short:
+        return Strength.SHORT
+    return Strength.WEAK if word in map(fold, its.weak) else Strength.STRONG
 
 
 def _when(code: str) -> When:
