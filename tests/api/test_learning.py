@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api.test_dead_command import command
 from api.test_offices import HOME, papers
 from api.test_roles import with_an_office
 from api.test_what_is_held import GIVE
 from chatting import ready
+from subscribers import account_of
 from testbed import Bed, bed_running
 
+from erasmus_app.chat.ports import Band, Understood
 from erasmus_app.cli.phones import Phone
+from erasmus_app.kit.clock import utc_now
 
 QUESTIONS = """query($hei: String!, $reviewed: Boolean! = false, $after: String) {
     office(heiId: $hei) { unansweredQuestions(first: 1, reviewed: $reviewed, after: $after) {
@@ -130,6 +134,24 @@ async def test_an_office_reads_what_was_not_answered_and_nothing_of_whom(bed: Be
 
     await bed.ask(ines, 'mutation { withdrawConsent(purpose: "chat") { purpose } }')
     assert await read(bed, marta, reviewed=True) == []
+
+
+async def test_what_offices_found_to_be_phrases_is_printed_by_the_command(bed: Bed):
+    await papers(bed, "om-1")
+    ines, marta = await bed.signed_in("ines"), await bed.signed_in("marta")
+    await bed.ask(ines, GIVE, purpose="chat", version=1)
+    question = "Who has to sign my agreement?"
+    understood = Understood(
+        question=question, language="en", band=Band.MENU, intents=(), version="v-1"
+    )
+    account = await account_of(bed, ines)
+    await bed.app.services.learning.note(account, [HOME], understood, utc_now())
+    [found] = await read(bed, marta)
+    await bed.ask(marta, REVIEW, id=found["id"], verdict="PHRASE", intent="la_status")
+    status, lines, said = await command(bed, "chat", "questions", HOME)
+
+    assert (status, said) == (0, "")
+    assert lines == ["# en.toml", "la_status = [", f'    "{question}",', "]"]
 
 
 async def read(bed: Bed, phone: Phone, **given: Any) -> Any:

@@ -146,7 +146,9 @@ def _words(language: str) -> Words:
         orders=cldr.order_of_numbers(language),
         months=Book(months),
         weekdays=Book(weekdays),
-        spelled=frozenset(part for name, _ in (*months, *weekdays) for part in _PARTS.findall(name)),
+        spelled=frozenset(
+            part for name, _ in (*months, *weekdays) for part in _PARTS.findall(name)
+        ),
         day_follows=its.months.day_follows,
         after={
             "months": frozenset(map(fold, its.months.after)),
