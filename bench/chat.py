@@ -7,7 +7,10 @@ the lexical one:
   these places of any language's list;
 * the questions of FILE (`../shared/product/questions.jsonl`: language, question, intent), which no
   head is taught with, asked of the heads as they are shipped;
-* CPU time a question (which another process does not lengthen), wall time, and memory.
+* the three rates of the band rule over all that was asked: wrong answers (of what has an intent),
+  deferred (the menu, though there is one), off-topic answered (of what has none);
+* CPU time a question (which another process does not lengthen), wall time, and memory;
+* the whole way, `POST /chat` over a socket (`chat_whole.py`; `--whole N` questions, 0: not at all).
 """
 
 import argparse
@@ -19,6 +22,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+# This folder would hide the package `ewp` behind `ewp.py`.
+sys.path.append(sys.path.pop(0))
 
 from measuring import peak_memory
 
@@ -52,7 +58,7 @@ VERDICTS = ["right", "offered", "deferred", "offered wrongly", "wrong"]
 VERDICTS += ["off-topic offered", "off-topic answered"]
 
 
-def show(title: str, cases: Iterable[Case]) -> None:
+def show(title: str, cases: list[Case]) -> None:
     by_language = defaultdict(list)
     for case in cases:
         by_language[case.language].append(case.verdict)
@@ -65,6 +71,23 @@ def show(title: str, cases: Iterable[Case]) -> None:
             f"{language:4}{len(found):7}"
             + "".join(f"{count:11} {count / len(found):7.1%} " for count in counts)
         )
+    rates(cases)
+
+
+def rates(cases: Iterable[Case]) -> None:
+    """Print the three rates by which the bands are judged."""
+    ours, strange = list[str](), list[str]()
+    for case in cases:
+        (strange if case.intent == OUT_OF_SCOPE else ours).append(case.verdict)
+    for name, found, of in (
+        ("wrong answers", ours.count("wrong"), ours),
+        ("deferred", ours.count("deferred"), ours),
+        ("right or offered", ours.count("right") + ours.count("offered"), ours),
+        ("off-topic answered", strange.count("off-topic answered"), strange),
+        ("off-topic refused", strange.count("right"), strange),
+    ):
+        share = f"{found / len(of):.1%}" if of else "-"
+        print(f"  {name:20} {found:5} of {len(of):5}  {share}")
 
 
 def held_out(kind: str) -> list[Case]:
@@ -113,6 +136,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--questions", type=Path, default=QUESTIONS)
     arguments.add_argument("--quick", action="store_true", help="leave out what needs teaching")
+    arguments.add_argument("--whole", type=int, default=400, help="questions over HTTP; 0: none")
     chosen = arguments.parse_args()
     questions = []
     if chosen.questions.is_file():
@@ -137,6 +161,10 @@ def main() -> None:
             show(f"{chosen.questions.name} ({kind})", asked(nlu, questions))
         if not chosen.quick:
             show(f"phrases held out, five folds ({kind})", held_out(kind))
+    if chosen.whole:
+        from chat_whole import run  # the application, which all of the above does without
+
+        run(chosen.whole)
 
 
 if __name__ == "__main__":

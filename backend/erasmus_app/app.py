@@ -52,6 +52,7 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     """
     check_pages()
     endpoint, host = GraphQLEndpoint(running.services, schema), running.ewp
+    settings = running.services.settings
 
     # Never reached: it tells the framework, and so the rules of access, that the path is taken.
     @asgi(GRAPHQL, is_mount=True, opt={"access": "signed_in"}, copy_scope=False)
@@ -87,7 +88,7 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
         Litestar(
             [routes(), graphql, ewp],
             state=State({"services": running.services, "numbers": endpoint.numbers}),
-            openapi_config=openapi_config(),
+            openapi_config=openapi_config(settings.public_url, settings.browser_url),
             exception_handlers={Exception: problem},
             logging_config=None,
             lifespan=[hearing_news, hearing_of_rules, warming_up],

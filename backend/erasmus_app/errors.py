@@ -15,8 +15,11 @@ AppError
 ├── AddressRefused      an address that is not mailed to, or a code that is not its; `code` says why
 ├── RuleInvalid         a rule of deadlines that says no day, or several; names the field
 ├── RuleFileInvalid     a file of rules that cannot be read; the message says where
+├── TooManyQuestions    an account has asked as often as one may: 429; says when it may again
 ├── NotSignedIn         no session, or one that is over: 401
 ├── Forbidden           signed in, and not the caller's to have: 403
+├── ScopeLacking        an assistant that was not allowed what it wants: 403; names the scope
+├── RequestInvalid      a request's body that is not what it must be: 400; names the field
 ├── LoginTooOld         the session is too old for what is asked: 403; sign in anew
 ├── MessageUnknown      to read on after: unknown, gone, or not the caller's: 404
 └── NotFound            unknown, or not the caller's: 404
@@ -141,6 +144,17 @@ class FeedRefused(AppError):
         self.after = after
 
 
+class TooManyQuestions(AppError):
+    """An account has asked as often as one may; there may be more in `after` seconds."""
+
+    code = "too_many_questions"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, after: int) -> None:
+        super().__init__(f"That were many questions: please come back in {after} s.")
+        self.after = after
+
+
 class ProposalNotCurrent(AppError):
     """A decision about a proposal that is not the current one, or not to be decided any more."""
 
@@ -209,6 +223,28 @@ class Forbidden(AppError):
 
     code = "forbidden"
     status = HTTPStatus.FORBIDDEN
+
+
+class ScopeLacking(AppError):
+    """The student has not allowed this app what it wants (RFC 6750 §3.1)."""
+
+    code = "insufficient_scope"
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"the student has not allowed this app {scope}")
+        self.scope = scope
+
+
+class RequestInvalid(AppError):
+    """A request's body that is not what it must be; `field` names where, by JSON's dots."""
+
+    code = "request_invalid"
+    status: int = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class LoginTooOld(AppError):

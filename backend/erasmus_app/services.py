@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from erasmus_app.chat.knowledge import Knowledge
+from erasmus_app.chat.learning import Learning
+from erasmus_app.chat.limits import Allowance
 from erasmus_app.chat.service import ChatService
 from erasmus_app.glance import Glances
 from erasmus_app.identity.authorization import AuthorizationService
@@ -100,6 +102,8 @@ class Services:
     preference_words: PreferenceWords
     knowledge: Knowledge
     chat: ChatService
+    questions: Allowance
+    learning: Learning
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
     post: Post | None  # None likewise

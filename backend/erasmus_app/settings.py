@@ -111,6 +111,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mail_urgent_after_seconds: float = 14400  # likewise, of what is urgent
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
+    # Chat
+    questions_a_minute: int = 20  # of one account
+    questions_a_day: int = 500  # likewise
+
     # Privacy
     erasure_days: float = 14  # in which a student can take the wish to be forgotten back
     privacy_notice_url: str | None = None  # the operator's text; None: there is none yet
@@ -121,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_session_months: int = 6  # after its end
     keep_access_log_months: int = 24
     keep_consent_months: int = 36  # after its withdrawal
+    keep_question_months: int = 6  # to the chat, unanswered, stripped; after the month of the last
 
     # Work
     job_lease_seconds: float = 30

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from chatting import answered_by, answering_at_once
 from databases import until
 from msgspec.structs import replace
 from structlog.testing import capture_logs
@@ -28,7 +29,7 @@ CLIENTS = f"""
 id = "assistant"
 name = {{ en = "Study Helper", de = "Studienhelfer" }}
 redirect_uris = ["{BACK}", "https://assistant.example/back?from=us"]
-scopes = ["profile:read", "record:read", "deadlines:read", "inbox:read"]
+scopes = ["profile:read", "record:read", "deadlines:read", "inbox:read", "chat"]
 
 [[client]]
 id = "phone"
@@ -158,7 +159,7 @@ async def test_the_server_describes_itself_as_rfc_8414_wants_it(assistant: Assis
         "token_endpoint": f"{here}/auth/token",
         "revocation_endpoint": f"{here}/auth/revoke",
         "scopes_supported": [
-            *("profile:read", "record:read", "deadlines:read", "inbox:read", "app"),
+            *("profile:read", "record:read", "deadlines:read", "inbox:read", "chat", "app"),
         ],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -169,7 +170,7 @@ async def test_the_server_describes_itself_as_rfc_8414_wants_it(assistant: Assis
         "ui_locales_supported": list(languages("consent")),
         "authorization_response_iss_parameter_supported": True,
         "client_id_metadata_document_supported": True,
-        "protected_resources": [f"{issuer}/graphql", f"{issuer}/mcp"],
+        "protected_resources": [f"{issuer}/{each}" for each in ("graphql", "mcp", "chat")],
     }
 
 
@@ -506,6 +507,38 @@ async def test_a_token_is_good_where_it_was_meant_for_and_nowhere_else(assistant
     assert (elsewhere.status_code, elsewhere.headers["www-authenticate"]) == (401, "Bearer")
     assert out.status_code == 401
     assert (await assistant.ask(tokens["access_token"])).status_code == 200
+
+
+async def chatted(assistant: Assistant, tokens: dict[str, Any]) -> httpx.Response:
+    return await assistant.bed.http.post(
+        f"{assistant.bed.address}/chat",
+        json={"question": "who signs?"},
+        headers={"authorization": f"Bearer {tokens['access_token']}", "cookie": ""},
+    )
+
+
+async def test_an_assistant_asks_in_plain_words_where_the_student_has_allowed_that(
+    assistant: Assistant,
+):
+    bed = assistant.bed
+    _, for_mcp, for_chat = assistant.metadata["protected_resources"]
+    await log_in(bed)
+    by_name = await assistant.connected(scope="chat", resource=for_chat)
+    unnamed = await assistant.connected(scope=None, resource=None)
+    elsewhere = await assistant.connected(scope="chat", resource=for_mcp)
+    as_most = await assistant.connected(scope="chat", resource=None)
+    with answered_by(bed, answering_at_once()):
+        found = [await chatted(assistant, each) for each in (by_name, as_most, elsewhere, unnamed)]
+        asked = await assistant.ask(as_most["access_token"], "{ ask { text } }")
+        more = await assistant.ask(as_most["access_token"], "{ me { mobilities { id } } }")
+
+    assert [each.status_code for each in found] == [200, 200, 401, 403]
+    assert unnamed["scope"] == "profile:read record:read deadlines:read inbox:read"
+    assert found[-1].headers["www-authenticate"] == (
+        'Bearer error="insufficient_scope", scope="chat"'
+    )
+    assert asked.json() == {"data": {"ask": {"text": "Lindental has to sign."}}}
+    assert more.status_code == 403
 
 
 async def test_connected_apps_are_listed_and_ended(assistant: Assistant):

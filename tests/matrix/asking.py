@@ -45,10 +45,12 @@ IDS = {  # what is given for an argument that names something: of the student wh
     "Mutation.decideLink(id:)": "waiting link",
     "Student.accessLog(after:)": "look",
     "Query.node(id:)": "mobility",
+    "Query.ask(mobility:)": "mobility",
     "Query.office(heiId:)": "home",
     "Subscription.inboxMessage(after:)": "first message",
     "DeadlineRuleInput.heiId": "home",
     "Mutation.endDeadlineRule(id:)": "rule",
+    "Mutation.reviewQuestion(id:)": "question",
 }
 A_RULE = {  # one that is new the first time, and overlaps itself from then on
     **dict.fromkeys(("id", "expectedVersion", "on", "monthDay", "firstDay", "lastDay")),
@@ -98,6 +100,12 @@ VALUES: dict[str, Any] = {  # what is given for any other
     "Mutation.acknowledgeNotice(version:)": NOTICE,
     "Student.accessLog(first:)": 50,
     "Office.mobilities(first:)": 100,
+    "Office.unansweredQuestions(first:)": 100,
+    "Office.unansweredQuestions(after:)": None,
+    "Office.unansweredQuestions(language:)": None,
+    "Office.unansweredQuestions(reviewed:)": True,
+    "Mutation.reviewQuestion(verdict:)": "PHRASE",
+    "Mutation.reviewQuestion(intent:)": "la_status",
     "BrokenEsis.mobilities(first:)": 100,
     "BrokenEsis.mobilities(after:)": None,
     "Office.partners(first:)": 100,
@@ -109,6 +117,9 @@ VALUES: dict[str, Any] = {  # what is given for any other
         for each in ("after", "direction", "waitsFor", "partner", "academicYear")
     ),
     "Subscription.recordChanged(after:)": None,
+    "Query.ask(question:)": "Who still has to sign?",
+    "Query.ask(choice:)": None,
+    "Query.ask(conversation:)": None,
     **{f"DeadlineRuleInput.{name}": value for name, value in A_RULE.items()},
     "Mutation.endDeadlineRule(expectedVersion:)": 1,
     "NotificationPreferencesInput.digest": "DAILY",
@@ -129,6 +140,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("giveConsent", {"Mutation.giveConsent(version:)": 99}),
     ("setDeadlineRule", {"DeadlineRuleInput.url": "http://uni.example"}),
     ("endDeadlineRule", {"Mutation.endDeadlineRule(expectedVersion:)": 99}),
+    ("reviewQuestion", {"Mutation.reviewQuestion(intent:)": "nothing of the kind"}),
     ("acknowledgeNotice", {"Mutation.acknowledgeNotice(version:)": "another"}),
 ]
 """What is refused in the schema's own words: the other half of a union."""
@@ -251,6 +263,8 @@ async def house(dsn: str, valkey: str, folder: Path, **more: Any) -> AsyncIterat
         "administrators": administrators(people),
         "privacy_notice_url": "https://uni.example/privacy",
         "privacy_notice_version": NOTICE,
+        "questions_a_minute": "1000000",
+        "questions_a_day": "1000000",
     }
     with capture_logs() as logs:
         async with _settled(dsn, valkey, folder, people, **more) as bed:

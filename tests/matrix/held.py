@@ -14,6 +14,7 @@ from fed import RIBEIRA
 from matrix.offices import have_partners, have_unfound
 from matrix.people import HIDDEN, NOW, Person
 from matrix.places import have_agreements, have_places
+from matrix.questions import have_questions
 from matrix.rules import have_rules
 from testbed import Bed
 
@@ -129,6 +130,7 @@ async def settle(bed: Bed, people: list[Person]) -> None:
     await have_rules(bed, people)
     await have_unfound(bed, people)
     await have_partners(bed)
+    await have_questions(bed, people)
     await have_places(bed)
     await have_agreements(bed)
     for person in people:

@@ -76,6 +76,7 @@ class Person:
 
 TYPES = {  # of what a person's ids are, in the schema's words
     "session": "SignedIn",
+    "question": "UnansweredQuestion",
     "asking": "SignedIn",
     "device": "Device",
     "calendar": "CalendarFeed",

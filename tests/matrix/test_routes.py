@@ -85,7 +85,7 @@ def is_let_in(route: Route, caller: Caller, subject: Person) -> bool:
     match route.rule:
         case "public":
             return True
-        case "signed_in":
+        case "signed_in" | "asking":
             return caller.person is not None
         case "feed":
             return caller.system_of == subject.home
@@ -98,6 +98,8 @@ async def called(bed: Bed, route: Route, caller: Caller, subject: Person) -> htt
     bed.http.cookies.clear()
     headers = {"authorization": f"Bearer {caller.token}"} if caller.token else {}
     body: dict[str, Any] = {"json": {"query": "{ me { id } }"}} if route.mounted else {}
+    if route.rule == "asking":
+        body = {"json": {"question": "?", "mobility": PARAMETERS["mobility"](subject)}}
     return await bed.http.request(
         route.method,
         bed.address + route.url(subject),

@@ -28,16 +28,14 @@ def cookies_of(headers: dict[str, str]) -> dict[str, str]:
     return {name: value for name, found, value in pairs if found}
 
 
-async def session_of(
-    services: Services, headers: dict[str, str], resource: str | None = None
-) -> Session:
+async def session_of(services: Services, headers: dict[str, str], *resources: str) -> Session:
     """Return the session.
 
     Args:
         services: what knows sessions.
         headers: the request's, by lower-case name.
-        resource: the address that a client's token must be for (RFC 8707); with None no client's
-            token is good here.
+        resources: the addresses one of which a client's token must be for (RFC 8707); with none no
+            client's token is good here.
 
     Raises:
         NotSignedIn: there is none, it is over, or its token is for something else.
@@ -48,6 +46,6 @@ async def session_of(
     bearer = token.strip() if scheme.lower() == "bearer" else None
     cookie = cookies_of(headers).get(session_cookie(services))
     session = await services.login.session(bearer=bearer, cookie=cookie)
-    if session.client_id is not None and session.resource != resource:
+    if session.client_id is not None and session.resource not in resources:
         raise NotSignedIn("This token is for something else.")
     return session

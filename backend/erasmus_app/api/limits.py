@@ -31,7 +31,7 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from erasmus_app.api.schema.access import BRIEF, DEFINITION, WAITS
+from erasmus_app.api.schema.access import BRIEF, DEFINITION, ONCE, WAITS
 from erasmus_app.api.schema.connections import MOST_AT_ONCE
 from erasmus_app.api.scopes import needed_by
 from erasmus_app.glance import Wanted
@@ -108,6 +108,7 @@ class _Walk:
     fields: int = 0
     aliases: int = 0
     directives: int = 0
+    once: set[str] = field(default_factory=set)  # fields that were there and may be only once
     wanted: Wanted = field(default_factory=Wanted)
     _seen: set[int] = field(default_factory=set)
 
@@ -162,6 +163,11 @@ class _Walk:
             self._want(node, inside.page)
         if found and at.kind is not None and at.kind.name in OF_RECORDS and _reads_record(found):
             self.wanted = self.wanted._replace(records=True)
+        if found and at.kind is not None and _is_once(found):
+            where = f"{at.kind.name}.{name}"
+            if where in self.once:
+                raise GraphQLError(f"{name}: once a document")
+            self.once.add(where)
         below = self.cost(node.selection_set, inside)
         if found is None:  # of introspection, or unknown
             return below
@@ -220,6 +226,11 @@ def _resolved_by(found: GraphQLField) -> StrawberryField | None:
 def _reads_record(found: GraphQLField) -> bool:
     definition = _resolved_by(found)
     return definition is not None and not definition.metadata.get(BRIEF)
+
+
+def _is_once(found: GraphQLField) -> bool:
+    definition = _resolved_by(found)
+    return definition is not None and bool(definition.metadata.get(ONCE))
 
 
 def _weight_of(found: GraphQLField) -> int:

@@ -14,7 +14,7 @@ from graphql import (
     visit,
 )
 
-from erasmus_app.identity.clients import APP
+from erasmus_app.identity.clients import APP, CHAT
 
 PROFILE, RECORD, INBOX = "profile:read", "record:read", "inbox:read"
 DEADLINES = "deadlines:read"
@@ -24,6 +24,7 @@ _STEPS = frozenset({RECORD, DEADLINES})
 
 COVERED: Mapping[str, frozenset[str]] = {
     "Query.me": _ANY,
+    "Query.ask": frozenset({CHAT}),
     "Student.id": _ANY,
     "Student.language": _ANY,
     "Student.displayName": frozenset({PROFILE}),

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
+from erasmus_app.bootstrap.asking import allowance, learning
 from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
 from erasmus_app.bootstrap.chatting import OfflineUnderstanding, chat_service, chat_wording
@@ -204,6 +205,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             heis=heis,
             clock=clock,
         )
+        purposes = load_purposes(catalogue_folder())
+        learnt = learning(tables, records, names, purposes, heis)
         services = Services(
             settings=settings,
             clock=clock,
@@ -283,7 +286,10 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 chat_wording(messages, guidance, explanations, agenda, names),
                 redis,
                 clock,
+                learnt,
             ),
+            learning=learnt,
+            questions=allowance(settings, redis, clock),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=mail,
             post=mail_post(mail, clock, stack),
@@ -299,7 +305,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             access=AccessLogTable(tables),
             exports=ExportTable(tables),
             consents=ConsentTable(tables),
-            purposes=load_purposes(catalogue_folder()),
+            purposes=purposes,
             operations=OperationsView(
                 tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
             ),

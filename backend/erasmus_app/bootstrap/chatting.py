@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.chat.answers.about import Wording
 from erasmus_app.chat.knowledge import Knowledge
-from erasmus_app.chat.ports import Band, Understood
+from erasmus_app.chat.ports import Band, Unanswered, Understood
 from erasmus_app.chat.service import ChatService
 from erasmus_app.chat.words import load_chat_words, there
 from erasmus_app.ids import HeiId
@@ -68,6 +68,7 @@ def chat_service(
     wording: Wording,
     redis: Redis,
     clock: Clock,
+    unanswered: Unanswered | None = None,
 ) -> ChatService:
     """Return what answers questions."""
     return ChatService(
@@ -76,6 +77,7 @@ def chat_service(
         wording=wording,
         conversations=RedisConversations(redis),
         clock=clock,
+        unanswered=unanswered,
     )
 
 

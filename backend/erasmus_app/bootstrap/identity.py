@@ -32,7 +32,7 @@ from erasmus_app.store.link_tickets import RedisLinkTickets
 from erasmus_app.store.links import LinkTable
 from erasmus_app.store.revocations import SessionRevocations
 
-RESOURCES = ("graphql", "mcp")
+RESOURCES = ("graphql", "mcp", "chat")
 """What clients' tokens can be for, as paths; the first where a request names none."""
 
 

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _student(commands.add_parser("student", help="what is held of a student: export, erase"))
 
+    _chat(commands.add_parser("chat", help="what was asked in vain, for the understanding"))
     _rules(commands.add_parser("rules", help="rules of deadlines that covered HEIs set"))
 
     data = commands.add_parser("data", help="how long what is kept")
@@ -120,6 +121,15 @@ def _student(parser: argparse.ArgumentParser) -> None:
     how = erase.add_mutually_exclusive_group(required=True)
     how.add_argument("--now", action="store_true", help="at once; there is no way back")
     how.add_argument("--dry-run", action="store_true", help="only count what would go")
+
+
+def _chat(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    questions = commands.add_parser(
+        "questions", help="print the phrases that coordinators found, as TOML"
+    )
+    questions.add_argument("hei", nargs="?", metavar="HEI", help="of one HEI; of all if left out")
+    questions.add_argument("--language", metavar="TAG", help="in one language")
 
 
 def _rules(parser: argparse.ArgumentParser) -> None:
@@ -289,7 +299,7 @@ def _run(given: argparse.Namespace) -> int:
         settings = load_settings(os.environ)
         work = serve.upgrade if given.what == "upgrade" else serve.rotate_keys
         return serve.run(work(settings))
-    if given.command in {"student", "data", "dead", "deliveries", "webhooks"}:
+    if given.command in {"student", "data", "dead", "deliveries", "webhooks", "chat"}:
         return _on_the_data(given)
     if given.command == "rules":
         from erasmus_app.cli import rules, serve
@@ -312,10 +322,11 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _on_the_data(given: argparse.Namespace) -> int:
-    from erasmus_app.cli import data, dead, serve, student, webhooks
+    from erasmus_app.cli import chat, data, dead, serve, student, webhooks
 
     if (given.command, given.what) == ("webhooks", "new-secret"):
         return webhooks.new_secret()
     commands = {"student": student.run, "data": data.run, "webhooks": webhooks.run}
+    commands["chat"] = chat.run
     command = commands.get(given.command, dead.run)
     return serve.run(command(given, load_settings(os.environ)))

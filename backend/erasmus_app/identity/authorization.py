@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from erasmus_app.errors import LoginFailed
-from erasmus_app.identity.clients import APP, SCOPES, Client, Clients
+from erasmus_app.identity.clients import APP, CHAT, SCOPES, Client, Clients
 from erasmus_app.identity.models import (
     ACCESS_LIFETIME,
     SESSION_LIFETIME,
@@ -198,7 +198,7 @@ class AuthorizationService:
             client_id=client.client_id,
             redirect_uri=redirect_uri,
             challenge=challenge,
-            scopes=_scopes(values.get("scope"), client.scopes),
+            scopes=_scopes(values.get("scope"), client.scopes, by_name=(APP, CHAT)),
             resource=self._resource(values.get("resource")),
             state=state,
         )
@@ -353,10 +353,13 @@ class AuthorizationService:
         )
 
 
-def _scopes(wanted: str | None, allowed: Collection[str]) -> tuple[str, ...]:
-    """Return the scopes of a request, in our order; without a wish all that are for reading."""
+def _scopes(
+    wanted: str | None, allowed: Collection[str], by_name: Collection[str] = (APP,)
+) -> tuple[str, ...]:
+    """Return the scopes of a request, in our order; without a wish all but those `by_name`."""
     if wanted is None:
-        found = [each for each in SCOPES if each in allowed and each != APP] or list(allowed)
+        found = [each for each in SCOPES if each in allowed and each not in by_name]
+        found = found or list(allowed)
     else:
         asked = wanted.split()
         if not asked or not set(asked) <= set(allowed):

@@ -8,8 +8,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 APP = "app"
-SCOPES = ("profile:read", "record:read", "deadlines:read", "inbox:read", APP)
-"""What can be allowed. `app` is all that the student can do; the others are for reading."""
+CHAT = "chat"
+SCOPES = ("profile:read", "record:read", "deadlines:read", "inbox:read", CHAT, APP)
+"""What can be allowed. `app` is all that the student can do; the others are for reading.
+
+`chat` is to ask in plain words, and is answered with whatever the record says: it is had by name
+alone.
+"""
 
 MOST_REDIRECTS = 20
 LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -22,6 +22,7 @@ class DataClass(StrEnum):
     REFRESH_TOKENS = "refresh_tokens"
     ACCESS_LOG = "access_log"
     CONSENTS = "consents"
+    QUESTIONS = "questions"  # to the chat, which were not answered
     EXPORTS = "exports"
     HASHES = "hashes"  # of what was erased
 
@@ -35,6 +36,7 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     session: int
     access_log: int
     consent: int
+    question: int
 
     @classmethod
     def of(cls, settings: Settings) -> "Keeping":
@@ -46,6 +48,7 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
             session=settings.keep_session_months,
             access_log=settings.keep_access_log_months,
             consent=settings.keep_consent_months,
+            question=settings.keep_question_months,
         )
 
 

@@ -11,6 +11,7 @@ from erasmus_app.store.database import Database
 from erasmus_app.store.sealed import Vault, vault_of
 
 _CONSENT = "purpose, version, language, channel, given_at, withdrawn_at"
+QUESTIONS = "chat"  # the purpose by which questions are kept
 BY_ERASURE = "erasure"
 BY_NEWER = "newer"  # another version was agreed to
 
@@ -75,16 +76,20 @@ class ConsentTable:
     async def withdraw(
         self, account: AccountId, purpose: str, channel: str, now: datetime
     ) -> Consent | None:
-        """Withdraw a consent; None where none is given."""
-        row = await self.database.fetchrow(
-            f"""update consent set withdrawn_at = $3, withdrawn_channel = $4
-                where subject_key = $1 and purpose = $2 and withdrawn_at is null
-                returning {_CONSENT}""",  # noqa: S608 - a constant
-            subject_key(self.database.vault, account),
-            purpose,
-            now,
-            channel,
-        )
+        """Withdraw a consent, and what was kept by it; None where none is given."""
+        key = subject_key(self.database.vault, account)
+        async with self.database.transaction() as connection:
+            row = await connection.fetchrow(
+                f"""update consent set withdrawn_at = $3, withdrawn_channel = $4
+                    where subject_key = $1 and purpose = $2 and withdrawn_at is null
+                    returning {_CONSENT}""",  # noqa: S608 - a constant
+                key,
+                purpose,
+                now,
+                channel,
+            )
+            if purpose == QUESTIONS:
+                await forget_questions(connection, [key])
         return Consent(**dict(row)) if row else None
 
     async def acknowledge(self, account: AccountId, version: str, now: datetime) -> datetime:
@@ -113,11 +118,25 @@ async def withdraw_all(
     connection: asyncpg.Connection, accounts: list[AccountId], now: datetime
 ) -> None:
     """Withdraw everything of accounts that are being erased, in the caller's transaction."""
-    vault = vault_of(connection)
+    keys = [subject_key(vault_of(connection), each) for each in accounts]
     await connection.execute(
         """update consent set withdrawn_at = $2, withdrawn_channel = $3
            where subject_key = any($1) and withdrawn_at is null""",
-        [subject_key(vault, each) for each in accounts],
+        keys,
         now,
         BY_ERASURE,
+    )
+    await forget_questions(connection, keys)
+
+
+async def forget_questions(connection: asyncpg.Connection, keys: list[str]) -> None:
+    """Take away what these have asked the chat, in the caller's transaction; others' part stays."""
+    await connection.execute(
+        "delete from unanswered_question where askers && $1 and askers <@ $1::text[]", keys
+    )
+    await connection.execute(
+        """update unanswered_question set askers = array(
+               select each from unnest(askers) each where each <> all($1::text[]))
+           where askers && $1""",
+        keys,
     )

@@ -84,6 +84,12 @@ AREAS = (
     Area("calendar_feed", "created_at, feed_id", frozenset({"secret_sha256"})),
     Area("calendar_entry", "uid"),
     Area("consent", "given_at, consent_id", frozenset({"subject_key"}), _KEYS),
+    Area(
+        "unanswered_question",
+        "month, question_id",
+        frozenset({"text_key", "askers", "unsure", "verdict", "intent"}),
+        "askers && $4::text[]",
+    ),
     Area("access_log", "first_at, access_id", frozenset({"hour"}), _SUBJECTS),
     Area("export", "requested_at, export_id"),
     Area("erasure", "requested_at, erasure_id", rows=_ACCOUNTS),

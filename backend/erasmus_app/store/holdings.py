@@ -82,6 +82,8 @@ KEPT = {  # and told in the certificate
     "deadline_rule": "the university's rules; that this account set some of them is forgotten",
     "access_log": "who read what, for as long as is set; it says of whom by internal ids alone",
     "consent": "what was agreed to, withdrawn now, for three years; it names nobody",
+    "unanswered_question": "questions to the chat, without a name, that others have asked in the "
+    "same words; that this account did is forgotten, and so is what nobody else has asked",
     "erasure": "the proof that this was done; it names nobody",
     "forgotten": "keyed hashes, for thirty days, so that nothing comes back by itself",
 }

@@ -85,6 +85,11 @@ def wishes(account: AccountId) -> str:
     return f"refresh:account:{account}"
 
 
+def questions(account: AccountId, window: timedelta) -> str:
+    """How many questions an account has asked within a minute, or a day."""
+    return f"questions:{account}:{int(window.total_seconds())}"
+
+
 def chat(account: AccountId, conversation: str) -> str:
     """What the last turns of a conversation were about; for half an hour, no words of anybody's."""
     return f"chat:{account}:{conversation}"
@@ -244,6 +249,24 @@ class RedisWishLimits:
                     await self.redis.delete(of_mobility)  # it was not asked about
                     return _left(left)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class RedisQuestionCounts:
+    """Questions by account, see `chat.limits.QuestionCounts`."""
+
+    redis: Redis
+
+    async def add(self, account: AccountId, window: timedelta) -> tuple[int, timedelta]:
+        """Count one more. Raises EngineFailed."""
+        key = questions(account, window)
+        with reaching():
+            async with asyncio.timeout(PATIENCE), self.redis.pipeline(transaction=True) as commands:
+                commands.set(key, 0, ex=window, nx=True)
+                commands.incr(key)
+                commands.pttl(key)
+                _, number, left = await commands.execute()
+        return number, _left(left)
 
 
 @dataclass(frozen=True, slots=True)

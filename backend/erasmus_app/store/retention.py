@@ -56,6 +56,11 @@ LAPSING = (
     _Lapsing(DataClass.ACCESS_LOG, "access_log", "hour < $1"),
     _Lapsing(DataClass.ACCESS_LOG, "operator_log", "at < $1"),
     _Lapsing(DataClass.CONSENTS, "consent", "withdrawn_at < $1"),
+    _Lapsing(  # counted from the month in which it was last asked
+        DataClass.QUESTIONS,
+        "unanswered_question",
+        "(month + interval '1 month') at time zone 'UTC' < $1",
+    ),
     _Lapsing(
         DataClass.EXPORTS,
         "export",
@@ -117,6 +122,7 @@ class RetentionTable:
             DataClass.AFFILIATIONS: keeping.affiliation,
             DataClass.ACCESS_LOG: keeping.access_log,
             DataClass.CONSENTS: keeping.consent,
+            DataClass.QUESTIONS: keeping.question,
         }
         if kind is DataClass.REFRESH_TOKENS:
             return now - REFRESH_LIFETIME

@@ -54,6 +54,7 @@ COLUMNS = (
     SealedColumn("preference", "content", ("account_id",)),
     SealedColumn("screen", "sealed", ("account_id",)),
     SealedColumn("calendar_entry", "content", ("account_id", "uid")),
+    SealedColumn("unanswered_question", "text", ("tenant", "question_id")),
 )
 
 

@@ -22,6 +22,8 @@ from unit.store.samples import (
 )
 from unit.store.test_erasures import a_student
 
+from erasmus_app.chat.learning import ToKeep
+from erasmus_app.chat.stripping import Stripped
 from erasmus_app.ids import AccountId, EuropeanStudentId
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 from erasmus_app.privacy.access import Access, ActorKind, Read
@@ -35,6 +37,7 @@ from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import PART, ExportTable
 from erasmus_app.store.held import AREAS, LEFT_OUT
 from erasmus_app.store.holdings import ERASED, KEPT
+from erasmus_app.store.questions import QuestionTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.worker.archive import Archivist, reasons
 
@@ -101,6 +104,18 @@ async def test_every_column_is_shown_but_those_that_are_named(database: Database
     await ConsentTable(database).give(
         account, load_purposes(catalogue_folder())["news"], "pt", "app", NOW
     )
+    chat = load_purposes(catalogue_folder())["chat"]
+    await ConsentTable(database).give(account, chat, "pt", "app", NOW)
+    question = ToKeep(
+        tenant=HOME,
+        stripped=Stripped(text="who signs", unsure=()),
+        language="en",
+        band="menu",
+        intents=(),
+        version="v-1",
+        month=NOW.date().replace(day=1),
+    )
+    await QuestionTable(database, chat.version).keep(account, question, 50)
     await ErasureTable(database).request(account, NOW, HOUR)
     access = Access(kind=ActorKind.OPERATOR, actor="maria", purpose="request", api="student access")
     await AccessLogTable(database).note(access, [Read(tenant=None, subject=account)], NOW)

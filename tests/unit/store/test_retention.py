@@ -32,7 +32,9 @@ from erasmus_app.store.mail_addresses import MailAddressTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.retention import RetentionTable
 
-KEEPING = Keeping(mobility=12, message=12, affiliation=12, session=6, access_log=24, consent=36)
+KEEPING = Keeping(
+    mobility=12, message=12, affiliation=12, session=6, access_log=24, consent=36, question=6
+)
 FAR = datetime(2040, 2, 29, 12, tzinfo=UTC)
 
 

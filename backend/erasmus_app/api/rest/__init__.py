@@ -1,12 +1,20 @@
-"""The REST surface: login, apps and assistants, the feed of the HEIs' systems, operations."""
+"""The REST surface: login, apps and assistants, chat, the feed of the HEIs' systems, operations."""
 
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    OAuthFlow,
+    OAuthFlows,
+    SecurityScheme,
+    Server,
+)
 
 from erasmus_app.api.rest.access import declared, keep
 from erasmus_app.api.rest.authorize import answer, authorization_server, authorize, revoke
 from erasmus_app.api.rest.calendar import calendar_feed, mobility_calendar
+from erasmus_app.api.rest.chat import SIGNING_IN, ask
 from erasmus_app.api.rest.doctor import doctor
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, metrics, readyz
@@ -14,12 +22,13 @@ from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 from erasmus_app.api.rest.mail import ask_to_stop, stop
 from erasmus_app.api.rest.privacy import fetch_export
+from erasmus_app.identity.clients import CHAT
 
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
     *(authorization_server, authorize, answer, revoke),
     *(doctor, start_linking, fetch_export, ask_to_stop, stop),
-    *(calendar_feed, mobility_calendar),
+    *(ask, calendar_feed, mobility_calendar),
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 
@@ -32,14 +41,19 @@ def routes() -> Router:
     return Router("/", route_handlers=ROUTES, guards=[keep])
 
 
-def openapi_config() -> OpenAPIConfig:
-    """Return how the document is made and served; each application has a router of its own."""
+def openapi_config(
+    public_url: str = "https://localhost", browser_url: str = "https://localhost"
+) -> OpenAPIConfig:
+    """Return how the document is made and served; each application has a router of its own.
+
+    Its addresses are this backend's own, so that an assistant can be given it as a tool as it is.
+    """
     return OpenAPIConfig(
         title="Erasmus+ App backend",
         version="1",
         description=(
-            "Login, a student's archive and calendar, the feed of universities' own systems, and "
-            "operations. What a student reads is GraphQL, at `/graphql`."
+            "Login, chat, a student's archive and calendar, the feed of universities' own systems, "
+            "and operations. What a student reads is GraphQL, at `/graphql`."
         ),
         openapi_router=Router(
             "/openapi",
@@ -50,6 +64,24 @@ def openapi_config() -> OpenAPIConfig:
         ),
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],  # a page would ask a CDN
         use_handler_docstrings=True,
+        servers=[Server(url=public_url.rstrip("/"))],
+        components=Components(
+            security_schemes={
+                SIGNING_IN: SecurityScheme(
+                    type="oauth2",
+                    description="Our authorisation server; PKCE with S256. Apps' own tokens, and "
+                    "browsers' cookies, are good as well.",
+                    flows=OAuthFlows(
+                        authorization_code=OAuthFlow(
+                            authorization_url=f"{browser_url}/auth/authorize",
+                            token_url=f"{public_url.rstrip('/')}/auth/token",
+                            refresh_url=f"{public_url.rstrip('/')}/auth/token",
+                            scopes={CHAT: "to ask, and be answered from the student's own record"},
+                        )
+                    ),
+                )
+            }
+        ),
         create_examples=False,
     )
 

@@ -15,7 +15,8 @@ from litestar.routes import HTTPRoute
 
 from erasmus_app.api.guards import session_of
 from erasmus_app.api.rest.feed_door import let_feed
-from erasmus_app.errors import Forbidden, NotSignedIn
+from erasmus_app.errors import Forbidden, NotSignedIn, ScopeLacking
+from erasmus_app.identity.clients import APP, CHAT
 from erasmus_app.services import Services
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -49,9 +50,32 @@ async def signed_in(connection: Connection) -> None:
         raise
 
 
+async def asking(connection: Connection) -> None:
+    """Let in who has a session, and an assistant that was allowed to ask (`chat`).
+
+    Its token is for `/chat`, or for `/graphql`, which is what it gets that names no resource.
+
+    Raises:
+        NotSignedIn: there is none, it is over, or for something else.
+        ScopeLacking: the student has not allowed that.
+    """
+    services: Services = connection.app.state.services
+    headers = {name.lower(): value for name, value in connection.headers.items()}
+    base = services.settings.public_url.rstrip("/")
+    try:
+        session = await session_of(services, headers, f"{base}/chat", f"{base}/graphql")
+        if session.scopes is not None and not {CHAT, APP} & set(session.scopes):
+            raise ScopeLacking(CHAT)
+    except (NotSignedIn, ScopeLacking) as error:
+        log.info("access.refused", what=connection.route_handler.handler_name, code=error.code)
+        raise
+    connection.state.session = session
+
+
 RULES: dict[str, Guard] = {
     "public": anybody,
     "signed_in": signed_in,
+    "asking": asking,  # likewise, and assistants with the scope `chat`
     "feed": let_feed,  # the system of a covered HEI, by its token
 }
 """By name. A further rule is a further guard, which raises what the caller is answered."""

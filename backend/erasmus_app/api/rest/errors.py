@@ -7,7 +7,13 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from erasmus_app.errors import AppError, FeedRefused
+from erasmus_app.errors import (
+    AppError,
+    FeedRefused,
+    RequestInvalid,
+    ScopeLacking,
+    TooManyQuestions,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +36,13 @@ def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict
         body |= {} if error.item is None else {"item": error.item}
         headers |= {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
         headers |= {} if error.after is None else {"Retry-After": str(error.after)}
+    elif isinstance(error, TooManyQuestions):
+        headers["Retry-After"] = str(error.after)
+    elif isinstance(error, ScopeLacking):
+        challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+        headers["WWW-Authenticate"] = challenge
+    elif isinstance(error, RequestInvalid) and error.field is not None:
+        body["field"] = error.field
     return Response(
         body,
         status_code=status,

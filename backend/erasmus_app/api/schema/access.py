@@ -68,7 +68,7 @@ __all__ = [
 T = TypeVar("T")
 Resolver = Callable[..., Any]
 
-ACCESS, BRIEF, WAITS = "access", "brief", "waits"
+ACCESS, BRIEF, ONCE, WAITS = "access", "brief", "once", "waits"
 DEFINITION = "strawberry-definition"
 OBJECTS = "__access__"
 _WHOSE = OWNER | COORDINATOR
@@ -111,13 +111,17 @@ def _has_whose(cls: type) -> bool:
     return hasattr(cls, "whose") or "whose" in cls.__annotations__
 
 
-def field(who: Rule, *, waits: bool = False, brief: bool = False, **given: Any) -> Any:
+def field(
+    who: Rule, *, waits: bool = False, brief: bool = False, once: bool = False, **given: Any
+) -> Any:
     """Declare a field with its rule; all else as `strawberry.field`.
 
     `waits` is for a resolver that is no `async def`, but may have to wait for the database;
-    `brief` for one that is content with a mobility's `Brief`, so that its record is not read.
+    `brief` for one that is content with a mobility's `Brief`, so that its record is not read;
+    `once` for one that a document may have once, as it takes much of a core.
     """
-    return strawberry.field(metadata={ACCESS: who, WAITS: waits, BRIEF: brief}, **given)
+    known = {ACCESS: who, WAITS: waits, BRIEF: brief, ONCE: once}
+    return strawberry.field(metadata=known, **given)
 
 
 def mutation(who: Rule, **given: Any) -> Any:

@@ -15,6 +15,7 @@ from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.api.schema.linking import LinkedLogin
 from erasmus_app.api.schema.office_mobilities import MobilitiesOfOffice
 from erasmus_app.api.schema.office_partners import PartnersOfOffice
+from erasmus_app.api.schema.office_questions import QuestionsOfOffice
 from erasmus_app.api.schema.office_reads import DECIDING, noted
 from erasmus_app.errors import ClaimRefused
 from erasmus_app.identity import claiming
@@ -135,7 +136,13 @@ class OfficeLink:
 
 @access.rule(COORDINATOR)
 @strawberry.type(description="What a coordinator of a university looks after.")
-class Office(DeadlineRulesOfOffice, MobilitiesOfOffice, PartnersOfOffice, AgreementsOfOffice):
+class Office(
+    DeadlineRulesOfOffice,
+    MobilitiesOfOffice,
+    PartnersOfOffice,
+    AgreementsOfOffice,
+    QuestionsOfOffice,
+):
     """An office; it exists for its coordinators alone."""
 
     whose: strawberry.Private[Whose]

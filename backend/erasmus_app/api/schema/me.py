@@ -10,6 +10,7 @@ from erasmus_app.api.schema import access
 from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
 from erasmus_app.api.schema.calendars import CalendarMutations, CalendarsOfStudent
+from erasmus_app.api.schema.chat import ChatQuery
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.connections import Connection, asked, page
@@ -27,6 +28,7 @@ from erasmus_app.api.schema.mobilities import (
     shown,
     shown_in_brief,
 )
+from erasmus_app.api.schema.office_questions import QuestionMutations
 from erasmus_app.api.schema.preferences import PreferenceMutations, PreferencesOfStudent
 from erasmus_app.api.schema.privacy import Erasure
 from erasmus_app.api.schema.refreshing import RefreshMutations
@@ -227,7 +229,7 @@ async def _student(info: Info) -> Student | None:
 
 
 @strawberry.type(description="What a signed-in student can read.")
-class Query(OfficeQuery, DeviceQuery):
+class Query(OfficeQuery, DeviceQuery, ChatQuery):
     """The root of reading."""
 
     @access.field(OWNER, description="The signed-in student; null once the account is erased.")
@@ -265,6 +267,7 @@ class Mutation(
     CalendarMutations,
     MailMutations,
     PreferenceMutations,
+    QuestionMutations,
 ):
     """The root of doing."""
 
