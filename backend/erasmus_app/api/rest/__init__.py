@@ -5,6 +5,11 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from erasmus_app.api.rest.access import declared, keep
+from erasmus_app.api.rest.assistants import (
+    protected_resource,
+    protected_resource_at_root,
+    tools,
+)
 from erasmus_app.api.rest.authorize import answer, authorization_server, authorize, revoke
 from erasmus_app.api.rest.calendar import calendar_feed, mobility_calendar
 from erasmus_app.api.rest.doctor import doctor
@@ -18,6 +23,7 @@ from erasmus_app.api.rest.privacy import fetch_export
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
     *(authorization_server, authorize, answer, revoke),
+    *(protected_resource, protected_resource_at_root, tools),
     *(doctor, start_linking, fetch_export, ask_to_stop, stop),
     *(calendar_feed, mobility_calendar),
     *(feed, remove, decisions, livez, readyz, metrics),
