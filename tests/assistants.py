@@ -4,10 +4,14 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
+import httpx
 import httpx2
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.client import Client
@@ -19,6 +23,10 @@ from mcp.shared.auth import (
     OAuthToken,
 )
 from testbed import Bed
+
+from erasmus_app.identity.authorization import AuthorizationRequest, CodeForClient
+from erasmus_app.identity.models import Session
+from erasmus_app.ids import AccountId
 
 BACK = "http://127.0.0.1/back"
 READING = ("profile:read", "record:read", "deadlines:read", "inbox:read")
@@ -136,3 +144,72 @@ class Assistant:
             await client.list_tools()
         assert self.kept.tokens is not None
         return self.kept.tokens.access_token
+
+
+async def granted(
+    bed: Bed,
+    account: AccountId,
+    *scopes: str,
+    resource: str | None = None,
+    until: timedelta = timedelta(days=9),
+) -> str:
+    """An access token of an assistant's, as if the student had allowed it just now."""
+    authorization, now = bed.app.services.authorization, bed.app.services.clock()
+    assert authorization is not None
+    request = AuthorizationRequest(
+        client_id="assistant",
+        redirect_uri=BACK,
+        challenge="c" * 43,
+        scopes=scopes,
+        resource=authorization.resources[1] if resource is None else resource,
+    )
+    code = CodeForClient(request=request, session_id=uuid4(), account_id=account)
+    await authorization.grants.open_grant(code, token_bytes(32), now + until)
+    session = Session(
+        account_id=account,
+        session_id=code.session_id,
+        expires_at=now + until,
+        client_id=request.client_id,
+        scopes=request.scopes,
+        resource=request.resource,
+    )
+    return authorization.tokens.issue(session, now)
+
+
+async def said(
+    bed: Bed,
+    token: str | None,
+    method: str,
+    parameters: dict[str, Any] | None = None,
+    version: str = MODERN,
+    **headers: str,
+) -> httpx.Response:
+    """One message to `/mcp` as it goes over the wire, of either generation."""
+    given = dict(parameters or {})
+    more = {"accept": "application/json, text/event-stream", "mcp-protocol-version": version}
+    if version >= MODERN:
+        more["mcp-method"] = method
+        if "name" in given:
+            more["mcp-name"] = given["name"]
+        given["_meta"] = {
+            "io.modelcontextprotocol/protocolVersion": version,
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+    if token is not None:
+        more["authorization"] = f"Bearer {token}"
+    return await bed.http.post(
+        f"{bed.address}/mcp",
+        json={"jsonrpc": "2.0", "id": 1, "method": method, "params": given},
+        headers=more | headers,
+    )
+
+
+async def called(
+    bed: Bed, token: str, name: str, version: str = MODERN, **arguments: Any
+) -> dict[str, Any]:
+    """What a tool answered; it has to answer."""
+    answer = await said(bed, token, "tools/call", {"name": name, "arguments": arguments}, version)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["result"]
+    return found
