@@ -100,6 +100,10 @@ class Assistant:
         return f"{self.bed.app.services.settings.public_url}/mcp"
 
     async def _allow(self, address: str) -> None:
+        self._answer = AuthorizationCodeResult(**query_of(f"?{await self.allowed(address)}"))
+
+    async def allowed(self, address: str) -> str:
+        """Sit before the browser and allow it; return the query with which it went back."""
         self.asked.append(query_of(address))
         http = self.bed.http
         await log_in(self.bed, self.student)
@@ -108,8 +112,7 @@ class Assistant:
         form = {"question": question, "answer": "allow"}
         back = await http.post(address.partition("?")[0], data=form)
         http.cookies.clear()
-        given = query_of(back.headers["location"])
-        self._answer = AuthorizationCodeResult(**given)
+        return urlsplit(back.headers["location"]).query
 
     async def _answered(self) -> AuthorizationCodeResult:
         assert self._answer is not None

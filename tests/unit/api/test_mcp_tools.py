@@ -1,6 +1,8 @@
 """The registry of tools: whatever is added to it is described, read-only, and closed by default."""
 
 import inspect
+import subprocess
+import sys
 from typing import Any
 
 import jsonschema
@@ -103,3 +105,19 @@ def test_foreign_words_are_marked_and_free_of_what_nobody_sees(written: str, sho
 def test_of_nothing_to_be_seen_nothing_is_left():
     assert foreign_or_none("\u202e\u200b") is None
     assert foreign_or_none(None) is None
+
+
+LOADED = """
+import sys
+import erasmus_app.app, erasmus_app.cli.serve
+from erasmus_app.api.rest import documented
+documented()
+print(sorted({each.partition(".")[0] for each in sys.modules} & {"mcp", "mcp_types", "httpx2"}))
+"""
+
+
+def test_what_speaks_the_protocol_is_not_loaded_by_a_backend_that_starts():
+    found = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert found.stdout.strip() == "[]"
