@@ -30,7 +30,7 @@ $(NLU): $(READY) requirements/nlu.txt
 	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/nlu.txt; then touch $@; \
 	else echo "They could not be installed: questions are understood by their looks alone (docs/decisions/0031-understanding-questions.md)."; fi
 
-run: $(READY) ## the sandbox network and the backend on this machine; ARGS="--step", "--speed 5", "--fresh"
+run: $(READY) $(NLU) ## the sandbox network and the backend on this machine; ARGS="--step", "--speed 5", "--fresh"
 	@exec $(BIN)/erasmus-app run $(ARGS)
 
 test: $(READY) $(NLU) ## all tests, against real engines; ARGS goes to pytest

@@ -14,7 +14,7 @@ from testbed import Bed, bed_running
 
 from erasmus_app.api.mcp.tools import BY_NAME, TOOLS
 
-ARGUMENTS = {"explain_step": {"step": "la-signed"}}
+ARGUMENTS = {"explain_step": {"step": "la-signed"}, "ask": {"question": "What is due next?"}}
 FIELDS = {each.name: set(each.output_schema["required"]) for each in TOOLS}
 PACKAGES = HERE / "node_modules" / "@modelcontextprotocol"
 INSPECTOR = PACKAGES / "inspector/clients/launcher/build/index.js"

@@ -40,7 +40,10 @@ def test_a_tool_takes_no_account_and_nothing_that_it_does_not_name(tool: Tool[An
     taken = set(tool.input_schema["properties"])
 
     assert tool.input_schema["additionalProperties"] is False
-    assert taken <= {"mobility", "language", "step", "first", "after"}
+    assert taken <= {
+        *("mobility", "language", "step", "first", "after"),
+        *("question", "choice", "conversation"),
+    }
     with pytest.raises(ToolRefused, match="arguments: Object contains unknown field `account`"):
         tool.read({"account": "x"})
 

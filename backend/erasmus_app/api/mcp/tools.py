@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from erasmus_app.api.mcp import agreements, contacts, deadlines, inbox, overview, papers
+from erasmus_app.api.mcp import agreements, asking, contacts, deadlines, inbox, overview, papers
 from erasmus_app.api.mcp.reader import Reader, ToolRefused
 from erasmus_app.api.scopes import DEADLINES, INBOX, RECORD
 from erasmus_app.identity.clients import APP, SCOPES
@@ -156,6 +156,17 @@ TOOLS: tuple[Tool[Any], ...] = (
         takes=inbox.Page,
         gives=inbox.Inbox,
         run=inbox.inbox,
+    ),
+    Tool(
+        name="ask",
+        title="Ask in my own words",
+        description="Answers a question about the student's own mobility as the app's chat does, "
+        "from the record and by fixed sentences, with sources. It may ask back: give the `choice` "
+        "and the `conversation` then. Where another tool fits, that one says more.",
+        scopes=_RECORD,
+        takes=asking.Asked,
+        gives=asking.Answer,
+        run=asking.ask,
     ),
 )
 BY_NAME: Mapping[str, Tool[Any]] = {each.name: each for each in TOOLS}
