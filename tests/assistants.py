@@ -64,7 +64,7 @@ class Kept:
     """What the client keeps between its runs: which client it is, and tokens."""
 
     tokens: OAuthToken | None = None
-    client: OAuthClientInformationFull = field(
+    client: OAuthClientInformationFull | None = field(
         default_factory=lambda: OAuthClientInformationFull(
             client_id="assistant",
             redirect_uris=[BACK],  # type: ignore[list-item] - pydantic makes it one
@@ -78,7 +78,7 @@ class Kept:
     async def set_tokens(self, tokens: OAuthToken) -> None:
         self.tokens = tokens
 
-    async def get_client_info(self) -> OAuthClientInformationFull:
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
         return self.client
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
@@ -92,6 +92,7 @@ class Assistant:
     bed: Bed
     student: str
     kept: Kept = field(default_factory=Kept)
+    document: str | None = None  # where it describes itself
     asked: list[dict[str, str]] = field(default_factory=list)  # what the browser was sent with
     _answer: AuthorizationCodeResult | None = None
 
@@ -128,6 +129,7 @@ class Assistant:
             storage=self.kept,
             redirect_handler=self._allow,
             callback_handler=self._answered,
+            client_metadata_url=self.document,
         )
 
     @asynccontextmanager

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assistants import BACK, LEGACY, MODERN, Assistant, clients_file
+from assistants import BACK, LEGACY, MODERN, Assistant, Kept, clients_file, granted
 from interop.certified import HERE, NODE
+from mcp.shared.auth import OAuthToken
 from testbed import Bed, bed_running
 
 from erasmus_app.api.mcp.tools import BY_NAME, TOOLS
@@ -47,6 +48,49 @@ async def test_the_python_client_signs_in_and_calls_every_tool(bed: Bed, mode: s
     [asked] = assistant.asked
     assert asked["resource"] == assistant.address
     assert asked["scope"] == "record:read deadlines:read inbox:read"
+
+
+@pytest.mark.parametrize("mode", [MODERN, LEGACY])
+async def test_a_client_asks_for_more_when_a_tool_needs_it(bed: Bed, mode: str):
+    phone = await bed.signed_in("ines")
+    login = bed.app.services.login
+    assert login is not None
+    session = await login.session(bearer=phone.token, cookie=None)
+    token = await granted(bed, session.account_id, "deadlines:read")
+    kept = Kept(tokens=OAuthToken(access_token=token, scope="deadlines:read"))
+    assistant = Assistant(bed, "ines", kept)
+    async with assistant.connected(mode) as client:
+        due = await client.call_tool("get_deadlines", {})
+        before = len(assistant.asked)
+        grades = await client.call_tool("get_transcript", {})
+        [asked] = assistant.asked
+
+    assert (due.is_error, before, grades.is_error) == (False, 0, False)
+    assert set(asked["scope"].split()) == {"deadlines:read", "record:read"}
+
+
+async def test_a_client_that_describes_itself_needs_nobody_to_register_it(bed: Bed):
+    address = "https://helper.example/client.json"
+    document = {
+        "client_id": address,
+        "client_name": "Helper",
+        "redirect_uris": [BACK],
+        "token_endpoint_auth_method": "none",
+    }
+
+    class Documents:
+        async def get(self, address: str) -> tuple[bytes, dict[str, str]]:
+            assert address == document["client_id"]
+            return json.dumps(document).encode(), {}
+
+    authorization = bed.app.services.authorization
+    assert authorization is not None
+    authorization.clients.documents = Documents()  # type: ignore[attr-defined]
+    assistant = Assistant(bed, "ines", Kept(client=None), address)
+    async with assistant.connected() as client:
+        found = await client.call_tool("get_overview", {})
+
+    assert (found.is_error, assistant.asked[0]["client_id"]) == (False, address)
 
 
 def node(bed: Bed, *arguments: str) -> Any:
