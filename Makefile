@@ -49,7 +49,7 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 test-faults: $(READY) ## workers are killed, engines restarted, push services refuse; ARGS="R1 --kills 10 --sends 1000"
 	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
 
-test-interop: $(READY) ## OpenID provider, GraphQL clients, audits and TypeScript of others (needs Node)
+test-interop: $(READY) ## OpenID provider, GraphQL and MCP clients, audits and TypeScript of others (needs Node)
 	@if command -v npm >/dev/null; then \
 		npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --silent && \
 		$(BIN)/python -m pytest -q tests/interop $(ARGS); \

@@ -10,6 +10,8 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from erasmus_app.api.endpoint import GraphQLEndpoint
+from erasmus_app.api.mcp.door import PATH as MCP
+from erasmus_app.api.mcp.door import McpEndpoint
 from erasmus_app.api.pages import check_pages
 from erasmus_app.api.rest import openapi_config, routes
 from erasmus_app.api.rest.access import declared
@@ -53,6 +55,7 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     check_pages()
     endpoint, host = GraphQLEndpoint(running.services, schema), running.ewp
     settings = running.services.settings
+    assistants = McpEndpoint(running.services)
 
     # Never reached: it tells the framework, and so the rules of access, that the path is taken.
     @asgi(GRAPHQL, is_mount=True, opt={"access": "signed_in"}, copy_scope=False)
@@ -64,6 +67,15 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
         path = scope["path"]
         whole = path if path.startswith("/ewp/") else f"/ewp{path}"
         await host(dict(scope) | {"path": whole.rstrip("/")}, receive, send)  # type: ignore[arg-type]
+
+    @asgi(MCP, opt={"access": "assistant"}, copy_scope=True)
+    async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
+        await assistants(scope, receive, send)  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def serving_assistants(_app: Litestar) -> AsyncIterator[None]:
+        async with assistants.running():
+            yield
 
     @asynccontextmanager
     async def hearing_news(_app: Litestar) -> AsyncIterator[None]:
@@ -86,12 +98,12 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
 
     framework = declared(
         Litestar(
-            [routes(), graphql, ewp],
+            [routes(), graphql, ewp, mcp],
             state=State({"services": running.services, "numbers": endpoint.numbers}),
             openapi_config=openapi_config(settings.public_url, settings.browser_url),
             exception_handlers={Exception: problem},
             logging_config=None,
-            lifespan=[hearing_news, hearing_of_rules, warming_up],
+            lifespan=[hearing_news, hearing_of_rules, serving_assistants, warming_up],
         )
     )
     return Application(endpoint, framework)

@@ -33,7 +33,11 @@ DOMAINS = {"chat", "notifications", "mobilities", "students", "institutions", "i
 DOMAINS |= {"ids", "errors", "services", "glance", "privacy"}
 DOMAIN_LIBRARIES = {"msgspec"}
 # The data of languages, which nobody writes by hand; one module stands before it (decision 0029).
-ONE_MODULE_ONLY = {"babel": "erasmus_app/kit/cldr.py"}
+# The protocol of assistants, which is loaded when one comes (decision 0034).
+ONE_MODULE_ONLY = {
+    "babel": "erasmus_app/kit/cldr.py",
+    **dict.fromkeys(("mcp", "mcp_types", "starlette"), "erasmus_app/api/mcp/serving.py"),
+}
 MAY_IMPORT_EWP = {"worker", "partners", "api", "bootstrap", "app", "cli", "ids"}
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
 

@@ -12,6 +12,11 @@ from litestar.openapi.spec import (
 )
 
 from erasmus_app.api.rest.access import declared, keep
+from erasmus_app.api.rest.assistants import (
+    protected_resource,
+    protected_resource_at_root,
+    tools,
+)
 from erasmus_app.api.rest.authorize import answer, authorization_server, authorize, revoke
 from erasmus_app.api.rest.calendar import calendar_feed, mobility_calendar
 from erasmus_app.api.rest.chat import SIGNING_IN, ask
@@ -27,6 +32,7 @@ from erasmus_app.identity.clients import CHAT
 ROUTES = [
     *(login, callback, login_at, callback_from, token, logout),
     *(authorization_server, authorize, answer, revoke),
+    *(protected_resource, protected_resource_at_root, tools),
     *(doctor, start_linking, fetch_export, ask_to_stop, stop),
     *(ask, calendar_feed, mobility_calendar),
     *(feed, remove, decisions, livez, readyz, metrics),

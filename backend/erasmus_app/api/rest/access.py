@@ -80,8 +80,9 @@ RULES: dict[str, Guard] = {
 }
 """By name. A further rule is a further guard, which raises what the caller is answered."""
 
-MOUNTED = frozenset({"signed_in", "ewp"})
-"""The rules that a mounted application keeps by itself: `api.endpoint`, and the toolkit's host."""
+MOUNTED = frozenset({"signed_in", "ewp", "assistant"})
+"""The rules that a mounted application keeps by itself: `api.endpoint`, the toolkit's host, and
+`api.mcp.door`, where only a client of our authorisation server has something to ask."""
 
 
 async def keep(connection: Connection, handler: BaseRouteHandler) -> None:

@@ -1,0 +1,1 @@
+"""`/mcp`: assistants read a student's record by tools (Model Context Protocol)."""
