@@ -85,7 +85,7 @@ def test_an_operation_of_the_app_fits_the_schema(path: Path):
 def test_there_are_operations():
     assert [path.stem for path in OPERATIONS] == [
         *("account", "calendars", "claims", "devices", "home", "inbox", "institutions", "mail"),
-        *("mobility", "office", "preferences", "privacy", "refresh", "subscriptions"),
+        *("messengers", "mobility", "office", "preferences", "privacy", "refresh", "subscriptions"),
     ]
 
 

@@ -54,6 +54,8 @@ COLUMNS = (
     SealedColumn("preference", "content", ("account_id",)),
     SealedColumn("screen", "sealed", ("account_id",)),
     SealedColumn("calendar_entry", "content", ("account_id", "uid")),
+    SealedColumn("chat_link", "sender", ("sender_key",)),
+    SealedColumn("chat_message", "content", ("message_key",)),
 )
 
 

@@ -13,6 +13,7 @@ from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 from erasmus_app.api.rest.mail import ask_to_stop, stop
+from erasmus_app.api.rest.messengers import MESSENGERS
 from erasmus_app.api.rest.privacy import fetch_export
 
 ROUTES = [
@@ -20,6 +21,7 @@ ROUTES = [
     *(authorization_server, authorize, answer, revoke),
     *(doctor, start_linking, fetch_export, ask_to_stop, stop),
     *(calendar_feed, mobility_calendar),
+    *MESSENGERS,
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 
@@ -38,8 +40,8 @@ def openapi_config() -> OpenAPIConfig:
         title="Erasmus+ App backend",
         version="1",
         description=(
-            "Login, a student's archive and calendar, the feed of universities' own systems, and "
-            "operations. What a student reads is GraphQL, at `/graphql`."
+            "Login, a student's archive and calendar, the feed of universities' own systems, what "
+            "messengers bring, and operations. What a student reads is GraphQL, at `/graphql`."
         ),
         openapi_router=Router(
             "/openapi",

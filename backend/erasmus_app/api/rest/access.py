@@ -15,6 +15,7 @@ from litestar.routes import HTTPRoute
 
 from erasmus_app.api.guards import session_of
 from erasmus_app.api.rest.feed_door import let_feed
+from erasmus_app.api.rest.messenger_door import let_messenger
 from erasmus_app.errors import Forbidden, NotSignedIn
 from erasmus_app.services import Services
 
@@ -53,6 +54,7 @@ RULES: dict[str, Guard] = {
     "public": anybody,
     "signed_in": signed_in,
     "feed": let_feed,  # the system of a covered HEI, by its token
+    "messenger": let_messenger,  # a messenger, by its signature
 }
 """By name. A further rule is a further guard, which raises what the caller is answered."""
 
