@@ -78,6 +78,11 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
         async with beside(running.local_rules.keep()):
             yield
 
+    @asynccontextmanager
+    async def warming_up(_app: Litestar) -> AsyncIterator[None]:
+        async with beside(running.understanding.warm_up()):
+            yield
+
     framework = declared(
         Litestar(
             [routes(), graphql, ewp],
@@ -85,7 +90,7 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             openapi_config=openapi_config(),
             exception_handlers={Exception: problem},
             logging_config=None,
-            lifespan=[hearing_news, hearing_of_rules],
+            lifespan=[hearing_news, hearing_of_rules, warming_up],
         )
     )
     return Application(endpoint, framework)

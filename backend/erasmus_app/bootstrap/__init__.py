@@ -13,7 +13,7 @@ from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
 from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
-from erasmus_app.bootstrap.chatting import OfflineUnderstanding
+from erasmus_app.bootstrap.chatting import OfflineUnderstanding, chat_service, chat_wording
 from erasmus_app.bootstrap.identity import (
     authorization_service,
     link_service,
@@ -25,7 +25,6 @@ from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
 from erasmus_app.bootstrap.messengers import chat_desk
 from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.links import ChatLinkService
-from erasmus_app.chat.service import ChatService
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.claiming import ClaimService
 from erasmus_app.ids import HeiId
@@ -118,6 +117,7 @@ class Running:
     revocations: SessionRevocations  # kept up to date by who answers apps and browsers
     news: AccountNews  # likewise
     local_rules: RuleTable  # likewise
+    understanding: OfflineUnderstanding  # opened beside the start by who answers apps
     webhooks: Webhooks
 
 
@@ -189,6 +189,14 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         factsheets, rules = FactsheetTable(tables), load_rules()
         mail = _mail(settings)
         institutions = InstitutionTable(tables)
+        explanations = load_explanations(catalogue_folder(), messages.languages)
+        guidance = load_guidance(
+            catalogue_folder(),
+            messages.languages,
+            lambda hei, language: names.name(HeiId(hei), language),
+        )
+        agenda = load_agenda_words(catalogue_folder(), messages.languages)
+        understanding = OfflineUnderstanding()
         knowledge = Knowledge(
             records=records,
             factsheets=factsheets,
@@ -199,7 +207,13 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             heis=heis,
             clock=clock,
         )
-        chat = ChatService(understanding=OfflineUnderstanding(), knowledge=knowledge, clock=clock)
+        chat = chat_service(
+            understanding,
+            knowledge,
+            chat_wording(messages, guidance, explanations, agenda, names),
+            redis,
+            clock,
+        )
         who = standings(settings, tables, heis, clock)
         services = Services(
             settings=settings,
@@ -214,12 +228,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             rules=rules,
             local_rules=local_rules,
             rule_service=RuleService(store=local_rules, clock=clock),
-            explanations=load_explanations(catalogue_folder(), messages.languages),
-            guidance=load_guidance(
-                catalogue_folder(),
-                messages.languages,
-                lambda hei, language: names.name(HeiId(hei), language),
-            ),
+            explanations=explanations,
+            guidance=guidance,
             factsheets=factsheets,
             institutions=institutions,
             agreements=AgreementTable(tables),
@@ -276,7 +286,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 heis=heis,
                 clock=clock,
             ),
-            agenda=load_agenda_words(catalogue_folder(), messages.languages),
+            agenda=agenda,
             knowledge=knowledge,
             chat=chat,
             chat_links=ChatLinkService(store=ChatLinkTable(tables), clock=clock),
@@ -330,6 +340,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             revocations=revocations,
             news=news,
             local_rules=local_rules,
+            understanding=understanding,
             webhooks=opened_endpoints(settings, heis, messages, clock, stack),
         )
 

@@ -3,9 +3,27 @@
 import asyncio
 from functools import cache, partial
 
-from erasmus_app.chat.ports import Band, Understood
-from erasmus_nlu import Nlu, open_nlu
+import structlog
+from redis.asyncio import Redis
 
+from erasmus_app.chat.answers.about import Wording
+from erasmus_app.chat.knowledge import Knowledge
+from erasmus_app.chat.ports import Band, Understood
+from erasmus_app.chat.service import ChatService
+from erasmus_app.chat.words import load_chat_words, there
+from erasmus_app.ids import HeiId
+from erasmus_app.institutions.ports import InstitutionNames
+from erasmus_app.kit.clock import Clock
+from erasmus_app.notifications.agenda_words import AgendaWords
+from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder
+from erasmus_app.notifications.explanations import Explanations
+from erasmus_app.notifications.guidance import Guidance
+from erasmus_app.store.keys import RedisConversations
+from erasmus_nlu import Nlu, NluError, open_nlu
+
+log = structlog.get_logger(__name__)
+
+WARM_AFTER = 1  # seconds: what waits for the start comes first
 AT_ONCE = 2  # questions that are read at the same time: each takes a core for some 20 ms
 
 
@@ -20,6 +38,16 @@ class OfflineUnderstanding:
         """Return which weights, phrases and code these are."""
         return _nlu().version
 
+    async def warm_up(self) -> None:
+        """Open it beside the start, so that the first question does not wait for that."""
+        await asyncio.sleep(WARM_AFTER)
+        try:
+            nlu = await asyncio.to_thread(_nlu)
+        except NluError as error:  # every question says so again
+            log.exception("nlu.unusable", code=type(error).__name__)
+        else:
+            log.info("nlu.ready", version=nlu.version)
+
     async def understand(self, question: str, locale: str) -> Understood:
         """Say what a question is about."""
         async with self._turns:
@@ -32,6 +60,41 @@ class OfflineUnderstanding:
             intents=tuple(each.intent for each in found.choices),
             version=found.version,
         )
+
+
+def chat_service(
+    understanding: OfflineUnderstanding,
+    knowledge: Knowledge,
+    wording: Wording,
+    redis: Redis,
+    clock: Clock,
+) -> ChatService:
+    """Return what answers questions."""
+    return ChatService(
+        understanding=understanding,
+        knowledge=knowledge,
+        wording=wording,
+        conversations=RedisConversations(redis),
+        clock=clock,
+    )
+
+
+def chat_wording(
+    messages: Catalogue,
+    guidance: Guidance,
+    explanations: Explanations,
+    agenda: AgendaWords,
+    names: InstitutionNames,
+) -> Wording:
+    """Return the words of answers. Raises SettingsInvalid."""
+    folder = catalogue_folder()
+    return Wording(
+        words=load_chat_words(folder, there(folder, messages.languages)),
+        guidance=guidance,
+        explanations=explanations,
+        agenda=agenda,
+        names=lambda hei, language: names.name(HeiId(hei), language),
+    )
 
 
 @cache

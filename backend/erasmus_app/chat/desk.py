@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Protocol
 
-from erasmus_app.chat.layout import said_of
+from erasmus_app.chat.layout import name_of, said_of
 from erasmus_app.chat.links import ChatLink, ChatLinkStore, code_in
 from erasmus_app.chat.messenger_words import MessengerTexts, MessengerWords
 from erasmus_app.chat.messengers import (
@@ -129,7 +129,7 @@ class ChatDesk:
             return await self._redeem(kept, code, words, link)
         if link is None or asker is None or typed in START:
             return Said(text=words.how_to_link if asker is None else words.linked)
-        return await self._ask(incoming, words, link, asker)
+        return await self._ask(incoming, link, asker)
 
     async def _redeem(
         self, kept: Kept, code: str, words: MessengerWords, link: ChatLink | None
@@ -148,20 +148,18 @@ class ChatDesk:
         asker = await self.askers.asker(made.account_id)
         return Said(text=(self.texts.of(asker.language) if asker else words).linked)
 
-    async def _ask(
-        self, incoming: Incoming, words: MessengerWords, link: ChatLink, asker: Asker
-    ) -> Said:
+    async def _ask(self, incoming: Incoming, link: ChatLink, asker: Asker) -> Said:
         memory = await self._memory(incoming)
-        choice = incoming.choice or _numbered(incoming.text, memory)
+        choice = _tapped(incoming.choice, memory) or _numbered(incoming.text, memory)
         answer = await self.chat.ask(
             asker,
             Question(
-                text=incoming.text,
+                text=incoming.text if choice is None else "",  # a button brings its label along
                 choice=choice,
                 conversation=memory.conversation if memory is not None else None,
             ),
         )
-        said = said_of(answer, words.choose)
+        said = said_of(answer, self.texts.of(answer.language).choose)
         await self._remember(
             incoming, Memory(conversation=answer.conversation, choices=said.choices)
         )
@@ -189,6 +187,12 @@ class ChatDesk:
     def offered(self) -> Sequence[tuple[Messenger, str | None]]:
         """Return the messengers that there are, and where our bot is found."""
         return [(each, gateway.address) for each, gateway in self.gateways.items()]
+
+
+def _tapped(choice: str | None, memory: Memory | None) -> str | None:
+    """Return the choice that a button stands for, where it has only its name."""
+    offered = memory.choices if memory is not None else ()
+    return next((each.id for each in offered if name_of(each.id) == choice), choice)
 
 
 def _numbered(text: str, memory: Memory | None) -> str | None:

@@ -17,8 +17,8 @@ from erasmus_app.institutions.places import KnownInstitution
 from erasmus_app.institutions.ports import FactsheetStore, InstitutionStore
 from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.brief import Brief, brief
-from erasmus_app.mobilities.deadlines import Deadline, deadlines
-from erasmus_app.mobilities.models import Mobility
+from erasmus_app.mobilities.deadlines import Deadline, deadlines, foreseen
+from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.ports import LocalRules, MobilitySource, RecordStore, StoredMobility
 from erasmus_app.mobilities.refreshes import heard
 from erasmus_app.mobilities.rules import Rules
@@ -33,6 +33,8 @@ class KnownMobility(msgspec.Struct, frozen=True, kw_only=True):
     brief: Brief
     steps: tuple[TimelineStep, ...]
     deadlines: tuple[Deadline, ...]  # what is still to be done, the earliest first
+    foreseen: tuple[Deadline, ...] = ()  # the same for steps that are done, or not to be done yet
+    heard: frozenset[Api] = frozenset()  # in which the host can be asked
     factsheet: KnownFactsheet | None  # the host's
     home: KnownInstitution | None  # what the universities say of themselves
     host: KnownInstitution | None
@@ -106,6 +108,8 @@ class Knowledge:
         today: date,
     ) -> KnownMobility:
         mobility = stored.mobility
+        local = self.local_rules.book.about(mobility)
+        apis = heard(mobility, self.heis.get(mobility.tenant), self.source)
         return KnownMobility(
             stored=stored,
             brief=brief,
@@ -114,10 +118,12 @@ class Knowledge:
                 mobility,
                 factsheet,
                 self.rules,
-                heard(mobility, self.heis.get(mobility.tenant), self.source),
+                apis,
                 today,
-                self.local_rules.book.about(mobility),
+                local,
             ),
+            heard=apis,
+            foreseen=foreseen(mobility, factsheet, self.rules, today, local),
             factsheet=factsheet,
             home=institutions[mobility.sending_hei_id],
             host=institutions[mobility.receiving_hei_id],

@@ -4,6 +4,7 @@ What a partner wrote stays data: nothing in it becomes a heading, a link of anot
 or a button.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 
@@ -104,17 +105,32 @@ def _buttons(choices: tuple[Choice, ...], limits: Limits) -> tuple[tuple[Button,
     if not choices:
         return (), ""
     numbered = "\n".join(f"{number}. {each.label}" for number, each in enumerate(choices, 1))
-    fit = all(len(each.id.encode()) <= limits.choice for each in choices)
-    if not fit or len(choices) > limits.buttons:
+    if len(choices) > limits.buttons:
         return (), numbered
     labels = [each.label for each in choices]
     if all(units(each) <= limits.label for each in labels) and len({*labels}) == len(labels):
-        return tuple(Button(id=each.id, label=each.label) for each in choices), ""
+        return (
+            tuple(Button(id=given_back(each.id, limits), label=each.label) for each in choices),
+            "",
+        )
     shown = (_cut(f"{number}. {each}", limits.label) for number, each in enumerate(labels, 1))
     return (
-        tuple(Button(id=each.id, label=label) for each, label in zip(choices, shown, strict=True)),
+        tuple(
+            Button(id=given_back(each.id, limits), label=label)
+            for each, label in zip(choices, shown, strict=True)
+        ),
         numbered,
     )
+
+
+def given_back(choice: str, limits: Limits) -> str:
+    """Return what a button gives back: the choice, or its name where that does not fit."""
+    return choice if len(choice.encode()) <= limits.choice else name_of(choice)
+
+
+def name_of(choice: str) -> str:
+    """Return a name for a choice that is long; what was offered last is known by it."""
+    return f"~{hashlib.sha256(choice.encode()).hexdigest()[:24]}"
 
 
 def units(text: str) -> int:

@@ -1,13 +1,18 @@
 """What answering wishes for."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from erasmus_app.ids import AccountId, HeiId, MobilityId
+
+REMEMBERED = timedelta(minutes=30)
+"""How long after its last turn a conversation goes on; then its questions stand alone."""
+MOST_TURNS = 6
+"""Of a conversation, the latest."""
 
 
 class Band(StrEnum):
@@ -46,6 +51,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     mobility_id: MobilityId | None = None
     hei_ids: tuple[HeiId, ...] = ()
     asked_back: str | None = None  # what the answer asked back about: `intent`, `mobility`
+    language: str | None = None  # BCP 47, of the answer
     at: datetime  # UTC
 
 

@@ -80,11 +80,35 @@ def written_day(value: str, language: str) -> str:
     except ValueError:  # the 31st of February
         return value
     pattern = _day_pattern(language) if day else _month_pattern(language)
+    return _applied(pattern, moment, language)
+
+
+@lru_cache(maxsize=10_000)
+def written_day_of_year(month: int, day: int, language: str) -> str:
+    """Write a day of any year, with its month in words; the numbers where there is no such day."""
+    try:
+        moment = date(2000, month, day)  # a leap year
+    except ValueError:
+        return f"{day}. {month}."
+    pattern = parse_pattern(locale(language).datetime_skeletons["MMMMd"].pattern)
+    return _applied(pattern, moment, language)
+
+
+def _applied(pattern: DateTimePattern, moment: date, language: str) -> str:
     if language in _GENITIVES:
         # The name goes in by hand; quotes keep CLDR's reader away from its letters.
         name = _GENITIVES[language][moment.month - 1]
         pattern = parse_pattern(pattern.pattern.replace("MMMM", f"'{name}'"))
     return pattern.apply(moment, locale(language))
+
+
+@lru_cache(maxsize=1_000)
+def language_name(tag: str, language: str) -> str | None:
+    """Return what a language calls another one; None for what is no known language's tag."""
+    if not is_known(tag.split("-", maxsplit=1)[0].lower()):
+        return None
+    name: str | None = locale(language).languages.get(tag.split("-", maxsplit=1)[0].lower())
+    return name
 
 
 @cache
@@ -98,6 +122,42 @@ def _month_pattern(language: str) -> DateTimePattern:
     return parse_pattern(
         pattern.replace("LLLL", "MMMM") if language in _MONTH_IN_GENITIVE else pattern
     )
+
+
+@cache
+def month_names(language: str, *, short: bool) -> tuple[frozenset[str], ...]:
+    """Return what a language calls each month, January first: in a date and alone, either case."""
+    width = "abbreviated" if short else "wide"
+    its = [locale(language).months[context][width] for context in ("format", "stand-alone")]
+    ours = () if short else _GENITIVES.get(language, ())
+    return tuple(
+        frozenset({*(str(names[month]) for names in its), *ours[month - 1 : month]})
+        for month in range(1, 13)
+    )
+
+
+@cache
+def weekday_names(language: str, *, short: bool) -> tuple[frozenset[str], ...]:
+    """Return what a language calls each day of the week, Monday first: in a date and alone."""
+    width = "abbreviated" if short else "wide"
+    its = [locale(language).days[context][width] for context in ("format", "stand-alone")]
+    return tuple(frozenset(str(names[day]) for names in its) for day in range(7))
+
+
+@cache
+def order_of_numbers(language: str) -> tuple[str, str]:
+    """Return in which order a language writes a date in numbers: "dmy" or "ymd", "dm" or "md".
+
+    The second is for a day without a year. Of "MM-dd" in Maltese, which writes "dd/MM/y", CLDR has
+    no source: a language that begins with the day does so without the year as well.
+    """
+    with_year = _order(locale(language).date_formats["short"].pattern)
+    short = _order(locale(language).datetime_skeletons["Md"].pattern)
+    return with_year, "dm" if with_year == "dmy" else short
+
+
+def _order(pattern: str) -> str:
+    return "".join(dict.fromkeys(each for each in pattern.lower() if each in "dmy"))
 
 
 @lru_cache(maxsize=20_000)

@@ -24,9 +24,11 @@ from erasmus_app.mobilities.basis import (
 )
 from erasmus_app.mobilities.days import Offset, Unit, ends_at, following, plus, resolve
 from erasmus_app.mobilities.fitting import fits
+from erasmus_app.mobilities.kinds import has_agreement, has_transcript
 from erasmus_app.mobilities.local_rules import LocalRule, Role, Scope, holds_on, is_for, is_narrower
 from erasmus_app.mobilities.models import Api, Mobility
 from erasmus_app.mobilities.rules import DeadlineKind, Programme, Rules
+from erasmus_app.mobilities.state import MobilityState, state
 from erasmus_app.mobilities.stays import academic_year, term
 from erasmus_app.mobilities.steps import Party
 from erasmus_app.mobilities.undone import undone
@@ -122,6 +124,21 @@ _VAGUE = frozenset({_K.CHANGE_REQUEST, _K.TRANSCRIPT, _K.RECOGNITION})
 """Where the programme says about when, and the HEIs set the day."""
 _GIVES_WAY = _VAGUE | {_K.DECISION, _K.ARRIVAL_CONFIRMED, _K.CHANGE_AGREED}
 """Where a day that an HEI has set stands in place of the programme's or our own."""
+_OF_AGREEMENT = frozenset({_K.AGREEMENT_SIGNED, _K.CHANGE_REQUEST, _K.CHANGE_AGREED})
+_WHO = {
+    _K.NOMINATION: Party.SENDING_HEI,
+    _K.APPLICATION: Party.STUDENT,
+    _K.DECISION: Party.RECEIVING_HEI,
+    _K.AGREEMENT_SIGNED: Party.STUDENT,
+    _K.ARRIVAL_CONFIRMED: Party.RECEIVING_HEI,
+    _K.CHANGE_REQUEST: Party.STUDENT,
+    _K.CHANGE_AGREED: Party.RECEIVING_HEI,
+    _K.EXTENSION_REQUEST: Party.STUDENT,
+    _K.TRANSCRIPT: Party.RECEIVING_HEI,
+    _K.RECOGNITION: Party.SENDING_HEI,
+    _K.CERTIFICATE: Party.RECEIVING_HEI,
+}
+"""Who has to act for a step when its time has come."""
 _CERTAIN = {Origin.LOCAL_RULE: 0, Origin.FACTSHEET: 1, Origin.PROGRAMME: 2, Origin.APP: 3}
 
 
@@ -138,7 +155,41 @@ def deadlines(
     `factsheet` is the receiving HEI's; `heard` are the APIs in which it can be asked; `local` are
     the rules about the mobility (`RuleBook.about`). What has passed stays while it is not done.
     """
-    to_do = undone(mobility, heard, today)
+    return _dated(mobility, factsheet, rules, undone(mobility, heard, today), today, local)
+
+
+def foreseen(
+    mobility: Mobility,
+    factsheet: KnownFactsheet | None,
+    rules: Rules,
+    today: date,
+    local: Sequence[LocalRule] = (),
+) -> tuple[Deadline, ...]:
+    """Return the days that are set for a mobility's steps, whether or not these are to be done now.
+
+    That is what somebody hears who asks beforehand or afterwards. Our own margins are left out.
+    """
+    if state(mobility, today) in {MobilityState.CANCELLED, MobilityState.REJECTED}:
+        return ()
+    kinds = {
+        each: who
+        for each, who in _WHO.items()
+        if (each is not _K.CERTIFICATE or not has_transcript(mobility))
+        and (each not in _OF_AGREEMENT or has_agreement(mobility))
+        and (each is not _K.TRANSCRIPT or has_transcript(mobility))
+    }
+    found = _dated(mobility, factsheet, rules, kinds, today, local)
+    return tuple(each for each in found if each.source.origin is not Origin.APP)
+
+
+def _dated(
+    mobility: Mobility,
+    factsheet: KnownFactsheet | None,
+    rules: Rules,
+    to_do: dict[DeadlineKind, Party],
+    today: date,
+    local: Sequence[LocalRule],
+) -> tuple[Deadline, ...]:
     if not to_do:
         return ()
     programme = rules.of(academic_year(mobility))

@@ -1,12 +1,13 @@
 """What lives in Redis: written once here, with its lifetime and the reason for it.
 
 Only what may be lost. Losing all of it sends students who are logging in back to the start, and
-forgets whose feed tokens were refused and what was asked for again a minute ago.
+forgets whose feed tokens were refused, what was asked for again a minute ago, and what a chat was
+about.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -15,6 +16,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from erasmus_app.chat.ports import MOST_TURNS, REMEMBERED, Turn
 from erasmus_app.errors import EngineFailed
 from erasmus_app.identity.authorization import CodeForClient, Waiting
 from erasmus_app.identity.models import (
@@ -81,6 +83,11 @@ def wished(mobility: MobilityId) -> str:
 def wishes(account: AccountId) -> str:
     """How many such wishes an account has had within an hour."""
     return f"refresh:account:{account}"
+
+
+def chat(account: AccountId, conversation: str) -> str:
+    """What the last turns of a conversation were about; for half an hour, no words of anybody's."""
+    return f"chat:{account}:{conversation}"
 
 
 @contextmanager
@@ -237,6 +244,31 @@ class RedisWishLimits:
                     await self.redis.delete(of_mobility)  # it was not asked about
                     return _left(left)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class RedisConversations:
+    """Turns of conversations, see `chat.ports.Conversations`. Without Redis none is known."""
+
+    redis: Redis
+
+    async def turns(self, account: AccountId, conversation: str) -> Sequence[Turn]:
+        """Return a conversation's turns, the latest last."""
+        with suppress(RedisError, OSError, TimeoutError, msgspec.DecodeError):
+            async with asyncio.timeout(PATIENCE):
+                found = await self.redis.lrange(chat(account, conversation), 0, -1)
+            return [msgspec.json.decode(each, type=Turn) for each in found]
+        return ()
+
+    async def add(self, account: AccountId, conversation: str, turn: Turn) -> None:
+        """Remember a turn, and half an hour more the few before it."""
+        name = chat(account, conversation)
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(PATIENCE), self.redis.pipeline(transaction=True) as commands:
+                commands.rpush(name, msgspec.json.encode(turn))
+                commands.ltrim(name, -MOST_TURNS, -1)
+                commands.expire(name, REMEMBERED)
+                await commands.execute()
 
 
 def _left(milliseconds: int) -> timedelta:

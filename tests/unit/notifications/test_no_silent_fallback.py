@@ -23,13 +23,17 @@ ROOT = catalogue_folder()
 SETS = {each.parent.name: each.parent for each in ROOT.glob("*/en.toml")}
 # ISCED-F names are not messages: a reader without a name is shown the nearest, and told so.
 SOME_LANGUAGES_ONLY = {"fields"}
+# The chat's sentences were written in English first; once one language more is there, all must be.
+if len(list((ROOT / "chat").glob("*.toml"))) == 1:
+    SOME_LANGUAGES_ONLY.add("chat")
 # Codes of their own beside the languages.
 NO_LANGUAGES = {"purposes"}
 
 # Words that other languages have as English has them, or of which they use the English name.
 SHARED = {
-    *("app", "browser", "Code", "Contact", "E-mail", "File", "Name", "no", "Nomination"),
-    *("positive", "sent", "Status", "Text", "Traineeship", "Transcript of records", "Version"),
+    *("app", "browser", "Code", "Contact", "CV", "E-mail", "File", "Name", "no", "Nomination"),
+    *("Portfolio", "positive", "sent", "Status", "Text", "Traineeship"),
+    *("Transcript of records", "Version", "Website"),
 }
 LETTERS = {"bg": "[а-я]", "el": "[α-ω]", "mk": "[а-ш]", "sr": "[а-ш]"}
 
