@@ -4,29 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from databases import in_clear, until
-from messengers import CODE, LINKS, TelegramAround, telegram_around
+from databases import in_clear
+from messengers import CODE, TEXTS, WORDS, Around, Doubles, messengers_around
 from testbed import kept
 
 from erasmus_app.chat.desk import MOST_MESSAGES, MOST_WRONG_CODES
-from erasmus_app.chat.messenger_words import load_messenger_texts
 from erasmus_app.chat.messengers import Incoming, Messenger
 from erasmus_app.kit.clock import utc_now
-from erasmus_app.notifications.catalogue import catalogue_folder
 from sandbox.messengers.telegram import TelegramApi
 
 INES, STRANGER = 501, 777
-TEXTS = load_messenger_texts(catalogue_folder(), ["en"])
-WORDS = TEXTS.of("en")
 REMOVE = "mutation Remove($id: ID!) { removeChatLink(id: $id) }"
 
 
 @pytest.fixture
-async def around(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[TelegramAround]:
-    async with telegram_around(dsn, valkey, tmp_path) as around:
+async def around(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Around]:
+    async with messengers_around(dsn, valkey, tmp_path) as around:
         yield around
 
 
@@ -34,30 +29,8 @@ def texts(api: TelegramApi) -> list[str]:
     return [each.text for each in api.received]
 
 
-async def until_answered(around: TelegramAround) -> None:
-    """Wait until no message waits for an answer."""
-
-    async def none_left() -> bool:
-        found = await around.bed.app.database.fetchval(
-            "select count(*) from job where kind = 'chat-message' and dead_at is null"
-        )
-        return int(found) == 0
-
-    await until(none_left)
-
-
-async def kept_messages(around: TelegramAround) -> int:
-    found = await around.bed.app.database.fetchval("select count(*) from chat_message")
-    return int(found)
-
-
-async def links(around: TelegramAround, phone: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await around.bed.ask(phone, LINKS))["me"]["chatLinks"]
-    return found
-
-
 async def test_a_code_from_the_app_links_the_chat_that_sends_it_and_no_other(
-    around: TelegramAround,
+    around: Around,
 ):
     phone = await around.bed.signed_in("ines")
     await around.says(STRANGER, "Who has to sign?", language="pt-br")
@@ -72,18 +45,18 @@ async def test_a_code_from_the_app_links_the_chat_that_sends_it_and_no_other(
         TEXTS.of("en").linked,
         WORDS.code_wrong,
     ]
-    (link,) = await links(around, phone)
+    (link,) = await around.links(phone)
     assert (link["messenger"], link["lastUsedOn"]) == ("TELEGRAM", None)
     assert around.api.refusals == []
 
 
 async def test_a_link_that_is_removed_in_the_app_or_by_a_word_is_over_at_once(
-    around: TelegramAround,
+    around: Around,
 ):
     phone = await around.bed.signed_in("ines")
     other = await around.bed.signed_in("zofia")
     await around.linked(phone, INES)
-    (link,) = await links(around, phone)
+    (link,) = await around.links(phone)
     assert (await around.bed.ask(other, REMOVE, id=link["id"]))["removeChatLink"] is False
     assert (await around.bed.ask(phone, REMOVE, id=link["id"]))["removeChatLink"] is True
     await around.says(INES, "Who has to sign?")
@@ -97,11 +70,11 @@ async def test_a_link_that_is_removed_in_the_app_or_by_a_word_is_over_at_once(
     assert texts(around.api) == [
         *(WORDS.linked, WORDS.how_to_link, WORDS.linked, WORDS.unlinked, WORDS.how_to_link)
     ]
-    assert await links(around, phone) == []
+    assert await around.links(phone) == []
 
 
 async def test_a_code_that_was_used_revoked_replaced_or_is_too_old_links_nobody(
-    around: TelegramAround,
+    around: Around,
 ):
     phone = await around.bed.signed_in("ines")
     used = await around.code(phone)
@@ -121,10 +94,10 @@ async def test_a_code_that_was_used_revoked_replaced_or_is_too_old_links_nobody(
         await around.api.wait(number)
 
     assert texts(around.api) == [WORDS.linked, *(4 * [WORDS.code_wrong])]
-    assert len(await links(around, phone)) == 1
+    assert len(await around.links(phone)) == 1
 
 
-async def test_who_tries_codes_is_told_to_wait_even_with_the_right_one(around: TelegramAround):
+async def test_who_tries_codes_is_told_to_wait_even_with_the_right_one(around: Around):
     phone = await around.bed.signed_in("ines")
     for number in range(MOST_WRONG_CODES):
         await around.says(STRANGER, f"22222-2222{number + 2}")
@@ -141,7 +114,7 @@ async def test_who_tries_codes_is_told_to_wait_even_with_the_right_one(around: T
 
 
 async def test_of_too_many_codes_an_hour_the_app_is_told_when_there_is_one_again(
-    around: TelegramAround,
+    around: Around,
 ):
     phone = await around.bed.signed_in("ines")
     made = [(await around.bed.ask(phone, CODE))["createChatLinkCode"] for _ in range(11)]
@@ -153,9 +126,7 @@ async def test_of_too_many_codes_an_hour_the_app_is_told_when_there_is_one_again
 
 
 @pytest.mark.parametrize("secret", ["x" * 40, "ü", ""])
-async def test_what_has_not_the_secret_is_refused_and_nothing_happens(
-    around: TelegramAround, secret: str
-):
+async def test_what_has_not_the_secret_is_refused_and_nothing_happens(around: Around, secret: str):
     update = around.api.update(STRANGER, "hello")
     url = f"{around.bed.address}/chat/telegram"
     headers = {"x-telegram-bot-api-secret-token": secret.encode()} if secret else {}
@@ -163,36 +134,36 @@ async def test_what_has_not_the_secret_is_refused_and_nothing_happens(
 
     assert answer.status_code == (403 if secret else 401)
     assert answer.json()["code"] == "signature_invalid"
-    assert await kept_messages(around) == 0
+    assert await around.kept() == 0
 
 
-async def test_an_update_that_comes_again_is_taken_and_not_answered_again(around: TelegramAround):
+async def test_an_update_that_comes_again_is_taken_and_not_answered_again(around: Around):
     update = around.api.update(STRANGER, "hello")
     answers = await asyncio.gather(*(around.brings(update) for _ in range(5)))
     await around.api.wait(1)
-    await until_answered(around)
+    await around.until_answered()
     answers.append(await around.brings(update))
-    await until_answered(around)
+    await around.until_answered()
 
     assert [each.status_code for each in answers] == 6 * [200]
     assert texts(around.api) == [WORDS.how_to_link]
 
 
 async def test_what_is_late_is_apologised_for_once_and_what_is_older_not_at_all(
-    around: TelegramAround,
+    around: Around,
 ):
     for minutes in (15, 14, 13 * 60, 40 * 60, -20):
         at = utc_now() - timedelta(minutes=minutes)
         assert (await around.brings(around.api.update(STRANGER, "when?", at=at))).status_code == 200
     await around.api.wait(1)
-    await until_answered(around)
+    await around.until_answered()
 
     assert texts(around.api) == [WORDS.went_wrong]
-    assert await kept_messages(around) == 2
+    assert await around.kept() == 2
 
 
 async def test_a_group_is_told_to_write_privately_once_an_hour_and_nothing_else(
-    around: TelegramAround,
+    around: Around,
 ):
     phone = await around.bed.signed_in("ines")
     await around.linked(phone, INES)
@@ -200,10 +171,10 @@ async def test_a_group_is_told_to_write_privately_once_an_hour_and_nothing_else(
     for text in ("Who has to sign?", code, "stop"):
         await around.says(INES, text, kind="supergroup")
     await around.api.wait(2)
-    await until_answered(around)
+    await around.until_answered()
 
     assert texts(around.api) == [WORDS.linked, WORDS.group]
-    assert len(await links(around, phone)) == 1
+    assert len(await around.links(phone)) == 1
 
 
 @pytest.mark.parametrize(
@@ -221,40 +192,40 @@ async def test_a_group_is_told_to_write_privately_once_an_hour_and_nothing_else(
         (b" " * 300_000, 413),
     ],
 )
-async def test_what_is_no_message_is_let_go(around: TelegramAround, body: bytes, status: int):
+async def test_what_is_no_message_is_let_go(around: Around, body: bytes, status: int):
     headers = {"x-telegram-bot-api-secret-token": around.api.secret}
     answer = await around.bed.http.post(
         f"{around.bed.address}/chat/telegram", content=body, headers=headers
     )
 
     assert answer.status_code == status
-    assert await kept_messages(around) == 0
+    assert await around.kept() == 0
 
 
 async def test_a_flood_is_answered_up_to_a_number_then_once_more_then_not_at_all(
-    around: TelegramAround,
+    around: Around,
 ):
     for _ in range(MOST_MESSAGES + 10):
         await around.says(STRANGER, "hello")
     await around.says(INES, "hello")
     await around.api.wait(MOST_MESSAGES + 2)
-    await until_answered(around)
+    await around.until_answered()
 
     assert sorted(texts(around.api)) == sorted(
         [*((MOST_MESSAGES + 1) * [WORDS.how_to_link]), WORDS.too_many]
     )
-    assert await kept_messages(around) == MOST_MESSAGES + 2
+    assert await around.kept() == MOST_MESSAGES + 2
 
 
 async def test_an_api_that_fails_or_wants_time_gets_the_message_later_and_one_that_refuses_not(
-    around: TelegramAround,
+    around: Around,
 ):
     around.api.failing += [(502, None), (429, 1)]
     await around.says(STRANGER, "hello")
     await around.api.wait(1)
     around.api.blocked.add(INES)
     await around.says(INES, "hello")
-    await until_answered(around)
+    await around.until_answered()
 
     assert texts(around.api) == [WORDS.how_to_link]
     assert around.api.refusals == ["bot was blocked by the user"]
@@ -265,7 +236,7 @@ async def test_an_api_that_fails_or_wants_time_gets_the_message_later_and_one_th
 async def test_what_was_written_is_sealed_until_it_is_answered_and_gone_then(
     dsn: str, valkey: str, tmp_path: Path
 ):
-    async with telegram_around(dsn, valkey, tmp_path, worker=False) as around:
+    async with messengers_around(dsn, valkey, tmp_path, worker=False) as around:
         secret = "When is my operation?"
         await around.says(STRANGER, secret)
         database = around.bed.app.database
@@ -279,15 +250,16 @@ async def test_what_was_written_is_sealed_until_it_is_answered_and_gone_then(
         assert secret.encode() in clear
         async with around.bed.working():
             await around.api.wait(1)
-            await until_answered(around)
+            await around.until_answered()
         assert await database.fetchval("select content from chat_message") is None
 
 
 async def test_what_was_taken_is_answered_after_a_restart(dsn: str, valkey: str, tmp_path: Path):
-    api = TelegramApi()
-    async with telegram_around(dsn, valkey, tmp_path, worker=False, api=api) as around:
+    apis = Doubles()
+    api = apis.telegram
+    async with messengers_around(dsn, valkey, tmp_path, worker=False, apis=apis) as around:
         await around.says(STRANGER, "hello")
-    async with telegram_around(dsn, valkey, tmp_path, worker=False, api=api) as around:
+    async with messengers_around(dsn, valkey, tmp_path, worker=False, apis=apis) as around:
         work = around.bed.working()
         async with work:
             await api.wait(1)
@@ -297,13 +269,14 @@ async def test_what_was_taken_is_answered_after_a_restart(dsn: str, valkey: str,
 async def test_a_link_stays_over_a_restart_and_goes_with_its_account(
     dsn: str, valkey: str, tmp_path: Path
 ):
-    api = TelegramApi()
-    async with telegram_around(dsn, valkey, tmp_path, api=api) as around:
+    apis = Doubles()
+    api = apis.telegram
+    async with messengers_around(dsn, valkey, tmp_path, apis=apis) as around:
         phone = await around.bed.signed_in("ines")
         await around.linked(phone, INES)
-    async with telegram_around(dsn, valkey, tmp_path, api=api) as around:
+    async with messengers_around(dsn, valkey, tmp_path, apis=apis) as around:
         phone = await around.bed.signed_in("ines")
-        assert len(await links(around, phone)) == 1
+        assert len(await around.links(phone)) == 1
         await around.says(INES, "/start")
         await api.wait(2)
         me = await around.bed.ask(phone, "{ me { id } }")
@@ -316,7 +289,7 @@ async def test_a_link_stays_over_a_restart_and_goes_with_its_account(
 
 
 async def test_signs_that_steer_a_screen_are_harmless_in_a_code_and_in_a_question(
-    around: TelegramAround,
+    around: Around,
 ):
     phone = await around.bed.signed_in("ines")
     await around.says(STRANGER, "\u202e\u0000\u200b" + "ﷺ" * 3000)
@@ -326,7 +299,7 @@ async def test_signs_that_steer_a_screen_are_harmless_in_a_code_and_in_a_questio
     assert sorted(texts(around.api)) == sorted([WORDS.how_to_link, WORDS.linked])
 
 
-async def test_a_message_that_is_tried_anew_is_one_wrong_code(around: TelegramAround):
+async def test_a_message_that_is_tried_anew_is_one_wrong_code(around: Around):
     phone = await around.bed.signed_in("ines")
     code = await around.code(phone)
     desk = around.bed.app.services.desk

@@ -6,7 +6,7 @@ or a button.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from erasmus_app.kit.plain import paragraphs, plain, web_address
 MOST_PARTS = 4  # messages that one answer may become
 MOST_CARDS, MOST_SOURCES = 8, 4
 LONGEST_ANSWER = 12_000  # characters
+_CARD, _SOURCE = "• ", "– "  # what their lines begin with
 _WORD_JOINER = "\u2060"
 
 
@@ -49,9 +50,9 @@ def said_of(answer: Answer, choose: str = "") -> Said:
     text = paragraphs(answer.text, LONGEST_ANSWER)
     more: list[str] = []
     for card in answer.cards[:MOST_CARDS]:
-        more += [each for each in _card(card) if each not in text and each not in more]
+        more += [each for each in _card(card) if _is_new(each, text, more)]
     for source in answer.sources[:MOST_SOURCES]:
-        more += [each for each in _source(source) if each not in text and each not in more]
+        more += [each for each in _source(source) if _is_new(each, text, more)]
     whole = "\n".join([text, "", *more]) if more else text
     choices = tuple(
         Choice(id=each.id, label=plain(each.label, 200)) for each in answer.choices if each.label
@@ -59,9 +60,13 @@ def said_of(answer: Answer, choose: str = "") -> Said:
     return Said(text=paragraphs(whole, LONGEST_ANSWER), choices=choices, choose=choose)
 
 
+def _is_new(line: str, text: str, more: Sequence[str]) -> bool:
+    return line not in more and line.removeprefix(_CARD).removeprefix(_SOURCE) not in text
+
+
 def _card(card: Card) -> Iterator[str]:
     if title := plain(card.title, 300):
-        yield f"• {title}"
+        yield f"{_CARD}{title}"
     if card.text and (text := plain(card.text, 600)):
         yield text
     if card.contact is not None:
@@ -76,7 +81,7 @@ def _card(card: Card) -> Iterator[str]:
 
 def _source(source: Source) -> Iterator[str]:
     if text := plain(source.text, 300):
-        yield f"– {text}"
+        yield f"{_SOURCE}{text}"
     if source.url and (safe := web_address(source.url)):
         yield safe
 

@@ -108,12 +108,11 @@ class Gateway(Protocol):
 
 
 class NotAnswered(Exception):
-    """A messenger did not say what was asked; `retry_after` is in seconds."""
+    """A messenger did not say what was asked; `became` tells why, and when to try again."""
 
-    def __init__(self, code: str, retry_after: float | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.retry_after = retry_after
+    def __init__(self, became: Delivered) -> None:
+        super().__init__(became.code)
+        self.became = became
 
 
 Gateways = Mapping[Messenger, Gateway]

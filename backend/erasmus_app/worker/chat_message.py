@@ -49,7 +49,8 @@ class ChatAnswerer:
             try:
                 said = await self.desk.reply(kept)
             except NotAnswered as error:
-                raise _again(job, error.code, error.retry_after) from error
+                _settled(job, incoming.messenger, error.became)
+                raise _again(job, "", None) from error
             except EngineFailed as error:
                 raise _again(job, error.code, None) from error
             if said is not None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import hmac
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,8 @@ from erasmus_app.push.pace import Bucket
 
 SECONDS = 10.0  # for a whole answer
 LARGEST_ANSWER = 65_536  # bytes
-PER_SECOND, BURST = 25, 25  # to one messenger; Telegram takes 30
+PER_SECOND, BURST = 25, 25  # answers to one messenger; Telegram takes 30 messages
+MOST_REMEMBERED = 1000  # answers that are under way
 LONGEST_ID = 300  # characters; what is longer was made up
 
 
@@ -49,6 +51,27 @@ class Calls:
         self.base = base.rstrip("/")
         self._clock = clock
         self._lane = Lane(origin_of(base), Bucket(PER_SECOND, BURST))
+        self._done: OrderedDict[str, int] = OrderedDict()  # of answers in parts, those that are out
+
+    async def in_order(
+        self, key: str, messages: Sequence[Any], send: Callable[[int], Awaitable[Delivered]]
+    ) -> Delivered:
+        """Send the messages of one answer; the first that is not taken ends it.
+
+        It is paced as one: half an answer waits for nobody. Tried anew, it goes on where it ended,
+        as long as this process remembers that.
+        """
+        if (busy := self._lane.enter(self._clock())) is not None:
+            return Delivered(outcome=Outcome.WAIT, code=busy.code, retry_after=busy.retry_after)
+        for number in range(self._done.get(key, 0), len(messages)):
+            became = await send(number)
+            if became.outcome is not Outcome.SENT:
+                return became
+            self._done[key] = number + 1
+            while len(self._done) > MOST_REMEMBERED:
+                self._done.popitem(last=False)
+        self._done.pop(key, None)
+        return Delivered(outcome=Outcome.SENT)
 
     async def call(
         self,
@@ -60,8 +83,8 @@ class Calls:
     ) -> Reply | Delivered:
         """Ask once; return the answer, or what became of a call that brought none."""
         began = self._clock()
-        if (busy := self._lane.enter(began)) is not None:
-            return Delivered(outcome=Outcome.WAIT, code=busy.code, retry_after=busy.retry_after)
+        if (closed := self._lane.closed(began)) is not None:
+            return Delivered(outcome=Outcome.WAIT, code="LANE_CLOSED", retry_after=closed)
         headers = {"user-agent": "erasmus-app", "accept": "application/json"}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"

@@ -110,7 +110,7 @@ class Matrix:
         if isinstance(reply, Delivered) and reply.code == TOO_LARGE:
             return False  # so many are there
         if isinstance(reply, Delivered):
-            raise NotAnswered(reply.code or "", reply.retry_after)
+            raise NotAnswered(reply)
         if reply.status >= 300:
             return False
         there = {
@@ -123,15 +123,18 @@ class Matrix:
     async def send(self, incoming: Incoming, said: Said, key: str) -> Delivered:
         """Send the messages one after the other; sent again, they are the same ones."""
         room = _quoted(incoming.chat)
-        for number, each in enumerate(laid_out(said, LIMITS)):
+        shown = laid_out(said, LIMITS)
+
+        async def send(number: int) -> Delivered:
+            text = shown[number].text
             reply = await self.calls.call(
                 "PUT",
                 f"/_matrix/client/v3/rooms/{room}/send/m.room.message/{key}.{number}",
                 {
                     "msgtype": "m.notice",
-                    "body": each.text,
+                    "body": text,
                     "format": "org.matrix.custom.html",
-                    "formatted_body": html.escape(each.text).replace("\n", "<br>"),
+                    "formatted_body": html.escape(text).replace("\n", "<br>"),
                 },
                 self.as_token,
                 _asked_to_wait,
@@ -140,7 +143,9 @@ class Matrix:
                 return reply
             if reply.status >= 300:
                 return refused(reply, reply.told.get("errcode"))
-        return Delivered(outcome=Outcome.SENT)
+            return Delivered(outcome=Outcome.SENT)
+
+        return await self.calls.in_order(key, shown, send)
 
     async def join(self, room: str) -> Delivered:
         """Join a room that we were invited to."""

@@ -142,18 +142,18 @@ class WhatsApp(_Meta):
 
         A group is answered to the one who wrote: what is said there is nothing personal.
         """
-        del key
-        for each in laid_out(said, WHATSAPP, _written):
+        shown = laid_out(said, WHATSAPP, _written)
+
+        async def send(number: int) -> Delivered:
             body = {
                 "messaging_product": "whatsapp",
                 "recipient_type": "individual",
                 "to": incoming.sender,
-                **_whatsapp(each, said.choose),
+                **_whatsapp(shown[number], said.choose),
             }
-            sent = await self._send(f"/{quote(self.phone_id, safe='')}/messages", body)
-            if sent.outcome is not Outcome.SENT:
-                return sent
-        return Delivered(outcome=Outcome.SENT)
+            return await self._send(f"/{quote(self.phone_id, safe='')}/messages", body)
+
+        return await self.calls.in_order(key, shown, send)
 
 
 def _whatsapp(shown: Part, choose: str) -> dict[str, Any]:
@@ -223,20 +223,20 @@ class FacebookMessenger(_Meta):
 
     async def send(self, incoming: Incoming, said: Said, key: str) -> Delivered:
         """Send the messages one after the other; the first that is not taken ends it."""
-        del key
-        for each in laid_out(said, MESSENGER, _written):
-            message: dict[str, Any] = {"text": each.text}
-            if each.buttons:
+        shown = laid_out(said, MESSENGER, _written)
+
+        async def send(number: int) -> Delivered:
+            message: dict[str, Any] = {"text": shown[number].text}
+            if shown[number].buttons:
                 message["quick_replies"] = [
-                    {"content_type": "text", "title": button.label, "payload": button.id}
-                    for button in each.buttons
+                    {"content_type": "text", "title": each.label, "payload": each.id}
+                    for each in shown[number].buttons
                 ]
             body = {
                 "recipient": {"id": incoming.sender},
                 "messaging_type": "RESPONSE",
                 "message": message,
             }
-            sent = await self._send("/me/messages", body)
-            if sent.outcome is not Outcome.SENT:
-                return sent
-        return Delivered(outcome=Outcome.SENT)
+            return await self._send("/me/messages", body)
+
+        return await self.calls.in_order(key, shown, send)

@@ -41,7 +41,7 @@ from erasmus_app.push.messengers.calls import (
 
 WINDOW = timedelta(minutes=5)
 MARKS = "*_~`"
-LIMITS = Limits(text=3000, text_with_buttons=3000, buttons=5, label=75, choice=2000)
+LIMITS = Limits(text=3000, text_with_buttons=3000, buttons=10, label=75, choice=2000)
 _TRY_AGAIN = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 _THROTTLED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 _FORM = "application/x-www-form-urlencoded"
@@ -87,12 +87,12 @@ class Slack:
 
     async def send(self, incoming: Incoming, said: Said, key: str) -> Delivered:
         """Send the messages one after the other; the first that is not taken ends it."""
-        del key  # Slack knows no message that is sent again
-        for each in laid_out(said, LIMITS, escaped):
-            sent = await self._post(_body(incoming.chat, each))
-            if sent.outcome is not Outcome.SENT:
-                return sent
-        return Delivered(outcome=Outcome.SENT)
+        shown = laid_out(said, LIMITS, escaped)
+
+        async def send(number: int) -> Delivered:
+            return await self._post(_body(incoming.chat, shown[number]))
+
+        return await self.calls.in_order(key, shown, send)
 
     async def join(self, room: str) -> Delivered:
         """Nothing: Slack takes its bots where they are invited to."""

@@ -97,16 +97,19 @@ class Telegram:
 
     async def send(self, incoming: Incoming, said: Said, key: str) -> Delivered:
         """Send the messages one after the other; the first that is not taken ends it."""
-        del key  # Telegram knows no message that is sent again
         if incoming.tap is not None:  # or the button goes on turning; nothing hangs on it
             await self._call("answerCallbackQuery", {"callback_query_id": incoming.tap})
-        for each in laid_out(said, LIMITS):
-            reply = await self._call("sendMessage", _message(incoming.chat, each))
+        shown = laid_out(said, LIMITS)
+
+        async def send(number: int) -> Delivered:
+            reply = await self._call("sendMessage", _message(incoming.chat, shown[number]))
             if isinstance(reply, Delivered):
                 return reply
-            if reply.told.get("ok") is not True:
-                return refused(reply)
-        return Delivered(outcome=Outcome.SENT)
+            return (
+                Delivered(outcome=Outcome.SENT) if reply.told.get("ok") is True else refused(reply)
+            )
+
+        return await self.calls.in_order(key, shown, send)
 
     async def join(self, room: str) -> Delivered:
         """Nothing: Telegram invites nobody."""
