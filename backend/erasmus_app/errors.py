@@ -9,6 +9,7 @@ AppError
 ├── PartnerBusy         enough calls to its host are under way; nothing was asked
 ├── MailFailed          a mail that was not taken; `retry` says whether another time may do
 ├── FeedRefused         what an HEI's system gives us, and we do not take: 4xx; nothing is kept
+├── MessengerRefused    a request that is not a messenger's own, or cannot be read: 4xx
 ├── ProposalNotCurrent  a decision about a proposal that is not to be decided (any more): 409
 ├── LoginFailed         the login cannot go on: 400 by default, `code` says why
 ├── ClaimRefused        a mobility that somebody may not claim, or not now; `code` says why
@@ -153,6 +154,17 @@ class TooManyQuestions(AppError):
     def __init__(self, after: int) -> None:
         super().__init__(f"That were many questions: please come back in {after} s.")
         self.after = after
+
+
+class MessengerRefused(AppError):
+    """A request to a messenger's door that brings nothing: forged, too large, or not readable."""
+
+    status: int = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
 
 
 class ProposalNotCurrent(AppError):

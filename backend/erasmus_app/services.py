@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from erasmus_app.chat.desk import ChatDesk
 from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.learning import Learning
 from erasmus_app.chat.limits import Allowance
+from erasmus_app.chat.links import ChatLinkService
 from erasmus_app.chat.service import ChatService
 from erasmus_app.glance import Glances
 from erasmus_app.identity.authorization import AuthorizationService
@@ -104,6 +106,8 @@ class Services:
     chat: ChatService
     questions: Allowance
     learning: Learning
+    chat_links: ChatLinkService
+    desk: ChatDesk  # for messengers
     claiming: ClaimService
     mail: MailSender | None  # None: no mail server is configured
     post: Post | None  # None likewise

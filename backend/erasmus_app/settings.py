@@ -115,6 +115,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     questions_a_minute: int = 20  # of one account
     questions_a_day: int = 500  # likewise
 
+    # Messengers: each is there once all that it needs is given
+    telegram_token: Path | None = None
+    telegram_secret: Path | None = None
+    telegram_address: str | None = None
+    telegram_url: str = "https://api.telegram.org"
+    whatsapp_token: Path | None = None
+    whatsapp_app_secret: Path | None = None
+    whatsapp_verify_token: Path | None = None
+    whatsapp_phone_id: str | None = None
+    whatsapp_address: str | None = None
+    messenger_token: Path | None = None
+    messenger_app_secret: Path | None = None
+    messenger_verify_token: Path | None = None
+    messenger_page_id: str | None = None
+    messenger_address: str | None = None
+    graph_url: str = "https://graph.facebook.com/v25.0"
+    slack_token: Path | None = None
+    slack_signing_secret: Path | None = None
+    slack_address: str | None = None
+    slack_url: str = "https://slack.com/api"
+    matrix_as_token: Path | None = None
+    matrix_hs_token: Path | None = None
+    matrix_user: str | None = None  # our bot's whole id
+    matrix_url: str | None = None  # of the homeserver
+
     # Privacy
     erasure_days: float = 14  # in which a student can take the wish to be forgotten back
     privacy_notice_url: str | None = None  # the operator's text; None: there is none yet
@@ -258,7 +283,8 @@ def _check(settings: Settings) -> None:
     _check_url("PUBLIC_URL", settings.public_url, loopback_http=False)
     for name in (
         *("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"),
-        "APP_URL",
+        *("APP_URL", "TELEGRAM_URL", "GRAPH_URL", "SLACK_URL", "MATRIX_URL"),
+        *("TELEGRAM_ADDRESS", "WHATSAPP_ADDRESS", "MESSENGER_ADDRESS", "SLACK_ADDRESS"),
     ):
         if (value := getattr(settings, name.lower())) is not None:
             _check_url(name, value, loopback_http=True)
@@ -296,7 +322,10 @@ def _check_spans(settings: Settings) -> None:
 def _check_paths(settings: Settings) -> None:
     for name in (
         *("TLS_CA_FILE", "EWP_HEIS", "FCM_CREDENTIALS", "OIDC_PROVIDERS", "OAUTH_CLIENTS"),
-        "VAPID_KEY",
+        *("VAPID_KEY", "TELEGRAM_TOKEN", "TELEGRAM_SECRET", "WHATSAPP_TOKEN"),
+        *("WHATSAPP_APP_SECRET", "WHATSAPP_VERIFY_TOKEN", "MESSENGER_TOKEN"),
+        *("MESSENGER_APP_SECRET", "MESSENGER_VERIFY_TOKEN", "SLACK_TOKEN"),
+        *("SLACK_SIGNING_SECRET", "MATRIX_AS_TOKEN", "MATRIX_HS_TOKEN"),
     ):
         path = getattr(settings, name.lower())
         if path is not None and not _is_file(path):

@@ -29,6 +29,16 @@ RULES = {
     ("GET", "/calendar/mobilities/{mobility:str}"): "signed_in",
     ("GET", "/calendar/{secret:str}"): "public",
     ("POST", "/chat"): "asking",
+    ("POST", "/chat/telegram"): "messenger",
+    ("GET", "/chat/whatsapp"): "public",  # the check of an address, by a token in the query
+    ("POST", "/chat/whatsapp"): "messenger",
+    ("GET", "/chat/messenger"): "public",  # likewise
+    ("POST", "/chat/messenger"): "messenger",
+    ("POST", "/chat/slack"): "messenger",
+    ("PUT", "/_matrix/app/v1/transactions/{transaction:str}"): "messenger",
+    ("POST", "/_matrix/app/v1/ping"): "messenger",
+    ("GET", "/_matrix/app/v1/users/{user:str}"): "messenger",
+    ("GET", "/_matrix/app/v1/rooms/{room:str}"): "messenger",
     ("GET", "/mail/stop/{token:str}"): "public",
     ("POST", "/mail/stop/{token:str}"): "public",
     ("GET", "/livez"): "public",
@@ -81,3 +91,12 @@ async def test_a_route_for_feeds_answers_401_without_a_token(bed: Bed):
         for headers in ({}, {"authorization": "Bearer unknown"}, {"authorization": "Basic eA=="}):
             answer = await bed.http.request(method, url, params={"object_id": "x"}, headers=headers)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), path
+
+
+async def test_a_route_for_messengers_answers_404_where_none_is_configured(bed: Bed):
+    paths = {where for where in RULES if "/chat/" in where[1] or "/_matrix/" in where[1]}
+    assert len(paths) == 10
+    for method, path in sorted(paths):
+        url = bed.address + re.sub(r"\{\w+:\w+\}", "x", path)
+        answer = await bed.http.request(method, url)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path

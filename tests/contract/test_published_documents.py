@@ -84,18 +84,9 @@ def test_an_operation_of_the_app_fits_the_schema(path: Path):
 
 def test_there_are_operations():
     assert [path.stem for path in OPERATIONS] == [
-        *(
-            "account",
-            "ask",
-            "calendars",
-            "claims",
-            "devices",
-            "home",
-            "inbox",
-            "institutions",
-            "mail",
-        ),
-        *("mobility", "office", "preferences", "privacy", "refresh", "subscriptions"),
+        *("account", "ask", "calendars", "claims", "devices", "home", "inbox", "institutions"),
+        *("mail", "messengers", "mobility", "office", "preferences", "privacy", "refresh"),
+        "subscriptions",
     ]
 
 

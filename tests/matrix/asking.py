@@ -31,6 +31,7 @@ IDS = {  # what is given for an argument that names something: of the student wh
     "Student.inbox(after:)": "message",
     "Mutation.removeDevice(id:)": "device",
     "Mutation.revokeCalendarFeed(id:)": "calendar",
+    "Mutation.removeChatLink(id:)": "chat",
     "Mutation.confirmPushes(device:)": "device",
     "Mutation.confirmPushes(received:)": "message",
     "Mutation.confirmPushes(opened:)": "first message",

@@ -18,6 +18,8 @@ from matrix.questions import have_questions
 from matrix.rules import have_rules
 from testbed import Bed
 
+from erasmus_app.chat.links import LinkCode, code_in
+from erasmus_app.chat.messengers import Messenger
 from erasmus_app.identity.authorization import AuthorizationRequest, CodeForClient
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.clients import Client
@@ -136,6 +138,7 @@ async def settle(bed: Bed, people: list[Person]) -> None:
     for person in people:
         if person.is_student:
             await _have_calendars(bed, person)
+            await _have_chats(bed, person)
 
 
 async def _log_in(bed: Bed, person: Person) -> None:
@@ -240,6 +243,22 @@ async def _have_calendars(bed: Bed, person: Person) -> None:
     found = await calendars.subscriber(secret)
     assert found is not None
     assert await calendars.shown(person.account, found.zone) != []
+
+
+async def _have_chats(bed: Bed, person: Person) -> None:
+    """Link two chats by codes, and have a third code that waits."""
+    links = bed.app.services.chat_links
+    assert person.account is not None
+    for number in range(2):
+        made = await links.create_code(person.account)
+        assert isinstance(made, LinkCode)
+        code = code_in(made.code)
+        assert code is not None
+        sender = f"{HIDDEN}{person.mark}{number}"  # its id there is shown to nobody
+        link = await links.store.redeem(Messenger.TELEGRAM, sender, code, bed.app.services.clock())
+        assert link is not None
+        person.ids.setdefault("chat", []).append(str(link.link_id))
+    await links.create_code(person.account)
 
 
 async def _connect(bed: Bed, person: Person) -> None:

@@ -80,6 +80,7 @@ TYPES = {  # of what a person's ids are, in the schema's words
     "asking": "SignedIn",
     "device": "Device",
     "calendar": "CalendarFeed",
+    "chat": "ChatLink",
     "message": "Message",
     "first message": "Message",
     "erasure": "Erasure",

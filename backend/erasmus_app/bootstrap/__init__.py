@@ -23,7 +23,9 @@ from erasmus_app.bootstrap.identity import (
     standings,
 )
 from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
+from erasmus_app.bootstrap.messengers import chat_desk
 from erasmus_app.chat.knowledge import Knowledge
+from erasmus_app.chat.links import ChatLinkService
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.claiming import ClaimService
 from erasmus_app.ids import HeiId
@@ -64,6 +66,7 @@ from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.agreements import AgreementTable
 from erasmus_app.store.calendars import CalendarTable
+from erasmus_app.store.chat_links import ChatLinkTable
 from erasmus_app.store.claims import ClaimTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import Database, open_database, see_keys
@@ -207,6 +210,15 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         )
         purposes = load_purposes(catalogue_folder())
         learnt = learning(tables, records, names, purposes, heis)
+        chat = chat_service(
+            understanding,
+            knowledge,
+            chat_wording(messages, guidance, explanations, agenda, names),
+            redis,
+            clock,
+            learnt,
+        )
+        who = standings(settings, tables, heis, clock)
         services = Services(
             settings=settings,
             clock=clock,
@@ -280,16 +292,11 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ),
             agenda=agenda,
             knowledge=knowledge,
-            chat=chat_service(
-                understanding,
-                knowledge,
-                chat_wording(messages, guidance, explanations, agenda, names),
-                redis,
-                clock,
-                learnt,
-            ),
+            chat=chat,
             learning=learnt,
             questions=allowance(settings, redis, clock),
+            chat_links=ChatLinkService(store=ChatLinkTable(tables), clock=clock),
+            desk=chat_desk(settings, http, redis, tables, messages.languages, who, chat, clock),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
             mail=mail,
             post=mail_post(mail, clock, stack),
@@ -298,7 +305,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             channels=opened_channels(settings, clock, stack),
             login=login,
             authorization=authorization_service(settings, redis, tables, login) if login else None,
-            standings=standings(settings, tables, heis, clock),
+            standings=who,
             linking=link_service(login, redis, tables, heis, clock) if login else None,
             doctor=login_doctor(settings, tables, heis, names, clock),
             erasures=ErasureTable(tables),

@@ -16,6 +16,7 @@ from erasmus_app.partners.monitoring import REPORT
 from erasmus_app.privacy.exports import EXPORT
 from erasmus_app.privacy.retention import Keeping
 from erasmus_app.privacy.words import load_archive_words
+from erasmus_app.store.chat_messages import CHAT_MESSAGE, CHAT_ROOM, ChatMessageTable
 from erasmus_app.store.claims import MAIL, ClaimTable
 from erasmus_app.store.database import open_database
 from erasmus_app.store.deadline_rules import LOOK_AGAIN
@@ -35,6 +36,7 @@ from erasmus_app.store.webhooks import WEBHOOK, WebhookTable
 from erasmus_app.worker import mails, report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist
+from erasmus_app.worker.chat_message import ChatAnswerer, RoomJoiner
 from erasmus_app.worker.claim import ClaimMailer
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.erase import Eraser
@@ -101,6 +103,8 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             MAIL_MESSAGES: mailer(services, tables),
             SYNC: Syncer(services, SyncTable(tables)),
             WEBHOOK: WebhookSender(WebhookTable(tables), app.webhooks, services.clock),
+            CHAT_MESSAGE: ChatAnswerer(ChatMessageTable(tables), services.desk, services.clock),
+            CHAT_ROOM: RoomJoiner(services.desk),
             REPORT: Reporter(app.monitoring),
             ANNOUNCE: Announcer(services, OwnObjectTable(tables)),
         },
@@ -108,6 +112,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
             REPORT: report.AT_ONCE,
             MAIL_MESSAGES: mails.AT_ONCE,
             WEBHOOK: lane_limit(concurrency),
+            CHAT_MESSAGE: lane_limit(concurrency),
         },
         concurrency=concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),

@@ -29,12 +29,19 @@ class Standings:
 
     async def of(self, session: Session) -> Standing:
         """Return what a session's account may act as, by one read of an index."""
-        return self.by(session, await self.store.identities(session.account_id))
+        return await self.of_account(session.account_id)
+
+    async def of_account(self, account: AccountId) -> Standing:
+        """Return what an account may act as, without a session of its."""
+        return self._by(account, await self.store.identities(account))
 
     def by(self, session: Session, identities: Sequence[KnownIdentity]) -> Standing:
         """Return what a session's account may act as, by its identities."""
+        return self._by(session.account_id, identities)
+
+    def _by(self, account: AccountId, identities: Sequence[KnownIdentity]) -> Standing:
         return standing_of(
-            session.account_id,
+            account,
             identities,
             self.heis,
             self.clock(),

@@ -83,6 +83,7 @@ AREAS = (
     Area("notice_seen", "seen_at, version"),
     Area("calendar_feed", "created_at, feed_id", frozenset({"secret_sha256"})),
     Area("calendar_entry", "uid"),
+    Area("chat_link", "linked_at, link_id", frozenset({"sender_key"})),
     Area("consent", "given_at, consent_id", frozenset({"subject_key"}), _KEYS),
     Area(
         "unanswered_question",
@@ -100,6 +101,8 @@ LEFT_OUT = {  # by table, which text of the archive says why
     "recent_fetch": "jobs",
     "screen": "screens",
     "spent_refresh": "secrets",
+    "chat_link_code": "secrets",
+    "chat_message": "jobs",
     "export_part": "archives",
     "own_object": "university",
     "own_decision": "university",

@@ -37,6 +37,9 @@ ERASED = (
                 select claim_id::text from mobility_claim where {_ACCOUNTS})
             or payload ->> 'address_id' in (
                 select address_id::text from mail_address where {_ACCOUNTS})
+            or payload ->> 'message_key' in (
+                select message_key from chat_message join chat_link using (sender_key)
+                where {_ACCOUNTS})
             or payload ->> 'account_id' = any($1::uuid[]::text[])
             or (payload ->> 'tenant', payload ->> 'sending_hei_id', payload ->> 'omobility_id') in (
                 select tenant, sending_hei_id, omobility_id from {_MOBILITIES} as m)""",  # noqa: S608 - constants
@@ -53,6 +56,12 @@ ERASED = (
     Holding("notice_seen", _ACCOUNTS),
     Holding("calendar_feed", _ACCOUNTS),
     Holding("calendar_entry", _ACCOUNTS),
+    Holding(  # before its links, by which it is known whose they are
+        "chat_message",
+        f"sender_key in (select sender_key from chat_link where {_ACCOUNTS})",  # noqa: S608 - a constant
+    ),
+    Holding("chat_link", _ACCOUNTS),
+    Holding("chat_link_code", _ACCOUNTS),
     Holding("event", _PERSONS),
     Holding("recent_fetch", _OBJECTS),
     Holding("source_document", _OBJECTS),

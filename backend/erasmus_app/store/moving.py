@@ -54,7 +54,9 @@ async def _identities(
 
 
 async def move_all(connection: asyncpg.Connection, source: AccountId, target: AccountId) -> Moved:
-    """Move identities, ESIs, persons, devices, feeds and messages; return which, for `give_back`.
+    """Move identities, ESIs, persons, devices, feeds, chats, messages; return which.
+
+    By that `give_back` undoes it.
 
     Where the target has chosen nothing of messages, what the source has chosen holds for both.
 
@@ -89,6 +91,12 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         source,
         target,
     )
+    chats = await connection.fetch(
+        "update chat_link set account_id = $2 where account_id = $1 returning link_id",
+        source,
+        target,
+    )
+    await connection.execute("delete from chat_link_code where account_id = $1", source)
     claims = await connection.fetch(
         "update mobility_claim set account_id = $2 where account_id = $1 returning claim_id",
         source,
@@ -120,6 +128,7 @@ async def move_all(connection: asyncpg.Connection, source: AccountId, target: Ac
         "new_persons": [[row["tenant"], str(row["person_id"])] for row in new],
         "devices": [str(row["device_id"]) for row in devices],
         "feeds": [str(row["feed_id"]) for row in feeds],
+        "chats": [str(row["link_id"]) for row in chats],
         "claims": [str(row["claim_id"]) for row in claims],
         "mail_addresses": [str(row["address_id"]) for row in addresses],
         "entries": [str(each) for each in ids],
@@ -167,6 +176,12 @@ async def give_back(
         source,
         target,
         _uuids(moved.get("feeds", [])),  # there were none in what was joined earlier
+    )
+    await connection.execute(
+        "update chat_link set account_id = $2 where account_id = $1 and link_id = any($3)",
+        source,
+        target,
+        _uuids(moved.get("chats", [])),  # there were none in what was joined earlier
     )
     await connection.execute(
         "update mobility_claim set account_id = $2 where account_id = $1 and claim_id = any($3)",

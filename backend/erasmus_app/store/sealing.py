@@ -55,6 +55,8 @@ COLUMNS = (
     SealedColumn("screen", "sealed", ("account_id",)),
     SealedColumn("calendar_entry", "content", ("account_id", "uid")),
     SealedColumn("unanswered_question", "text", ("tenant", "question_id")),
+    SealedColumn("chat_link", "sender", ("sender_key",)),
+    SealedColumn("chat_message", "content", ("message_key",)),
 )
 
 

@@ -20,7 +20,9 @@ from unit.store.samples import (
     take_in,
 )
 
-from erasmus_app.ids import EventId, InboxEntryId, OmobilityId
+from erasmus_app.chat.links import new_code
+from erasmus_app.chat.messengers import Incoming, Messenger
+from erasmus_app.ids import AccountId, EventId, InboxEntryId, OmobilityId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.events import MobilityEvent, Row
@@ -30,6 +32,8 @@ from erasmus_app.notifications.models import Message
 from erasmus_app.privacy.models import Certificate, ErasureState
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.calendars import CalendarTable
+from erasmus_app.store.chat_links import ChatLinkTable
+from erasmus_app.store.chat_messages import ChatMessageTable
 from erasmus_app.store.consents import ConsentTable
 from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.devices import DeviceTable
@@ -43,7 +47,7 @@ from erasmus_app.students.models import Platform, TargetKind
 
 FORTNIGHT = timedelta(days=14)
 FULL = {
-    "job": 5,
+    "job": 6,
     "delivery": 1,
     "mail_delivery": 1,
     "mail_address": 1,
@@ -56,6 +60,9 @@ FULL = {
     "notice_seen": 1,
     "calendar_feed": 1,
     "calendar_entry": 1,
+    "chat_message": 1,
+    "chat_link": 1,
+    "chat_link_code": 1,
     "event": 1,
     "source_document": 2,
     "mobility": 1,
@@ -92,6 +99,7 @@ async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: 
         uid=f"stay.{om}", what=STAY, sending_hei_id=HOME, receiving_hei_id=HOME, on=NOW.date()
     )
     await calendars.replace(account, lambda _: {entry.uid: Published(entry=entry, changed_at=NOW)})
+    await have_chat(database, account, name)
     await give_address(database, account, f"{name}@post.example")
     await take_in(records, an_answer(a_nomination(esi), omobility_id=om))
     stored = await take_in(records, an_answer(RECEIVED, omobility_id=om, minutes=1))
@@ -121,6 +129,17 @@ async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: 
         await writing.write(b"archive")
         await writing.finish(NOW)
     return account
+
+
+async def have_chat(database: Database, account: AccountId, name: str) -> None:
+    """Link a chat, and have a message of it wait for its answer."""
+    links, code = ChatLinkTable(database), new_code()
+    await links.keep_code(account, code, NOW, NOW + timedelta(minutes=10))
+    await links.redeem(Messenger.TELEGRAM, name, code, NOW)
+    asked = Incoming(
+        messenger=Messenger.TELEGRAM, sender=name, chat=name, message=name, text="when?", at=NOW
+    )
+    assert await ChatMessageTable(database).take(asked, NOW)
 
 
 async def counts(database: Database) -> dict[str, int]:
@@ -215,7 +234,7 @@ async def test_a_wish_can_be_taken_back_until_it_is_fulfilled(database: Database
     assert cancelled.state is ErasureState.CANCELLED
     assert await erasures.cancel(account, NOW) is None
     assert await erasures.fulfil(first.erasure_id, NOW + FORTNIGHT) is None
-    assert await counts(database) == FULL | {"job": 6}
+    assert await counts(database) == FULL | {"job": 7}
 
     second = await erasures.request(account, NOW, FORTNIGHT)
     certificate = await erasures.fulfil(second.erasure_id, NOW + FORTNIGHT)

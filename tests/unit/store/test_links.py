@@ -38,6 +38,7 @@ OWNED = (
     "account_person",
     "device",
     "calendar_feed",
+    "chat_link",
     "inbox_entry",
 )
 

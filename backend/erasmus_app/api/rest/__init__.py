@@ -26,6 +26,7 @@ from erasmus_app.api.rest.health import livez, metrics, readyz
 from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 from erasmus_app.api.rest.mail import ask_to_stop, stop
+from erasmus_app.api.rest.messengers import MESSENGERS
 from erasmus_app.api.rest.privacy import fetch_export
 from erasmus_app.identity.clients import CHAT
 
@@ -35,6 +36,7 @@ ROUTES = [
     *(protected_resource, protected_resource_at_root, tools),
     *(doctor, start_linking, fetch_export, ask_to_stop, stop),
     *(ask, calendar_feed, mobility_calendar),
+    *MESSENGERS,
     *(feed, remove, decisions, livez, readyz, metrics),
 ]
 
@@ -58,8 +60,9 @@ def openapi_config(
         title="Erasmus+ App backend",
         version="1",
         description=(
-            "Login, chat, a student's archive and calendar, the feed of universities' own systems, "
-            "and operations. What a student reads is GraphQL, at `/graphql`."
+            "Login, chat, what messengers bring, a student's archive and calendar, the feed of "
+            "universities' own systems, and operations. What a student reads is GraphQL, at "
+            "`/graphql`."
         ),
         openapi_router=Router(
             "/openapi",

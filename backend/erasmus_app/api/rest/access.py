@@ -15,6 +15,7 @@ from litestar.routes import HTTPRoute
 
 from erasmus_app.api.guards import session_of
 from erasmus_app.api.rest.feed_door import let_feed
+from erasmus_app.api.rest.messenger_door import let_messenger
 from erasmus_app.errors import Forbidden, NotSignedIn, ScopeLacking
 from erasmus_app.identity.clients import APP, CHAT
 from erasmus_app.services import Services
@@ -77,6 +78,7 @@ RULES: dict[str, Guard] = {
     "signed_in": signed_in,
     "asking": asking,  # likewise, and assistants with the scope `chat`
     "feed": let_feed,  # the system of a covered HEI, by its token
+    "messenger": let_messenger,  # a messenger, by its signature
 }
 """By name. A further rule is a further guard, which raises what the caller is answered."""
 

@@ -11,6 +11,11 @@ from erasmus_app.api.schema.access import OWNER, PART, Whose
 from erasmus_app.api.schema.accounts import Logins
 from erasmus_app.api.schema.calendars import CalendarMutations, CalendarsOfStudent
 from erasmus_app.api.schema.chat import ChatQuery
+from erasmus_app.api.schema.chat_links import (
+    ChatLinkMutations,
+    ChatLinksOfStudent,
+    ChatMessengersQuery,
+)
 from erasmus_app.api.schema.claims import ClaimMutations, Claims, OfficeQuery
 from erasmus_app.api.schema.connected import ConnectedApp, connected_apps
 from erasmus_app.api.schema.connections import Connection, asked, page
@@ -122,6 +127,7 @@ class Student(
     PreferencesOfStudent,
     MailOfStudent,
     CalendarsOfStudent,
+    ChatLinksOfStudent,
     Versioned,
     Node,
 ):
@@ -229,7 +235,7 @@ async def _student(info: Info) -> Student | None:
 
 
 @strawberry.type(description="What a signed-in student can read.")
-class Query(OfficeQuery, DeviceQuery, ChatQuery):
+class Query(OfficeQuery, DeviceQuery, ChatQuery, ChatMessengersQuery):
     """The root of reading."""
 
     @access.field(OWNER, description="The signed-in student; null once the account is erased.")
@@ -265,6 +271,7 @@ class Mutation(
     DeadlineRuleMutations,
     DeviceMutations,
     CalendarMutations,
+    ChatLinkMutations,
     MailMutations,
     PreferenceMutations,
     QuestionMutations,

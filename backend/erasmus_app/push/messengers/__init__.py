@@ -1,0 +1,1 @@
+"""Messengers' APIs, in and out; each module is one."""

@@ -1,0 +1,1 @@
+"""Doubles of messengers' APIs: strict where the originals are, or their documents say so."""
