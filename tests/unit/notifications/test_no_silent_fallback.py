@@ -32,7 +32,7 @@ NO_LANGUAGES = {"purposes"}
 # Words that other languages have as English has them, or of which they use the English name.
 SHARED = {
     *("app", "browser", "Code", "Contact", "CV", "E-mail", "File", "Name", "no", "Nomination"),
-    *("Portfolio", "positive", "sent", "Status", "Text", "Traineeship"),
+    *("nomination ({hei})", "Portfolio", "positive", "sent", "Status", "Text", "Traineeship"),
     *("Transcript of records", "Version", "Website"),
 }
 LETTERS = {"bg": "[а-я]", "el": "[α-ω]", "mk": "[а-ш]", "sr": "[а-ш]"}
