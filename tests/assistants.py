@@ -137,7 +137,13 @@ class Assistant:
         """Connect over TLS, as from elsewhere; sign in where that is asked for."""
         trust = ssl.create_default_context(cafile=str(self.bed.app.services.settings.tls_ca_file))
         async with httpx2.AsyncClient(
-            auth=self._sign_in(), verify=trust, headers=headers, trust_env=False, timeout=20
+            auth=self._sign_in(),
+            verify=trust,
+            headers=headers,
+            trust_env=False,
+            timeout=20,
+            # Signing in takes a while, after which the server may be about to hang up.
+            limits=httpx2.Limits(keepalive_expiry=1),
         ) as http:
             transport: Any = streamable_http_client(self.address, http_client=http)
             async with Client(transport, mode=mode) as client:
