@@ -66,10 +66,9 @@ def of_text(understood: Understood, turns: Sequence[Turn], slots: Slots) -> Wish
     intents = understood.intents
     if understood.band is not Band.MENU:
         if FIRST in intents:
-            others = tuple(each for each in intents if each != FIRST)
-            return Wish(band=Band.ANSWER, intents=(FIRST, *others))
+            return Wish(band=Band.ANSWER, intents=(FIRST,))
         if intents[:1] and intents[0] in REFUSED:
-            return Wish(band=Band.ANSWER, intents=intents)
+            return Wish(band=Band.ANSWER, intents=intents[:1])
     last = next((each.intent for each in reversed(turns) if each.intent in OFFERABLE), None)
     if last is not None and last != FIRST:
         goes_on = _going_on(understood, last, slots)
