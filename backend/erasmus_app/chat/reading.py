@@ -99,7 +99,7 @@ def _going_on(understood: Understood, last: str, slots: Slots) -> str | None:
         return None
     if band is Band.OFFER:
         near = {last, UNTIL_WHEN.get(last), *RELATED.get(last, ())}
-        return intents[0] if intents[0] in near else None
+        return next((each for each in intents[:1] if each in near), None)
     # The question mark of Greek looks like a semicolon, and is one after NFKC.
     is_bare = len(understood.question.split()) <= BARE
     if slots.heis or (is_bare and understood.question.rstrip().endswith(("?", ";"))):

@@ -11,7 +11,9 @@ from erasmus_app.chat.models import Card, CardKind
 from erasmus_app.mobilities.deadlines import Deadline
 from erasmus_app.mobilities.state import MobilityState
 from erasmus_app.mobilities.stays import planned_end, planned_start
-from erasmus_app.mobilities.steps import Party, StepState
+from erasmus_app.mobilities.steps import Party, StepCode, StepState
+
+_OF_AGREEMENT = frozenset({StepCode.LA_SENT, StepCode.LA_CHANGED})
 
 
 def status_overview(stay: Stay) -> Iterator[Piece]:
@@ -38,6 +40,9 @@ def status_overview(stay: Stay) -> Iterator[Piece]:
         said = stay.voice.guidance.nomination(stay.mobility, stay.voice.language)
         if now is MobilityState.REJECTED and said:
             yield said
+        returned = stay.voice.guidance.sent_back(stay.mobility, stay.voice.language)
+        if returned and stay.of.brief.move.step in _OF_AGREEMENT:
+            yield returned
         yield from whose_move(stay)
     yield NEW_LINE
     for each in _own(stay)[:1]:
