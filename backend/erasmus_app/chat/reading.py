@@ -94,7 +94,9 @@ def _going_on(understood: Understood, last: str, slots: Slots) -> str | None:
     """
     intents, band = understood.intents, understood.band
     if OPEN in intents[:1] and band is not Band.MENU:
-        return last if slots.heis or slots.documents else UNTIL_WHEN.get(last, last)
+        if any(each in OF_DOCUMENT for each in slots.documents):
+            return None
+        return last if slots.heis else UNTIL_WHEN.get(last, last)
     if len(understood.question.split()) > SHORT or band is Band.ANSWER:
         return None
     if band is Band.OFFER:
