@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from erasmus_app.chat.answers.about import NEW_LINE, NEW_STAY, About, Piece, Stay, offered
+from erasmus_app.chat.answers.dates import echoed
 from erasmus_app.chat.answers.overview import next_own
 from erasmus_app.chat.answers.people import HOME, contact
-from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, WITHOUT_A_STAY
+from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, REFUSED, WITHOUT_A_STAY
 from erasmus_app.chat.knowledge import KnownMobility
 from erasmus_app.chat.models import AnswerKind, Card, CardKind, Choice
 from erasmus_app.chat.reading import NONE_OF_THESE
@@ -50,6 +51,7 @@ def of_one(about: About, intent: str, known: KnownMobility, *, told: bool) -> It
     if known.brief.state is MobilityState.CANCELLED:
         yield about.say("overview.cancelled")
     yield from OF_STAY[intent](stay)
+    yield from _echo(about)
     if not told:
         others = [each for each in about.known.mobilities if each is not known]
         yield from choices_of(others, intent, about.voice)
@@ -75,6 +77,15 @@ def of_anybody(about: About, intent: str) -> Iterator[Piece]:
         homes = {each.mobility.sending_hei_id for each in likely}
         known = likely[0] if len(homes) == 1 else None
     yield from OF_ANYBODY[intent](stay_of(about, known) if known is not None else about)
+    if intent != FIRST and intent not in REFUSED:
+        yield from _echo(about)
+
+
+def _echo(about: About) -> Iterator[Piece]:
+    """Say how the days of a question were read, where the answer has not said so already."""
+    if about.asked.days:
+        yield NEW_LINE
+        yield from (echoed(about, each) for each in about.asked.days[:MOST_AT_ONCE])
 
 
 def which_stay(about: About, intent: str, those: Sequence[KnownMobility]) -> Iterator[Piece]:
