@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import cache, partial
+from threading import Lock
 
 import structlog
 from redis.asyncio import Redis
@@ -99,7 +100,15 @@ def chat_wording(
     )
 
 
-@cache
+_OPENING = Lock()
+
+
 def _nlu() -> Nlu:
     """Open what is installed, once a process: a third of a gigabyte that a worker never needs."""
+    with _OPENING:  # or two questions at once would open it twice
+        return _opened()
+
+
+@cache
+def _opened() -> Nlu:
     return open_nlu()

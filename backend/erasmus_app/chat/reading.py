@@ -66,10 +66,9 @@ def of_text(understood: Understood, turns: Sequence[Turn], slots: Slots) -> Wish
     intents = understood.intents
     if understood.band is not Band.MENU:
         if FIRST in intents:
-            others = tuple(each for each in intents if each != FIRST)
-            return Wish(band=Band.ANSWER, intents=(FIRST, *others))
+            return Wish(band=Band.ANSWER, intents=(FIRST,))
         if intents[:1] and intents[0] in REFUSED:
-            return Wish(band=Band.ANSWER, intents=intents)
+            return Wish(band=Band.ANSWER, intents=intents[:1])
     last = next((each.intent for each in reversed(turns) if each.intent in OFFERABLE), None)
     if last is not None and last != FIRST:
         goes_on = _going_on(understood, last, slots)
@@ -95,12 +94,14 @@ def _going_on(understood: Understood, last: str, slots: Slots) -> str | None:
     """
     intents, band = understood.intents, understood.band
     if OPEN in intents[:1] and band is not Band.MENU:
-        return last if slots.heis or slots.documents else UNTIL_WHEN.get(last, last)
+        if any(each in OF_DOCUMENT for each in slots.documents):
+            return None
+        return last if slots.heis else UNTIL_WHEN.get(last, last)
     if len(understood.question.split()) > SHORT or band is Band.ANSWER:
         return None
     if band is Band.OFFER:
         near = {last, UNTIL_WHEN.get(last), *RELATED.get(last, ())}
-        return intents[0] if intents[0] in near else None
+        return next((each for each in intents[:1] if each in near), None)
     # The question mark of Greek looks like a semicolon, and is one after NFKC.
     is_bare = len(understood.question.split()) <= BARE
     if slots.heis or (is_bare and understood.question.rstrip().endswith(("?", ";"))):

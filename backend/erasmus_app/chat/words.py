@@ -49,8 +49,9 @@ def load_chat_words(folder: Path, languages: Collection[str]) -> ChatWords:
 
 
 def there(folder: Path, languages: Collection[str]) -> list[str]:
-    """Return the languages that the chat speaks by now."""
-    return [each for each in languages if (folder / "chat" / f"{each}.toml").is_file()]
+    """Return the languages that the chat has to speak: all, once there is more than English."""
+    found = {path.stem for path in (folder / "chat").glob("*.toml")}
+    return list(languages) if found - {SOURCE_LANGUAGE} else [SOURCE_LANGUAGE]
 
 
 def _read(path: Path, language: str) -> dict[str, Message]:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from erasmus_app.chat.answers.about import NEW_LINE, NEW_STAY, About, Piece, Stay, offered
+from erasmus_app.chat.answers.dates import echoed
 from erasmus_app.chat.answers.overview import next_own
 from erasmus_app.chat.answers.people import HOME, contact
-from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, RELATED, WITHOUT_A_STAY
+from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, REFUSED, WITHOUT_A_STAY
 from erasmus_app.chat.knowledge import KnownMobility
 from erasmus_app.chat.models import AnswerKind, Card, CardKind, Choice
 from erasmus_app.chat.reading import NONE_OF_THESE
@@ -50,6 +51,7 @@ def of_one(about: About, intent: str, known: KnownMobility, *, told: bool) -> It
     if known.brief.state is MobilityState.CANCELLED:
         yield about.say("overview.cancelled")
     yield from OF_STAY[intent](stay)
+    yield from _echo(about)
     if not told:
         others = [each for each in about.known.mobilities if each is not known]
         yield from choices_of(others, intent, about.voice)
@@ -75,11 +77,15 @@ def of_anybody(about: About, intent: str) -> Iterator[Piece]:
         homes = {each.mobility.sending_hei_id for each in likely}
         known = likely[0] if len(homes) == 1 else None
     yield from OF_ANYBODY[intent](stay_of(about, known) if known is not None else about)
+    if intent != FIRST and intent not in REFUSED:
+        yield from _echo(about)
 
 
-def related(about: About, intent: str) -> Iterator[Choice]:
-    """Offer what may have been meant as well."""
-    yield from (offered(about, each) for each in RELATED.get(intent, ()))
+def _echo(about: About) -> Iterator[Piece]:
+    """Say how the days of a question were read, where the answer has not said so already."""
+    if about.asked.days:
+        yield NEW_LINE
+        yield from (echoed(about, each) for each in about.asked.days[:MOST_AT_ONCE])
 
 
 def which_stay(about: About, intent: str, those: Sequence[KnownMobility]) -> Iterator[Piece]:
@@ -118,7 +124,7 @@ def no_stay(about: About) -> Iterator[Piece]:
         yield about.say("talk.no_stay_how")
 
 
-def open_question(about: About) -> Iterator[Piece]:
+def open_question(about: About, first: Sequence[str]) -> Iterator[Piece]:
     """Answer «how long do I have left?» by the next day of the student's own, if there is one."""
     those = [about.chosen] if about.chosen else [*filter(is_under_way, about.known.mobilities)]
     dated = [
@@ -140,6 +146,7 @@ def open_question(about: About) -> Iterator[Piece]:
     else:
         yield AnswerKind.CHOICES
         yield about.say("talk.ambiguous_open")
+    yield from (offered(about, each) for each in first)
     yield from topics(about)
 
 

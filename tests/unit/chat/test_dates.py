@@ -50,6 +50,29 @@ def test_a_day_that_is_asked_about_is_echoed_and_compared(words: str, says: str)
     assert answer.text.startswith(says)
 
 
+def listed(words: str) -> list[str]:
+    """The days of an answer, without how far off they are."""
+    answer = asked(known(NOMINATED), f"deadlines_all|{words}")
+    return [each.partition(" (in ")[0] for each in answer.text.splitlines() if " (in " in each]
+
+
+def test_what_is_due_within_some_days_is_listed_alone():
+    apply, decide = (
+        "Apply to Hochschule Lindental: 30 November 2026",
+        "Decision expected from Hochschule Lindental: 30 November 2026",
+    )
+
+    assert listed("What is due this month?") == [apply, decide]
+    assert listed("What is due until 1 December 2026?") == [apply, decide]
+    assert listed("What is due in May 2030?") == listed("What is due?")
+
+
+def test_a_day_is_echoed_where_there_is_nothing_to_compare_it_with():
+    answer = asked(known(NOMINATED), "grant_first|Is it paid on 3 March 2027?")
+
+    assert "Your date, as I read it: 3 March 2027." in answer.text
+
+
 def test_a_day_cannot_be_compared_with_none():
     answer = asked(a_chat(NOMINATED), "application_deadline|Is 15 November still fine?")
 

@@ -50,6 +50,7 @@ def talk(chat: ChatService, *texts: str, account=ACCOUNT) -> list:
         ("la_status|Who has to sign?", "ambiguous|And until when?", "la_before_deadline"),
         ("la_change|How do I change?", "ambiguous|until when", "la_change_deadline"),
         ("tor_wait|Where is it?", "ambiguous|how long?", "tor_wait"),
+        ("la_status|Who signs?", "ambiguous|and when is the transcript due?", "tor_wait"),
         ("la_status|Who has to sign?", "?|who?", "la_status"),
         ("grant_first|When?", "grant_topup, privacy|and more?", "grant_topup"),
         ("grant_first|When?", "privacy, grant_topup|and more?", None),

@@ -46,7 +46,7 @@ def test_documents_have_their_english_names_in_each_language(language: str):
         for document in ON_PAPER
         if document in sentence("en", name)
         and not name.startswith(("documents.", "intents."))
-        and document not in sentence(language, name)
+        and document.casefold() not in sentence(language, name).casefold()
     }
 
     assert lacking == set()
@@ -94,6 +94,17 @@ def test_a_file_that_differs_stops_the_start(what: str, tmp_path: Path):
 
     with pytest.raises(SettingsInvalid, match=r"en-GB\.toml"):
         load_chat_words(tmp_path, ["en", "en-GB"])
+
+
+def test_once_there_is_more_than_english_all_must_be_there(tmp_path: Path):
+    (tmp_path / "chat").mkdir()
+    shutil.copy(ROOT / "chat" / "en.toml", tmp_path / "chat" / "en.toml")
+    alone = there(tmp_path, ["en", "de", "pt"])
+    shutil.copy(ROOT / "chat" / "en.toml", tmp_path / "chat" / "de.toml")
+
+    assert (alone, there(tmp_path, ["en", "de", "pt"])) == (["en"], ["en", "de", "pt"])
+    with pytest.raises(SettingsInvalid, match=r"pt\.toml"):
+        load_chat_words(tmp_path, there(tmp_path, ["en", "de", "pt"]))
 
 
 def test_a_language_without_a_file_stops_the_start(tmp_path: Path):

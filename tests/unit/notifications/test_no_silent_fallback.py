@@ -34,6 +34,7 @@ SHARED = {
     *("app", "browser", "Code", "Contact", "CV", "E-mail", "File", "Name", "no", "Nomination"),
     *("nomination ({hei})", "Portfolio", "positive", "sent", "Status", "Text", "Traineeship"),
     *("Transcript of records", "Version", "Website"),
+    *("learning agreement ({hei})", "nomination ({hei})"),
 }
 LETTERS = {"bg": "[а-я]", "el": "[α-ω]", "mk": "[а-ш]", "sr": "[а-ш]"}
 

@@ -223,7 +223,8 @@ def drafted(pieces: Iterable[Piece], voice: Voice) -> Draft:
             case Source():
                 sources[each] = None
     if sources:
-        told = "; ".join(dict.fromkeys(each.text for each in sources))
+        # No semicolon: it asks a question in Greek. No comma: there are some in each source.
+        told = " · ".join(dict.fromkeys(each.text for each in sources))
         lines.append([voice.say("sources.line", source=told)])
     return Draft(
         kind=kind,

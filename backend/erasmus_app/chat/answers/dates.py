@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
-from erasmus_app.chat.answers.about import NEW_LINE, Days, Piece, Stay
+from erasmus_app.chat.answers.about import NEW_LINE, About, Days, Piece, Stay
 from erasmus_app.chat.answers.origins import of_deadline, of_factsheet
 from erasmus_app.chat.models import Card, CardKind
 from erasmus_app.institutions.models import PageState, page_state
@@ -113,7 +113,7 @@ def _compared(stay: Stay, found: list[Deadline]) -> Iterator[Piece]:
     """Echo the day that was asked about, and compare it with the day that counts."""
     last = next((each for each in found if each.counts_first), found[0])
     for asked in stay.asked.days[:MOST]:
-        yield _echoed(stay, asked)
+        yield echoed(stay, asked)
         if last.on is None:
             yield stay.say("dates.your_date_alone")
         elif asked.last <= last.on:
@@ -124,16 +124,17 @@ def _compared(stay: Stay, found: list[Deadline]) -> Iterator[Piece]:
             yield stay.say("dates.your_date_late", date=last.on)
 
 
-def _echoed(stay: Stay, asked: Days) -> str:
-    days = [stay.voice.day(each.isoformat()) for each in (asked.first, asked.last)]
-    return stay.say("dates.your_date", date=" – ".join(dict.fromkeys(days)))
+def echoed(about: About, asked: Days) -> str:
+    """Say how a day in the question was read."""
+    days = [about.voice.day(each.isoformat()) for each in (asked.first, asked.last)]
+    return about.say("dates.your_date", date=" – ".join(dict.fromkeys(days)))
 
 
 def _without_a_day(stay: Stay, kind: DeadlineKind) -> Iterator[Piece]:
     what, mobility = stay.voice.what(kind, stay.mobility), stay.mobility
     yield NEW_LINE
     for asked in stay.asked.days[:MOST]:
-        yield _echoed(stay, asked)
+        yield echoed(stay, asked)
         yield stay.say("dates.your_date_alone")
     if kind in _PUBLISHED:
         yield stay.say("dates.not_published", what=what, hei=stay.host)

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from erasmus_app.chat.answers.about import NEW_LINE, Piece, Stay
-from erasmus_app.chat.answers.dates import MOST_LISTED, ahead, card, sentence, told
+from erasmus_app.chat.answers.dates import MOST_LISTED, ahead, card, echoed, sentence, told
 from erasmus_app.chat.answers.origins import of_deadline, of_record
 from erasmus_app.chat.answers.people import contact, whose_move
 from erasmus_app.chat.models import Card, CardKind
 from erasmus_app.mobilities.deadlines import Deadline
 from erasmus_app.mobilities.state import MobilityState
 from erasmus_app.mobilities.stays import planned_end, planned_start
-from erasmus_app.mobilities.steps import Party, StepState
+from erasmus_app.mobilities.steps import Party, StepCode, StepState
+
+_OF_AGREEMENT = frozenset({StepCode.LA_SENT, StepCode.LA_CHANGED})
 
 
 def status_overview(stay: Stay) -> Iterator[Piece]:
@@ -38,6 +40,9 @@ def status_overview(stay: Stay) -> Iterator[Piece]:
         said = stay.voice.guidance.nomination(stay.mobility, stay.voice.language)
         if now is MobilityState.REJECTED and said:
             yield said
+        returned = stay.voice.guidance.sent_back(stay.mobility, stay.voice.language)
+        if returned and stay.of.brief.move.step in _OF_AGREEMENT:
+            yield returned
         yield from whose_move(stay)
     yield NEW_LINE
     for each in _own(stay)[:1]:
@@ -48,8 +53,10 @@ def status_overview(stay: Stay) -> Iterator[Piece]:
 
 def deadlines_all(stay: Stay) -> Iterator[Piece]:
     """List what has a day, the student's own first."""
-    own = _own(stay)
-    others = [each for each in ahead(stay.of.deadlines) if each not in own]
+    wanted = _asked_for(stay)
+    own = [each for each in _own(stay) if each in wanted]
+    others = [each for each in wanted if each not in own]
+    yield from (echoed(stay, days) for days in stay.asked.days)
     yield from planned(stay)
     if not own and not others:
         yield stay.say("dates.none_ahead")
@@ -67,6 +74,17 @@ def deadlines_all(stay: Stay) -> Iterator[Piece]:
             yield from of_deadline(stay, each)
     yield NEW_LINE
     yield from whose_move(stay)
+
+
+def _asked_for(stay: Stay) -> list[Deadline]:
+    """Return the days of what a question names («this month», «until 15 March»), else all."""
+    found = ahead(stay.of.deadlines)
+    for asked in stay.asked.days:
+        first = asked.first if asked.first != asked.last else min(stay.today, asked.last)
+        within = [each for each in found if each.on and first <= each.on <= asked.last]
+        if within:
+            return within
+    return found
 
 
 def next_own(stay: Stay) -> Iterator[Piece]:

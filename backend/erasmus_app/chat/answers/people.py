@@ -39,8 +39,8 @@ def whose_move(stay: Stay, *, nobody: bool = True) -> Iterator[Piece]:
     if (can_do := voice.guidance.can_do(move.step, move.party, voice.language)) is not None:
         yield can_do
     yield step_card(stay)
-    if move.hei_id is not None:
-        yield from contact(stay, HOME if move.party is Party.SENDING_HEI else HOST)
+    # The student's own move is mostly made in home's system, and home knows how.
+    yield from contact(stay, HOST if move.party is Party.RECEIVING_HEI else HOME)
 
 
 def step_card(stay: Stay) -> Card:

@@ -5,6 +5,7 @@ from erasmus_app.chat.slots.phrases import Book, T
 from erasmus_app.chat.slots.sentence import Sentence
 from erasmus_app.mobilities.steps import StepCode
 
+LONGEST_ACRONYM = 8
 _OF_AGREEMENTS = frozenset({StepCode.LA_SENT, StepCode.LA_SIGNED, StepCode.LA_CHANGED})
 _STEPS = {
     Document.NOMINATION: StepCode.NOMINATED,
@@ -75,7 +76,9 @@ def _acronym(its: Sentence, at: int, *, has_small: bool) -> Document | None:
     as well: «LA» is an article in a third of Europe.
     """
     token = its.read[at]
-    if token.text in its.words.small:
-        return its.words.acronyms.get(token.text.upper())
-    word = its.question[token.start : token.end] if has_small else ""
-    return its.words.acronyms.get(word.removesuffix("s"))
+    if not token.is_word or len(token.text) > LONGEST_ACRONYM:
+        return None
+    word = its.question[token.start : token.end]
+    if token.text in its.words.small and (word.islower() or word.isupper()):
+        return its.words.acronyms.get(word.upper())  # and «Ola» is a name
+    return its.words.acronyms.get(word.removesuffix("s")) if has_small else None

@@ -4,7 +4,14 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from erasmus_app.chat.slots.names import Called, called, is_generic, is_ordinary, is_university
+from erasmus_app.chat.slots.names import (
+    Called,
+    called,
+    is_generic,
+    is_ordinary,
+    is_short_word,
+    is_university,
+)
 from erasmus_app.chat.slots.reading import Token
 from erasmus_app.chat.slots.sentence import Sentence
 from erasmus_app.chat.slots.spelling import distance
@@ -153,15 +160,14 @@ def _acronym(
 
 def _is_acronym(its: Sentence, at: int, written: str, hei: Called, *, great: bool) -> bool:
     word = its.read[at].text
-    if word in hei.initials:
-        return great
-    if word not in hei.acronyms:
+    if word not in hei.initials and word not in hei.acronyms:
         return False
     if great or written in hei.mixed:
         return True
-    if len(word) <= 2:
-        return False
-    return (len(word) > 3 and not is_ordinary(word)) or _touches_university(its, at)
+    if len(word) <= 3:
+        # What is no word of any language, or stands beside a university: «upc»
+        return len(word) == 3 and (not is_short_word(word) or _touches_university(its, at))
+    return word in hei.acronyms and (not is_ordinary(word) or _touches_university(its, at))
 
 
 def _touches_university(its: Sentence, at: int) -> bool:

@@ -34,6 +34,7 @@ class _Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     universities: tuple[str, ...]
     generic: tuple[str, ...]
     ordinary: tuple[str, ...]
+    short: str
 
 
 @cache
@@ -58,6 +59,16 @@ def is_generic(word: str) -> bool:
 def is_ordinary(word: str) -> bool:
     """Whether a folded name is a word of some language too, or too short to be sure."""
     return len(word) <= SHORTEST_WORD or _is_among(word, _common().ordinary)
+
+
+@cache
+def _short() -> frozenset[str]:
+    return frozenset(_common().short.split())
+
+
+def is_short_word(word: str) -> bool:
+    """Whether three folded letters are a word of some language."""
+    return word in _short()
 
 
 def _is_among(word: str, listed: Collection[str]) -> bool:

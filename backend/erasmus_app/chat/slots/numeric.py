@@ -26,8 +26,10 @@ def numeric(its: Sentence, at: int) -> Found | None:
 
 
 def _is_inside(its: Sentence, at: int) -> bool:
-    """Whether the digits go on from others: «1.2.3.4», «7.5», «10:30»."""
+    """Whether the digits go on from others, or from a word: «1.2.3.4», «7.5», «10:30», «v2.5.»."""
     before = its.text(at - 1)
+    if its.glued(at) and before[:1].isalpha():
+        return True
     if before == "-" and its.text(at + 1) != "-":
         return False  # from «15/01/2027» to this
     joined = its.glued(at) and its.glued(at - 1) and before in {*MARKS, ",", ":"}
@@ -143,8 +145,11 @@ def _two(its: Sentence, at: int, mark: str) -> Found | None:
 def _looks_like_a_day(its: Sentence, at: int, mark: str, *, closed: bool) -> bool:
     one, two = its.text(at), its.text(at + 2)
     end = at + 3 + closed
-    beside = {its.text(at - 1), its.text(end), its.text(end + 1) if its.text(end) == "-" else ""}
-    if beside & its.words.clock or its.is_money(end) or its.is_money(at - 1):
+    behind = end + (its.text(end) == "-")  # 10.30-kor
+    is_clock = its.text(behind) in its.words.clock and its.number(behind + 1) is None
+    if is_clock or its.text(at - 1) in its.words.clock:
+        return False
+    if its.is_money(end) or its.is_money(at - 1):
         return False
     if end < len(its.read) and its.words.units.match(its.read, end):
         return False

@@ -81,7 +81,7 @@ def test_what_only_looks_like_a_date_is_none():
         *("24/7", "1/2 of the grant", "2-3 weeks", "at 10.30", "15.30", "version 1.2.3.4"),
         *("192.168.1.1", "7.5 ECTS", "7,5", "B2", "March 2 weeks", "27/28", "20270115"),
         *("in 2 weeks after my arrival", "May I ask?", "may", "I march on", "€ 15.05"),
-        *("room 3.4", "100%", "1:15", "15", "2027", "in 99999999 years", "in 9999 years"),
+        *("v2.5.", "room 3.4", "100%", "1:15", "15", "2027", "in 99999999 years", "in 9999 years"),
     ]
     assert {each: days(each) for each in asked} == {each: [] for each in asked}
     others = {
@@ -190,6 +190,7 @@ def test_ranges_name_both_days():
         "5-7 March 2027": ["2027-03-05", "2027-03-07"],
         "the 5th to the 7th of March": ["2027-03-05", "2027-03-07"],
         "from 5 March to 7 April 2027": ["2027-03-05", "2027-04-07"],
+        "my exam is 12/12 at 14:00": ["2026-12-12"],
         "15/01/2027–16/01/2027": ["2027-01-15", "2027-01-16"],
     }
     assert all_days(asked) == asked
