@@ -12,15 +12,17 @@ from erasmus_app.chat.answers.subjects import (
     OFFERABLE,
     OPEN,
     REFUSED,
+    RELATED,
     UNTIL_WHEN,
 )
 from erasmus_app.chat.models import Question
 from erasmus_app.chat.ports import Band, Turn, Understood
 from erasmus_app.chat.slots import Slots
-from erasmus_app.ids import HeiId, MobilityId
+from erasmus_app.ids import MobilityId
 
 MOST_OFFERED = 3
-SHORT = 4  # words of a question that only makes sense after another
+BARE = 2  # words of one that says nothing at all: «who?», «and when?»
+SHORT = 5  # words of a question that only makes sense after another
 
 _CONVERSATION = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _INTENT = re.compile(r"intent:([a-z_]{1,40})", re.ASCII)
@@ -64,15 +66,14 @@ def of_text(understood: Understood, turns: Sequence[Turn], slots: Slots) -> Wish
     intents = understood.intents
     if understood.band is not Band.MENU:
         if FIRST in intents:
-            others = tuple(each for each in intents if each != FIRST)
-            return Wish(band=Band.ANSWER, intents=(FIRST, *others))
+            return Wish(band=Band.ANSWER, intents=(FIRST,))
         if intents[:1] and intents[0] in REFUSED:
-            return Wish(band=Band.ANSWER, intents=intents)
+            return Wish(band=Band.ANSWER, intents=intents[:1])
     last = next((each.intent for each in reversed(turns) if each.intent in OFFERABLE), None)
-    if last is not None and last != FIRST and _goes_on(understood, slots.heis):
-        return Wish(
-            band=Band.ANSWER, intents=(UNTIL_WHEN.get(last, last) if not slots.heis else last,)
-        )
+    if last is not None and last != FIRST:
+        goes_on = _going_on(understood, last, slots)
+        if goes_on is not None:
+            return Wish(band=Band.ANSWER, intents=(goes_on,))
     if intents[:1] == (OPEN,) and understood.band is not Band.MENU:
         for document in slots.documents:
             if document in OF_DOCUMENT:
@@ -86,12 +87,21 @@ def of_text(understood: Understood, turns: Sequence[Turn], slots: Slots) -> Wish
     return Wish(band=Band.OFFER, intents=known[:MOST_OFFERED])
 
 
-def _goes_on(understood: Understood, heis: Sequence[HeiId]) -> bool:
-    """Whether a question says nothing by itself: «and until when?», «and there?», «who?»."""
-    if understood.band is Band.ANSWER:
-        return understood.intents[:1] == (OPEN,)
-    is_short = len(understood.question.split()) <= SHORT
-    if OPEN in understood.intents or (is_short and heis):
-        return True
+def _going_on(understood: Understood, last: str, slots: Slots) -> str | None:
+    """Return what a question means that says nothing by itself, or little.
+
+    «And until when?», «and there?», «who?»; of several meanings the one that is near.
+    """
+    intents, band = understood.intents, understood.band
+    if OPEN in intents[:1] and band is not Band.MENU:
+        return last if slots.heis or slots.documents else UNTIL_WHEN.get(last, last)
+    if len(understood.question.split()) > SHORT or band is Band.ANSWER:
+        return None
+    if band is Band.OFFER:
+        near = {last, UNTIL_WHEN.get(last), *RELATED.get(last, ())}
+        return intents[0] if intents[0] in near else None
     # The question mark of Greek looks like a semicolon, and is one after NFKC.
-    return is_short and understood.question.rstrip().endswith(("?", ";"))
+    is_bare = len(understood.question.split()) <= BARE
+    if slots.heis or (is_bare and understood.question.rstrip().endswith(("?", ";"))):
+        return last
+    return None

@@ -8,7 +8,14 @@ import msgspec
 
 from erasmus_app.chat import writing
 from erasmus_app.chat.answers.about import About, Asked, Piece, Wording, drafted, offered
-from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, REFUSED, likely
+from erasmus_app.chat.answers.subjects import (
+    FIRST,
+    OF_ANYBODY,
+    OFFERABLE,
+    REFUSED,
+    RELATED,
+    likely,
+)
 from erasmus_app.chat.knowledge import Knowledge, Known, KnownMobility
 from erasmus_app.chat.models import Answer, AnswerKind, Asker, Question
 from erasmus_app.chat.ports import (
@@ -73,7 +80,7 @@ class ChatService:
         )
         found = _settled(known, wish, question, turns, slots.heis)
         is_empty = not (understood and understood.question)
-        pieces = _written(about, wish, found, likely(slots), is_empty=is_empty)
+        pieces = _written(about, wish, found, _near(understood, slots), is_empty=is_empty)
         draft = drafted(pieces, about.voice)
         mobility = found.one.mobility_id if found.one is not None else None
         intent = wish.intents[0] if wish.band is Band.ANSWER and wish.intents else None
@@ -198,11 +205,11 @@ def _written(
     intent = wish.intents[0] if wish.intents else ""
     if intent == FIRST:  # before anything else, whatever is said of exchanges
         yield from writing.of_anybody(about, FIRST)
-        yield from (offered(about, each) for each in wish.intents[1:])
+        yield from (offered(about, each) for each in first if each != FIRST)
     elif found.is_unknown:
         yield from writing.unknown_stay(about)
     elif wish.is_open:
-        yield from writing.open_question(about)
+        yield from writing.open_question(about, first)
     elif wish.band is Band.OFFER:
         yield from writing.offer(about, wish.intents)
     elif wish.band is Band.MENU:
@@ -211,16 +218,23 @@ def _written(
         yield from writing.menu(about, f"talk.{opening}", first)
     elif intent in OF_ANYBODY:
         yield from writing.of_anybody(about, intent)
-        yield from writing.related(about, intent)
+        those = first if intent in REFUSED else RELATED.get(intent, ())
+        yield from (offered(about, each) for each in those)
     elif not about.known.mobilities:
         yield from writing.without_a_stay(about, intent)
     elif found.one is not None:
         yield from writing.of_one(about, intent, found.one, told=found.is_told)
-        yield from writing.related(about, intent)
+        yield from (offered(about, each) for each in RELATED.get(intent, ()))
     elif intent in writing.OF_SEVERAL:
         yield from writing.of_several(about, intent, found.several)
     else:
         yield from writing.which_stay(about, intent, found.several)
+
+
+def _near(understood: Understood | None, slots: Slots) -> tuple[str, ...]:
+    """Return what else a question may be about: what was less likely, then what its words name."""
+    intents = understood.intents if understood is not None else ()
+    return tuple(dict.fromkeys((*(each for each in intents if each in OFFERABLE), *likely(slots))))
 
 
 def _asked_back(kind: AnswerKind, intent: str | None) -> str | None:

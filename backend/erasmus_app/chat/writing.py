@@ -7,7 +7,7 @@ import msgspec
 from erasmus_app.chat.answers.about import NEW_LINE, NEW_STAY, About, Piece, Stay, offered
 from erasmus_app.chat.answers.overview import next_own
 from erasmus_app.chat.answers.people import HOME, contact
-from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, RELATED, WITHOUT_A_STAY
+from erasmus_app.chat.answers.subjects import FIRST, OF_ANYBODY, OF_STAY, WITHOUT_A_STAY
 from erasmus_app.chat.knowledge import KnownMobility
 from erasmus_app.chat.models import AnswerKind, Card, CardKind, Choice
 from erasmus_app.chat.reading import NONE_OF_THESE
@@ -77,11 +77,6 @@ def of_anybody(about: About, intent: str) -> Iterator[Piece]:
     yield from OF_ANYBODY[intent](stay_of(about, known) if known is not None else about)
 
 
-def related(about: About, intent: str) -> Iterator[Choice]:
-    """Offer what may have been meant as well."""
-    yield from (offered(about, each) for each in RELATED.get(intent, ()))
-
-
 def which_stay(about: About, intent: str, those: Sequence[KnownMobility]) -> Iterator[Piece]:
     """Ask back which exchange is meant."""
     yield AnswerKind.CHOICES
@@ -118,7 +113,7 @@ def no_stay(about: About) -> Iterator[Piece]:
         yield about.say("talk.no_stay_how")
 
 
-def open_question(about: About) -> Iterator[Piece]:
+def open_question(about: About, first: Sequence[str]) -> Iterator[Piece]:
     """Answer «how long do I have left?» by the next day of the student's own, if there is one."""
     those = [about.chosen] if about.chosen else [*filter(is_under_way, about.known.mobilities)]
     dated = [
@@ -128,14 +123,19 @@ def open_question(about: About) -> Iterator[Piece]:
         if each.on is not None and each.on >= about.today and each.counts_first
     ]
     found = list[Piece]()
+    stay = None
     if dated:
         stay = stay_of(about, min(dated, key=lambda each: each[:2])[2])
-        found = [about.say("talk.stay", hei=stay.host), *next_own(stay)]
-    if found[1:]:
+        found = list(next_own(stay))
+    if found:
+        if stay is not None and len(about.known.mobilities) > 1:
+            yield about.say("talk.stay", hei=stay.host)
+            yield NEW_LINE
         yield from found
     else:
         yield AnswerKind.CHOICES
         yield about.say("talk.ambiguous_open")
+    yield from (offered(about, each) for each in first)
     yield from topics(about)
 
 

@@ -46,6 +46,7 @@ from erasmus_app.mobilities.models import (
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 INTENTS = sorted({*OF_STAY, *OF_ANYBODY, "ambiguous", "out_of_scope", "never heard of"})
+SPECIAL = ["urgent", "ambiguous", "other_person", "prompt_injection", "out_of_scope"]
 DAYS = st.dates(date(2025, 1, 1), date(2028, 12, 31)) | st.sampled_from([date.min, date.max])
 PLANNED = DAYS.map(str) | st.sampled_from(["2026-09", "9999-99", "", "2027-02-30", "x"])
 VERSIONS = st.none() | st.builds(a_version, at=st.none() | st.just(NOW))
@@ -115,7 +116,9 @@ UNDERSTOOD = st.builds(
     question=st.just(""),
     language=st.sampled_from([*SPOKEN, "xx", "", "no", "zh-Hant"]),
     band=st.sampled_from(Band),
-    intents=st.lists(st.sampled_from(INTENTS), max_size=3, unique=True).map(tuple),
+    intents=st.lists(
+        st.sampled_from(INTENTS) | st.sampled_from(SPECIAL), max_size=3, unique=True
+    ).map(tuple),
     version=st.just(VERSION),
 )
 CHOICES = (

@@ -254,7 +254,9 @@ def test_refusals_say_nothing_of_the_record(intent: str):
     assert len({(each.text, each.cards, each.sources) for each in answers}) == 1
 
 
-@pytest.mark.parametrize("text", ["urgent", "la_status, urgent", "urgent, contact"])
+@pytest.mark.parametrize(
+    "text", ["urgent", "la_status, urgent", "urgent, contact", "ambiguous, urgent"]
+)
 def test_a_person_comes_first_whatever_else_was_asked(text: str):
     answer = asked(records()["abroad"], text)
     first, second = answer.text.splitlines()[:2]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from erasmus_app.chat import words
 from erasmus_app.chat.words import load_chat_words, there
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
@@ -13,6 +14,7 @@ from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue
 ROOT = catalogue_folder()
 LANGUAGES = there(ROOT, load_catalogue(ROOT).languages)
 WORDS = load_chat_words(ROOT, LANGUAGES)
+CODE = Path(words.__file__).parent
 ON_PAPER = (
     *("Learning Agreement", "Transcript of Records", "Certificate of Attendance"),
     *("Confirmation of Arrival", "Grant Agreement", "Traineeship Certificate"),
@@ -48,6 +50,27 @@ def test_documents_have_their_english_names_in_each_language(language: str):
     }
 
     assert lacking == set()
+
+
+BY_STATE = ("sources.", "agreement.", "step_states.", "documents.", "intents.")
+BY_WORD = {
+    *("talk.menu", "talk.out_of_scope", "talk.choice_over"),
+    *("next.sending-hei", "next.receiving-hei", "next.contact_home", "next.contact_host"),
+    *("stay.arrived", "stay.arrives", "life.published", "life.not_published"),
+    *("app.login", "app.esi", "app.password"),
+}
+"""Names that the code puts together."""
+
+
+def test_each_sentence_is_said_somewhere():
+    source = "".join(each.read_text(encoding="utf-8") for each in CODE.rglob("*.py"))
+    silent = {
+        name
+        for name in WORDS.sentences["en"]
+        if f'"{name}"' not in source and name not in BY_WORD and not name.startswith(BY_STATE)
+    }
+
+    assert silent == set()
 
 
 BROKEN = {

@@ -2,7 +2,16 @@
 
 import pytest
 
-from erasmus_app.kit.cldr import Number, categories, is_known, written_day, written_number
+from erasmus_app.kit.cldr import (
+    Number,
+    categories,
+    is_known,
+    month_names,
+    order_of_numbers,
+    weekday_names,
+    written_day,
+    written_number,
+)
 
 DAYS = {
     "bg": ("15 януари 2027\u202fг.", "януари 2027\u202fг."),
@@ -102,3 +111,20 @@ def test_only_the_categories_that_counts_can_have_are_asked_of_a_translator():
 @pytest.mark.parametrize("name", ["xq", "", "en.toml", "../en", "e" * 99])
 def test_a_language_is_known_or_not(name: str):
     assert not is_known(name)
+
+
+def test_months_and_weekdays_have_the_names_that_dates_and_lists_use():
+    assert [month_names("cs", short=short)[0] for short in (False, True)] == [
+        {"ledna", "leden"},
+        {"led"},
+    ]
+    assert month_names("sl", short=False)[2] == {"marec", "marca"}  # the genitive is ours
+    assert weekday_names("fi", short=False)[0] == {"maanantai", "maanantaina"}
+    assert [len(month_names(each, short=False)) for each in DAYS] == [12] * len(DAYS)
+    assert [len(weekday_names(each, short=True)) for each in DAYS] == [7] * len(DAYS)
+
+
+def test_the_order_of_a_date_in_numbers():
+    years_first = {"hu": ("ymd", "md"), "lt": ("ymd", "md"), "sv": ("ymd", "dm")}
+    orders = {each: order_of_numbers(each) for each in DAYS}
+    assert orders == dict.fromkeys(DAYS, ("dmy", "dm")) | years_first

@@ -21,7 +21,7 @@ from erasmus_app.mobilities.models import AgreementVersion
 from erasmus_app.mobilities.rules import DeadlineKind
 from erasmus_app.mobilities.state import MobilityState
 from erasmus_app.mobilities.stays import agreement_of
-from erasmus_app.mobilities.steps import StepCode
+from erasmus_app.mobilities.steps import Party, StepCode
 
 _OF_AGREEMENT = frozenset({StepCode.LA_SENT, StepCode.LA_SIGNED, StepCode.LA_CHANGED})
 _NOT_GOING = frozenset({MobilityState.CANCELLED, MobilityState.REJECTED})
@@ -166,6 +166,8 @@ def _next(stay: Stay) -> Iterator[Piece]:
     """Say who acts next if that is about the agreement; else whom to ask about it."""
     if stay.of.brief.move.step in _OF_AGREEMENT:
         yield from whose_move(stay)
+        if stay.of.brief.move.party is Party.STUDENT:
+            yield stay.say("refusals.sign_where")
     elif stay.of.brief.state not in _NOT_GOING and not _is_signed(stay):
         if stay.of.brief.agreement is AgreementState.NOT_SHARED and has_agreement(stay.mobility):
             yield stay.say("agreement.where")

@@ -117,6 +117,8 @@ def _compared(stay: Stay, found: list[Deadline]) -> Iterator[Piece]:
         if last.on is None:
             yield stay.say("dates.your_date_alone")
         elif asked.last <= last.on:
+            if last.on < stay.today:
+                continue  # it is over either way, as the next sentence says
             yield stay.say("dates.your_date_in_time", date=last.on)
         else:
             yield stay.say("dates.your_date_late", date=last.on)

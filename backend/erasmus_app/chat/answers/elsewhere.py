@@ -30,6 +30,7 @@ def _rule(*sentences: str) -> Rule:
         if isinstance(about, Stay):
             yield from planned(about)
             yield from of_fact(about, about.mobility.agreement or about.mobility.nomination)
+            yield about.say("next.ask_home", hei=about.home)
             yield from contact(about, HOME)
         else:
             yield about.say("next.ask_your_home")
@@ -137,6 +138,8 @@ def _published(
     yield from _said(stay, topic, published=known is not None)
     yield from information(stay, f"intents.{topic}", known)
     yield NEW_LINE
+    if known is None:
+        yield stay.say("next.ask_host", hei=stay.host)
     yield from contact(stay, HOST)
 
 

@@ -157,10 +157,11 @@ def _paper(stay: Stay, name: str) -> str:
 
 def _paper_card(stay: Stay, paper: AdditionalRequirement) -> Card:
     url = next(filter(None, (web_address(each.url) for each in paper.links)), None)
+    ours = stay.say("links.paper") if url else None
     return Card(
         kind=CardKind.LINK,
         title=_paper(stay, paper.name),
-        text=quoted(paper.details, LONGEST_WORDS) if paper.details else None,
+        text=quoted(paper.details, LONGEST_WORDS) if paper.details else ours,
         url=url,
         mobility_id=stay.of.mobility_id,
         is_partner_text=bool(paper.details) or paper.kind is DocumentKind.OTHER,

@@ -5,6 +5,7 @@ from erasmus_app.chat.slots.phrases import Book, T
 from erasmus_app.chat.slots.sentence import Sentence
 from erasmus_app.mobilities.steps import StepCode
 
+LONGEST_ACRONYM = 8
 _OF_AGREEMENTS = frozenset({StepCode.LA_SENT, StepCode.LA_SIGNED, StepCode.LA_CHANGED})
 _STEPS = {
     Document.NOMINATION: StepCode.NOMINATED,
@@ -22,13 +23,17 @@ def find_documents(its: Sentence) -> tuple[tuple[Document, ...], tuple[StepCode,
     same words say nothing of it where none is named.
     """
     documents, words = list[Document](), list[StepCode]()
-    at = 0
+    at, has_small = 0, _has_small(its)
     while at < len(its.read):
         found = its.words.documents.match(its.read, at)
-        short = _acronym(its, at) if found is None else None
-        if found is not None or short is not None:
-            documents.append(found.value if found is not None else short or Document.TRANSCRIPT)
-            at = found.end if found is not None else at + 1
+        if found is not None:
+            documents.append(found.value)
+            at = found.end
+            continue
+        short = _acronym(its, at, has_small=has_small)
+        if short is not None:
+            documents.append(short)
+            at += 1
             continue
         step = its.words.steps.match(its.read, at)
         if step is not None:
@@ -55,16 +60,25 @@ def _all(its: Sentence, book: Book[T]) -> list[T]:
     return found
 
 
-def _acronym(its: Sentence, at: int) -> Document | None:
+def _has_small(its: Sentence) -> bool:
+    """Whether small letters stand beside what may be an acronym: not all is in capitals."""
+    words = (its.question[each.start : each.end] for each in its.read if each.is_word)
+    return any(
+        any(map(str.islower, word)) and word.removesuffix("s") not in its.words.acronyms
+        for word in words
+    )
+
+
+def _acronym(its: Sentence, at: int, *, has_small: bool) -> Document | None:
     """Return what «OLA» or «ToR» stands for.
 
     In small letters only where the language has no such word, and in a question all of capitals
     as well: «LA» is an article in a third of Europe.
     """
     token = its.read[at]
-    word = its.question[token.start : token.end]
-    if token.text in its.words.small:
-        return its.words.acronyms.get(token.text.upper())
-    if not any(each.islower() for each in its.question.replace(word, "")):
+    if not token.is_word or len(token.text) > LONGEST_ACRONYM:
         return None
-    return its.words.acronyms.get(word.removesuffix("s"))
+    word = its.question[token.start : token.end]
+    if token.text in its.words.small and (word.islower() or word.isupper()):
+        return its.words.acronyms.get(word.upper())  # and «Ola» is a name
+    return its.words.acronyms.get(word.removesuffix("s")) if has_small else None

@@ -4,7 +4,14 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from erasmus_app.chat.slots.names import Called, called, is_generic, is_ordinary, is_university
+from erasmus_app.chat.slots.names import (
+    Called,
+    called,
+    is_generic,
+    is_ordinary,
+    is_short_word,
+    is_university,
+)
 from erasmus_app.chat.slots.reading import Token
 from erasmus_app.chat.slots.sentence import Sentence
 from erasmus_app.chat.slots.spelling import distance
@@ -124,7 +131,7 @@ def _is_meant(its: Sentence, at: int) -> bool:
 
 def _is_like(word: str, name: str, *, sure: bool) -> bool:
     """Whether a word is a name with an ending, or with a slip."""
-    if is_ordinary(name) or word[0] != name[0] or len(name) < 5:
+    if is_ordinary(name) or word[0] != name[0] or len(name) < (4 if sure else 5):
         return False
     ending = len(word) - len(name)
     if word.startswith(name):
@@ -153,15 +160,14 @@ def _acronym(
 
 def _is_acronym(its: Sentence, at: int, written: str, hei: Called, *, great: bool) -> bool:
     word = its.read[at].text
-    if word in hei.initials:
-        return great
-    if word not in hei.acronyms:
+    if word not in hei.initials and word not in hei.acronyms:
         return False
     if great or written in hei.mixed:
         return True
-    if len(word) <= 2:
-        return False
-    return (len(word) > 3 and not is_ordinary(word)) or _touches_university(its, at)
+    if len(word) <= 3:
+        # What is no word of any language, or stands beside a university: «upc»
+        return len(word) == 3 and (not is_short_word(word) or _touches_university(its, at))
+    return word in hei.acronyms and (not is_ordinary(word) or _touches_university(its, at))
 
 
 def _touches_university(its: Sentence, at: int) -> bool:
@@ -186,11 +192,7 @@ def _narrowed(its: Sentence, hit: _Hit, known: Mapping[HeiId, Called]) -> _Hit:
     """Let what is said beside a city choose among its universities: «the technical one»."""
     if len(hit.heis) == 1:
         return hit
-    beside = [
-        each
-        for each in its.read[max(hit.start - NEAR, 0) : hit.end + NEAR]
-        if each.is_word and len(each.text) > 3
-    ]
+    beside = [each for each in its.read[max(hit.start - NEAR, 0) : hit.end + NEAR] if each.is_word]
     counts = {hei: _count(beside, known[hei].others) for hei in hit.heis}
     most = max(counts.values())
     return _Hit(hit.start, hit.end, frozenset(hei for hei in hit.heis if counts[hei] == most))
@@ -198,6 +200,5 @@ def _narrowed(its: Sentence, hit: _Hit, known: Mapping[HeiId, Called]) -> _Hit:
 
 def _count(beside: list[Token], others: Collection[str]) -> int:
     return sum(
-        any(each.text == name or each.text[:5] == name[:5] for name in others if len(name) > 3)
-        for each in beside
+        any(each.text == name or each.text[:5] == name[:5] for name in others) for each in beside
     )

@@ -13,6 +13,7 @@ from erasmus_app.chat.slots.words import NAMES, PLACE
 LONGEST_NAME = 200  # characters of what a partner calls itself
 SHORTEST_WORD, SHORTEST_INITIALS = 3, 3
 
+_KINDS = frozenset({"tu", "fh"})  # words for universities, which say which kind as well
 _WORDS = re.compile(r"[^\W\d_]+")
 _NO_LABELS = frozenset({"ac", "co", "com", "edu", "example", "org", "test", "www"})
 
@@ -33,6 +34,7 @@ class _Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     universities: tuple[str, ...]
     generic: tuple[str, ...]
     ordinary: tuple[str, ...]
+    short: str
 
 
 @cache
@@ -59,6 +61,16 @@ def is_ordinary(word: str) -> bool:
     return len(word) <= SHORTEST_WORD or _is_among(word, _common().ordinary)
 
 
+@cache
+def _short() -> frozenset[str]:
+    return frozenset(_common().short.split())
+
+
+def is_short_word(word: str) -> bool:
+    """Whether three folded letters are a word of some language."""
+    return word in _short()
+
+
 def _is_among(word: str, listed: Collection[str]) -> bool:
     return any(
         word.startswith(fold(each[:-1])) if each.endswith("*") else word == fold(each)
@@ -75,7 +87,8 @@ def called(hei_id: str, names: tuple[str, ...]) -> Called:
         read = tuple(each.text for each in tokens(name))
         words = {each for each in read if each.isalpha() and len(each) >= SHORTEST_WORD}
         own |= {each for each in words if not is_generic(each)}
-        others |= {each for each in words if is_generic(each) and not is_university(each)}
+        others |= {each for each in words - own if len(each) > 3 and not is_university(each)}
+        others |= _KINDS.intersection(read)
         if len(read) > 1 and any(not is_generic(each) for each in words):
             whole.add(read)
         initials |= _initials(name)

@@ -26,13 +26,14 @@ def numeric(its: Sentence, at: int) -> Found | None:
 
 
 def _is_inside(its: Sentence, at: int) -> bool:
-    """Whether the digits go on from others: «1.2.3.4», «7.5», «10:30»."""
-    return (
-        its.glued(at)
-        and its.glued(at - 1)
-        and its.text(at - 1) in {*MARKS, ",", ":"}
-        and its.text(at - 2)[:1].isdecimal()
-    )
+    """Whether the digits go on from others, or from a word: «1.2.3.4», «7.5», «10:30», «v2.5.»."""
+    before = its.text(at - 1)
+    if its.glued(at) and before[:1].isalpha():
+        return True
+    if before == "-" and its.text(at + 1) != "-":
+        return False  # from «15/01/2027» to this
+    joined = its.glued(at) and its.glued(at - 1) and before in {*MARKS, ",", ":"}
+    return joined and its.text(at - 2)[:1].isdecimal()
 
 
 def _three(its: Sentence, at: int, mark: str) -> Found | None:
@@ -53,7 +54,8 @@ def _three(its: Sentence, at: int, mark: str) -> Found | None:
     if None in numbers or its.is_money(third + 1):
         return None
     end = third + 1
-    if its.text(end) in MARKS and its.glued(end) and its.glued(end + 1) and its.number(end + 1):
+    goes_on = its.text(end) in {mark, "."} and its.glued(end) and its.glued(end + 1)
+    if goes_on and its.number(end + 1) is not None:
         return Found(end + 2)  # of a version or an address: none of it is a day
     lengths = [len(its.text(each)) for each in (at, second, third)]
     readings = list(_readings(its, [each or 0 for each in numbers], lengths, mark))
@@ -143,8 +145,11 @@ def _two(its: Sentence, at: int, mark: str) -> Found | None:
 def _looks_like_a_day(its: Sentence, at: int, mark: str, *, closed: bool) -> bool:
     one, two = its.text(at), its.text(at + 2)
     end = at + 3 + closed
-    beside = {its.text(at - 1), its.text(end), its.text(end + 1) if its.text(end) == "-" else ""}
-    if beside & its.words.clock or its.is_money(end):
+    behind = end + (its.text(end) == "-")  # 10.30-kor
+    is_clock = its.text(behind) in its.words.clock and its.number(behind + 1) is None
+    if is_clock or its.text(at - 1) in its.words.clock:
+        return False
+    if its.is_money(end) or its.is_money(at - 1):
         return False
     if end < len(its.read) and its.words.units.match(its.read, end):
         return False

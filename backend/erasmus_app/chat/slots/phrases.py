@@ -67,15 +67,18 @@ class Book(Generic[T]):
             self._by_first.setdefault((first.kind, text), []).append((pieces, value))
 
     def match(self, read: Sequence[Token], at: int) -> Match[T] | None:
-        """Return the longest phrase that begins at a token; of equals the one given first."""
-        best: Match[T] | None = None
+        """Return the longest phrase that begins at a token, in words, then in letters."""
+        best, letters = None, 0
         word = read[at].text
         keys = [("=", word), ("*", word[:SHORTEST_STEM]), *(("{", each) for each in self._others)]
         for key in keys:
             for pieces, value in self._by_first.get(key, ()):
                 found = self._follow(pieces, value, read, at)
-                if found is not None and (best is None or found.end > best.end):
-                    best = found
+                if found is None:
+                    continue
+                its_letters = sum(len(each.text) for each in pieces)
+                if best is None or (found.end, its_letters) > (best.end, letters):
+                    best, letters = found, its_letters
         return best
 
     def _follow(

@@ -4,6 +4,7 @@ from datetime import date
 
 from erasmus_app.chat.slots.models import FoundTerm
 from erasmus_app.chat.slots.sentence import Sentence
+from erasmus_app.chat.slots.words import Spoken
 from erasmus_app.ids import AcademicYearId
 from erasmus_app.institutions.agreements import year_of
 from erasmus_app.institutions.models import Term
@@ -28,7 +29,7 @@ def find_terms(its: Sentence) -> tuple[tuple[FoundTerm, ...], tuple[AcademicYear
                 years[its_year] = None
             at = relative.end
         elif term is not None:
-            found, at = _term(its, at, term.end, *term.value)
+            found, at = _term(its, at, term.end, term.value)
             if found is not None:
                 terms.append(found)
         else:
@@ -51,11 +52,10 @@ def written_year(its: Sentence, at: int) -> tuple[AcademicYearId, int] | None:
     return _year(first), at + 3
 
 
-def _term(
-    its: Sentence, at: int, end: int, term: Term | None, offset: int
-) -> tuple[FoundTerm | None, int]:
+def _term(its: Sentence, at: int, end: int, spoken: Spoken) -> tuple[FoundTerm | None, int]:
+    term = spoken.term
     if term is None:
-        number = 2 * _first(its.today) + (_now(its.today) is Term.SPRING) + offset
+        number = 2 * _first(its.today) + (_now(its.today) is Term.SPRING) + spoken.offset
         term, first = (Term.SPRING if number % 2 else Term.AUTUMN), number // 2
         year = _year(first) if FIRST_YEAR <= first <= LAST_YEAR else None
         return FoundTerm(text=its.said(at, end), term=term, year=year, is_relative=True), end
@@ -66,7 +66,8 @@ def _term(
         return FoundTerm(text=its.said(at, written[1]), term=term, year=written[0]), after
     calendar = its.year(after)
     if calendar is None or not FIRST_YEAR < calendar <= LAST_YEAR:
-        return FoundTerm(text=its.said(at, end), term=term), end
+        found = FoundTerm(text=its.said(at, end), term=term)
+        return None if spoken.needs_year else found, end
     year = _year(calendar - (term is Term.SPRING))
     return FoundTerm(text=its.said(at, after + 1), term=term, year=year), after + 1
 

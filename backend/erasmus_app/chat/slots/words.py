@@ -57,6 +57,14 @@ class When(msgspec.Struct, frozen=True):
     count: int = 0
 
 
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+    """A term by its name, or counted from this one."""
+
+    term: Term | None = None
+    offset: int = 0
+    needs_year: bool = False  # "fall", which is a verb too, in "fall 2027"
+
+
 class _Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     forms: tuple[str, ...] = ()  # besides CLDR's, for each in turn
     short: tuple[str, ...] = ()  # short ones besides CLDR's
@@ -109,7 +117,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     anchors: frozenset[str]
     units: Book[int]
     when: Book[When]
-    terms: Book[tuple[Term | None, int]]
+    terms: Book[Spoken]
     years: Book[int]
     documents: Book[Document]
     acronyms: Mapping[str, Document]
@@ -173,9 +181,10 @@ def _words(language: str) -> Words:
 
 
 _OFFSETS = {"last": -1, "this": 0, "next": 1}
-_TERMS: dict[str, tuple[Term | None, int]] = {
-    **{each.value: (each, 0) for each in Term},
-    **{each: (None, offset) for each, offset in _OFFSETS.items()},
+_TERMS = {
+    **{each.value: Spoken(term=each) for each in Term},
+    **{f"{each.value}-year": Spoken(term=each, needs_year=True) for each in Term},
+    **{each: Spoken(offset=offset) for each, offset in _OFFSETS.items()},
 }
 
 

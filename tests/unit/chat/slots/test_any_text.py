@@ -1,0 +1,72 @@
+"""Nothing that is asked raises, takes long, or comes back as something that steers a screen."""
+
+import time
+import unicodedata
+from datetime import date
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from erasmus_app.chat.slots import LANGUAGES, find_slots
+from erasmus_app.chat.slots.sentence import LONGEST_TEXT
+from erasmus_app.ids import HeiId
+
+PARTNERS = {
+    HeiId("uw.example"): ("University of Vienna", "Universität Wien", ""),
+    HeiId("tu.example"): ("TU Wien", "ﷺ" * 50, "\u202eWien", "А Б В"),
+    HeiId("."): ("-", "1", "  "),
+}
+PIECES = st.sampled_from(
+    [
+        *("15", "1", ".", "/", "-", "2027", "31", "January", "may", "next", "in", "two", "weeks"),
+        *("ago", "Monday", "LA", "Wien", "TU", "@", "tu.example", "'", "st", "\u202e", "\u0301"),
+        *("\u00ad", "\x00", "ﷺ", "²", "½", "٣", "\ud800", "İ", "ß", "\u200d", " ", "\n", "é"),
+    ]
+)
+TODAYS = st.one_of(st.just(date(2026, 11, 26)), st.dates())
+
+
+def is_shown(text: str) -> bool:
+    return len(text) <= LONGEST_TEXT and not any(
+        unicodedata.category(each) in {"Cc", "Cf", "Cs"} and each not in "\u200c\u200d"
+        for each in text
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(st.text(), st.lists(PIECES).map("".join), st.lists(PIECES).map(" ".join)),
+    st.sampled_from([*LANGUAGES, "xx", "", "no", "sr-Latn", "\x00"]),
+    TODAYS,
+)
+def test_any_text_in_any_language_is_read(question: str, language: str, today: date):
+    found = find_slots(question, language, today=today, partners=PARTNERS)
+    assert set(found.heis) <= set(PARTNERS)
+    assert [each for each in (*found.dates, *found.terms) if not is_shown(each.text)] == []
+    for each in found.dates:
+        # One of: a day, a span, readings to choose from, or that there is none.
+        assert [
+            each.on is not None,
+            each.first is not None and each.last is not None and each.first <= each.last,
+            len(each.alternatives) > 0,
+            each.impossible,
+        ].count(True) == 1
+
+
+def test_time_grows_with_the_length_alone():
+    def seconds(piece: str, length: int) -> float:
+        text = (piece * length)[:length]
+        begun = time.process_time()
+        find_slots(text, "en", today=date(2026, 11, 26), partners=PARTNERS)
+        return time.process_time() - begun
+
+    pieces = [
+        *("15.", "1 ", "15 January 2027 ", "in two ", "a.", "a@", "tu.example/", "Wienn ", "LA "),
+        *("\u0301\u0323", "Vienna University of ", "2026/", "-", " . "),
+    ]
+    for each in pieces:
+        seconds(each, 100)
+    # Sixteen times as long may take fifty times as long; what is squared takes 256 times.
+    slow = {each: seconds(each, 8000) / max(seconds(each, 500), 0.005) for each in pieces}
+    assert {each: times for each, times in slow.items() if times > 50} == {}
+    assert seconds("Is it 15.1. or 3 March at TU Wien? ", 100_000) < 20
