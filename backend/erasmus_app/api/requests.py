@@ -80,7 +80,7 @@ async def posted(receive: Receive) -> Request:
         return _decode(await _body(receive))
     except msgspec.ValidationError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, "request_invalid", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, "json_malformed", "not JSON") from error
 
 

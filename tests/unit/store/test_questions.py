@@ -1,7 +1,7 @@
 """Questions that were not answered: with consent alone, counted, and taken away again."""
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from databases import VAULT
@@ -12,6 +12,7 @@ from erasmus_app.chat.ports import Band, Understood
 from erasmus_app.chat.stripping import Stripped, unsure_in
 from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.notifications.catalogue import catalogue_folder
+from erasmus_app.privacy.retention import Keeping
 from erasmus_app.privacy.words import load_purposes
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.consents import ConsentTable
@@ -19,6 +20,7 @@ from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.questions import QuestionTable
 from erasmus_app.store.records import RecordTable
+from erasmus_app.store.retention import RetentionTable
 
 CHAT = load_purposes(catalogue_folder())["chat"]
 HOME, OTHER = HeiId("ribeira.example"), HeiId("lindental.example")
@@ -211,6 +213,22 @@ def kept(text: str, language: str = "en") -> ToKeep:
         version="v-1",
         month=MONTH,
     )
+
+
+async def test_what_was_last_asked_long_ago_goes(database: Database):
+    questions, account = QuestionTable(database, CHAT.version), await agreeing(database)
+    await questions.keep(account, kept("who"), most=50)
+    keeping = Keeping(
+        mobility=12, message=12, affiliation=12, session=6, access_log=24, consent=36, question=6
+    )
+    retention = RetentionTable(database, keeping)
+    last = datetime(2027, 6, 1, tzinfo=UTC)  # half a year after November's end
+
+    assert "questions" not in await retention.count(last)
+    await retention.delete(last)
+    assert await database.fetchval("select count(*) from unanswered_question") == 1
+    assert (await retention.delete(last + timedelta(seconds=1)))["questions"] == 1
+    assert await database.fetchval("select count(*) from unanswered_question") == 0
 
 
 async def test_pages_go_on_where_they_were_in_one_language_or_all(database: Database):

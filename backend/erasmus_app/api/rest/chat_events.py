@@ -7,6 +7,7 @@
 import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import msgspec
 import structlog
@@ -57,39 +58,39 @@ async def events(
     chat: ChatService, asker: Asker, question: Question, heartbeat: float = HEARTBEAT_SECONDS
 ) -> AsyncGenerator[bytes, None]:
     """Yield the events. Closed before the end, as when the client has gone, the work stops."""
-    heard: asyncio.Queue[Understood] = asyncio.Queue()
-    listening = dataclasses.replace(chat, understanding=Heard(chat.understanding, heard.put_nowait))
+    heard: asyncio.Future[Understood] = asyncio.get_running_loop().create_future()
+
+    def tell(found: Understood) -> None:
+        if not heard.done():
+            heard.set_result(found)
+
+    listening = dataclasses.replace(chat, understanding=Heard(chat.understanding, tell))
     answering = asyncio.create_task(listening.ask(asker, question))
-    answering.add_done_callback(lambda _: heard.shutdown() if hasattr(heard, "shutdown") else None)
     try:
         yield COMMENT  # so that the client knows at once that it is heard
-        told = False
-        waited = 0.0
-        hearing = asyncio.create_task(heard.get())
-        try:
-            while not answering.done():
-                ends = {answering} if told else {answering, hearing}
-                await asyncio.wait(ends, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
-                if not told and hearing.done():
-                    yield event(ChatEvent.UNDERSTOOD, understood(hearing.result()))
-                    told = True
-                elif not answering.done():
-                    waited += heartbeat
-                    if waited >= LONGEST_SECONDS:
-                        raise TimeoutError
-                    yield COMMENT
-        finally:
-            hearing.cancel()
+        is_told, waited = False, 0.0
+        while not answering.done():
+            ends: set[asyncio.Future[Any]] = {answering} if is_told else {answering, heard}
+            await asyncio.wait(ends, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
+            if heard.done() and not is_told:
+                yield event(ChatEvent.UNDERSTOOD, understood(heard.result()))
+                is_told = True
+            elif not answering.done():
+                waited += heartbeat
+                if waited >= LONGEST_SECONDS:
+                    raise TimeoutError
+                yield COMMENT
         answer = answering.result()
-        if not told:
-            first = heard.get_nowait() if not heard.empty() else None
-            yield event(ChatEvent.UNDERSTOOD, understood(first) if first else of_choice(answer))
+        if not is_told:
+            first = understood(heard.result()) if heard.done() else of_choice(answer)
+            yield event(ChatEvent.UNDERSTOOD, first)
         for each in pieces(answer):
             yield each
     except Exception as error:  # noqa: BLE001 - what went wrong inside of us stays inside
         yield event(ChatEvent.ERROR, _problem(error))
     finally:
-        answering.cancel()
+        if not answering.cancel() and not answering.cancelled():
+            answering.exception()  # told above, or nobody is there to be told
 
 
 def pieces(answer: Answer) -> list[bytes]:
