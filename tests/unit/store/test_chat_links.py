@@ -14,12 +14,15 @@ from erasmus_app.chat.links import CODE_LIFETIME, CODE_WINDOW, MOST_CODES, MOST_
 from erasmus_app.chat.messengers import Incoming, Memory, Messenger
 from erasmus_app.chat.models import Choice
 from erasmus_app.ids import AccountId
+from erasmus_app.privacy.retention import Keeping
+from erasmus_app.settings import Settings
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.chat_limits import RedisChatLimits
 from erasmus_app.store.chat_links import ChatLinkTable
 from erasmus_app.store.chat_messages import ChatMessageTable
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.moving import give_back, move_all
+from erasmus_app.store.retention import RetentionTable
 
 TELEGRAM = Messenger.TELEGRAM
 HOUR = timedelta(hours=1)
@@ -139,11 +142,13 @@ async def test_links_move_with_an_account_and_come_back(database: Database, ines
 
 
 async def test_a_message_is_known_for_two_days_and_old_ones_go(database: Database):
-    table = ChatMessageTable(database)
+    table, keeping = ChatMessageTable(database), Keeping.of(Settings())
     assert await table.take(incoming("1"), NOW) is True
-    assert await table.take(incoming("1"), NOW + HOUR * 47) is False
-    assert await table.take(incoming("2"), NOW + HOUR * 49) is True
-    assert await database.fetchval("select count(*) from chat_message") == 1
+    assert await table.take(incoming("2"), NOW + HOUR * 3) is True
+    assert await RetentionTable(database, keeping).delete(NOW + HOUR * 49) == {"hashes": 1}
+
+    assert await table.take(incoming("2"), NOW + HOUR * 49) is False
+    assert await table.take(incoming("1"), NOW + HOUR * 49) is True
 
 
 async def test_places_of_a_senders_messages_are_counted_and_stay_theirs(limits: RedisChatLimits):
