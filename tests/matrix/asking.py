@@ -126,6 +126,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("registerDevice", {"DeviceInput.target": "has a blank"}),
     ("refreshNow", {}),  # a second time, and so too soon
     ("refreshNow", {"Mutation.refreshNow(mobilityId:)": "no id at all"}),
+    ("createChatLinkCode", {}),  # one more than there may be
     ("claimMobility", {"Mutation.claimMobility(omobilityId:)": ""}),
     ("giveConsent", {"Mutation.giveConsent(version:)": 99}),
     ("setDeadlineRule", {"DeadlineRuleInput.url": "http://uni.example"}),
@@ -252,7 +253,12 @@ async def house(dsn: str, valkey: str, folder: Path, **more: Any) -> AsyncIterat
         "administrators": administrators(people),
         "privacy_notice_url": "https://uni.example/privacy",
         "privacy_notice_version": NOTICE,
+        "telegram_address": "https://t.me/erasmus_play_bot",
     }
+    for name in ("telegram_token", "telegram_secret"):
+        path = folder / name
+        path.write_text(secrets.token_hex(20), encoding="ascii")
+        more[name] = str(path)
     with capture_logs() as logs:
         async with _settled(dsn, valkey, folder, people, **more) as bed:
             yield House(bed, people, logs=logs)
