@@ -137,6 +137,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("registerDevice", {"DeviceInput.target": "has a blank"}),
     ("refreshNow", {}),  # a second time, and so too soon
     ("refreshNow", {"Mutation.refreshNow(mobilityId:)": "no id at all"}),
+    ("createChatLinkCode", {}),  # one more than there may be
     ("claimMobility", {"Mutation.claimMobility(omobilityId:)": ""}),
     ("giveConsent", {"Mutation.giveConsent(version:)": 99}),
     ("setDeadlineRule", {"DeadlineRuleInput.url": "http://uni.example"}),
@@ -266,7 +267,12 @@ async def house(dsn: str, valkey: str, folder: Path, **more: Any) -> AsyncIterat
         "privacy_notice_version": NOTICE,
         "questions_a_minute": "1000000",
         "questions_a_day": "1000000",
+        "telegram_address": "https://t.me/erasmus_play_bot",
     }
+    for name in ("telegram_token", "telegram_secret"):
+        path = folder / name
+        path.write_text(secrets.token_hex(20), encoding="ascii")
+        more[name] = str(path)
     with capture_logs() as logs:
         async with _settled(dsn, valkey, folder, people, **more) as bed:
             yield House(bed, people, logs=logs)

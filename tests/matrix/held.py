@@ -18,8 +18,8 @@ from matrix.questions import have_questions
 from matrix.rules import have_rules
 from testbed import Bed
 
-from erasmus_app.chat.links import LinkCode, code_in
-from erasmus_app.chat.messengers import Messenger
+from erasmus_app.chat.links import MOST_CODES, LinkCode, code_in
+from erasmus_app.chat.messengers import Incoming, Messenger
 from erasmus_app.identity.authorization import AuthorizationRequest, CodeForClient
 from erasmus_app.identity.claims import Identity
 from erasmus_app.identity.clients import Client
@@ -246,19 +246,30 @@ async def _have_calendars(bed: Bed, person: Person) -> None:
 
 
 async def _have_chats(bed: Bed, person: Person) -> None:
-    """Link two chats by codes, and have a third code that waits."""
-    links = bed.app.services.chat_links
+    """Have two linked chats, a message that waits, and one code left of those of an hour."""
+    services, links = bed.app.services, bed.app.services.chat_links
     assert person.account is not None
-    for number in range(2):
+    for number in range(MOST_CODES - 1):
         made = await links.create_code(person.account)
         assert isinstance(made, LinkCode)
         code = code_in(made.code)
         assert code is not None
+        if number > 1:
+            continue
         sender = f"{HIDDEN}{person.mark}{number}"  # its id there is shown to nobody
-        link = await links.store.redeem(Messenger.TELEGRAM, sender, code, bed.app.services.clock())
+        link = await links.store.redeem(Messenger.TELEGRAM, sender, code, services.clock())
         assert link is not None
+        await links.store.used(link, person.moment(0).date())
         person.ids.setdefault("chat", []).append(str(link.link_id))
-    await links.create_code(person.account)
+        asked = Incoming(
+            messenger=Messenger.TELEGRAM,
+            sender=sender,
+            chat=sender,
+            message=sender,
+            text=f"{HIDDEN} {person.mark}",
+            at=NOW,
+        )
+        assert await services.desk.messages.take(asked, services.clock())
 
 
 async def _connect(bed: Bed, person: Person) -> None:

@@ -92,8 +92,8 @@ def is_let_in(route: Route, caller: Caller, subject: Person) -> bool:
             return caller.person is not None
         case "feed":
             return caller.system_of == subject.home
-        case "ewp":
-            return False  # nobody here has signed as a partner does
+        case "ewp" | "messenger":
+            return False  # nobody here has signed as a partner or a messenger does
         case "assistant":
             return False  # nobody here has a token for it: see test_assistants.py
     pytest.fail(f"{route.name}: say in tests/matrix/test_routes.py whom {route.rule!r} lets in")
@@ -158,7 +158,9 @@ def _judge(
     matrix.seen[route.name, caller.key, subject.key] += 1
     where = f"{route.name} ({route.rule}) called by {caller.key} about {subject.key}"
     allowed = is_let_in(route, caller, subject)
-    refused = found.status_code in REFUSALS or (route.rule == "ewp" and found.status_code >= 400)
+    refused = found.status_code in REFUSALS or (
+        route.rule in {"ewp", "messenger"} and found.status_code >= 400
+    )
     if allowed is refused:
         matrix.wrong.append(f"{where}: answered {found.status_code}")
     if found.status_code >= 500 and route.path not in {"/readyz", "/auth/login"}:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from time import time
 
 import msgspec
 from redis.asyncio import Redis
@@ -41,7 +42,7 @@ class RedisChatLimits:
         """Count a message; return the how manieth of its sender's it is within the window."""
         name, message = self._name("flood", incoming), self._message(incoming)
         async with _patiently(), self.redis.pipeline(transaction=True) as commands:
-            commands.zadd(name, {message: incoming.at.timestamp()}, nx=True)
+            commands.zadd(name, {message: time()}, nx=True)  # in the order of their coming
             commands.expire(name, FLOOD_WINDOW, nx=True)
             commands.zrank(name, message)
             *_, rank = await commands.execute()

@@ -1,7 +1,7 @@
 """Messages of messengers on their way to an answer: sealed, each with a job, known afterwards."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -15,8 +15,6 @@ CHAT_MESSAGE = "chat-message"
 """The job that answers a message."""
 CHAT_ROOM = "chat-room"
 """The job that follows an invitation."""
-KNOWN_FOR = timedelta(days=2)  # longer than what is too old to be taken at all
-_SWEPT = 100  # rows at a time: each message takes some old ones along
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,6 @@ class ChatMessageTable:
         key = vault.hashed(f"chat message {incoming.messenger.value}", incoming.message)
         kept = msgspec.structs.replace(incoming, text=incoming.text[:LONGEST_KEPT])
         async with self.database.transaction() as connection:
-            await connection.execute(
-                """delete from chat_message where message_key in (
-                       select message_key from chat_message where seen_at < $1
-                       order by seen_at limit $2 for update skip locked)""",
-                now - KNOWN_FOR,
-                _SWEPT,
-            )
             new = await connection.fetchval(
                 """insert into chat_message (message_key, sender_key, content, seen_at)
                    values ($1, $2, $3, $4) on conflict do nothing returning 1""",

@@ -67,6 +67,8 @@ LAPSING = (
         "coalesce(expires_at, requested_at + interval '14 days') <= $1",
     ),
     _Lapsing(DataClass.HASHES, "forgotten", "until < $1"),
+    # Longer than what is too old to be taken: what comes again is known, or not taken.
+    _Lapsing(DataClass.HASHES, "chat_message", "seen_at < $1::timestamptz - interval '2 days'"),
     # Kept for a day, so that it is counted how often a code was asked for.
     _Lapsing(
         DataClass.HASHES,

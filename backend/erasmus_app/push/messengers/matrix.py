@@ -106,7 +106,9 @@ class Matrix:
             NotAnswered: the homeserver does not say now.
         """
         path = f"/_matrix/client/v3/rooms/{_quoted(incoming.chat)}/members"
-        reply = await self.calls.call("GET", f"{path}?not_membership=leave", token=self.as_token)
+        reply = await self.calls.call(
+            "GET", f"{path}?not_membership=leave", None, self.as_token, _asked_to_wait
+        )
         if isinstance(reply, Delivered) and reply.code == TOO_LARGE:
             return False  # so many are there
         if isinstance(reply, Delivered):
