@@ -1,5 +1,6 @@
 """Which of a student's own partners a question names. Better none than a wrong one."""
 
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
@@ -92,7 +93,8 @@ def _words(its: Sentence, known: Mapping[HeiId, Called]) -> Iterator[_Hit]:
             continue
         short = _acronym(its, at, known, has_small=has_small)
         if short:
-            yield _Hit(at, at + 1, short)
+            others = (hei for hei, each in known.items() if token.text in each.words)
+            yield _Hit(at, at + 1, short.union(others))
             continue
         word = token.text
         if len(word) < 3 or is_generic(word):
@@ -100,6 +102,8 @@ def _words(its: Sentence, known: Mapping[HeiId, Called]) -> Iterator[_Hit]:
         if is_ordinary(word) and not _is_meant(its, at):
             continue
         exact = frozenset(hei for hei, each in known.items() if word in each.words)
+        if exact and not _is_spelled(its, at, [known[hei] for hei in exact]):
+            continue
         if not exact and len(seen) < MOST_WORDS and not _is_ours(its, at):
             sure = _is_meant(its, at)
             key = f"{word}{sure}"
@@ -121,6 +125,13 @@ def _is_ours(its: Sentence, at: int) -> bool:
     return any(book.match(its.read, at) for book in books)
 
 
+def _is_spelled(its: Sentence, at: int, heis: list[Called]) -> bool:
+    """Whether a name has its own marks, or none; «päris» of Estonian is no Paris."""
+    word = its.question[its.read[at].start : its.read[at].end].casefold()
+    bare = not any(map(unicodedata.combining, unicodedata.normalize("NFD", word)))
+    return bare or any(word in each.spelled for each in heis) or _is_meant(its, at)
+
+
 def _is_meant(its: Sentence, at: int) -> bool:
     """Whether what may be a word is a name: beside a university, or with a capital."""
     beside = (at - 3, at - 2, at - 1, at + 1, at + 2)
@@ -137,9 +148,9 @@ def _is_like(word: str, name: str, *, sure: bool) -> bool:
     if word.startswith(name):
         return ending <= (4 if len(name) >= 7 else 3)
     firm = sure or len(name) > _SHORTEST_TYPED_WRONG
-    if firm and len(name) > 5 and word.startswith(name[:-1]) and ending <= 2:
+    if firm and len(name) > 5 and word.startswith(name[:-1]) and ending <= 1:
         return True  # w Barcelonie
-    slips = 0 if len(name) < _SHORTEST_TYPED_WRONG or not firm else 1 + (len(name) >= 9)
+    slips = 0 if len(name) < _SHORTEST_TYPED_WRONG or not firm else 1 + (len(name) >= 10)
     return slips > 0 and distance(word, name, slips) <= slips
 
 

@@ -15,6 +15,7 @@ SHORTEST_WORD, SHORTEST_INITIALS = 3, 3
 
 _KINDS = frozenset({"tu", "fh"})  # words for universities, which say which kind as well
 _WORDS = re.compile(r"[^\W\d_]+")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 _NO_LABELS = frozenset({"ac", "co", "com", "edu", "example", "org", "test", "www"})
 
 
@@ -23,6 +24,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
 
     whole: frozenset[tuple[str, ...]]  # names as tokens
     words: frozenset[str]  # that tell it apart
+    spelled: frozenset[str]  # the same with their marks
     others: frozenset[str]  # that do not, but among universities of one city
     initials: frozenset[str]  # made from its names
     acronyms: frozenset[str]  # that stand in its names or its domain
@@ -33,6 +35,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
 class _Common(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     universities: tuple[str, ...]
     generic: tuple[str, ...]
+    countries: tuple[str, ...]
     ordinary: tuple[str, ...]
     short: str
 
@@ -82,32 +85,57 @@ def _is_among(word: str, listed: Collection[str]) -> bool:
 def called(hei_id: str, names: tuple[str, ...]) -> Called:
     """Return how a university with these names may be named."""
     whole, own, others = set[tuple[str, ...]](), set[str](), set[str]()
-    initials, acronyms, mixed = set[str](), set[str](), set[str]()
+    initials, acronyms, mixed, spelled = set[str](), set[str](), set[str](), set[str]()
     for name in (each[:LONGEST_NAME] for each in names):
         read = tuple(each.text for each in tokens(name))
         words = {each for each in read if each.isalpha() and len(each) >= SHORTEST_WORD}
-        own |= {each for each in words if not is_generic(each)}
+        own |= _telling(words) | _telling({fold(each) for each in _WORDS.findall(_german(name))})
+        spelled |= set(_WORDS.findall(name.casefold()))
         others |= {each for each in words - own if len(each) > 3 and not is_university(each)}
         others |= _KINDS.intersection(read)
-        if len(read) > 1 and any(not is_generic(each) for each in words):
+        if len(read) > 1 and not all(len(each) == 1 or is_generic(each) for each in read):
             whole.add(read)
         initials |= _initials(name)
         short = _acronyms(name)
         acronyms |= {fold(each) for each in short}
         mixed |= short
     domain = fold(hei_id)
-    for label in domain.split(".")[:-1]:
-        if len(label) >= 2 and label not in _NO_LABELS and not is_generic(label):
-            acronyms.add(label)
+    labels = [part.rstrip("0123456789") for part in re.split(r"[.-]", domain.rpartition(".")[0])]
+    acronyms |= {
+        each
+        for each in labels
+        if len(each) >= 2
+        and each not in _NO_LABELS
+        and not is_generic(each)
+        and (each not in own or is_ordinary(each))
+    }
     return Called(
         whole=frozenset(whole),
         words=frozenset(own - acronyms) | {each for each in own & acronyms if len(each) >= 6},
+        spelled=frozenset(spelled),
         others=frozenset(others),
         initials=frozenset(initials - acronyms),
         acronyms=frozenset(acronyms),
         mixed=frozenset(mixed),
         domain=domain,
     )
+
+
+def _telling(words: set[str]) -> set[str]:
+    """Return the words that are not in the names of many universities, nor a country's."""
+    return {
+        each
+        for each in words
+        if len(each) >= SHORTEST_WORD
+        and not is_generic(each)
+        and not is_short_word(each)
+        and not _is_among(each, _common().countries)
+    }
+
+
+def _german(name: str) -> str:
+    """Return a name as it is typed without umlauts and rings: Muenchen, Aarhus."""
+    return name.casefold().translate(_UMLAUTS)
 
 
 def _initials(name: str) -> set[str]:

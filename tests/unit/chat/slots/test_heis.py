@@ -23,6 +23,12 @@ PARTNERS: dict[HeiId, Collection[str]] = {
         "uni.example": ("University", "The Technical University"),
         "uu.example": ("Uppsala universitet",),
         "sofia.example": ("Софийски университет «Св. Климент Охридски»", "Sofia University"),
+        "paris.example": ("Université de Paris",),
+        "uni-koeln.example": ("Universität zu Köln",),
+        "ege.example": ("Ege Üniversitesi",),
+        "dtu.example": ("Technical University of Denmark",),
+        "usal.example": ("Universidad de Salamanca",),
+        "napoli.example": ("Università degli Studi di Napoli",),
         "bme.example": ("Budapesti Műszaki és Gazdaságtudományi Egyetem",),
     }.items()
 }
@@ -82,6 +88,14 @@ def test_slips_and_endings():
         ("hu", "a budapesti egyetemen"): ["bme"],
         ("sv", "Uppsalas universitet"): ["uu"],
         ("de", "Uni Wien"): ["uw", "tuw"],
+        ("de", "in koeln, Köln oder koln"): ["uni-koeln"],
+        ("en", "EGE or ege"): ["ege"],
+        ("da", "i Paris"): ["paris"],
+        ("et", "päris inimene"): [],  # "real"; with its own marks it is another word
+        ("en", "an essay about Napoleon"): [],
+        ("fi", "salasana unohtui"): [],
+        ("da", "hjem til Danmark"): [],
+        ("en", "the technical university of denmark"): ["dtu"],
     }
     assert {(language, asks): named(asks, language) for language, asks in asked} == asked
 
