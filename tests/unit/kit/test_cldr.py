@@ -6,10 +6,12 @@ from erasmus_app.kit.cldr import (
     Number,
     categories,
     is_known,
+    language_name,
     month_names,
     order_of_numbers,
     weekday_names,
     written_day,
+    written_day_of_year,
     written_number,
 )
 
@@ -128,3 +130,32 @@ def test_the_order_of_a_date_in_numbers():
     years_first = {"hu": ("ymd", "md"), "lt": ("ymd", "md"), "sv": ("ymd", "dm")}
     orders = {each: order_of_numbers(each) for each in DAYS}
     assert orders == dict.fromkeys(DAYS, ("dmy", "dm")) | years_first
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [
+        *(("en", "5 May"), ("de", "5. Mai"), ("hu", "május 5."), ("sl", "5. maja")),
+        *(("sr", "5. маја"), ("pl", "5 maja"), ("lt", "gegužės 5 d."), ("ga", "5 Bealtaine")),
+    ],
+)
+def test_a_day_of_any_year_has_its_month_in_words(language: str, written: str):
+    assert written_day_of_year(5, 5, language) == written
+
+
+def test_a_leap_day_is_a_day_and_what_is_none_stays_a_number():
+    days = [(2, 29), (2, 30), (13, 1)]
+
+    assert [written_day_of_year(*each, "en") for each in days] == [
+        "29 February",
+        "30. 2.",
+        "1. 13.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [("de", "German"), ("pt-BR", "Portuguese"), ("EN", "English"), ("xx", None), ("../x", None)],
+)
+def test_a_language_is_called_by_its_name(tag: str, name: str | None):
+    assert language_name(tag, "en") == name

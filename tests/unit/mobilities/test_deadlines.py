@@ -31,6 +31,7 @@ from erasmus_app.mobilities.deadlines import (
     Note,
     Origin,
     deadlines,
+    foreseen,
 )
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Reception, ReceptionStatus
 from erasmus_app.mobilities.rules import FILE, load_rules
@@ -346,3 +347,37 @@ def test_the_rules_that_come_along_are_what_the_guide_says():
     ) == (5, 2, 1, 5)
     assert (RULES.of("2020/2021"), RULES.of("2029/2030"), RULES.of(None)) == (None, None, None)
     assert timedelta(days=RULES.ours.arrival_days) == timedelta(days=10)
+
+
+def seen_ahead(*facts: Any) -> dict[K, date | None]:
+    """What is set for each step, by what counts first or has no day."""
+    known = foreseen(a_mobility(*facts), a_factsheet(), RULES, TODAY)
+    return {each.kind: each.on for each in known if each.superseded_by is None}
+
+
+def test_what_is_set_for_a_step_can_be_asked_for_before_and_after_it():
+    assert seen_ahead(NEW("approved", **STAY), SIGNED) == {
+        K.NOMINATION: date(2026, 10, 31),
+        K.APPLICATION: date(2026, 11, 30),
+        K.DECISION: date(2026, 11, 30),
+        K.AGREEMENT_SIGNED: date(2027, 3, 1),
+        K.CHANGE_REQUEST: date(2027, 4, 5),
+        K.EXTENSION_REQUEST: date(2027, 6, 30),
+        K.TRANSCRIPT: date(2027, 9, 11),
+        K.CHANGE_AGREED: None,
+        K.RECOGNITION: None,
+    }
+
+
+@pytest.mark.parametrize("status", ["cancelled", "rejected"])
+def test_nothing_is_set_for_a_mobility_that_is_called_off(status: str):
+    assert seen_ahead(NEW(status, **STAY)) == {}
+
+
+def test_a_traineeship_has_a_certificate_and_no_agreement_that_we_see():
+    trainee = OLD("live", activity_type="student-traineeships", **STAY)
+
+    assert set(seen_ahead(trainee)) == {
+        *(K.NOMINATION, K.APPLICATION, K.DECISION, K.EXTENSION_REQUEST),
+        *(K.RECOGNITION, K.CERTIFICATE),
+    }
