@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 from databases import DatabaseServer, database_server_running, fresh_database, valkey_running
+from once import done_once
 
 from sandbox.authority import Authority
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with done_once(tmp_path_factory.mktemp("machine")):
+        yield
 
 
 @pytest.fixture(scope="session")
