@@ -5,9 +5,14 @@ from pathlib import Path
 
 import pytest
 from databases import DatabaseServer, database_server_running, fresh_database, valkey_running
+from hypothesis import HealthCheck, settings
 from once import done_once
 
 from sandbox.authority import Authority
+
+# How long an example takes says how busy the machine is, and nothing of ours.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session", autouse=True)

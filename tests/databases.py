@@ -31,6 +31,7 @@ from erasmus_app.store.sealed import Vault
 from erasmus_app.store.sealing import COLUMNS, SealedColumn
 
 TEMPLATE = "migrated"
+PATIENCE = 60.0  # seconds; nobody waits so long where all is well
 VAULT = Vault.of([b"d" * 32], b"l" * 32)
 
 
@@ -116,8 +117,8 @@ async def _execute(server: DatabaseServer, sql: str) -> None:
         await connection.close()
 
 
-async def until(what: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until it is so; fail where it takes too long."""
+async def until(what: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait until it is so; fail where it takes too long, on a machine that is busy as well."""
     async with asyncio.timeout(seconds):
         while True:
             found = what()
