@@ -55,7 +55,8 @@ test-interop: $(READY) ## OpenID provider, GraphQL and MCP clients, audits and T
 		$(BIN)/python -m pytest -q tests/interop $(ARGS); \
 	else echo "Node is not installed: nothing was tried against what others have made"; fi
 
-check: lint types imports drift ## style, types, the import table, drift of the exported files
+check: $(READY) ## style, types, the import table, drift of the exported files
+	@$(MAKE) --no-print-directory --output-sync=target -j2 types lint imports drift
 
 lint: $(READY)
 	@$(BIN)/ruff check .

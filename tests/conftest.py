@@ -5,8 +5,20 @@ from pathlib import Path
 
 import pytest
 from databases import DatabaseServer, database_server_running, fresh_database, valkey_running
+from hypothesis import HealthCheck, settings
+from once import done_once
 
 from sandbox.authority import Authority
+
+# How long an example takes says how busy the machine is, and nothing of ours.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with done_once(tmp_path_factory.mktemp("machine")):
+        yield
 
 
 @pytest.fixture(scope="session")

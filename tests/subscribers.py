@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import httpx
 import msgspec
 import pytest
+from databases import PATIENCE
 from testbed import Bed
 from unit.store.samples import a_nomination, an_answer, take_in
 from websockets.asyncio.client import ClientConnection, connect
@@ -102,7 +103,7 @@ class Stream:
     def __post_init__(self) -> None:
         self._lines = self.response.aiter_lines()
 
-    async def event(self, seconds: float = 10) -> tuple[str, Any]:
+    async def event(self, seconds: float = PATIENCE) -> tuple[str, Any]:
         """The next event's name and data; `("", None)` at the end of the stream."""
         name, data = "", ""
         async with asyncio.timeout(seconds):
@@ -117,7 +118,7 @@ class Stream:
                     return name, json.loads(data) if data else None
         return "", None
 
-    async def next(self, field: str, seconds: float = 10) -> Any:
+    async def next(self, field: str, seconds: float = PATIENCE) -> Any:
         """The next event's value of a field, which came without an error."""
         name, data = await self.event(seconds)
         assert (name, data.get("errors")) == ("next", None), (name, data)
@@ -158,7 +159,7 @@ class Talk:
     async def say(self, **message: Any) -> None:
         await self.socket.send(json.dumps(message))
 
-    async def hear(self, seconds: float = 10) -> Any:
+    async def hear(self, seconds: float = PATIENCE) -> Any:
         async with asyncio.timeout(seconds):
             return json.loads(await self.socket.recv())
 
@@ -171,13 +172,13 @@ class Talk:
         payload = {"query": query, "variables": variables}
         await self.say(type="subscribe", id=id, payload=payload)
 
-    async def next(self, id: str, field: str, seconds: float = 10) -> Any:
+    async def next(self, id: str, field: str, seconds: float = PATIENCE) -> Any:
         """The next event's value of a field, which came without an error."""
         found = await self.hear(seconds)
         assert (found["type"], found["id"], found["payload"].get("errors")) == ("next", id, None)
         return found["payload"]["data"][field]
 
-    async def end(self, seconds: float = 10) -> tuple[int, str]:
+    async def end(self, seconds: float = PATIENCE) -> tuple[int, str]:
         """The code and the reason of the close that comes next."""
         async with asyncio.timeout(seconds):
             with pytest.raises(ConnectionClosed) as closed:

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from databases import until
+from databases import PATIENCE, until
 
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.schema.ids import uuid_of
@@ -98,7 +98,7 @@ class Bed:
 
     async def pushes(self, phone: Phone, count: int) -> list[ReceivedPush]:
         """All that a phone got, once that is `count` or more."""
-        return await self.world.push.wait(phone.fid, count, 20)
+        return await self.world.push.wait(phone.fid, count, PATIENCE)
 
     async def kinds(self, phone: Phone, count: int) -> list[str]:
         return [each.data["kind"] for each in await self.pushes(phone, count)]
@@ -136,7 +136,7 @@ class Bed:
         """Wait until so many wait for news at this backend."""
         await until(lambda: sum(map(len, self.app.news._waiting.values())) == subscribers)
 
-    async def until_idle(self, seconds: float = 20) -> None:
+    async def until_idle(self, seconds: float = PATIENCE) -> None:
         """Wait until no job but the recurring ones is left."""
 
         async def idle() -> bool:
@@ -149,7 +149,7 @@ class Bed:
 
         await until(idle, seconds)
 
-    async def until_looked(self, seconds: float = 20) -> None:
+    async def until_looked(self, seconds: float = PATIENCE) -> None:
         """Wait until the calendar was held beside every mobility that has changed.
 
         A deadline can be told to have moved only to whom the one before was known.
@@ -163,7 +163,7 @@ class Bed:
 
         await until(looked, seconds)
 
-    async def until_polled(self, times: int = 2, seconds: float = 20) -> None:
+    async def until_polled(self, times: int = 2, seconds: float = PATIENCE) -> None:
         """Wait until every partner has been polled again, this often."""
         for _ in range(times):
             now = await self.app.database.fetchval("select now()")
@@ -245,7 +245,7 @@ async def bed_running(
             serving(create_app(app, graphql), listener=listener, websocket=BoundedWebSocket)
         )
         assert await around.network.read_manifests(), "the backend serves no manifest"
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=20, trust_env=False))
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=PATIENCE, trust_env=False))
         bed = Bed(world=around, app=app, http=http, address=address)
         if worker:
             await stack.enter_async_context(worker_of(app))

@@ -39,6 +39,23 @@ class _Server(uvicorn.Server):
                 async with asyncio.timeout(0.1):
                     await self._leaving.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, but without its naps of 0.1 s, one of which is taken for nobody."""
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while state.connections or state.tasks:  # noqa: ASYNC110 - uvicorn tells nobody
+                    await asyncio.sleep(0.005)
+                for server in self.servers:
+                    await server.wait_closed()
+        for task in state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
+
     def leave(self) -> None:
         """Stop: no new connections, and `PATIENCE` for what is under way."""
         self.should_exit = True

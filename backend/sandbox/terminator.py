@@ -177,8 +177,10 @@ class _Terminator:
         finally:
             there.cancel()
             back.cancel()
-            await asyncio.gather(there, back, return_exceptions=True)
-            await _close(inner[1])
+            try:
+                await asyncio.gather(there, back, return_exceptions=True)
+            finally:  # also where `stop` comes in between
+                await _close(inner[1])
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
@@ -188,6 +190,9 @@ async def _close(writer: asyncio.StreamWriter) -> None:
             await writer.wait_closed()
     except (OSError, TimeoutError):
         writer.transport.abort()
+    except asyncio.CancelledError:
+        writer.transport.abort()
+        raise
 
 
 @contextlib.asynccontextmanager

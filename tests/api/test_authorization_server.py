@@ -405,7 +405,7 @@ async def test_a_code_that_comes_twice_ends_what_the_first_gave(assistant: Assis
     async def ended() -> bool:
         return (await assistant.ask(tokens["access_token"])).status_code == 401
 
-    await until(ended, 2)
+    await until(ended)
 
 
 async def test_of_a_code_that_comes_twice_at_once_nothing_is_left(assistant: Assistant):

@@ -21,10 +21,12 @@ from testbed import Bed
 
 from erasmus_app.api.endpoint import GraphQLEndpoint
 from erasmus_app.api.subscribing import Limits
-from erasmus_app.cli.bounded_http import BoundedHttp, Patience
+from erasmus_app.cli.bounded_http import TAKING_SECONDS, BoundedHttp, Patience
 from erasmus_app.cli.bounded_websocket import BoundedWebSocket
 from erasmus_app.store.telling import tell
 from sandbox.serving import serving
+
+BEFORE = TAKING_SECONDS - 2  # the connection itself would be cut then, which is looked at apart
 
 Ends = Callable[[Bed, str, str], Awaitable[None]]
 COUNT, LENGTH = 120, 200_000  # more than the systems on both sides put aside
@@ -92,7 +94,7 @@ async def stream_ends(bed: Bed, address: str, first: str) -> None:
     request = post(phone.token, after=first)
     await asyncio.get_running_loop().sock_sendall(connection, request)
     await bed.until_waiting(1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(BEFORE):
         await bed.until_waiting(0)
     connection.close()
 
@@ -103,7 +105,7 @@ async def socket_ends(bed: Bed, address: str, first: str) -> None:
         talk.socket.transport.pause_reading()
         await talk.subscribe("1", MESSAGES, after=first)
         await bed.until_waiting(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(BEFORE):
             await bed.until_waiting(0)
         talk.socket.transport.abort()
 

@@ -243,17 +243,19 @@ class House:
         office = of_offices(query) and asker is not None and asker.coordinates is not None
         if HIDDEN in json.dumps(body) and not office:
             self.matrix.failed(query.where, asker, None, "says what is for offices only")
+        theirs = [(student, tuple(student.everything())) for student in self.students]
         for way, value in told(body.get("data")):
             if isinstance(value, dict | list):
                 continue
-            for student in self.students:
-                if any(each in str(value) for each in student.everything()) and not may_on(
+            text = str(value)
+            for student, marks in theirs:
+                if any(each in text for each in marks) and not may_on(
                     schema.access, way, asker, student
                 ):
                     self.matrix.failed(way[-1], asker, student, f"tells {value!r}")
-        for student in self.students:
-            errors = json.dumps(body.get("errors"))
-            if student is not asker and any(each in errors for each in student.everything()):
+        errors = json.dumps(body.get("errors"))
+        for student, marks in theirs:
+            if student is not asker and any(each in errors for each in marks):
                 self.matrix.failed(query.where, asker, student, f"an error tells {errors}")
 
 

@@ -12,7 +12,7 @@ from validator import entries
 from validator.agreements import agreement_steps
 from validator.others import other_steps
 from validator.reading import get_steps, index_steps
-from validator.results import Step, notice
+from validator.results import Grade, Step, notice
 from validator.security import echo_steps, entry_steps, manifest_steps
 from validator.site import Site
 from validator.tables import CNRS, GETS, INDEXES, STATS, UPDATES
@@ -41,6 +41,27 @@ async def steps(manifest_url, keys, known, http):
     """
     site = await site_of(manifest_url, keys, known, http)
     return [(each.id, partial(each.run, site)) for each in plan(site.manifest.entries)]
+
+
+def by_entry(found):
+    """The steps of each entry together, by its name as their ids have it."""
+    groups = {}
+    for each in found:
+        groups.setdefault(each.id.partition("/")[0], []).append(each)
+    return groups
+
+
+async def not_as_expected(site, found, others=()):
+    """Run steps, one after the other: what each found that is no success, by its id.
+
+    `others` are the ids of those that are expected to end in a notice.
+    """
+    strange = {}
+    for each in found:
+        result = await each.run(site)
+        if result.grade is not (Grade.NOTICE if each.id in others else Grade.SUCCESS):
+            strange[each.id] = str(result)
+    return strange
 
 
 async def site_of(manifest_url, keys, known, http):

@@ -281,15 +281,15 @@ def _run(given: argparse.Namespace) -> int:
             play(step=given.step, speed=given.speed, fresh=given.fresh, stay=not given.no_wait)
         )
     if given.command in {"api", "worker"}:
-        from erasmus_app.cli import serve
+        from erasmus_app.cli import process, serve
 
         settings = load_settings(os.environ)
         if given.until_stdin_closes:
             serve.end_with_stdin()
         run = serve.api if given.command == "api" else serve.worker
-        return serve.run(run(settings))
+        return process.run(run(settings))
     if given.command == "db":
-        from erasmus_app.cli import serve
+        from erasmus_app.cli import process, tables
 
         if given.what == "new-key":
             from erasmus_app.store.sealed import new_key
@@ -297,16 +297,16 @@ def _run(given: argparse.Namespace) -> int:
             print(f"data: {new_key()}")
             return 0
         settings = load_settings(os.environ)
-        work = serve.upgrade if given.what == "upgrade" else serve.rotate_keys
-        return serve.run(work(settings))
+        work = tables.upgrade if given.what == "upgrade" else tables.rotate_keys
+        return process.run(work(settings))
     if given.command in {"student", "data", "dead", "deliveries", "webhooks", "chat"}:
         return _on_the_data(given)
     if given.command == "rules":
-        from erasmus_app.cli import rules, serve
+        from erasmus_app.cli import process, rules
 
         if given.what == "check":
             return rules.check(given)
-        return serve.run(rules.run(given, load_settings(os.environ)))
+        return process.run(rules.run(given, load_settings(os.environ)))
     if given.command == "ewp":
         from erasmus_app.cli import ewp
 
@@ -322,11 +322,11 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _on_the_data(given: argparse.Namespace) -> int:
-    from erasmus_app.cli import chat, data, dead, serve, student, webhooks
+    from erasmus_app.cli import chat, data, dead, process, student, webhooks
 
     if (given.command, given.what) == ("webhooks", "new-secret"):
         return webhooks.new_secret()
     commands = {"student": student.run, "data": data.run, "webhooks": webhooks.run}
     commands["chat"] = chat.run
     command = commands.get(given.command, dead.run)
-    return serve.run(command(given, load_settings(os.environ)))
+    return process.run(command(given, load_settings(os.environ)))

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from erasmus_app.cli.serve import with_engines
+from erasmus_app.cli.process import with_engines
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.notifications.catalogue import catalogue_folder, load_catalogue

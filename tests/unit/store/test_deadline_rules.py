@@ -221,10 +221,20 @@ async def test_where_rules_cannot_be_read_those_from_before_count(
 
 @asynccontextmanager
 async def another_process(dsn: str) -> AsyncIterator[RuleTable]:
+    """One that listens already."""
     async with open_database(dsn, VAULT, size=2) as database:
         table = RuleTable(database)
         task = asyncio.create_task(table.keep())
+
+        async def listens() -> bool:
+            found = await database.fetchval(
+                """select count(*) from pg_stat_activity
+                   where datname = current_database() and query like 'LISTEN%' and state = 'idle'"""
+            )
+            return int(found) == 1
+
         try:
+            await until(listens)
             yield table
         finally:
             task.cancel()
@@ -234,7 +244,6 @@ async def another_process(dsn: str) -> AsyncIterator[RuleTable]:
 async def test_another_process_knows_a_rule_at_once(rules: RuleService, dsn: str, monkeypatch):
     monkeypatch.setattr(deadline_rules, "OFTEN", 600.0)  # so that only what is heard counts
     async with another_process(dsn) as other:
-        await asyncio.sleep(0.3)
         first = await set_new(rules)
         assert rules.store.book.by_hei == {RIBEIRA: (first,)}  # here before anybody asks
 
@@ -249,7 +258,6 @@ async def test_a_process_that_was_cut_off_reads_what_it_missed(
 ):
     monkeypatch.setattr(deadline_rules, "OFTEN", 600.0)
     async with another_process(dsn) as other:
-        await asyncio.sleep(0.3)
         await database.execute(
             """select pg_terminate_backend(pid) from pg_stat_activity
                where datname = current_database() and query like 'LISTEN%'"""

@@ -1,0 +1,30 @@
+"""`erasmus-app db`: the upgrade of the tables, and sealing what is in them anew."""
+
+from erasmus_app.cli.process import with_engines
+from erasmus_app.settings import Settings
+from erasmus_app.store import database
+from erasmus_app.store.rotation import reseal
+from erasmus_app.store.sealed import load_vault
+
+
+async def upgrade(settings: Settings) -> int:
+    """Bring the tables up to date."""
+    async with with_engines(settings) as complete:
+        assert complete.database_url is not None
+        vault = load_vault(settings.data_keys, settings.data_dir)
+        await database.upgrade(complete.database_url, vault)
+    return 0
+
+
+async def rotate_keys(settings: Settings) -> int:
+    """Seal everything anew with the first data key, beside whatever else is running."""
+    vault = load_vault(settings.data_keys, settings.data_dir)
+    async with with_engines(settings) as complete:
+        assert complete.database_url is not None
+        async with database.open_database(complete.database_url, vault, size=1) as tables:
+            await database.see_keys(tables)
+            done, left = await reseal(tables)
+    for column, values in sorted(done.items()):
+        print(f"{column}: {values}")
+    print(f"keys that are still needed: {', '.join(left)}" if left else "one key is needed now")
+    return 0
