@@ -48,15 +48,14 @@ class ChatService:
 
     async def ask(self, asker: Asker, question: Question) -> Answer:
         """Answer a question of any length and kind; raises nothing for what is in it."""
-        now = self.clock()
+        now, understood = self.clock(), None
+        if question.text or question.choice is None:  # first: who reads along is told of it
+            understood = await self.understanding.understand(question.text, asker.language)
         known = await self.knowledge.of(asker)
         conversation = conversation_of(question)
         turns: Sequence[Turn] = ()
         if conversation is not None:
             turns = await self.conversations.turns(asker.account_id, conversation)
-        understood = None
-        if question.text or question.choice is None:
-            understood = await self.understanding.understand(question.text, asker.language)
         language = self._language(asker, understood, question, turns)
         slots = Slots()
         if understood is not None and question.choice is None:
