@@ -81,7 +81,7 @@ export: $(READY) ## write schema, openapi.json, trusted documents and docs/acces
 	@$(BIN)/erasmus-app access export docs/access.txt
 	@$(BIN)/erasmus-app documents export graphql/documents.json
 
-nlu-head: $(READY) $(NLU) ## teach the heads anew, after a phrase has changed (a minute)
+nlu-head: $(READY) $(NLU) ## teach the heads anew, after a phrase has changed (ten minutes)
 	@$(BIN)/python -m erasmus_nlu.making
 
 bench-chat: $(READY) $(NLU) ## what is understood, by language and with the bands; latency, memory; with and without weights
