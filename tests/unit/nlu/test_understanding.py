@@ -117,8 +117,8 @@ def test_the_heads_were_made_from_these_phrases():
 @pytest.mark.parametrize(
     ("ranked", "band", "shown"),
     [
-        ([("a", 0.5), ("b", 0.4)], Band.ANSWER, ["a"]),
-        ([("a", 0.4999), ("b", 0.3), ("c", 0.1), ("d", 0.06)], Band.OFFER, ["a", "b", "c"]),
+        ([("a", 0.6), ("b", 0.4)], Band.ANSWER, ["a"]),
+        ([("a", 0.5999), ("b", 0.2), ("c", 0.1), ("d", 0.06)], Band.OFFER, ["a", "b", "c"]),
         ([("a", 0.3), ("out_of_scope", 0.29), ("b", 0.2)], Band.OFFER, ["a", "b"]),
         ([("a", 0.2499), ("b", 0.2)], Band.MENU, []),
         ([("out_of_scope", 0.3), ("a", 0.29)], Band.MENU, []),
