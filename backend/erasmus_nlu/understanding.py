@@ -14,7 +14,7 @@ from erasmus_nlu.text import clean
 
 OUT_OF_SCOPE: Final = "out_of_scope"
 ANSWERED_FROM: Final = 0.6
-"""One answer in twenty is wrong from here, one in fourteen from 0.5: decision 0031."""
+"""One answer in twenty is wrong from here, one in fifteen from 0.5: decision 0031."""
 OFFERED_FROM: Final = 0.25
 MOST_OFFERED: Final = 3
 _WORTH_OFFERING: Final = 0.05
