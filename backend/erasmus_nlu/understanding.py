@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from erasmus_nlu.errors import WeightsMissing
-from erasmus_nlu.head import FOLDER, Probabilities, by_looks, by_meaning, read_head
+from erasmus_nlu.errors import HeadWrong, WeightsMissing
+from erasmus_nlu.head import FOLDER, Probabilities, by_looks, by_meaning, read_head, together
 from erasmus_nlu.language import Detector, detector, language_of
 from erasmus_nlu.text import clean
 
@@ -103,7 +103,7 @@ def banded(ranked: list[Choice]) -> tuple[Band, tuple[Choice, ...]]:
 
 
 def open_nlu(weights: Path | None = None) -> Nlu:
-    """Return the best that is installed: by meaning with the extra `nlu`, else by looks.
+    """Return the best that is installed: by meaning and looks with the extra `nlu`, else by looks.
 
     `weights` names the file where it is not the package's. A wrong file or head is an error, as
     somebody should know: raises WeightsWrong, HeadWrong.
@@ -116,7 +116,11 @@ def open_nlu(weights: Path | None = None) -> Nlu:
     except (ImportError, WeightsMissing):
         return open_lexical()
     head, digest = read_head(FOLDER / "e5.head")
-    return HeadNlu(head.intents, by_meaning(head, encoder), detector(), f"e5-{_version(digest)}")
+    other, looks = read_head(FOLDER / "lexical.head")
+    if other.intents != head.intents:
+        raise HeadWrong("e5.head and lexical.head know other intents: make nlu-head")
+    both = together(by_meaning(head, encoder), by_looks(other))
+    return HeadNlu(head.intents, both, detector(), f"e5-{_version(digest + looks)}")
 
 
 def open_lexical() -> Nlu:

@@ -11,7 +11,7 @@ import pytest
 
 from erasmus_nlu import Band, Choice, HeadWrong, Nlu, WeightsWrong, open_lexical, open_nlu
 from erasmus_nlu.errors import PhrasesWrong, WeightsMissing
-from erasmus_nlu.head import FOLDER, read_head
+from erasmus_nlu.head import FOLDER, read_head, together, write_head
 from erasmus_nlu.language import Detector, detector, language_of
 from erasmus_nlu.phrasebook import SOURCE, read_phrases
 from erasmus_nlu.text import LONGEST, clean
@@ -291,6 +291,25 @@ def test_a_damaged_head_is_refused(tmp_path: Path):
 
     with pytest.raises(HeadWrong, match="damaged"):
         read_head(tmp_path / "e5.head")
+
+
+@with_weights
+def test_two_heads_that_know_other_intents_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("e5.head", "lexical.head"):
+        head, _ = read_head(FOLDER / name)
+        write_head(tmp_path / name, msgspec.structs.replace(head, intents=[name]))
+    monkeypatch.setattr("erasmus_nlu.understanding.FOLDER", tmp_path)
+
+    with pytest.raises(HeadWrong, match="make nlu-head"):
+        open_nlu()
+
+
+def test_what_both_heads_say_counts_and_nothing_is_impossible():
+    found = together(lambda _: [0.6, 0.4, 0.0], lambda _: [0.1, 0.9, 0.0])("who signs")
+
+    assert [round(each, 2) for each in found] == [0.39, 0.61, 0.0]
 
 
 # The questions that the phrases have not seen.
