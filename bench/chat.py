@@ -5,8 +5,9 @@ the lexical one:
 
 * five-fold held out: each fold's phrases are asked of a head that was taught without the phrases at
   these places of any language's list;
-* the questions of FILE (`../shared/product/questions.jsonl`: language, question, intent), which no
-  head is taught with, asked of the heads as they are shipped;
+* `questions/`, a set in twenty languages that no head has seen, asked of the heads as they are
+  shipped;
+* the same of FILE (`../shared/product/questions.jsonl`: lang, question, intent), if it is there;
 * the three rates of the band rule over all that was asked: wrong answers (of what has an intent),
   deferred (the menu, though there is one), off-topic answered (of what has none);
 * CPU time a question (which another process does not lengthen), wall time, and memory;
@@ -18,6 +19,7 @@ import json
 import statistics
 import sys
 import time
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,6 +35,7 @@ from erasmus_nlu.phrasebook import read_phrases
 from erasmus_nlu.understanding import OUT_OF_SCOPE, banded
 from erasmus_nlu.weights import find
 
+UNSEEN = Path(__file__).parent / "questions"
 QUESTIONS = Path(__file__).parents[2] / "shared" / "product" / "questions.jsonl"
 
 
@@ -109,12 +112,32 @@ def held_out(kind: str) -> list[Case]:
     return cases
 
 
-def asked(nlu: Nlu, questions: list[dict[str, str]]) -> list[Case]:
+class Question(NamedTuple):
+    language: str
+    intent: str
+    text: str
+
+
+def unseen() -> list[Question]:
+    return [
+        Question(path.stem, intent, text)
+        for path in sorted(UNSEEN.glob("*.toml"))
+        for intent, texts in tomllib.loads(path.read_text()).items()
+        for text in texts
+    ]
+
+
+def in_file(path: Path) -> list[Question]:
+    lines = map(json.loads, path.read_text().splitlines())
+    return [Question(each["lang"], each["intent"], each["question"]) for each in lines]
+
+
+def asked(nlu: Nlu, questions: list[Question]) -> list[Case]:
     cases = []
     for each in questions:
-        found = nlu.understand(each["question"])
+        found = nlu.understand(each.text)
         names = tuple(choice.intent for choice in found.choices)
-        cases.append(Case(each["lang"], each["intent"], found.band, names))
+        cases.append(Case(each.language, each.intent, found.band, names))
     return cases
 
 
@@ -138,12 +161,12 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true", help="leave out what needs teaching")
     arguments.add_argument("--whole", type=int, default=400, help="questions over HTTP; 0: none")
     chosen = arguments.parse_args()
-    questions = []
+    ours = unseen()
+    sets = {"questions that no head has seen": ours}
     if chosen.questions.is_file():
-        questions = [json.loads(line) for line in chosen.questions.read_text().splitlines()]
+        sets[chosen.questions.name] = in_file(chosen.questions)
     else:
-        print(f"{chosen.questions} is not there: only the phrases themselves are asked")
-    phrases = [wording for said in read_phrases()["en"].values() for wording in said[:4]]
+        print(f"{chosen.questions} is not there: its questions are left out")
     before = peak_memory()
     openers = {"lexical": open_lexical}
     try:
@@ -155,10 +178,10 @@ def main() -> None:
         at = time.perf_counter()
         nlu = opened()
         print(f"\n== {nlu.version}: opened in {time.perf_counter() - at:.1f} s")
-        timed(nlu, [each["question"] for each in questions] or phrases)
+        timed(nlu, [each.text for each in ours[::6]])
         print(f"  {(peak_memory() - before) / 1e6:.0f} MB at most, more than before")
-        if questions:
-            show(f"{chosen.questions.name} ({kind})", asked(nlu, questions))
+        for name, questions in sets.items():
+            show(f"{name} ({kind})", asked(nlu, questions))
         if not chosen.quick:
             show(f"phrases held out, five folds ({kind})", held_out(kind))
     if chosen.whole:

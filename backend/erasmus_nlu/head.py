@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from erasmus_nlu.encoder import Encoder
 
 FOLDER: Final = Path(__file__).parent / "heads"
+# Of phrases held out: log loss 0.42, and 0.48 by meaning alone (decision 0031).
+_LOOKS: Final = 0.3
+_SHARPNESS: Final = 1.2
 _DIGEST: Final = hashlib.sha256().digest_size
 
 Probabilities = Callable[[str], list[float]]
@@ -89,6 +92,26 @@ def by_meaning(head: Head, encoder: "Encoder") -> Probabilities:
         return softmax(scores)
 
     return probabilities
+
+
+def together(meaning: Probabilities, looks: Probabilities) -> Probabilities:
+    """Return what both heads make of a text: looks know words that meaning takes for others."""
+
+    def probabilities(text: str) -> list[float]:
+        return softmax(
+            [
+                _SHARPNESS * ((1 - _LOOKS) * math.log(one) + _LOOKS * math.log(other))
+                for one, other in zip(
+                    map(_some, meaning(text)), map(_some, looks(text)), strict=True
+                )
+            ]
+        )
+
+    return probabilities
+
+
+def _some(probability: float) -> float:
+    return max(probability, 1e-12)  # nothing is impossible, and has a logarithm
 
 
 def softmax(scores: Sequence[float]) -> list[float]:

@@ -18,7 +18,7 @@ MOST_TURNS = 6
 class Band(StrEnum):
     """What is done with a question."""
 
-    ANSWER = "answer"  # one intent is likelier than all others together
+    ANSWER = "answer"  # one intent is far likelier than all others
     OFFER = "offer"  # two or three are likely: the student chooses
     MENU = "menu"  # nothing is, or nothing that we know about
 
