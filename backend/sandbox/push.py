@@ -245,10 +245,11 @@ class PushService:
         return None
 
     def _deliver(self, fid: str, message: dict[str, Any]) -> None:
-        if "notification" not in message:
+        headers = message.get("apns", {}).get("headers", {})
+        if headers.get("apns-push-type") == "background":
             self.synced[fid].append(message)
             return
-        shown = message["notification"]
+        shown = message.get("notification", {})
         self.received[fid].append(
             ReceivedPush(
                 at=self._now(),

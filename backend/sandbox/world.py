@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,6 +30,7 @@ from sandbox.web_push import WebPushService, running_web_push
 APP_LINK = "eu.erasmus-app.play:/signed-in"
 CLIENT_ID, CLIENT_SECRET = "APP-00000000-0000-4000-8000-000000000001", "sandbox-secret"
 DOORS = ("backend", "network", "login", "push", "push_tokens", "control", "web_push")
+NOT_LENT = range(20_000, 32_768)  # Linux lends ports from there on to whoever calls out
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -67,7 +69,7 @@ def doors(folder: Path) -> dict[str, socket.socket]:
     bound: dict[str, socket.socket] = {}
     for name in DOORS:
         try:
-            bound[name] = listen(known.get(name, 0))
+            bound[name] = listen(known[name]) if name in known else _new_door()
         except OSError as error:
             for each in bound.values():
                 each.close()
@@ -78,6 +80,14 @@ def doors(folder: Path) -> dict[str, socket.socket]:
     ports = {name: each.getsockname()[1] for name, each in bound.items()}
     file.write_bytes(msgspec.json.encode(ports))
     return bound
+
+
+def _new_door() -> socket.socket:
+    """Bind a port below those that the system lends: nobody calls out from it while we are away."""
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            return listen(secrets.choice(NOT_LENT))
+    return listen()
 
 
 @asynccontextmanager
