@@ -16,6 +16,7 @@ from erasmus_app.cli.phones import HOME, Phone
 PUSH_SECONDS = 20.0
 WIDTH = 100  # of what is drawn, on a terminal that has it
 QUERY = "{ me { mobilities { state whoseMove { party institution { name } } } } }"
+QUESTION = '{ ask(question: "Who still has to sign?") { text } }'
 
 
 def greeting(backend: str) -> Panel:
@@ -27,6 +28,7 @@ def greeting(backend: str) -> Panel:
     rows.add_row("", Text("as Inês, Camille, Zofia ...; it leads on to GraphiQL", style="dim"))
     rows.add_row("GraphiQL", f"{backend}/graphql")
     rows.add_row("Ask", QUERY)
+    rows.add_row("In words", QUESTION)
     rows.add_row("Operate", f"{backend}/readyz  {backend}/metrics  {backend}/openapi")
     rows.add_row("By hand", "make run ARGS=--step")
     rows.add_row("Faster", 'make run ARGS="--speed 5"')
