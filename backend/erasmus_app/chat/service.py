@@ -204,7 +204,8 @@ def _written(
     intent = wish.intents[0] if wish.intents else ""
     if intent == FIRST:  # before anything else, whatever is said of exchanges
         yield from writing.of_anybody(about, FIRST)
-        yield from (offered(about, each) for each in first if each != FIRST)
+        those = dict.fromkeys((*first, *RELATED[FIRST]))
+        yield from (offered(about, each) for each in those if each != FIRST)
     elif found.is_unknown:
         yield from writing.unknown_stay(about)
     elif wish.is_open:
@@ -217,7 +218,8 @@ def _written(
         yield from writing.menu(about, f"talk.{opening}", first)
     elif intent in OF_ANYBODY:
         yield from writing.of_anybody(about, intent)
-        those = first if intent in REFUSED else RELATED.get(intent, ())
+        related = RELATED.get(intent, ())
+        those = dict.fromkeys((*first, *related) if intent in REFUSED else related)
         yield from (offered(about, each) for each in those)
     elif not about.known.mobilities:
         yield from writing.without_a_stay(about, intent)

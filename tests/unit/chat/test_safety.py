@@ -246,6 +246,17 @@ def test_who_has_no_exchange_hears_why(asker, begins: str):
     assert asked(records()["nobody"], "la_status", asker=asker).text.startswith(begins)
 
 
+def test_who_seems_to_ask_about_somebody_else_is_offered_their_own_topics():
+    answer = asked(known(a_mobility(nomination=an_old_nomination())), "other_person")
+
+    assert answer.kind is AnswerKind.REFUSAL
+    assert [each.id for each in answer.choices] == [
+        "intent:la_status",
+        "intent:nomination_status",
+        "intent:contact",
+    ]
+
+
 @pytest.mark.parametrize("intent", ["other_person", "prompt_injection"])
 def test_refusals_say_nothing_of_the_record(intent: str):
     answers = [asked(each, intent) for each in records().values()]

@@ -303,6 +303,18 @@ RELATED: Mapping[str, tuple[str, ...]] = {
         "notifications",
         "login",
     ),
+    # A name alone does not say whose question it is: «has Mrs Keller signed?» is about one's own.
+    "other_person": (
+        "la_status",
+        "nomination_status",
+        "contact",
+    ),
+    FIRST: (
+        "contact",
+        "accessibility",
+        "insurance",
+        "la_change",
+    ),
 }
 """What stands beside an answer to tap, as what was asked may have been meant so."""
 
