@@ -11,7 +11,7 @@ from erasmus_app.chat.answers.about import Wording
 from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.ports import Band, Unanswered, Understood
 from erasmus_app.chat.service import ChatService
-from erasmus_app.chat.words import load_chat_words, there
+from erasmus_app.chat.words import load_chat_words
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import InstitutionNames
 from erasmus_app.kit.clock import Clock
@@ -92,7 +92,7 @@ def chat_wording(
     """Return the words of answers. Raises SettingsInvalid."""
     folder = catalogue_folder()
     return Wording(
-        words=load_chat_words(folder, there(folder, messages.languages)),
+        words=load_chat_words(folder, messages.languages),
         guidance=guidance,
         explanations=explanations,
         agenda=agenda,

@@ -48,12 +48,6 @@ def load_chat_words(folder: Path, languages: Collection[str]) -> ChatWords:
     return ChatWords(sentences=sentences)
 
 
-def there(folder: Path, languages: Collection[str]) -> list[str]:
-    """Return the languages that the chat has to speak: all, once there is more than English."""
-    found = {path.stem for path in (folder / "chat").glob("*.toml")}
-    return list(languages) if found - {SOURCE_LANGUAGE} else [SOURCE_LANGUAGE]
-
-
 def _read(path: Path, language: str) -> dict[str, Message]:
     try:
         tables = msgspec.convert(read_toml(path), dict[str, dict[str, str]])

@@ -9,6 +9,7 @@ from erasmus_app.errors import DataKeyMissing, SealBroken
 from erasmus_app.ids import AccountId, DeliveryId, DeviceId, InboxEntryId, MobilityId
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.store.database import Database
+from erasmus_app.store.devices import forget_dead
 from erasmus_app.store.preferences import preferences_of
 
 DELIVER = "deliver"
@@ -145,9 +146,4 @@ class DeliveryTable:
 
     async def forget_device(self, connection: asyncpg.Connection, pending: PendingDelivery) -> None:
         """Remove a dead device, unless it registered again after we had looked it up."""
-        await connection.execute(
-            "delete from device where account_id = $1 and device_id = $2 and registered_at <= $3",
-            pending.account_id,
-            pending.device_id,
-            pending.registered_at,
-        )
+        await forget_dead(connection, pending.account_id, pending.device_id, pending.registered_at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,18 @@ ALIVE = "device.quiet_since is null"
 UNSEEN = "(device.last_seen_at < now() - interval '1 day' or device.quiet_since is not null)"
 """Whether to write down that a device was heard of: once a day is enough."""
 SEEN = "last_seen_at = greatest(device.last_seen_at, now()), quiet_since = null"
+
+
+async def forget_dead(
+    connection: asyncpg.Connection, account: AccountId, device: DeviceId, looked_up: datetime
+) -> None:
+    """Remove a device that its push service does not know, unless it has registered since."""
+    await connection.execute(
+        "delete from device where account_id = $1 and device_id = $2 and registered_at <= $3",
+        account,
+        device,
+        looked_up,
+    )
 
 
 def _device(row: asyncpg.Record) -> Device:

@@ -8,7 +8,7 @@ import msgspec
 from erasmus_app.ids import AccountId, DeviceId
 from erasmus_app.mobilities.ports import RecordChange
 from erasmus_app.store.database import Database
-from erasmus_app.store.devices import ALIVE
+from erasmus_app.store.devices import ALIVE, forget_dead
 from erasmus_app.students.models import Platform, TargetKind
 
 SYNC = "sync"
@@ -72,10 +72,5 @@ class SyncTable:
 
     async def forget(self, app: SleepingApp) -> None:
         """Forget a phone that the push service does not know, unless it has registered since."""
-        await self.database.execute(
-            """delete from device
-               where account_id = $1 and device_id = $2 and registered_at <= $3""",
-            app.account_id,
-            app.device_id,
-            app.registered_at,
-        )
+        async with self.database.pool.acquire() as connection:
+            await forget_dead(connection, app.account_id, app.device_id, app.registered_at)

@@ -14,7 +14,7 @@ from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.models import Answer, Asker, Question
 from erasmus_app.chat.ports import Band, Turn, Understood
 from erasmus_app.chat.service import ChatService
-from erasmus_app.chat.words import load_chat_words, there
+from erasmus_app.chat.words import load_chat_words
 from erasmus_app.identity.roles import HeiRole, RoleAt, Standing
 from erasmus_app.ids import AccountId, HeiId, MobilityId, OmobilityId, PersonId
 from erasmus_app.institutions.models import CoveredHei, KnownFactsheet
@@ -33,7 +33,6 @@ ACCOUNT = AccountId(UUID(int=7))
 VERSION = "test-1"
 ROOT = catalogue_folder()
 LANGUAGES = load_catalogue(ROOT).languages
-SPOKEN = there(ROOT, LANGUAGES)
 RULES = load_rules()
 TORRES = HeiId("torres.example")
 NAMES = {RIBEIRA: "Universidade da Ribeira", LINDENTAL: "Hochschule Lindental", TORRES: "Torres"}
@@ -53,7 +52,7 @@ def name_of(hei: str, _language: str) -> str:
 
 
 WORDING = Wording(
-    words=load_chat_words(ROOT, SPOKEN),
+    words=load_chat_words(ROOT, LANGUAGES),
     guidance=load_guidance(ROOT, LANGUAGES, name_of),
     explanations=load_explanations(ROOT, LANGUAGES),
     agenda=load_agenda_words(ROOT, LANGUAGES),

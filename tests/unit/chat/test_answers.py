@@ -4,7 +4,7 @@ After a wording has changed on purpose: `python tests/unit/chat/golden.py`, and 
 """
 
 import pytest
-from unit.chat.asking import SPOKEN, VERSION, a_chat, an_asker, asked
+from unit.chat.asking import LANGUAGES, VERSION, a_chat, an_asker, asked
 from unit.chat.golden import CASES, read
 from unit.chat.records import records
 
@@ -25,7 +25,7 @@ def test_each_intent_has_an_answer_that_somebody_has_read():
     assert {intent for _, intent in CASES} == {*EVERY, "ambiguous", "out_of_scope"}
 
 
-@pytest.mark.parametrize("language", SPOKEN)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("record", RECORDS)
 def test_everything_is_answered_in_every_language(record: str, language: str):
     for intent in EVERY:

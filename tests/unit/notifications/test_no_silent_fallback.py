@@ -23,9 +23,6 @@ ROOT = catalogue_folder()
 SETS = {each.parent.name: each.parent for each in ROOT.glob("*/en.toml")}
 # ISCED-F names are not messages: a reader without a name is shown the nearest, and told so.
 SOME_LANGUAGES_ONLY = {"fields"}
-# The chat's sentences were written in English first; once one language more is there, all must be.
-if len(list((ROOT / "chat").glob("*.toml"))) == 1:
-    SOME_LANGUAGES_ONLY.add("chat")
 # Codes of their own beside the languages.
 NO_LANGUAGES = {"purposes"}
 
