@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import pooler
 import pytest
 from databases import DatabaseServer, database_server_running, fresh_database, valkey_running
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,10 @@ settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("ours")
 
 
+if pooler.BEHIND:
+    pooler.open_with_the_way_past()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with done_once(tmp_path_factory.mktemp("machine")):
@@ -24,7 +29,11 @@ def _once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[DatabaseServer]:
     with database_server_running() as server:
-        yield server
+        if not pooler.BEHIND:
+            yield server
+            return
+        with pooler.pooler_running(server.dsn) as dsn:
+            yield DatabaseServer(server.dsn, dsn)
 
 
 @pytest.fixture

@@ -44,9 +44,10 @@ class DatabaseServer:
     """A server whose database `migrated` has all tables and nobody in it."""
 
     dsn: str
+    pooled: str | None = None  # the same behind a pooler, for what is under test
 
     def dsn_of(self, name: str) -> str:
-        return urlunsplit(urlsplit(self.dsn)._replace(path=f"/{name}"))
+        return urlunsplit(urlsplit(self.pooled or self.dsn)._replace(path=f"/{name}"))
 
 
 def in_memory() -> Path | None:

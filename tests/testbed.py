@@ -19,6 +19,7 @@ from uuid import UUID
 
 import httpx
 from databases import PATIENCE, until
+from pooler import engines_of
 
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.schema.ids import uuid_of
@@ -236,8 +237,7 @@ async def bed_running(
         more = {f"ERASMUS_APP_{name.upper()}": value for name, value in settings.items()}
         environment = around.environment | IN_A_HURRY | more
         environment |= {
-            "ERASMUS_APP_DATABASE_URL": dsn,
-            "ERASMUS_APP_REDIS_URL": redis_url,
+            **engines_of(dsn, redis_url),
             "ERASMUS_APP_DATA_DIR": str(folder / "backend"),
         }
         app = await stack.enter_async_context(running(load_settings(environment)))

@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     # Engines; None: a server of our own in `data_dir`
     database_url: str | None = None
+    database_direct_url: str | None = None  # past the pooler at `database_url`, where it is one
     redis_url: str | None = None
     data_dir: Path = Path(".erasmus-app")
     data_keys: Path | None = None  # file or folder; None: made once in `data_dir`
@@ -293,6 +294,10 @@ def _check(settings: Settings) -> None:
             tuple(map(ip_network, getattr(settings, name.lower())))
         except ValueError as error:
             raise SettingsInvalid(f"{PREFIX}{name}: {error}") from error
+    if settings.database_direct_url is not None and settings.database_url is None:
+        raise SettingsInvalid(
+            f"{PREFIX}DATABASE_DIRECT_URL: leads past DATABASE_URL, which is not set"
+        )
     _check_spans(settings)
     _check_paths(settings)
     for each in msgspec.structs.fields(Settings):

@@ -6,6 +6,7 @@ import os
 import sys
 
 from databases import until
+from pooler import engines_of
 from testbed import Bed, bed_running, kept
 
 ASK = "mutation { requestErasure { state requestedAt dueAt } }"
@@ -67,8 +68,7 @@ async def test_an_operator_counts_first_and_then_erases(bed: Bed):
     account = (await bed.ask(phone, "{ me { id } }"))["me"]["id"]
     settings = bed.app.services.settings
     environment = os.environ | {
-        "ERASMUS_APP_DATABASE_URL": settings.database_url,
-        "ERASMUS_APP_REDIS_URL": settings.redis_url,
+        **engines_of(settings.database_url, settings.redis_url),
         "ERASMUS_APP_DATA_DIR": str(settings.data_dir),
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from databases import until
+from pooler import engines_of
 from subscribers import a_message, account_of
 from testbed import Bed, bed_running
 
@@ -35,8 +36,7 @@ async def command(bed: Bed, *arguments: str) -> tuple[int, list[str], str]:
         env=os.environ
         | dict(bed.world.environment)
         | {
-            "ERASMUS_APP_DATABASE_URL": settings.database_url,
-            "ERASMUS_APP_REDIS_URL": settings.redis_url,
+            **engines_of(settings.database_url, settings.redis_url),
             "ERASMUS_APP_DATA_DIR": str(settings.data_dir),
         },
         stdout=asyncio.subprocess.PIPE,

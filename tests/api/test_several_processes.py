@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from databases import PATIENCE, until
+from pooler import engines_of
 from subscribers import (
     MESSAGES,
     account_of,
@@ -50,8 +51,7 @@ async def api_running(bed: Bed) -> AsyncIterator[Api]:
         env=os.environ
         | dict(bed.world.environment)
         | {
-            "ERASMUS_APP_DATABASE_URL": settings.database_url,
-            "ERASMUS_APP_REDIS_URL": settings.redis_url,
+            **engines_of(settings.database_url, settings.redis_url),
             "ERASMUS_APP_DATA_DIR": str(settings.data_dir),
             "ERASMUS_APP_LISTEN": f"{host}:{port}",
         },

@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import msgspec
 from databases import until
+from pooler import engines_of
 from testbed import Bed, kept
 
 from erasmus_app.cli.phones import Phone
@@ -62,8 +63,7 @@ async def a_token(bed: Bed, phone: Phone, ago: timedelta | None) -> str:
 async def command(bed: Bed, *words: str, folder: Path) -> tuple[int | None, str, str]:
     settings = bed.app.services.settings
     environment = os.environ | {
-        "ERASMUS_APP_DATABASE_URL": settings.database_url,
-        "ERASMUS_APP_REDIS_URL": settings.redis_url,
+        **engines_of(settings.database_url, settings.redis_url),
         "ERASMUS_APP_DATA_DIR": str(settings.data_dir),
     }
     process = await asyncio.create_subprocess_exec(

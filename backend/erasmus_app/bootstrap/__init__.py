@@ -150,7 +150,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 limits=CONNECTIONS,
             )
         )
-        tables = await stack.enter_async_context(open_database(settings.database_url, vault))
+        tables = await stack.enter_async_context(
+            open_database(settings.database_url, vault, direct=settings.database_direct_url)
+        )
         await see_keys(tables)
         redis = Redis.from_url(settings.redis_url)
         stack.push_async_callback(redis.aclose)

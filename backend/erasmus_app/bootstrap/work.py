@@ -123,7 +123,9 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
         await recurring.start()
     async with (
         beside(app.own_systems.keep_reading()),
-        open_database(tables.dsn, tables.keys, size=SENDING, fresh_plans=True) as ledger,
+        open_database(
+            tables.dsn, tables.keys, direct=tables.direct, size=SENDING, fresh_plans=True
+        ) as ledger,
     ):
         sending = Sending(
             deliverer=Deliverer(services, ledger, DeliveryTable(ledger)),

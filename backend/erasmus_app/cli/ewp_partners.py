@@ -54,7 +54,9 @@ async def known_partners(
     sql = """select distinct hei_id from poll_state
              where tenant = any($1) and hei_id <> tenant order by 1"""
     try:
-        async with open_database(tools.settings.database_url, size=1) as database:
+        async with open_database(
+            tools.settings.database_url, direct=tools.settings.database_direct_url, size=1
+        ) as database:
             rows = await database.fetch(sql, list(tenants))
     except EngineFailed as error:
         return [], [Finding.problem("database", str(error))]

@@ -157,6 +157,8 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     vault = load_vault(settings.data_keys, settings.data_dir)
     async with with_engines(settings) as complete:
         assert complete.database_url is not None
-        async with open_database(complete.database_url, vault, size=2) as database:
+        async with open_database(
+            complete.database_url, vault, direct=complete.database_direct_url, size=2
+        ) as database:
             await see_keys(database)
             yield database

@@ -12,7 +12,7 @@ async def upgrade(settings: Settings) -> int:
     async with with_engines(settings) as complete:
         assert complete.database_url is not None
         vault = load_vault(settings.data_keys, settings.data_dir)
-        await database.upgrade(complete.database_url, vault)
+        await database.upgrade(complete.database_direct_url or complete.database_url, vault)
     return 0
 
 
@@ -21,7 +21,9 @@ async def rotate_keys(settings: Settings) -> int:
     vault = load_vault(settings.data_keys, settings.data_dir)
     async with with_engines(settings) as complete:
         assert complete.database_url is not None
-        async with database.open_database(complete.database_url, vault, size=1) as tables:
+        async with database.open_database(
+            complete.database_url, vault, direct=complete.database_direct_url, size=1
+        ) as tables:
             await database.see_keys(tables)
             done, left = await reseal(tables)
     for column, values in sorted(done.items()):

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Database:
     pool: asyncpg.Pool
     dsn: str
     keys: Vault | None = None
+    direct: str | None = None  # past the pooler that `dsn` leads to; None: there is none
 
     @property
     def vault(self) -> Vault:
@@ -134,7 +136,7 @@ class Database:
         while True:
             gone = asyncio.Event()
             with suppress(*AWAY):
-                connection = await asyncpg.connect(self.dsn, timeout=CONNECT_SECONDS)
+                connection = await asyncpg.connect(self.direct or self.dsn, timeout=CONNECT_SECONDS)
                 try:
                     connection.add_termination_listener(lambda _, gone=gone: gone.set())
                     for channel in channels:
@@ -159,6 +161,14 @@ async def _until_gone(connection: asyncpg.Connection, gone: asyncio.Event) -> No
         await connection.execute("select", timeout=PULSE_SECONDS)
 
 
+class Borrowed(Connection):
+    """A connection through a pooler, which may lend another server's for each transaction."""
+
+    def _get_unique_id(self, prefix: str) -> str:
+        """Return a name for a cursor's statement that no other process has left on that server."""
+        return f"{super()._get_unique_id(prefix)}{secrets.token_hex(8)}"
+
+
 async def _prepare(connection: asyncpg.Connection) -> None:
     """Let `jsonb` come and go as Python values."""
     await connection.set_type_codec(
@@ -178,9 +188,17 @@ async def _reset(connection: asyncpg.Connection) -> None:
 
 @asynccontextmanager
 async def open_database(
-    dsn: str, keys: Vault | None = None, *, size: int = 10, fresh_plans: bool = False
+    dsn: str,
+    keys: Vault | None = None,
+    *,
+    direct: str | None = None,
+    size: int = 10,
+    fresh_plans: bool = False,
 ) -> AsyncIterator[Database]:
     """Open a pool; without `keys` personal columns can be neither read nor written.
+
+    With `direct`, `dsn` leads to a pooler that gives connections for a transaction, as PgBouncer
+    does; `direct` leads past it, for what has to listen.
 
     With `fresh_plans` each statement is planned for the tables as they are then: for statements
     over hundreds of rows of tables that are empty now and full in a moment.
@@ -199,25 +217,32 @@ async def open_database(
             min_size=1,
             max_size=size,
             init=prepare,
-            connection_class=Connection,
+            connection_class=Borrowed if direct else Connection,
             reset=_reset,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
-            statement_cache_size=256,
+            # Behind a pooler no prepared statement lasts, and no setting; without a cache asyncpg
+            # sends what it has prepared along with each execution.
+            statement_cache_size=0 if direct else 256,
             max_cached_statement_lifetime=0,  # a plan stays good until the connection ends
-            server_settings={
-                "application_name": "erasmus-app",
-                "jit": "off",
-                "plan_cache_mode": "force_custom_plan" if fresh_plans else "auto",
-            },
+            server_settings={"application_name": "erasmus-app"}
+            | (
+                {}
+                if direct
+                else {
+                    "jit": "off",
+                    "plan_cache_mode": "force_custom_plan" if fresh_plans else "auto",
+                }
+            ),
         )
     except (*AWAY, ValueError) as error:
         why = str(error) or type(error).__name__
-        raise EngineFailed(
-            f"PostgreSQL cannot be reached: {why}; look at ERASMUS_APP_DATABASE_URL"
-        ) from error
+        look = "look at ERASMUS_APP_DATABASE_URL"
+        if "unsupported startup parameter" in why:
+            look += ": it leads to a pooler, so set ERASMUS_APP_DATABASE_DIRECT_URL as well"
+        raise EngineFailed(f"PostgreSQL cannot be reached: {why}; {look}") from error
     try:
-        yield Database(pool, dsn, keys)
+        yield Database(pool, dsn, keys, direct)
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(5):

@@ -266,7 +266,7 @@ async def test_a_screen_that_cannot_be_kept_is_shown_all_the_same(database: Data
         f"alter database {await database.fetchval('select current_database()')} "
         "set default_transaction_read_only = on"
     )
-    async with open_database(database.dsn, VAULT) as read_only:
+    async with open_database(database.direct or database.dsn, VAULT) as read_only:
         found = await GlanceTable(read_only).glance(mine, IN_BRIEF, TODAY)
 
         assert found == await as_the_tables_say(read_only, mine)

@@ -313,11 +313,9 @@ async def test_a_dead_job_lets_its_like_in_and_is_replayed_when_that_is_gone(
     assert (revived.payload, revived.attempts) == ("dead", 1)
 
 
-async def test_what_is_due_now_is_announced_and_what_is_due_later_is_not(
-    dsn: str, database: Database
-):
+async def test_what_is_due_now_is_announced_and_what_is_due_later_is_not(database: Database):
     heard: list[str] = []
-    listener = await asyncpg.connect(dsn)
+    listener = await asyncpg.connect(database.direct or database.dsn)
     await listener.add_listener("erasmus_job", lambda *_: heard.append("job"))
     await listener.add_listener("end", lambda *_: heard.append("end"))
     await put(database, due=datetime.now(UTC) + timedelta(hours=1))

@@ -372,7 +372,7 @@ from erasmus_app.store.jobs import JobQueue
 from erasmus_app.worker.loop import Worker
 
 async def main():
-    async with open_database(sys.argv[1]) as database:
+    async with open_database(sys.argv[1], direct=sys.argv[3] or None) as database:
         async def never_ends(job):
             print("began", flush=True)
             await asyncio.Event().wait()
@@ -388,6 +388,7 @@ async def test_jobs_of_a_worker_that_was_killed_are_taken_up_soon(dsn: str, data
         await put(database, "fetch", number)
     victim = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", WORKER_OF_ITS_OWN, dsn, str(SHORT.total_seconds())),
+        database.direct or "",
         env=os.environ | {"PYTHONPATH": str(BACKEND)},
         stdout=asyncio.subprocess.PIPE,
     )
