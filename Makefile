@@ -11,7 +11,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop test-pooled pins clean
+.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop test-pooled test-partitioned pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-faults: $(READY) ## workers are killed, engines restarted, push services re
 
 test-pooled: $(READY) $(NLU) ## the tests that have a database, behind a PgBouncer that lends it for a transaction (Debian's pgbouncer)
 	@TEST_BEHIND_POOLER=1 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/unit/store tests/unit/worker tests/api tests/journeys $(ARGS)
+
+test-partitioned: $(READY) $(NLU) ## the same with tables that `erasmus-app db partition` has partitioned
+	@TEST_PARTITIONED=1 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/unit/store tests/unit/worker tests/api tests/journeys $(ARGS)
 
 test-interop: $(READY) ## OpenID provider, GraphQL and MCP clients, audits and TypeScript of others (needs Node)
 	@if command -v npm >/dev/null; then \

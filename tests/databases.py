@@ -30,11 +30,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from erasmus_app.store.database import Database, alembic_config, upgrade
 from erasmus_app.store.embedded import embedded_postgres, embedded_valkey
+from erasmus_app.store.partitioning import partition
 from erasmus_app.store.sealed import Vault
 from erasmus_app.store.sealing import COLUMNS, SealedColumn
 
 TEMPLATE = "migrated"
 SHARED_MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # bytes: a server may keep one or two
+PARTITIONED = bool(os.environ.get("TEST_PARTITIONED"))  # `make test-partitioned`
+PARTS = 4
 PATIENCE = 60.0  # seconds; nobody waits so long where all is well
 VAULT = Vault.of([b"d" * 32], b"l" * 32)
 
@@ -90,7 +93,12 @@ def valkey_running() -> Iterator[str]:
 
 async def _make_template(server: DatabaseServer) -> None:
     await _execute(server, f"create database {TEMPLATE}")
-    await upgrade(server.dsn_of(TEMPLATE))
+    dsn = urlunsplit(urlsplit(server.dsn)._replace(path=f"/{TEMPLATE}"))
+    await upgrade(dsn)
+    if PARTITIONED:
+        connection = await asyncpg.connect(dsn)
+        await partition(connection, PARTS)
+        await connection.close()
 
 
 @asynccontextmanager

@@ -63,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
         "rotate-keys", help="seal personal data anew with the first data key; may be broken off"
     )
 
+    partition = db.add_parser(
+        "partition", help="partition the tables that grow with students, while nothing else runs"
+    )
+    partition.add_argument("--parts", type=int, default=16, metavar="N", help="of each; 16")
+
     _student(commands.add_parser("student", help="what is held of a student: export, erase"))
 
     _chat(commands.add_parser("chat", help="what was asked in vain, for the understanding"))
@@ -297,6 +302,8 @@ def _run(given: argparse.Namespace) -> int:
             print(f"data: {new_key()}")
             return 0
         settings = load_settings(os.environ)
+        if given.what == "partition":
+            return process.run(tables.partition(settings, given.parts))
         work = tables.upgrade if given.what == "upgrade" else tables.rotate_keys
         return process.run(work(settings))
     if given.command in {"student", "data", "dead", "deliveries", "webhooks", "chat"}:

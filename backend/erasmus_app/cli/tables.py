@@ -1,8 +1,12 @@
-"""`erasmus-app db`: the upgrade of the tables, and sealing what is in them anew."""
+"""`erasmus-app db`: the upgrade of the tables, their partitions, sealing what is in them anew."""
+
+import sys
+
+import asyncpg
 
 from erasmus_app.cli.process import with_engines
 from erasmus_app.settings import Settings
-from erasmus_app.store import database
+from erasmus_app.store import database, partitioning
 from erasmus_app.store.rotation import reseal
 from erasmus_app.store.sealed import load_vault
 
@@ -29,4 +33,26 @@ async def rotate_keys(settings: Settings) -> int:
     for column, values in sorted(done.items()):
         print(f"{column}: {values}")
     print(f"keys that are still needed: {', '.join(left)}" if left else "one key is needed now")
+    return 0
+
+
+async def partition(settings: Settings, parts: int) -> int:
+    """Partition what grows with students, in one transaction."""
+    async with with_engines(settings) as complete:
+        address = complete.database_direct_url or complete.database_url
+        assert address is not None
+        if not await database.is_current(address):
+            print("the tables are not up to date: erasmus-app db upgrade", file=sys.stderr)
+            return 1
+        connection = await asyncpg.connect(address)
+        try:
+            done = await partitioning.partition(connection, parts)
+            there = await partitioning.partitions(connection)
+        except ValueError as error:
+            print(f"--{error}", file=sys.stderr)
+            return 2
+        finally:
+            await connection.close()
+    for name in partitioning.PARTITIONED_BY:
+        print(f"{name}: {there[name]} partitions{'' if name in done else ', as before'}")
     return 0

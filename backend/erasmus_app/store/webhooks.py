@@ -66,13 +66,15 @@ async def tell_endpoints(
         for endpoint in endpoints:
             written = await connection.fetchval(
                 """insert into webhook_delivery
-                       (tenant, endpoint, mobility_id, event_id, kind, created_at, expires_at)
-                   select $1::hei_id, $2::text, $3, $4, $5, $6, $7
+                       (tenant, endpoint, person_id, mobility_id, event_id, kind, created_at,
+                        expires_at)
+                   select $1::hei_id, $2::text, $3, $4, $5, $6, $7, $8
                    where not exists (select from webhook_disabled
-                       where tenant = $1::hei_id and endpoint = $2::text and url = $8)
+                       where tenant = $1::hei_id and endpoint = $2::text and url = $9)
                    on conflict do nothing returning webhook_id""",
                 stored.mobility.tenant,
                 endpoint.name,
+                stored.person_id,
                 stored.mobility_id,
                 event.event_id,
                 event.kind,
@@ -99,7 +101,7 @@ class WebhookTable:
     async def pending(self, webhook: UUID) -> PendingWebhook | None:
         """Return what is to be told; None where it has a final state, or its mobility is gone."""
         row = await self.database.fetchrow(
-            """select w.*, sending_hei_id, omobility_id, receiving_hei_id, person_id,
+            """select w.*, sending_hei_id, omobility_id, receiving_hei_id,
                    (select max(greatest(extract(epoch from due - now()), 0))
                     from webhook_delivery as earlier
                     join job on dedupe_key = $2 || earlier.webhook_id::text and dead_at is null
@@ -108,7 +110,7 @@ class WebhookTable:
                         and earlier.state = 'pending')::float8 as after,
                    (select url from webhook_disabled as d
                     where d.tenant = w.tenant and d.endpoint = w.endpoint) as disabled_for
-               from webhook_delivery as w join mobility using (mobility_id)
+               from webhook_delivery as w join mobility using (tenant, person_id, mobility_id)
                where webhook_id = $1 and state = 'pending'""",
             webhook,
             f"{WEBHOOK} ",

@@ -135,8 +135,9 @@ async def test_every_column_is_shown_but_those_that_are_named(database: Database
         NOW,
     )
     await database.execute(
-        """insert into webhook_delivery (tenant, endpoint, mobility_id, event_id, kind, expires_at)
-           select tenant, 'app', mobility_id, event_id, kind, $1 from event limit 1""",
+        """insert into webhook_delivery
+               (tenant, endpoint, person_id, mobility_id, event_id, kind, expires_at)
+           select tenant, 'app', person_id, mobility_id, event_id, kind, $1 from event limit 1""",
         NOW,
     )
 

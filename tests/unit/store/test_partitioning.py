@@ -1,0 +1,95 @@
+"""`erasmus-app db partition`: the tables are the same afterwards, in parts."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from databases import PARTITIONED, VAULT
+from unit.store.samples import HOME, NOW
+from unit.store.test_erasures import a_student
+
+from erasmus_app.privacy.access import Access, ActorKind, Read
+from erasmus_app.store.access_log import AccessLogTable
+from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.partitioning import PARTITIONED_BY, partition, partitions
+
+pytestmark = pytest.mark.skipif(PARTITIONED, reason="all tables are partitioned from the start")
+
+# What makes a table what it is, by name.
+SHAPES = {
+    "columns": """select attname as name, format_type(atttypid, atttypmod) as type, attnotnull,
+            attidentity, pg_get_expr(adbin, adrelid) as default, attgenerated
+        from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
+        where attrelid = $1::regclass and attnum > 0 order by attnum""",
+    "constraints": """select conname as name, pg_get_constraintdef(oid) as says
+        from pg_constraint where conrelid = $1::regclass and conparentid = 0 order by 1""",
+    "references": """select conname as name, conrelid::regclass::text, pg_get_constraintdef(oid)
+        from pg_constraint where confrelid = $1::regclass and conparentid = 0 order by 1""",
+    "indexes": """select relname as name,
+            replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ') as says
+        from pg_index join pg_class on pg_class.oid = indexrelid
+        where indrelid = $1::regclass order by 1""",
+    "triggers": """select tgname as name, pg_get_triggerdef(oid) as says
+        from pg_trigger where tgrelid = $1::regclass and not tgisinternal order by 1""",
+}
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    async with open_database(dsn, VAULT) as database:
+        yield database
+
+
+async def shapes(database: Database) -> dict[str, dict[str, list[tuple[object, ...]]]]:
+    return {
+        table: {
+            what: [tuple(row) for row in await database.fetch(sql, table)]
+            for what, sql in SHAPES.items()
+        }
+        for table in PARTITIONED_BY
+    }
+
+
+async def rows(database: Database) -> dict[str, list[str]]:
+    return {
+        table: sorted(
+            row["text"] for row in await database.fetch(f"select t::text as text from {table} t")
+        )
+        for table in PARTITIONED_BY
+    }
+
+
+async def partition_now(database: Database, parts: int) -> list[str]:
+    connection = await asyncpg.connect(database.direct or database.dsn)
+    try:
+        return await partition(connection, parts)
+    finally:
+        await connection.close()
+
+
+async def test_columns_constraints_indexes_triggers_and_rows_stay(database: Database):
+    account = await a_student(database)
+    access = Access(kind=ActorKind.OPERATOR, actor="maria", purpose="request", api="student access")
+    await AccessLogTable(database).note(access, [Read(tenant=HOME, subject=account)], NOW)
+    before, held = await shapes(database), await rows(database)
+
+    done = await partition_now(database, 3)
+
+    assert done == list(PARTITIONED_BY)
+    assert await shapes(database) == before
+    assert await rows(database) == held
+    assert all(held.values()), "a table without rows proves nothing"
+    async with database.transaction() as connection:
+        assert await partitions(connection) == dict.fromkeys(PARTITIONED_BY, 3)
+
+
+async def test_what_is_partitioned_is_left_alone(database: Database):
+    await partition_now(database, 2)
+
+    assert await partition_now(database, 5) == []
+
+
+@pytest.mark.parametrize("parts", [1, 257])
+async def test_too_few_or_too_many_parts_are_refused(database: Database, parts: int):
+    with pytest.raises(ValueError, match=f"parts: {parts} is not between 2 and 256"):
+        await partition_now(database, parts)
