@@ -11,7 +11,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop test-pooled test-partitioned pins clean
+.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-scale test-interop test-pooled test-partitioned pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ bench-access: $(READY) ## the home screen's query with and without the rules of 
 bench-graphql: $(READY) ## the home screen beside Mercurius, Yoga, Apollo (needs Node, wrk); GROWTH=1: 10k to 10M students
 	@if command -v npm >/dev/null; then npm ci --prefix bench/graphql_peers --ignore-scripts --no-audit --no-fund --silent; fi
 	@$(BIN)/python bench/home_screen.py $(if $(GROWTH),--growth 10000000) $(ARGS)
+
+bench-scale: $(READY) ## a year of Europe's students, what each thing costs as the database grows; ARGS="--students 10000000"
+	@$(BIN)/python bench/scale $(ARGS)
 
 bench-push: $(READY) ## pushes a second to a local FCM, durable, beside firebase-admin (Node if there is one)
 	@if command -v npm >/dev/null; then npm ci --prefix bench/push_peers --ignore-scripts --no-audit --no-fund --silent; fi

@@ -6,10 +6,12 @@ those that retention has left there are an account, an identity, an ESI and a pe
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -51,6 +53,9 @@ from erasmus_app.notifications.models import InboxEntry
 from erasmus_app.store.glances import screen_of
 from erasmus_app.store.sealed import Vault
 from erasmus_app.store.sealed_records import split
+
+Rows = tuple[str, list[str], list[tuple[Any, ...]]]
+"""A table, its columns, and rows for it."""
 
 HOME, ABROAD = HeiId("ribeira.example"), HeiId("lindental.example")
 NAMES = {HOME: "Universidade da Ribeira", ABROAD: "Universität Lindental"}
@@ -103,7 +108,8 @@ class Template:
         return cls(mobility, frame, vault.open(sealed, *place))
 
 
-def templates() -> list[Template]:
+@cache
+def templates(home: HeiId = HOME, abroad: HeiId = ABROAD) -> list[Template]:
     """Mobilities in several states, so that the screen says different things of them."""
     found = []
     for turn, status in enumerate(
@@ -123,7 +129,7 @@ def templates() -> list[Template]:
             email="ines@ribeira.example",
         )
         end = AgreementEnd(
-            hei_id=ABROAD,
+            hei_id=abroad,
             contact=Contact(
                 given_names="Greta", family_name="Bäumer", email="io@lindental.example"
             ),
@@ -132,14 +138,14 @@ def templates() -> list[Template]:
         nomination = Nomination(
             status=status,
             proposal_id=ProposalId(f"p-{turn}"),
-            sending=HeiEnd(hei_id=HOME),
-            receiving=HeiEnd(hei_id=ABROAD),
+            sending=HeiEnd(hei_id=home),
+            receiving=HeiEnd(hei_id=abroad),
             student=student,
             receiving_academic_year_id=year,
             sending_term="2026/2027-2/2",
         )
         agreement = LearningAgreement(
-            sending=AgreementEnd(hei_id=HOME, contact=end.contact),
+            sending=AgreementEnd(hei_id=home, contact=end.contact),
             receiving=end,
             receiving_academic_year_id=year,
             student=student,
@@ -148,20 +154,20 @@ def templates() -> list[Template]:
             first_version=versions,
         )
         mobility = Mobility(
-            tenant=HOME,
-            sending_hei_id=HOME,
-            receiving_hei_id=ABROAD,
+            tenant=home,
+            sending_hei_id=home,
+            receiving_hei_id=abroad,
             omobility_id=OmobilityId(PLACE),
-            nomination=_sourced(nomination, Api.OMOBILITIES),
-            agreement=_sourced(agreement, Api.OMOBILITY_LAS),
+            nomination=_sourced(nomination, Api.OMOBILITIES, home),
+            agreement=_sourced(agreement, Api.OMOBILITY_LAS, home),
         )
         found.append(Template.of(mobility))
     return found
 
 
-def _sourced(value: Any, api: Api) -> Sourced[Any]:
+def _sourced(value: Any, api: Api, home: HeiId) -> Sourced[Any]:
     source = Source(
-        api=api, major=3 if api is Api.OMOBILITIES else 1, hei_id=HOME, asked_as=HOME,
+        api=api, major=3 if api is Api.OMOBILITIES else 1, hei_id=home, asked_as=home,
         fetched_at=AT, last_confirmed_at=AT,
     )  # fmt: skip
     return Sourced(value=value, source=source)
@@ -172,12 +178,24 @@ def account_of(number: int) -> UUID:
     return UUID(bytes=hashlib.blake2b(b"bench %d" % number, digest_size=16).digest(), version=4)
 
 
+def at_home(_number: int) -> HeiId:
+    """Return the HEI that all students are of, where it does not matter."""
+    return HOME
+
+
 async def fill(
-    connection: asyncpg.Connection, vault: Vault, numbers: range, *, mobilities: int
+    connection: asyncpg.Connection,
+    vault: Vault,
+    numbers: range,
+    *,
+    mobilities: int,
+    home_of: Callable[[int], HeiId] = at_home,
+    beside: Callable[[list["Student"]], Iterable[Rows]] = lambda _: (),
 ) -> None:
     """Write the students with these numbers, each with so many mobilities and three messages.
 
-    Each has opened the app since the last change: the first screen is kept.
+    Each has opened the app since the last change: the first screen is kept. `beside` makes more
+    rows of theirs.
     """
     await connection.set_type_codec(
         "jsonb",
@@ -186,11 +204,11 @@ async def fill(
         decoder=bytes,
         format="binary",
     )
-    of = templates()
     async with _without_looking_up(connection):
         for begin in range(numbers.start, numbers.stop, AT_ONCE):
             some = range(begin, min(begin + AT_ONCE, numbers.stop))
-            for table, columns, rows in _tables(some, vault, of, mobilities):
+            students = [_student(n, templates(home_of(n)), mobilities) for n in some]
+            for table, columns, rows in chain(_tables(students, vault), beside(students)):
                 await connection.copy_records_to_table(table, records=rows, columns=columns)
 
 
@@ -218,11 +236,8 @@ async def _without_looking_up(connection: asyncpg.Connection) -> AsyncIterator[N
     await connection.execute("set session_replication_role = default")
 
 
-def _tables(
-    numbers: range, vault: Vault, of: list[Template], mobilities: int
-) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
+def _tables(some: list["Student"], vault: Vault) -> Iterator[Rows]:
     """Yield each table's rows of these students."""
-    some = [_student(n, of, mobilities) for n in numbers]
     yield (
         "account",
         ["account_id", "language", "zone", "display_name", "email"],
@@ -263,11 +278,11 @@ def _tables(
             for each in some
         ],
     )
-    yield "person", ["tenant", "person_id"], [(HOME, each.person) for each in some]
+    yield "person", ["tenant", "person_id"], [(each.home, each.person) for each in some]
     yield (
         "account_person",
         ["account_id", "tenant", "person_id"],
-        [(each.account, HOME, each.person) for each in some],
+        [(each.account, each.home, each.person) for each in some],
     )
     yield (
         "mobility",
@@ -296,12 +311,18 @@ class Student(NamedTuple):
         return self.glance.account.account_id
 
     @property
+    def home(self) -> HeiId:
+        """The HEI whose data knows them."""
+        return HeiId(self.glance.account.home_hei_ids[0])
+
+    @property
     def screen(self) -> bytes:
         """The first screen, as it is kept today."""
         return screen_of(self.glance, datetime.now(UTC).date())
 
 
 def _student(number: int, of: list[Template], mobilities: int) -> Student:
+    home = of[0].mobility.tenant
     account, person = AccountId(account_of(number)), PersonId(_new())
     stays = []
     for turn in range(mobilities):
@@ -321,8 +342,8 @@ def _student(number: int, of: list[Template], mobilities: int) -> Student:
         language="en",
         zone="Europe/Brussels",
         display_name=f"Inês {number}",
-        home_hei_ids=(HOME,),
-        affiliations=(f"student@{HOME}",),
+        home_hei_ids=(home,),
+        affiliations=(f"student@{home}",),
         has_esi=True,
     )
     identity = KnownIdentity(
@@ -338,7 +359,7 @@ def _student(number: int, of: list[Template], mobilities: int) -> Student:
             entry_id=InboxEntryId(_new()),
             mobility_id=None,
             kind=KINDS[turn % len(KINDS)],
-            arguments={"sending_hei": HOME, "receiving_hei": ABROAD},
+            arguments={"sending_hei": home, "receiving_hei": ABROAD},
             created_at=AT + timedelta(minutes=turn),
             read_at=AT if turn == 0 else None,
             place=MESSAGES * number + turn,
@@ -362,11 +383,11 @@ def _new() -> UUID:
 def _mobility(
     of: Template, stored: StoredMobility, person: UUID, vault: Vault
 ) -> tuple[object, ...]:
-    name = stored.mobility.omobility_id
-    sealed = vault.seal(of.facts, "mobility.sealed", HOME, HOME, name)
+    home, name = of.mobility.tenant, stored.mobility.omobility_id
+    sealed = vault.seal(of.facts, "mobility.sealed", home, home, name)
     frame = of.frame.replace(PLACE, name)
     at = stored.changed_at
-    return HOME, person, stored.mobility_id, HOME, name, ABROAD, frame, at, None, sealed
+    return home, person, stored.mobility_id, home, name, ABROAD, frame, at, None, sealed
 
 
 def _message(entry: InboxEntry, vault: Vault) -> tuple[object, ...]:
@@ -375,7 +396,7 @@ def _message(entry: InboxEntry, vault: Vault) -> tuple[object, ...]:
     return (
         entry.account_id,
         entry.entry_id,
-        HOME,
+        entry.arguments["sending_hei"],
         entry.entry_id,
         entry.kind,
         vault.seal(told, *place),

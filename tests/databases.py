@@ -25,6 +25,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import psutil
+import pytest
 from alembic import command
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -38,6 +39,9 @@ TEMPLATE = "migrated"
 SHARED_MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # bytes: a server may keep one or two
 PARTITIONED = bool(os.environ.get("TEST_PARTITIONED"))  # `make test-partitioned`
 PARTS = 4
+by_name_of_an_index = pytest.mark.skipif(
+    PARTITIONED, reason="the indexes of partitions have names of their own"
+)
 PATIENCE = 60.0  # seconds; nobody waits so long where all is well
 VAULT = Vault.of([b"d" * 32], b"l" * 32)
 

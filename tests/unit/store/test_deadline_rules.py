@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from databases import VAULT, until
+from databases import VAULT, by_name_of_an_index, until
 from factories import LINDENTAL, RIBEIRA
 from msgspec.structs import replace
 from unit.mobilities.local import saying
@@ -331,6 +331,7 @@ async def test_all_that_a_rule_may_be_for_is_looked_at_again_page_by_page(
     assert await look_again(database, other, None, 7) is None
 
 
+@by_name_of_an_index
 async def test_a_page_is_found_by_an_index(database: Database):
     await mobilities(database, 600)
     await database.execute("analyze mobility")

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from databases import VAULT
+from databases import VAULT, by_name_of_an_index
 from msgspec.structs import replace
 from unit.store.samples import ABROAD, HOME, NOW, a_nomination, an_answer, take_in
 
@@ -310,6 +310,7 @@ NARROWED = (
 )
 
 
+@by_name_of_an_index
 async def test_a_page_of_twenty_thousand_is_a_piece_of_an_index(database: Database):
     await many(database, HOME, 20_000)
     await many(database, ABROAD, 2_000)
@@ -338,6 +339,7 @@ async def test_a_page_of_twenty_thousand_is_a_piece_of_an_index(database: Databa
             assert blocks < 900, narrowed  # it takes some three hundred, and all there are is more
 
 
+@by_name_of_an_index
 async def test_broken_identifiers_are_found_by_an_index_of_their_own(database: Database):
     await many(database, HOME, 20_000)
     await database.execute("vacuum analyze mobility")

@@ -5,13 +5,17 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 from databases import PARTITIONED, VAULT
-from unit.store.samples import HOME, NOW
+from subscribers import a_message
+from unit.store.samples import HOME, NOW, log_in
 from unit.store.test_erasures import a_student
 
 from erasmus_app.privacy.access import Access, ActorKind, Read
 from erasmus_app.store.access_log import AccessLogTable
+from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.partitioning import PARTITIONED_BY, partition, partitions
+from erasmus_app.store.telling import tell
 
 pytestmark = pytest.mark.skipif(PARTITIONED, reason="all tables are partitioned from the start")
 
@@ -81,6 +85,19 @@ async def test_columns_constraints_indexes_triggers_and_rows_stay(database: Data
     assert all(held.values()), "a table without rows proves nothing"
     async with database.transaction() as connection:
         assert await partitions(connection) == dict.fromkeys(PARTITIONED_BY, 3)
+
+
+async def test_messages_keep_the_order_of_the_inbox(database: Database):
+    await partition_now(database, 4)
+    account = await log_in(AccountTable(database))
+    async with database.transaction() as connection:
+        for number in range(1, 8):
+            await tell(connection, a_message(account, number), NOW)
+    inbox = InboxTable(database)
+
+    shown = await inbox.entries(account, first=100, after=None)
+
+    assert [each.place for each in shown] == [7, 6, 5, 4, 3, 2, 1]
 
 
 async def test_what_is_partitioned_is_left_alone(database: Database):

@@ -20,3 +20,24 @@ alter table webhook_delivery
     on update cascade on delete cascade;
 alter table mobility drop constraint mobility_mobility_id_key;
 create index mobility_by_id on mobility (mobility_id);
+
+-- Where the planner joins row by row, as it does over partitions, places were drawn again for each.
+create or replace function inbox_entry_placed() returns trigger language plpgsql as $$
+begin
+    perform from inbox_entry where account_id = new.account_id and place is null;
+    if not found then -- the first of them has seen to all that are the account's
+        return null;
+    end if;
+    perform pg_advisory_xact_lock(15, 1); -- of two numbers: no other lock of ours is of this kind
+    with ordered as materialized (
+        select inbox_entry_id, nextval('inbox_place') as place from (
+            select inbox_entry_id from inbox_entry
+            where account_id = new.account_id and place is null
+            order by created_at, inbox_entry_id
+        ) as entries
+    )
+    update inbox_entry set place = ordered.place from ordered
+    where account_id = new.account_id and inbox_entry.inbox_entry_id = ordered.inbox_entry_id;
+    perform pg_notify('inbox_written', new.account_id::text);
+    return null;
+end $$;
