@@ -13,10 +13,13 @@ import time
 from pathlib import Path
 
 import structlog
-from faults.rows import ROWS, Result, Scale
+from faults.rows import ROWS as FAULTS
+from faults.rows import Result, Scale
+from faults.suites import SUITES
 from rich.console import Console
 from rich.table import Table
 
+ROWS = dict(sorted((FAULTS | SUITES).items(), key=lambda row: int(row[0].strip("R") or 0)))
 console = Console(soft_wrap=True, highlight=False)
 
 
@@ -24,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {' '.join(ROWS)}; all of them")
     fields = Scale()
-    for name in ("kills", "sends", "restarts", "workers"):
+    for name in ("kills", "sends", "restarts", "workers", "inputs", "steps"):
         parser.add_argument(f"--{name}", type=int, default=getattr(fields, name))
     for name in ("outage", "lease"):
         parser.add_argument(f"--{name}", type=float, default=getattr(fields, name), help="seconds")

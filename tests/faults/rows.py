@@ -41,6 +41,8 @@ class Scale:
     restarts: int = 10
     outage: float = 45.0  # seconds in which FCM answers 503
     workers: int = 4
+    inputs: int = 10_000  # to each reader
+    steps: int = 100_000  # of the machines together
     lease: float = 3.0  # seconds
 
 

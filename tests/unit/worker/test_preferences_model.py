@@ -11,6 +11,7 @@ import pytest
 from databases import VAULT
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from modelling import runs
 from unit.store.samples import HOME, a_nomination, an_answer, log_in, take_in
 from unit.worker.test_when_pushes_go_out import MESSAGES, NOON, ZONE, Night, a_phone
 
@@ -103,7 +104,7 @@ acts = st.one_of(
 
 
 @settings(
-    max_examples=40,
+    max_examples=runs(40, 8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

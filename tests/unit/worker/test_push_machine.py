@@ -8,7 +8,7 @@ draws must not depend on the database, whose order and clock are not the same tw
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from modelling import runs, taken
 from unit.store.samples import HOME, log_in
 
 from erasmus_app.ids import EventId, InboxEntryId, JobId, MobilityId
@@ -271,6 +272,10 @@ class Pushes(RuleBasedStateMachine):
         self.run(self.database.execute("update job set due = now() - interval '1 s'"))
 
     @invariant()
+    def a_step_is_counted(self) -> None:
+        taken["pushes as the outbox has them"] += 1
+
+    @invariant()
     def nothing_is_lost_and_nothing_accepted_that_was_not_sent(self) -> None:
         rows = self.run(
             self.database.fetch(
@@ -323,7 +328,7 @@ class Pushes(RuleBasedStateMachine):
 
 
 def test_no_push_is_lost_or_called_accepted_unsent_or_sent_too_late(
-    database_server: DatabaseServer,
+    database_server: DatabaseServer, record_property: Callable[[str, object], None]
 ):
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
@@ -340,7 +345,7 @@ def test_no_push_is_lost_or_called_accepted_unsent_or_sent_too_late(
             run_state_machine_as_test(
                 OverThisDatabase,
                 settings=settings(
-                    max_examples=50,
+                    max_examples=runs(50, 40),
                     stateful_step_count=40,
                     deadline=None,
                     suppress_health_check=[*HealthCheck],
@@ -348,3 +353,4 @@ def test_no_push_is_lost_or_called_accepted_unsent_or_sent_too_late(
             )
         finally:
             runner.run(stack.aclose())
+    record_property("steps", taken["pushes as the outbox has them"])

@@ -6,7 +6,7 @@ hypothesis draws depends on nothing of that: the database's order and clock are 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from modelling import runs, taken
 from unit.store.samples import HOME, a_nomination, an_answer, log_in, take_in
 
 from erasmus_app.ids import EventId, OmobilityId
@@ -295,6 +296,10 @@ class Pushes(RuleBasedStateMachine):
     # What holds at any time
 
     @invariant()
+    def a_step_is_counted(self) -> None:
+        taken["pushes as phones see them"] += 1
+
+    @invariant()
     def nothing_is_acknowledged_before_it_was_sent(self) -> None:
         accepted = self.do(self._ledger("accepted"))
         assert all(self.told[each].names for each in accepted)
@@ -356,7 +361,7 @@ class Pushes(RuleBasedStateMachine):
 
 
 def test_each_message_is_sent_once_or_was_overtaken_and_nothing_is_left(
-    database_server: DatabaseServer,
+    database_server: DatabaseServer, record_property: Callable[[str, object], None]
 ):
     assert set(KINDS) == {*Row}
     with asyncio.Runner() as runner:
@@ -371,7 +376,7 @@ def test_each_message_is_sent_once_or_was_overtaken_and_nothing_is_left(
             run_state_machine_as_test(
                 lambda: Pushes(runner, database),
                 settings=settings(
-                    max_examples=30,
+                    max_examples=runs(30, 30),
                     stateful_step_count=30,
                     deadline=None,
                     suppress_health_check=[*HealthCheck],
@@ -379,3 +384,4 @@ def test_each_message_is_sent_once_or_was_overtaken_and_nothing_is_left(
             )
         finally:
             runner.run(stack.aclose())
+    record_property("steps", taken["pushes as phones see them"])
