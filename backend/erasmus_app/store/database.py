@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -275,11 +276,12 @@ async def see_keys(database: Database) -> None:
 
 
 async def is_current(where: Database | str) -> bool:
-    """Return whether the tables are those that this program was written for.
+    """Return whether the tables are those that this program was written for, or later ones.
 
-    `where` is an open database or the address of one.
+    Tables are only ever changed so that the version before goes on working, for as long as the
+    restarts last. `where` is an open database or the address of one.
     """
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    head, known = _revisions()
     question = "select version_num from alembic_version"
     try:
         if isinstance(where, Database):
@@ -292,4 +294,11 @@ async def is_current(where: Database | str) -> bool:
                 await connection.close()
     except asyncpg.UndefinedTableError:
         return False
-    return bool(found == head)
+    return bool(found == head or found not in known)
+
+
+@cache
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    """Return the last revision that this program knows, and all of them."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return scripts.get_current_head(), frozenset(e.revision for e in scripts.walk_revisions())
