@@ -7,7 +7,8 @@ has limits of its own; these hold where there is none, or where it lets much thr
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 LARGEST_HEAD = 65_536  # bytes of a request line and its headers; a signed request has some 2,000
 HEAD_SECONDS = 10.0  # for all of them to arrive
@@ -32,6 +33,19 @@ class Patience:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+
+class HttpState(ServerState):
+    """What the connections of a server share: also whether it is about to end."""
+
+    leaving = False
+
+    def leave(self) -> None:
+        """Let each connection end with its next answer, and say so in it."""
+        self.leaving = True
+        for each in self.connections:
+            if isinstance(each, BoundedHttp):
+                each.end_with_answer()
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -84,6 +98,14 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = False
         self._wait_no_longer()
         super().on_headers_complete()
+        if isinstance(self.server_state, HttpState) and self.server_state.leaving:
+            self.end_with_answer()
+
+    def end_with_answer(self) -> None:
+        """Let an answer that has not begun be the last: a pool sends nothing more this way then."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_started:
+            cycle.keep_alive = False
 
     def _wait(self) -> None:
         self._wait_no_longer()

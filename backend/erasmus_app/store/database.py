@@ -25,6 +25,7 @@ from erasmus_app.store.sealing import check_keys, seal_what_is_clear
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x45_57_50  # one upgrade at a time, whoever starts it
 CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 1.0  # for connections to be given back: a server that hangs gives none
 STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
 LISTEN_AGAIN_SECONDS = 0.5
 PULSE_SECONDS = 15.0  # a line that was cut without a word is found by then
@@ -221,7 +222,7 @@ async def open_database(
         yield Database(pool, dsn, keys)
     finally:
         with suppress(TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await pool.close()
         pool.terminate()
 
