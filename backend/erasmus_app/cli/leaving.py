@@ -27,10 +27,16 @@ class Leaving:
     With engines of our own nothing is cut short: they would be left behind.
     """
 
-    def __init__(self, pause: float, *, own_engines: bool) -> None:
-        """Listen to SIGTERM and SIGINT; `pause` is how long a SIGTERM lets others take notice."""
+    def __init__(
+        self, pause: float = 0.0, goodbye: float = GOODBYE_SECONDS, *, own_engines: bool
+    ) -> None:
+        """Listen to SIGTERM and SIGINT.
+
+        `pause` is how long a SIGTERM lets others take notice, `goodbye` after how long from then
+        on the process is ended if it has not.
+        """
         self.asked = asyncio.Event()
-        self._pause, self._own_engines = pause, own_engines
+        self._pause, self._goodbye, self._own_engines = pause, goodbye, own_engines
         self._starting = asyncio.current_task()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -67,7 +73,7 @@ class Leaving:
             self._pause = 0.0
         self.asked.set()
         if not self._own_engines:
-            _later(self._pause + GOODBYE_SECONDS, _cut_short)
+            _later(self._pause + self._goodbye, _cut_short)
         if self._starting is not None:
             self._starting.cancel()
 

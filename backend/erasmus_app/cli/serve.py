@@ -24,6 +24,7 @@ from erasmus_app.errors import SettingsInvalid
 from erasmus_app.settings import Settings
 
 GOODBYE_SECONDS = 0.2  # for sockets to be closed with a word: uvicorn's own says less
+WORKER_SECONDS = 9.5  # from the signal on: a worker drains in `worker.stopping`'s time, and closes
 FINISH_SECONDS = 2  # for answers under way, after a pause in which most have been given
 
 log = structlog.get_logger(__name__)
@@ -107,7 +108,7 @@ async def api(settings: Settings) -> int:
 async def worker(settings: Settings) -> int:
     """Work until SIGINT or SIGTERM; what is under way is finished or given back."""
     async with (
-        Leaving(0.0, own_engines=has_own_engines(settings)) as leaving,
+        Leaving(goodbye=WORKER_SECONDS, own_engines=has_own_engines(settings)) as leaving,
         with_engines(settings) as complete,
         running(complete) as opened,
         worker_of(opened),

@@ -13,11 +13,10 @@ import asyncio, sys, time
 import structlog
 from erasmus_app.cli import leaving
 
-leaving.GOODBYE_SECONDS = {goodbye}
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def main():
-    async with leaving.Leaving({pause}, own_engines={own_engines}) as found:
+    async with leaving.Leaving({pause}, {goodbye}, own_engines={own_engines}) as found:
         {work}
     print("in order", flush=True)
 
