@@ -13,10 +13,12 @@ import time
 from pathlib import Path
 
 import structlog
-from faults.rows import ROWS, Result, Scale
+from faults import rolling, rows
+from faults.rows import Result, Scale
 from rich.console import Console
 from rich.table import Table
 
+ROWS = dict(sorted((rows.ROWS | rolling.ROWS).items(), key=lambda each: int(each[0][1:])))
 console = Console(soft_wrap=True, highlight=False)
 
 
@@ -24,14 +26,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {' '.join(ROWS)}; all of them")
     fields = Scale()
-    for name in ("kills", "sends", "restarts", "workers"):
+    for name in ("kills", "sends", "restarts", "workers", "rolls"):
         parser.add_argument(f"--{name}", type=int, default=getattr(fields, name))
     for name in ("outage", "lease"):
         parser.add_argument(f"--{name}", type=float, default=getattr(fields, name), help="seconds")
     parser.add_argument("--keep", action="store_true", help="leave records and logs where they are")
     given = vars(parser.parse_args())
-    rows, keep = given.pop("rows") or list(ROWS), given.pop("keep")
-    if strange := [each for each in rows if each not in ROWS]:
+    wanted, keep = given.pop("rows") or list(ROWS), given.pop("keep")
+    if strange := [each for each in wanted if each not in ROWS]:
         parser.error(f"no such row: {', '.join(strange)}")
     scale = Scale(**given)
     structlog.configure(processors=[_silent])
@@ -39,7 +41,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     folder.chmod(0o755)  # the engines' own user has to pass
     found: dict[str, tuple[Result, float]] = {}
-    for name in rows:
+    for name in wanted:
         began = time.monotonic()
         try:
             result = asyncio.run(ROWS[name](folder / name, scale))
