@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 
 import structlog
-from faults import rolling, rows
+from faults import killed, rolling, rows
 from faults.rows import Result, Scale
 from rich.console import Console
 from rich.table import Table
 
-ROWS = dict(sorted((rows.ROWS | rolling.ROWS).items(), key=lambda each: int(each[0][1:])))
+FOUND = rows.ROWS | rolling.ROWS | killed.ROWS
+ROWS = {name: FOUND[name] for name in sorted(FOUND, key=lambda name: int(name[1:]))}
 console = Console(soft_wrap=True, highlight=False)
 
 
@@ -26,8 +27,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {' '.join(ROWS)}; all of them")
     fields = Scale()
-    for name in ("kills", "sends", "restarts", "workers", "rolls"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(fields, name))
+    for name in ("kills", "sends", "restarts", "workers", "rolls", "writes", "api_kills"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(fields, name))
     for name in ("outage", "lease"):
         parser.add_argument(f"--{name}", type=float, default=getattr(fields, name), help="seconds")
     parser.add_argument("--keep", action="store_true", help="leave records and logs where they are")

@@ -170,14 +170,17 @@ class House:
         found = await self.database.fetchval(
             "insert into account (language) values ('en') returning account_id"
         )
-        awake = msgspec.json.encode(Preferences(quiet=None))  # nothing is held, also by night
-        await self.database.execute(
-            "insert into preference (account_id, content) values ($1, $2)",
-            found,
-            self.database.vault.seal(awake, PLACE, found),
-        )
+        await self.stay_awake(AccountId(found))
         self.accounts[AccountId(found)] = []
         return AccountId(found)
+
+    async def stay_awake(self, account: AccountId) -> None:
+        """Let nothing be held for an account, also by night."""
+        await self.database.execute(
+            "insert into preference (account_id, content) values ($1, $2)",
+            account,
+            self.database.vault.seal(msgspec.json.encode(Preferences(quiet=None)), PLACE, account),
+        )
 
     async def register(
         self, account: AccountId, phone: str, table: DeviceTable | None = None

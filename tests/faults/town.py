@@ -61,7 +61,7 @@ class Partner:
 
 @dataclass(slots=True, kw_only=True)
 class Town:
-    """Two apis and two workers, and everything around them."""
+    """Apis and workers, and everything around them."""
 
     at: House
     balancer: Balancer
