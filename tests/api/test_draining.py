@@ -13,7 +13,8 @@ from testbed import Bed
 HANGING = {
     "says nothing": b"",
     "half a head": b"GET /livez HTTP/1.1\r\nHost: x\r\n",
-    "half a body": b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+    "half a body": b"POST /auth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\ngrant_type=",
 }
 
 
@@ -38,8 +39,7 @@ async def test_an_api_that_is_told_to_end_answers_on_unready_and_then_hangs_for_
         talk = await stack.enter_async_context(signed_in_talk(api.address, phone))
         await talk.subscribe("1", MESSAGES)
         stream = await stack.enter_async_context(streaming(bed, phone, MESSAGES, api.address))
-        for begin in HANGING.values():
-            await hang(stack, api, begin)
+        hanging = [await hang(stack, api, begin) for begin in HANGING.values()]
 
         api.process.terminate()
 
@@ -56,10 +56,12 @@ async def test_an_api_that_is_told_to_end_answers_on_unready_and_then_hangs_for_
         )
         assert await talk.end() == (1001, "Going away")
         name, data = await stream.event()
+        ends = [(await each.read()).partition(b"\r\n")[0] for each in hanging]
         assert await api.ends() == 0  # in time, or it would have been cut short
 
     assert unready.json()["draining"] == "this process ends"
     assert "connection" not in kept.headers
     assert (answered.status_code, answered.headers["connection"]) == (200, "close")
+    assert ends == [b"", b"", b"HTTP/1.1 503 Service Unavailable"]
     assert me.json()["data"]["me"]["id"]
     assert (name, data["errors"][0]["extensions"]["code"]) == ("next", "going_away")

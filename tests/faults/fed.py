@@ -7,7 +7,7 @@ from uuid import uuid4
 from faults.house import HOME
 from faults.town import AWAY_HEI, Town
 
-from erasmus_app.identity.models import Identity
+from erasmus_app.identity.claims import Identity
 from erasmus_app.ids import EuropeanStudentId, HeiId
 from erasmus_app.store.accounts import AccountTable
 from ewp.ids import OmobilityId, ProposalId

@@ -5,6 +5,7 @@ has limits of its own; these hold where there is none, or where it lets much thr
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -46,6 +47,18 @@ class HttpState(ServerState):
         for each in self.connections:
             if isinstance(each, BoundedHttp):
                 each.end_with_answer()
+
+    def give_up(self) -> None:
+        """Let a request that is cancelled from now on be told to come again, which is no crash."""
+        for each in self.connections:
+            if isinstance(each, BoundedHttp) and each.cycle is not None:
+                each.cycle.send_500_response = partial(_come_again, each.cycle)  # type: ignore[method-assign]
+
+
+async def _come_again(cycle: RequestResponseCycle) -> None:
+    headers = [(b"content-length", b"0"), (b"retry-after", b"1"), (b"connection", b"close")]
+    await cycle.send({"type": "http.response.start", "status": 503, "headers": headers})
+    await cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class BoundedHttp(HttpToolsProtocol):

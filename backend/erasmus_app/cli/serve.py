@@ -83,6 +83,7 @@ class _Server(uvicorn.Server):
         """Let who waits for news go first: they would stay as long as they are allowed to."""
         self._opened.news.leaving.set()
         await asyncio.sleep(GOODBYE_SECONDS)
+        self._state.give_up()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
