@@ -73,6 +73,7 @@ class Bench:
         """The settings of ours, but for the address."""
         return {
             "ERASMUS_APP_PUBLIC_URL": PUBLIC_URL,
+            "ERASMUS_APP_DRAIN_SECONDS": "0",
             "ERASMUS_APP_OIDC_ISSUER": "https://login.example",
             "ERASMUS_APP_OIDC_CLIENT_ID": "APP-bench",
             "ERASMUS_APP_OIDC_CLIENT_SECRET": "a-secret-of-thirty-two-characters!",

@@ -107,7 +107,7 @@ def backend_process(name: str, environment: Mapping[str, str], log_file: Path) -
     with log_file.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "erasmus_app.cli", name],
-            env={**os.environ, **environment},
+            env={**os.environ, "ERASMUS_APP_DRAIN_SECONDS": "0", **environment},
             stdout=log,
             stderr=log,
         )

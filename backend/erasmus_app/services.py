@@ -54,12 +54,21 @@ from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
 from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
 
+DEGRADED = "degraded: "
+"""What a check begins with that is not well, and leaves a process able to serve."""
+
 
 class Operations(Protocol):
     """What an operator asks of a running process."""
 
+    def drain(self) -> None:
+        """Want no new traffic from now on: the process ends."""
+
+    async def missing(self) -> dict[str, str]:
+        """Return what the start still waits for; nothing once it has been complete."""
+
     async def checks(self) -> dict[str, str]:
-        """Return what must be well for traffic, each `ok` or what is wrong."""
+        """Return what should be well, each `ok`, what is wrong, or DEGRADED and what is wrong."""
 
     async def numbers(self) -> dict[str, dict[str, float]]:
         """Return counts by metric and label; nothing personal."""

@@ -33,8 +33,9 @@ from erasmus_app.institutions.models import (
 PREFIX = "ERASMUS_APP_"
 LONGEST_KEPT = 600  # months
 LONGEST_MERGE = 3600  # seconds: a push that waits longer is late
+LONGEST_DRAIN = 300  # seconds: who restarts us has given up by then
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
-MAY_BE_NOTHING = {"merge_seconds"}  # 0 turns it off
+MAY_BE_NOTHING = {"merge_seconds", "drain_seconds"}  # 0 turns it off
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_url: str = "https://localhost"
     login_url: str | None = None  # where browsers reach the login; None: `public_url`
     trusted_proxies: tuple[str, ...] = ()
+    drain_seconds: float = 5  # that an api goes on for after SIGTERM, no longer ready
     tls_ca_file: Path | None = None
     explorer: bool = False  # development: the query page at GET /graphql, and introspection
     trusted_documents: Path | None = None  # JSON: documents that may be named by their hashes
@@ -316,6 +318,8 @@ def _check(settings: Settings) -> None:
 def _check_spans(settings: Settings) -> None:
     if settings.merge_seconds > LONGEST_MERGE:
         raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
+    if settings.drain_seconds > LONGEST_DRAIN:
+        raise SettingsInvalid(f"{PREFIX}DRAIN_SECONDS: must be at most {LONGEST_DRAIN}")
     if settings.mail_urgent_after_seconds > settings.mail_after_seconds:
         raise SettingsInvalid(
             f"{PREFIX}MAIL_URGENT_AFTER_SECONDS: must be at most MAIL_AFTER_SECONDS"

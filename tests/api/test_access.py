@@ -43,6 +43,7 @@ RULES = {
     ("POST", "/mail/stop/{token:str}"): "public",
     ("GET", "/livez"): "public",
     ("GET", "/readyz"): "public",
+    ("GET", "/startupz"): "public",
     ("GET", "/metrics"): "public",
     ("*", "/graphql"): "signed_in",
     ("GET", "/.well-known/oauth-protected-resource/mcp"): "public",

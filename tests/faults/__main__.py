@@ -10,31 +10,32 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import structlog
-from faults.rows import ROWS as FAULTS
+from faults import killed, rolling, rows, suites
 from faults.rows import Result, Scale
-from faults.suites import SUITES
 from rich.console import Console
 from rich.table import Table
 
-ROWS = dict(sorted((FAULTS | SUITES).items(), key=lambda row: int(row[0].strip("R") or 0)))
+FOUND = rows.ROWS | rolling.ROWS | killed.ROWS | suites.ROWS
+ROWS = {name: FOUND[name] for name in sorted(FOUND, key=lambda name: int(name[1:]))}
 console = Console(soft_wrap=True, highlight=False)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {' '.join(ROWS)}; all of them")
-    fields = Scale()
-    for name in ("kills", "sends", "restarts", "workers", "inputs", "steps"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(fields, name))
-    for name in ("outage", "lease"):
-        parser.add_argument(f"--{name}", type=float, default=getattr(fields, name), help="seconds")
+    for name, usual in asdict(Scale()).items():
+        unit = "seconds" if isinstance(usual, float) else None
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=type(usual), default=usual, help=unit
+        )
     parser.add_argument("--keep", action="store_true", help="leave records and logs where they are")
     given = vars(parser.parse_args())
-    rows, keep = given.pop("rows") or list(ROWS), given.pop("keep")
-    if strange := [each for each in rows if each not in ROWS]:
+    wanted, keep = given.pop("rows") or list(ROWS), given.pop("keep")
+    if strange := [each for each in wanted if each not in ROWS]:
         parser.error(f"no such row: {', '.join(strange)}")
     scale = Scale(**given)
     structlog.configure(processors=[_silent])
@@ -42,7 +43,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     folder.chmod(0o755)  # the engines' own user has to pass
     found: dict[str, tuple[Result, float]] = {}
-    for name in rows:
+    for name in wanted:
         began = time.monotonic()
         try:
             result = asyncio.run(ROWS[name](folder / name, scale))

@@ -48,7 +48,7 @@ TESTS = Path(__file__).resolve().parent.parent
 
 @dataclass(slots=True, eq=False)
 class WorkerProcess:
-    """One `erasmus-app worker`."""
+    """One process of ours, an `erasmus-app worker` as a rule."""
 
     process: subprocess.Popen[bytes]
 
@@ -81,13 +81,13 @@ class House:
     workers: list[WorkerProcess] = field(default_factory=list)
     accounts: dict[AccountId, list[str]] = field(default_factory=dict)  # with their devices
     told: set[UUID] = field(default_factory=set)  # entries whose transaction was acknowledged
-    started: int = 0
+    more: dict[str, str] = field(default_factory=dict)  # settings beside those of all rows
 
     # --- processes
 
-    def start_worker(self) -> WorkerProcess:
-        self.started += 1
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "ERASMUS_APP_PUBLIC_URL": "https://backend.example",
             "ERASMUS_APP_TLS_CA_FILE": self.services["authority"],
@@ -101,15 +101,23 @@ class House:
             "ERASMUS_APP_VAPID_KEY": str(self.folder / "vapid-key.pem"),
             "ERASMUS_APP_WEB_PUSH_NETWORKS": "127.0.0.0/8",
             "ERASMUS_APP_JOB_LEASE_SECONDS": str(self.lease),
+            **self.more,
         }
-        with (self.folder / "workers.log").open("ab") as log:
+
+    def start(self, *command: str, **settings: str) -> WorkerProcess:
+        """Start a command of `erasmus-app`; its log is called after it."""
+        more = {f"ERASMUS_APP_{name.upper()}": value for name, value in settings.items()}
+        with (self.folder / f"{command[0]}s.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "erasmus_app.cli", "worker"],
-                env=environment,
+                [sys.executable, "-m", "erasmus_app.cli", *command],
+                env=self.environment | more,
                 stdout=log,
                 stderr=log,
             )
-        worker = WorkerProcess(process)
+        return WorkerProcess(process)
+
+    def start_worker(self) -> WorkerProcess:
+        worker = self.start("worker")
         self.workers.append(worker)
         return worker
 
@@ -162,14 +170,17 @@ class House:
         found = await self.database.fetchval(
             "insert into account (language) values ('en') returning account_id"
         )
-        awake = msgspec.json.encode(Preferences(quiet=None))  # nothing is held, also by night
-        await self.database.execute(
-            "insert into preference (account_id, content) values ($1, $2)",
-            found,
-            self.database.vault.seal(awake, PLACE, found),
-        )
+        await self.stay_awake(AccountId(found))
         self.accounts[AccountId(found)] = []
         return AccountId(found)
+
+    async def stay_awake(self, account: AccountId) -> None:
+        """Let nothing be held for an account, also by night."""
+        await self.database.execute(
+            "insert into preference (account_id, content) values ($1, $2)",
+            account,
+            self.database.vault.seal(msgspec.json.encode(Preferences(quiet=None)), PLACE, account),
+        )
 
     async def register(
         self, account: AccountId, phone: str, table: DeviceTable | None = None

@@ -40,6 +40,9 @@ class Scale:
     sends: int = 20_000
     restarts: int = 10
     outage: float = 45.0  # seconds in which FCM answers 503
+    writes: int = 10_000
+    api_kills: int = 20
+    rolls: int = 50  # deployments, each a restart of every process
     workers: int = 4
     inputs: int = 10_000  # to each reader
     steps: int = 100_000  # of the machines together

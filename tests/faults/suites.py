@@ -87,7 +87,7 @@ def _row(suite: Suite) -> Row:
 
 BAD = "tests/journeys/test_bad_partners.py"
 EWP = "tests/unit/ewp"
-SUITES: dict[str, Row] = {
+ROWS: dict[str, Row] = {
     "R9": _row(
         Suite(
             says="R9: partners that are absent or hang delay their own data only.",

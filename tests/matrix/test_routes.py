@@ -163,7 +163,7 @@ def _judge(
     )
     if allowed is refused:
         matrix.wrong.append(f"{where}: answered {found.status_code}")
-    if found.status_code >= 500 and route.path not in {"/readyz", "/auth/login"}:
+    if found.status_code >= 500 and route.path not in {"/readyz", "/startupz", "/auth/login"}:
         matrix.wrong.append(f"{where}: failed with {found.status_code}")
     of_offices = allowed and FOR_SYSTEMS.get((route.method, route.path))
     if HIDDEN in found.text and not of_offices:

@@ -56,6 +56,7 @@ from erasmus_app.partners.monitoring import Monitoring
 from erasmus_app.partners.names import CatalogueNames
 from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.notices import EwpNotices
+from erasmus_app.partners.own_keys import OwnKeys
 from erasmus_app.partners.own_messages import EwpOwnMessages
 from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.privacy.words import load_purposes
@@ -316,7 +317,13 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             consents=ConsentTable(tables),
             purposes=purposes,
             operations=OperationsView(
-                tables, redis, catalogue_age=lambda: keeper.age, queue=JobQueue(tables, clock)
+                database=tables,
+                redis=redis,
+                catalogue_age=lambda: keeper.age,
+                unlisted_keys=OwnKeys(
+                    lambda: keeper.current, settings.public_url, keys, server_keys
+                ).unlisted,
+                queue=JobQueue(tables, clock),
             ),
         )
         yield Running(

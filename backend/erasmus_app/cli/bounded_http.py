@@ -5,9 +5,11 @@ has limits of its own; these hold where there is none, or where it lets much thr
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 LARGEST_HEAD = 65_536  # bytes of a request line and its headers; a signed request has some 2,000
 HEAD_SECONDS = 10.0  # for all of them to arrive
@@ -32,6 +34,31 @@ class Patience:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+
+class HttpState(ServerState):
+    """What the connections of a server share: also whether it is about to end."""
+
+    leaving = False
+
+    def leave(self) -> None:
+        """Let each connection end with its next answer, and say so in it."""
+        self.leaving = True
+        for each in self.connections:
+            if isinstance(each, BoundedHttp):
+                each.end_with_answer()
+
+    def give_up(self) -> None:
+        """Let a request that is cancelled from now on be told to come again, which is no crash."""
+        for each in self.connections:
+            if isinstance(each, BoundedHttp) and each.cycle is not None:
+                each.cycle.send_500_response = partial(_come_again, each.cycle)  # type: ignore[method-assign]
+
+
+async def _come_again(cycle: RequestResponseCycle) -> None:
+    headers = [(b"content-length", b"0"), (b"retry-after", b"1"), (b"connection", b"close")]
+    await cycle.send({"type": "http.response.start", "status": 503, "headers": headers})
+    await cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -84,6 +111,14 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = False
         self._wait_no_longer()
         super().on_headers_complete()
+        if isinstance(self.server_state, HttpState) and self.server_state.leaving:
+            self.end_with_answer()
+
+    def end_with_answer(self) -> None:
+        """Let an answer that has not begun be the last: a pool sends nothing more this way then."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_started:
+            cycle.keep_alive = False
 
     def _wait(self) -> None:
         self._wait_no_longer()

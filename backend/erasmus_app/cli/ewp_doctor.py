@@ -21,6 +21,7 @@ from erasmus_app.cli.ewp_tools import (
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CNR_APIS, DATA_APIS, ApiMode, CoveredHei
+from erasmus_app.partners.own_keys import own_host
 from erasmus_app.settings import load_heis, load_settings
 from ewp.catalogue import Catalogue, Host
 from ewp.errors import (
@@ -189,12 +190,7 @@ async def served(tools: Tools, hei: CoveredHei, expected: bytes) -> list[Finding
 
 
 def _our_host(tools: Tools, hei: HeiId, catalogue: Catalogue) -> tuple[int, Host] | None:
-    url = _address(tools, hei)
-    for index, host in enumerate(catalogue.hosts):
-        here = (each.urls.get("url") for each in host.entries if each.api == "discovery")
-        if hei in host.hei_ids and url in here:
-            return index, host
-    return None
+    return own_host(catalogue, hei, _address(tools, hei))
 
 
 def listed(

@@ -40,6 +40,7 @@ IN_A_HURRY = {  # the sandbox's partners answer at once, so everything may be qu
     "ERASMUS_APP_FACTSHEET_SECONDS": "2",
     "ERASMUS_APP_MERGE_SECONDS": "0",
     "ERASMUS_APP_AGREEMENTS_SECONDS": "5",
+    "ERASMUS_APP_DRAIN_SECONDS": "0",
 }
 
 

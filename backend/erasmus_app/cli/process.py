@@ -56,10 +56,15 @@ def run(main: Coroutine[Any, Any, int]) -> int:
     return uvloop.run(main)
 
 
+def has_own_engines(settings: Settings) -> bool:
+    """Whether an engine that the settings do not name is a server of our own."""
+    return settings.database_url is None or settings.redis_url is None
+
+
 @asynccontextmanager
 async def with_engines(settings: Settings) -> AsyncIterator[Settings]:
     """Yield the settings with both engines' addresses; those not named are servers of our own."""
-    if settings.database_url is not None and settings.redis_url is not None:
+    if not has_own_engines(settings):
         yield settings
         return
     log.warning("engines.of_our_own", data_dir=str(settings.data_dir.resolve()))

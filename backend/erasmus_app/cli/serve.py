@@ -9,18 +9,25 @@ import socket
 import threading
 from collections.abc import Iterator
 
+import structlog
 import uvicorn
 
 from erasmus_app.app import create_app
-from erasmus_app.bootstrap import running
+from erasmus_app.bootstrap import Running, running
+from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.work import worker_of
-from erasmus_app.cli.bounded_http import BoundedHttp
+from erasmus_app.cli.bounded_http import BoundedHttp, HttpState
 from erasmus_app.cli.bounded_websocket import LARGEST_MESSAGE, BoundedWebSocket
-from erasmus_app.cli.process import with_engines
+from erasmus_app.cli.leaving import Leaving
+from erasmus_app.cli.process import has_own_engines, with_engines
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.settings import Settings
 
 GOODBYE_SECONDS = 0.2  # for sockets to be closed with a word: uvicorn's own says less
+WORKER_SECONDS = 9.5  # from the signal on: a worker drains in `worker.stopping`'s time, and closes
+FINISH_SECONDS = 2  # for answers under way, after a pause in which most have been given
+
+log = structlog.get_logger(__name__)
 
 
 def end_with_stdin() -> None:
@@ -36,28 +43,13 @@ def end_with_stdin() -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its way with signals: it ends the process before we have closed the rest."""
+    """uvicorn with an end that neither a balancer nor a client has to notice.
 
-    def __init__(self, config: uvicorn.Config, leaving: asyncio.Event) -> None:
-        super().__init__(config)
-        self._leaving = leaving
+    uvicorn's own way with signals ends the process before we have closed the rest.
+    """
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let who waits for news go first: they would stay as long as they are allowed to."""
-        self._leaving.set()
-        await asyncio.sleep(GOODBYE_SECONDS)
-        await super().shutdown(sockets)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def api(settings: Settings) -> int:
-    """Serve the API until SIGINT or SIGTERM."""
-    listener = open_listener(settings)
-    async with with_engines(settings) as complete, running(complete) as opened:
-        server = _Server(
+    def __init__(self, opened: Running) -> None:
+        super().__init__(
             uvicorn.Config(
                 create_app(opened),
                 http=BoundedHttp,
@@ -72,29 +64,58 @@ async def api(settings: Settings) -> int:
                 server_header=False,
                 proxy_headers=False,
                 lifespan="on",
-                timeout_graceful_shutdown=10,
-            ),
-            opened.news.leaving,
+                timeout_graceful_shutdown=FINISH_SECONDS,
+            )
         )
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, server.handle_exit, name, None)
-        await server.serve(sockets=[listener])
+        self.server_state = self._state = HttpState()
+        self._opened = opened
+
+    async def end(self, leaving: Leaving) -> None:
+        """End once that is asked: unready at once, and closed after a pause."""
+        await leaving.asked.wait()
+        log.info("api.draining", seconds=leaving.pause)
+        self._opened.services.operations.drain()
+        self._state.leave()
+        await asyncio.sleep(leaving.pause)
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let who waits for news go first: they would stay as long as they are allowed to."""
+        self._opened.news.leaving.set()
+        await asyncio.sleep(GOODBYE_SECONDS)
+        self._state.give_up()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def api(settings: Settings) -> int:
+    """Serve the API until SIGINT or SIGTERM."""
+    listener = open_listener(settings)
+    async with (
+        Leaving(settings.drain_seconds, own_engines=has_own_engines(settings)) as leaving,
+        with_engines(settings) as complete,
+        running(complete) as opened,
+    ):
+        leaving.started()
+        server = _Server(opened)
+        async with beside(server.end(leaving)):
+            await server.serve(sockets=[listener])
     return 0
 
 
 async def worker(settings: Settings) -> int:
     """Work until SIGINT or SIGTERM; what is under way is finished or given back."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
     async with (
+        Leaving(goodbye=WORKER_SECONDS, own_engines=has_own_engines(settings)) as leaving,
         with_engines(settings) as complete,
         running(complete) as opened,
         worker_of(opened),
     ):
-        await stop.wait()
+        leaving.started()
+        await leaving.asked.wait()
     return 0
 
 

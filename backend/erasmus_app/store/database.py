@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from erasmus_app.store.sealing import check_keys, seal_what_is_clear
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x45_57_50  # one upgrade at a time, whoever starts it
 CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 1.0  # for connections to be given back: a server that hangs gives none
 STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
 LISTEN_AGAIN_SECONDS = 0.5
 PULSE_SECONDS = 15.0  # a line that was cut without a word is found by then
@@ -245,7 +247,7 @@ async def open_database(
         yield Database(pool, dsn, keys, direct)
     finally:
         with suppress(TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await pool.close()
         pool.terminate()
 
@@ -300,11 +302,12 @@ async def see_keys(database: Database) -> None:
 
 
 async def is_current(where: Database | str) -> bool:
-    """Return whether the tables are those that this program was written for.
+    """Return whether the tables are those that this program was written for, or later ones.
 
-    `where` is an open database or the address of one.
+    Tables are only ever changed so that the version before goes on working, for as long as the
+    restarts last. `where` is an open database or the address of one.
     """
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    head, known = _revisions()
     question = "select version_num from alembic_version"
     try:
         if isinstance(where, Database):
@@ -317,4 +320,11 @@ async def is_current(where: Database | str) -> bool:
                 await connection.close()
     except asyncpg.UndefinedTableError:
         return False
-    return bool(found == head)
+    return bool(found == head or found not in known)
+
+
+@cache
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    """Return the last revision that this program knows, and all of them."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return scripts.get_current_head(), frozenset(e.revision for e in scripts.walk_revisions())

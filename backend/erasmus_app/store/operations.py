@@ -1,43 +1,85 @@
 """What an operator asks of a running process: is all well, and how much is there of what."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from erasmus_app.services import DEGRADED
 from erasmus_app.store.database import AWAY, Database, is_current
 from erasmus_app.store.jobs import JobQueue
 
 OLDEST_CATALOGUE = timedelta(hours=25)
+PATIENCE = 2.0  # seconds for an engine to answer: a balancer waits no longer either
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
 class OperationsView:
     """Checks and numbers; nothing in them is personal."""
 
     database: Database
     redis: Redis
     catalogue_age: Callable[[], timedelta | None]
+    unlisted_keys: Callable[[], Sequence[str]]
     queue: JobQueue
+    patience: float = PATIENCE
+    _draining: bool = False
+    _started: bool = False
+
+    def drain(self) -> None:
+        """Want no new traffic from now on: the process ends."""
+        self._draining = True
+
+    async def missing(self) -> dict[str, str]:
+        """Return what the start still waits for; nothing once it has been complete."""
+        if self._started:
+            return {}
+        age, tables = self.catalogue_age(), await self._tables()
+        found = tables | {"catalogue": "none yet" if age is None else "ok"}
+        found = {name: what for name, what in found.items() if what != "ok"}
+        self._started = not found
+        return found
 
     async def checks(self) -> dict[str, str]:
-        """Return what must be well for traffic, each `ok` or what is wrong."""
-        found = {"database": "ok", "migrations": "ok", "redis": "ok", "catalogue": "ok"}
+        """Return what should be well, each `ok`, what is wrong, or DEGRADED and what is wrong."""
+        tables, redis = await asyncio.gather(self._tables(), self._redis())
+        return {
+            "draining": "this process ends" if self._draining else "ok",
+            **tables,
+            "redis": redis,
+            "catalogue": self._catalogue(),
+            "signing_keys": self._keys(),
+        }
+
+    async def _tables(self) -> dict[str, str]:
         try:
-            if not await is_current(self.database):
-                found["migrations"] = "not up to date"
+            async with asyncio.timeout(self.patience):
+                current = await is_current(self.database)
         except AWAY as error:
-            found["database"] = found["migrations"] = type(error).__name__
+            return dict.fromkeys(("database", "migrations"), type(error).__name__)
+        return {"database": "ok", "migrations": "ok" if current else "not up to date"}
+
+    async def _redis(self) -> str:
         try:
-            await self.redis.ping()
-        except (RedisError, OSError) as error:
-            found["redis"] = type(error).__name__
+            async with asyncio.timeout(self.patience):
+                await self.redis.ping()
+        except (RedisError, OSError) as error:  # whoever is logged in reads on without it
+            return f"{DEGRADED}nobody can log in: {type(error).__name__}"
+        return "ok"
+
+    def _catalogue(self) -> str:
         age = self.catalogue_age()
-        if age is None or age > OLDEST_CATALOGUE:
-            found["catalogue"] = "none yet" if age is None else "older than 25 hours"
-        return found
+        if age is None:
+            return "none yet"
+        old = age > OLDEST_CATALOGUE  # it is used all the same
+        return f"{DEGRADED}not confirmed for 25 hours" if old else "ok"
+
+    def _keys(self) -> str:
+        unlisted = self.unlisted_keys()
+        return f"{DEGRADED}not in the catalogue: {', '.join(unlisted)}" if unlisted else "ok"
 
     async def numbers(self) -> dict[str, dict[str, float]]:
         """Return counts by metric and label."""

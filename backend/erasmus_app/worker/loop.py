@@ -25,13 +25,13 @@ from erasmus_app.store.jobs import (
     Retry,
     together,
 )
+from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from ewp.errors import place_of
 
 Handler = Callable[[Job], Awaitable[None]]
 """Does one job. May raise Retry, Later, Bury or Again; anything else is a failed attempt."""
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
-GIVE_BACK_SECONDS = 2.0
 PATIENCE = 0.5  # seconds that a job may wait for somebody outside before its place is lent
 MOST_WAITING = 8  # jobs under way at most, in `concurrency`: what they hold has to fit in memory
 
@@ -89,7 +89,7 @@ class Worker:
     name: UUID = field(default_factory=uuid4)
     _running: dict[asyncio.Task[None], _Place] = field(default_factory=dict)
 
-    async def run(self, stop: asyncio.Event, *, drain: float = 10.0) -> None:
+    async def run(self, stop: asyncio.Event, *, drain: float = DRAIN_SECONDS) -> None:
         """Work until `stop` is set; then give what is under way `drain` seconds to end.
 
         What has not ended by then is cancelled and given back for another worker at once.
@@ -98,15 +98,18 @@ class Worker:
             beat = asyncio.create_task(self._beat(wake))
             stopping = asyncio.create_task(_pass_on(stop, wake))
             try:
-                while not stop.is_set():
-                    await self._round(wake)
-                    if beat.done():  # without heartbeats no lease is ours for long
-                        beat.result()
+                drain = await until_stopped(stop, self._rounds(stop, wake, beat), drain)
             finally:
-                stopping.cancel()
                 await self._drain(drain)
-                beat.cancel()
-                await asyncio.wait({beat, stopping})
+                await ended({beat, stopping})
+
+    async def _rounds(
+        self, stop: asyncio.Event, wake: asyncio.Event, beat: asyncio.Task[None]
+    ) -> None:
+        while not stop.is_set():
+            await self._round(wake)
+            if beat.done():  # without heartbeats no lease is ours for long
+                beat.result()
 
     async def _round(self, wake: asyncio.Event) -> None:
         """Claim what there is room for, then sleep until there is something to do."""
@@ -259,11 +262,9 @@ class Worker:
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
-        for task in late:
-            task.cancel()
         if late:
             log.warning("worker.gave_back", jobs=len(late))
-            await asyncio.wait(late)
+            await ended(late)
 
 
 async def _pass_on(stop: asyncio.Event, wake: asyncio.Event) -> None:

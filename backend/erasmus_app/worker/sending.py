@@ -33,11 +33,11 @@ from erasmus_app.store.jobs import (
 )
 from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
 from erasmus_app.worker.deliver import Deliverer
+from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
-GIVE_BACK_SECONDS = 2.0
 MOST_CLAIMED = 500  # jobs of a lane in one claim
 AT_ONCE = 32  # pushes under way on a channel that is not wide
 TOGETHER, TOGETHER_SECONDS = 250, 0.01  # outcomes that are written in one go, or after that time
@@ -103,7 +103,7 @@ class Sending:
     _unwritten: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
 
-    async def run(self, stop: asyncio.Event, *, drain: float = 10.0) -> None:
+    async def run(self, stop: asyncio.Event, *, drain: float = DRAIN_SECONDS) -> None:
         """Work until `stop` is set; then give what is under way `drain` seconds to end.
 
         What has not been sent by then is given back at once; of what was, and is not answered, it
@@ -118,18 +118,18 @@ class Sending:
             writer = asyncio.create_task(self._write_all())
             stopping = asyncio.create_task(self._stop_with(stop))
             try:
-                while not self._stopping:
-                    await self._round()
-                    for each in (beat, writer):
-                        if each.done():
-                            each.result()
+                drain = await until_stopped(stop, self._rounds(beat, writer), drain)
             finally:
                 self._stopping = True
-                stopping.cancel()
                 await self._drain(drain)
-                for task in (writer, beat, *self._tasks):
-                    task.cancel()
-                await asyncio.wait({beat, writer, stopping, *self._tasks})
+                await ended({beat, writer, stopping, *self._tasks})
+
+    async def _rounds(self, *others: asyncio.Task[None]) -> None:
+        while not self._stopping:
+            await self._round()
+            for each in others:
+                if each.done():
+                    each.result()
 
     def _heard(self, channel: str, told: str | None) -> None:
         """Take notice of work, or of a lane that another worker has found closed."""

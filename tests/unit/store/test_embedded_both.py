@@ -85,10 +85,12 @@ async def test_api_and_worker_need_no_engines_of_others(tmp_path: Path):
                     except httpx.HTTPError:
                         return False
                     return answer.json() == {
+                        "draining": "ok",
                         "database": "ok",
                         "migrations": "ok",
                         "redis": "ok",
                         "catalogue": "none yet",
+                        "signing_keys": "ok",
                     }
 
                 await until(ready, seconds=40)

@@ -133,40 +133,6 @@ async def database(dsn: str) -> AsyncIterator[Database]:
         yield database
 
 
-def a_view(database: Database, redis: Redis, age: timedelta | None) -> OperationsView:
-    return OperationsView(database, redis, lambda: age, JobQueue(database, utc_now))
-
-
-async def test_all_is_well_or_says_what_is_not(database: Database, redis: Redis):
-    hours = {None: "none yet", 1: "ok", 26: "older than 25 hours"}
-    for age, told in hours.items():
-        view = a_view(database, redis, None if age is None else timedelta(hours=age))
-        assert await view.checks() == {
-            "database": "ok",
-            "migrations": "ok",
-            "redis": "ok",
-            "catalogue": told,
-        }
-    await database.execute("update alembic_version set version_num = '0000'")
-    checks = await a_view(database, redis, timedelta(0)).checks()
-    assert checks["migrations"] == "not up to date"
-
-
-async def test_engines_that_are_away_are_told_and_nothing_is_raised(
-    database: Database, redis: Redis
-):
-    await database.pool.close()
-    async with Redis.from_url(f"redis://127.0.0.1:{free_port()}/0") as nobody:
-        checks = await a_view(database, nobody, timedelta(0)).checks()
-
-    assert checks == {
-        "database": "InterfaceError",
-        "migrations": "InterfaceError",
-        "redis": "ConnectionError",
-        "catalogue": "ok",
-    }
-
-
 async def test_numbers_count_rows_by_what_they_are(database: Database, redis: Redis):
     await log_in(AccountTable(database))
     async with database.transaction() as connection:
@@ -185,8 +151,16 @@ async def test_numbers_count_rows_by_what_they_are(database: Database, redis: Re
     )
     await database.execute("insert into retained values ('access_log', 3, now())")
 
+    view = OperationsView(
+        database=database,
+        redis=redis,
+        catalogue_age=lambda: timedelta(seconds=5),
+        unlisted_keys=tuple,
+        queue=queue,
+    )
+
     assert running.kind == "fetch"
-    assert await a_view(database, redis, timedelta(seconds=5)).numbers() == {
+    assert await view.numbers() == {
         "erasmus_polls": {"first": 1.0, "synchronised": 1.0},
         "erasmus_jobs": {
             "fetch running": 1.0,

@@ -5,11 +5,12 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import structlog
 from databases import VAULT, until
@@ -324,6 +325,39 @@ async def test_a_stopped_worker_finishes_or_gives_back_at_once(database: Databas
 
     left = await database.fetch("select kind, attempts, leased_by, due <= now() from job")
     assert [tuple(row) for row in left] == [("stuck", 0, None, True)]
+
+
+async def test_a_stopped_worker_ends_though_its_claim_hangs_and_a_handler_does_not_want_to(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "LONGEST_SLEEP", 0.01)
+    begun, free = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(_: Job) -> None:
+        begun.set()
+        while not free.is_set():
+            with suppress(asyncio.CancelledError):
+                await free.wait()
+
+    await put(database, "fetch")
+    connection = await asyncpg.connect(database.dsn)
+    try:
+        async with working(database, {"fetch": stubborn}, drain=0.3) as worker:
+            await begun.wait()
+            await connection.execute("begin; lock table job in access exclusive mode")
+            await until(lambda: hangs(connection))
+        free.set()  # it has ended by now, and what it leaves is as after a kill
+        await connection.execute("rollback")
+        left = await connection.fetch("select leased_by from job")
+    finally:
+        await connection.close()
+
+    assert [row["leased_by"] for row in left] == [worker.name]
+
+
+async def hangs(connection: asyncpg.Connection) -> bool:
+    """Whether somebody waits for a lock."""
+    return bool(await connection.fetchval("select exists (select from pg_locks where not granted)"))
 
 
 async def test_a_handler_that_completed_its_job_itself_is_not_run_again(database: Database):

@@ -317,6 +317,22 @@ async def test_what_is_under_way_when_it_stops_is_waited_for_and_the_rest_given_
     assert [tuple(row) for row in rows] == [(0, None)] * (60 - sent)
 
 
+async def test_a_push_whose_service_never_answers_is_given_back_as_one_that_may_have_arrived(
+    database: Database,
+):
+    await put(database, "phone")
+    channel = Wide(takes=1000.0)
+    async with sending(database, {"fcm": channel}, drain=0.2):
+        await until(lambda: channel.sent)
+    for each in channel.tasks:
+        each.cancel()
+    again = Wide()
+    async with sending(database, {"fcm": again}):
+        await until(lambda: are(database, accepted=1))
+
+    assert (channel.sent, again.sent) == (["phone"], ["phone"])
+
+
 async def test_of_a_batch_only_what_is_still_ours_is_written(database: Database):
     deliveries = [await put(database, f"phone-{number}") for number in range(3)]
     outbox, worker = Outbox(database), uuid4()

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from databases import VAULT, until
 from unit.store.samples import HOME, OM, a_nomination, an_answer, log_in, take_in
-from unit.store.test_keys import a_view
+from unit.store.test_operations import a_view
 
 from erasmus_app.ids import AccountId, EventId, InboxEntryId
 from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row

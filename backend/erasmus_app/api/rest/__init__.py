@@ -22,7 +22,7 @@ from erasmus_app.api.rest.calendar import calendar_feed, mobility_calendar
 from erasmus_app.api.rest.chat import SIGNING_IN, ask
 from erasmus_app.api.rest.doctor import doctor
 from erasmus_app.api.rest.feed import decisions, feed, remove
-from erasmus_app.api.rest.health import livez, metrics, readyz
+from erasmus_app.api.rest.health import livez, metrics, readyz, startupz
 from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 from erasmus_app.api.rest.mail import ask_to_stop, stop
@@ -37,7 +37,7 @@ ROUTES = [
     *(doctor, start_linking, fetch_export, ask_to_stop, stop),
     *(ask, calendar_feed, mobility_calendar),
     *MESSENGERS,
-    *(feed, remove, decisions, livez, readyz, metrics),
+    *(feed, remove, decisions, livez, startupz, readyz, metrics),
 ]
 
 

@@ -3,7 +3,7 @@
 from litestar import Response, get
 from litestar.datastructures import State
 
-from erasmus_app.services import Services
+from erasmus_app.services import DEGRADED, Services
 
 
 @get(
@@ -18,12 +18,24 @@ def livez() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@get("/startupz", tags=["operations"], operation_id="startupz", opt={"access": "public"})
+async def startupz(state: State) -> Response[dict[str, str]]:
+    """Whether the start is complete; until then 503 with what it waits for."""
+    services: Services = state.services
+    missing = await services.operations.missing()
+    return Response(missing or {"status": "ok"}, status_code=503 if missing else 200)
+
+
 @get("/readyz", tags=["operations"], operation_id="readyz", opt={"access": "public"})
 async def readyz(state: State) -> Response[dict[str, str]]:
-    """Whether traffic makes sense: each check is `ok` or says what is wrong; 503 if one is not."""
+    """Whether traffic makes sense: each check is `ok` or says what is wrong.
+
+    503 where requests had better go to another process. What is wrong for all processes alike and
+    leaves reading possible begins with `degraded` and is a 200.
+    """
     services: Services = state.services
     checks = await services.operations.checks()
-    ready = all(each == "ok" for each in checks.values())
+    ready = all(each == "ok" or each.startswith(DEGRADED) for each in checks.values())
     return Response(checks, status_code=200 if ready else 503)
 
 
