@@ -69,7 +69,7 @@ from erasmus_app.store.calendars import CalendarTable
 from erasmus_app.store.chat_links import ChatLinkTable
 from erasmus_app.store.claims import ClaimTable
 from erasmus_app.store.consents import ConsentTable
-from erasmus_app.store.database import Database, open_database, see_keys
+from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deadline_rules import RuleTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
@@ -92,6 +92,7 @@ from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.store.telling import Teller
+from erasmus_app.store.versions import see_tables
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -128,7 +129,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
 
     Raises:
         SettingsInvalid: a file that a setting names is not what it must be.
-        EngineFailed: PostgreSQL cannot be reached.
+        EngineFailed: PostgreSQL cannot be reached, or its tables are too new.
     """
     if settings.database_url is None or settings.redis_url is None:
         raise SettingsInvalid(
@@ -151,7 +152,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             )
         )
         tables = await stack.enter_async_context(open_database(settings.database_url, vault))
-        await see_keys(tables)
+        await see_tables(tables, older_too=True)
         redis = Redis.from_url(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         keeper = await _catalogue(stack, settings, http, clock)

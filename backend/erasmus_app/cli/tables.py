@@ -1,8 +1,8 @@
-"""`erasmus-app db`: the upgrade of the tables, and sealing what is in them anew."""
+"""`erasmus-app db`: how the tables stand, their upgrade, and sealing what is in them anew."""
 
 from erasmus_app.cli.process import with_engines
 from erasmus_app.settings import Settings
-from erasmus_app.store import database
+from erasmus_app.store import database, versions
 from erasmus_app.store.rotation import reseal
 from erasmus_app.store.sealed import load_vault
 
@@ -12,8 +12,26 @@ async def upgrade(settings: Settings) -> int:
     async with with_engines(settings) as complete:
         assert complete.database_url is not None
         vault = load_vault(settings.data_keys, settings.data_dir)
-        await database.upgrade(complete.database_url, vault)
+        await versions.upgrade(complete.database_url, vault)
     return 0
+
+
+async def status(settings: Settings) -> int:
+    """Print how the tables stand; the status is 1 where this program may not work with them."""
+    async with with_engines(settings) as complete:
+        assert complete.database_url is not None
+        async with database.open_database(complete.database_url, size=1) as tables:
+            how = await versions.standing(tables)
+            read_only = await tables.fetchval("select current_setting('transaction_read_only')")
+    print(f"tables: {how.found or 'none'}{', read-only' if read_only == 'on' else ''}")
+    print(f"program: {how.wanted}")
+    if how.is_newer:
+        print(f"may work with them: programs of {how.oldest or 'unknown'} and later")
+    for version, brings in how.missing:
+        print(f"missing: {version} {brings}")
+    if how.wrong is not None:
+        print(how.wrong)
+    return 0 if how.fits else 1
 
 
 async def rotate_keys(settings: Settings) -> int:
@@ -22,7 +40,7 @@ async def rotate_keys(settings: Settings) -> int:
     async with with_engines(settings) as complete:
         assert complete.database_url is not None
         async with database.open_database(complete.database_url, vault, size=1) as tables:
-            await database.see_keys(tables)
+            await versions.see_tables(tables)
             done, left = await reseal(tables)
     for column, values in sorted(done.items()):
         print(f"{column}: {values}")

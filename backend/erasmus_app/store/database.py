@@ -5,24 +5,15 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import msgspec
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection as SqlConnection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.sealed import Connection, Vault, present
-from erasmus_app.store.sealing import check_keys, seal_what_is_clear
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 0x45_57_50  # one upgrade at a time, whoever starts it
 CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
 LISTEN_AGAIN_SECONDS = 0.5
@@ -223,73 +214,3 @@ async def open_database(
             async with asyncio.timeout(5):
                 await pool.close()
         pool.terminate()
-
-
-def alembic_config() -> Config:
-    """Return where the migrations are."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-async def upgrade(dsn: str, keys: Vault | None = None) -> None:
-    """Bring the tables up to date; processes that start together take turns.
-
-    Everything is one transaction: an upgrade that fails changes nothing. `keys` seal what a
-    database of old holds in clear.
-
-    Raises:
-        EngineFailed: the server cannot be reached.
-        DataKeyMissing: there is something to seal and no key, or sealed with another.
-    """
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn)
-    )
-
-    def run(connection: SqlConnection) -> None:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-    try:
-        async with engine.begin() as connection:
-            await connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
-            await connection.run_sync(run)
-            driver = (await connection.get_raw_connection()).driver_connection
-            await seal_what_is_clear(driver, keys)
-            if keys is not None:
-                await check_keys(driver, keys)
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-        why = str(error) or type(error).__name__
-        raise EngineFailed(f"PostgreSQL cannot be reached for the upgrade: {why}") from error
-    finally:
-        await engine.dispose()
-
-
-async def see_keys(database: Database) -> None:
-    """See that the keys are those of the data. Raises DataKeyMissing, see `sealing.check_keys`."""
-    if await is_current(database):  # where it is not, `/readyz` and the operator's log say so
-        async with database.pool.acquire() as connection:
-            await check_keys(connection, database.vault)
-
-
-async def is_current(where: Database | str) -> bool:
-    """Return whether the tables are those that this program was written for.
-
-    `where` is an open database or the address of one.
-    """
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    question = "select version_num from alembic_version"
-    try:
-        if isinstance(where, Database):
-            found = await where.fetchval(question)
-        else:
-            connection = await asyncpg.connect(where, timeout=CONNECT_SECONDS)
-            try:
-                found = await connection.fetchval(question)
-            finally:
-                await connection.close()
-    except asyncpg.UndefinedTableError:
-        return False
-    return bool(found == head)

@@ -7,8 +7,9 @@ from datetime import timedelta
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from erasmus_app.store.database import AWAY, Database, is_current
+from erasmus_app.store.database import AWAY, Database
 from erasmus_app.store.jobs import JobQueue
+from erasmus_app.store.versions import standing
 
 OLDEST_CATALOGUE = timedelta(hours=25)
 
@@ -26,8 +27,9 @@ class OperationsView:
         """Return what must be well for traffic, each `ok` or what is wrong."""
         found = {"database": "ok", "migrations": "ok", "redis": "ok", "catalogue": "ok"}
         try:
-            if not await is_current(self.database):
-                found["migrations"] = "not up to date"
+            how = await standing(self.database)
+            if not how.fits:
+                found["migrations"] = "too new" if how.too_new else "not up to date"
         except AWAY as error:
             found["database"] = found["migrations"] = type(error).__name__
         try:

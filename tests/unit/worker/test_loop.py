@@ -16,9 +16,10 @@ from databases import VAULT, until
 
 from erasmus_app.errors import NotFound
 from erasmus_app.kit.clock import utc_now
-from erasmus_app.store.database import AWAY, Database, open_database, upgrade
+from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.embedded import embedded_postgres
 from erasmus_app.store.jobs import Again, Bury, Job, JobQueue, Later, Retry, complete, enqueue
+from erasmus_app.store.versions import upgrade
 from erasmus_app.worker import loop
 from erasmus_app.worker.loop import Handler, Worker, waiting
 
