@@ -167,8 +167,8 @@ async def upgrade(
                 continue
             if loop.time() > until:
                 raise EngineFailed(
-                    f"the upgrade has given up waiting for {came.waits_for}; the tables are as they "
-                    "were: end what holds them (see pg_stat_activity), and start it again"
+                    f"the upgrade has given up waiting for {came.waits_for}; the tables are as "
+                    "they were: end what holds them (see pg_stat_activity), and start it again"
                 )
             if told != came.waits_for:
                 log.warning("upgrade.waits", waits_for=came.waits_for, at=came.at)
@@ -234,6 +234,7 @@ async def _alone(dsn: str, held: asyncpg.Connection, step: Script) -> None:
 
     The transaction of `held` keeps other upgrades away meanwhile.
     """
+    await held.execute("select")  # lets go of the last query's snapshot, which would be waited for
     text = Path(step.path).with_suffix(".sql").read_text(encoding="utf-8")
     connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
     try:

@@ -15,7 +15,7 @@ from databases import VAULT, DatabaseServer, database_of_old, until
 from erasmus_app.cli import main
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.database import open_database
-from erasmus_app.store.versions import MIGRATIONS, Standing, see_tables, standing, upgrade
+from erasmus_app.store.versions import MIGRATIONS, see_tables, standing, upgrade
 
 TAKES_LONG = "perform pg_sleep(3600)"  # until whoever waits is ended
 NO_ROOM = "raise exception using errcode = '53100', message = 'could not extend file'"
@@ -113,9 +113,7 @@ async def test_an_upgrade_that_is_killed_in_the_middle_can_be_done_again(old: st
 async def test_an_upgrade_without_room_says_so_and_changes_nothing(old: str):
     await in_the_middle(old, NO_ROOM)
 
-    with pytest.raises(
-        EngineFailed, match=r"no room \(could not extend file\); make some; .* 0026"
-    ):
+    with pytest.raises(EngineFailed, match=r"no room \(could not extend file\); make some.* 0026"):
         await upgrade(old, VAULT)
     assert await is_as_it_was(old)
 
@@ -258,7 +256,7 @@ async def test_an_older_program_works_with_newer_tables_until_they_say_that_it_m
         ("update alembic_version set version_num = '0026'", r"are of version 0026.* db upgrade"),
         ("drop table alembic_version", r"are of version none.* db upgrade"),
         (
-            "update alembic_version set version_num = '9999'; update schema_reach set oldest = '99'",
+            "update alembic_version set version_num = '9999'; update schema_reach set oldest = '9'",
             r"are of version 9999.* this program is of",
         ),
         (
@@ -318,10 +316,3 @@ async def done(dsn: str, sql: str) -> None:
     connection = await asyncpg.connect(dsn)
     await connection.execute(sql)
     await connection.close()
-
-
-def test_versions_are_in_the_order_of_their_numbers():
-    files = sorted(each.name for each in (MIGRATIONS / "versions").glob("*.py"))
-    missing = Standing(None, "", None, ()).missing
-    assert missing == ()
-    assert [name[:4] for name in files] == sorted({name[:4] for name in files})
