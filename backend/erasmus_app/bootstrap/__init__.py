@@ -338,6 +338,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 now=clock,
                 refresh_for_unknown_key=keeper.refresh_for_unknown_key,
                 on_refusal=records.count_refusal,
+                unavailable=services.operations.outage,
             ),
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),

@@ -17,6 +17,7 @@ from erasmus_app.store.sealed import Connection, Vault, present
 CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
 LISTEN_AGAIN_SECONDS = 0.5
+RENEW_SECONDS = 5.0  # how often connections to a server that takes no writes are made anew
 PULSE_SECONDS = 15.0  # a line that was cut without a word is found by then
 AWAY = (
     OSError,
@@ -161,28 +162,50 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     )
 
 
-async def _reset(connection: asyncpg.Connection) -> None:
-    """Leave out the round trip that resets a connection: we change no session state."""
-    if connection.is_in_transaction():
-        await connection.reset()
+def _is_read_only(connection: asyncpg.Connection) -> bool:
+    """Whether the server has said that nothing can be written here; it tells whenever that changes.
+
+    After a failover this may be the old primary, or a standby, while another takes writes.
+    """
+    told = connection.get_settings()
+    names = ("in_hot_standby", "default_transaction_read_only")
+    return any(getattr(told, name, "off") == "on" for name in names)
 
 
 @asynccontextmanager
 async def open_database(
-    dsn: str, keys: Vault | None = None, *, size: int = 10, fresh_plans: bool = False
+    dsn: str,
+    keys: Vault | None = None,
+    *,
+    size: int = 10,
+    fresh_plans: bool = False,
+    renew: float = RENEW_SECONDS,
 ) -> AsyncIterator[Database]:
     """Open a pool; without `keys` personal columns can be neither read nor written.
 
     With `fresh_plans` each statement is planned for the tables as they are then: for statements
-    over hundreds of rows of tables that are empty now and full in a moment.
+    over hundreds of rows of tables that are empty now and full in a moment. While the server takes
+    no writes, each connection is made anew every `renew` seconds: another may be the primary now.
 
     Raises:
         EngineFailed: the server cannot be reached.
     """
+    renewed_at = asyncio.get_running_loop().time()
 
     async def prepare(connection: Connection) -> None:
         connection.vault = keys
         await _prepare(connection)
+
+    async def reset(connection: asyncpg.Connection) -> None:
+        """Leave out the round trip that resets a connection: we change no session state."""
+        nonlocal renewed_at
+        if connection.is_in_transaction():
+            await connection.reset()
+        now = asyncio.get_running_loop().time()
+        if _is_read_only(connection) and now - renewed_at >= renew:
+            renewed_at = now
+            log.warning("database.read_only")
+            await pool.expire_connections()  # each is made anew when it is wanted next
 
     try:
         pool = await asyncpg.create_pool(
@@ -191,7 +214,7 @@ async def open_database(
             max_size=size,
             init=prepare,
             connection_class=Connection,
-            reset=_reset,
+            reset=reset,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             statement_cache_size=256,

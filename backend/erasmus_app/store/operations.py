@@ -7,10 +7,14 @@ from datetime import timedelta
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from erasmus_app.errors import Unavailable
 from erasmus_app.store.database import AWAY, Database
 from erasmus_app.store.jobs import JobQueue
+from erasmus_app.store.outages import outage
 from erasmus_app.store.versions import standing
 
+IS_READ_ONLY = "select current_setting('transaction_read_only')::bool"
+READ_ONLY = "read-only"  # those who read are served
 OLDEST_CATALOGUE = timedelta(hours=25)
 
 
@@ -30,6 +34,8 @@ class OperationsView:
             how = await standing(self.database)
             if not how.fits:
                 found["migrations"] = "too new" if how.too_new else "not up to date"
+            if await self.database.fetchval(IS_READ_ONLY):
+                found["database"] = READ_ONLY
         except AWAY as error:
             found["database"] = found["migrations"] = type(error).__name__
         try:
@@ -40,6 +46,10 @@ class OperationsView:
         if age is None or age > OLDEST_CATALOGUE:
             found["catalogue"] = "none yet" if age is None else "older than 25 hours"
         return found
+
+    def outage(self, error: BaseException) -> Unavailable | None:
+        """Return what is told of an error where an engine made it."""
+        return outage(error)
 
     async def numbers(self) -> dict[str, dict[str, float]]:
         """Return counts by metric and label."""

@@ -7,6 +7,7 @@ each the program of the release before goes on working. A migration that ends th
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -130,8 +131,9 @@ async def see_tables(database: Database, *, older_too: bool = False) -> None:
     if how.wrong is not None and not (older_too and not how.too_new):
         raise EngineFailed(how.wrong)
     if how.fits:
-        async with database.pool.acquire() as connection:
-            await check_keys(connection, database.vault)
+        with suppress(asyncpg.ReadOnlySQLTransactionError):  # new keys are noted another time
+            async with database.pool.acquire() as connection:
+                await check_keys(connection, database.vault)
 
 
 async def upgrade(

@@ -14,7 +14,7 @@ TAKES_AWAY = (
     r"\balter column \w+ (set data )?type\b",
     r"\bset not null\b",
     r"\badd constraint\b",
-    r"\badd column \w+ [^,;]*\bnot null\b(?![^,;]*\bdefault\b)",  # else the older one's inserts fail
+    r"\badd column \w+ [^,;]*\bnot null\b(?![^,;]*\bdefault\b)",  # which older inserts leave out
 )
 REACH = r"update schema_reach set oldest = '(\d{4})'"
 FEW = "-- few rows: "  # and why it is so
@@ -31,7 +31,7 @@ def faults(revision: str, sql: str, *, alone: bool = False) -> Iterator[str]:
     indexes = re.findall(r"\bcreate (?:unique )?index (concurrently )?(\w+) on (\w+)", said)
     for concurrently, name, table in indexes:
         if concurrently and f"drop index concurrently if exists {name};" not in said:
-            yield f"{revision}: {name}: a broken-off one is left invalid; drop it first, if it exists"
+            yield f"{revision}: {name}: drop it first, if it exists: it may be half made"
         if not concurrently and table not in made and FEW not in sql:
             yield f"{revision}: {name}: nobody can write meanwhile; `concurrently`, or {FEW!r}"
     if alone != bool("concurrently" in said):

@@ -20,10 +20,13 @@ def livez() -> dict[str, str]:
 
 @get("/readyz", tags=["operations"], operation_id="readyz", opt={"access": "public"})
 async def readyz(state: State) -> Response[dict[str, str]]:
-    """Whether traffic makes sense: each check is `ok` or says what is wrong; 503 if one is not."""
+    """Whether traffic makes sense: each check is `ok` or says what is wrong; 503 if one is not.
+
+    A database that is `read-only` is told and is no reason to send nobody: who reads is served.
+    """
     services: Services = state.services
     checks = await services.operations.checks()
-    ready = all(each == "ok" for each in checks.values())
+    ready = all(each in {"ok", "read-only"} for each in checks.values())
     return Response(checks, status_code=200 if ready else 503)
 
 
