@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
@@ -81,7 +80,7 @@ from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
-from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits
+from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits, open_redis
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
@@ -153,7 +152,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         )
         tables = await stack.enter_async_context(open_database(settings.database_url, vault))
         await see_tables(tables, older_too=True)
-        redis = Redis.from_url(settings.redis_url)
+        redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         keeper = await _catalogue(stack, settings, http, clock)
         records = RecordTable(tables, clock)

@@ -3,7 +3,7 @@
 import asyncpg
 from redis.exceptions import RedisError
 
-from erasmus_app.errors import Unavailable
+from erasmus_app.errors import EngineFailed, Unavailable
 
 OUTAGE_SECONDS = 5.0  # after which one may ask again
 _OUTAGES = (
@@ -43,7 +43,7 @@ def is_away(error: BaseException) -> bool:
 
 def outage(error: BaseException) -> Unavailable | None:
     """Return what is told of an error of an edge; None where it is no engine's."""
-    if isinstance(error, RedisError):
+    if isinstance(error, RedisError | EngineFailed):  # of Valkey, once a process has started
         return Unavailable("valkey_away", "We cannot do this just now")
     if isinstance(error, asyncpg.DiskFullError):
         return Unavailable("database_full", "Nothing can be changed just now: there is no room")

@@ -1,5 +1,6 @@
 """Engines that are gone, full or read-only: what is told, and what comes back by itself."""
 
+import asyncio
 import socket
 from urllib.parse import urlsplit
 
@@ -8,9 +9,10 @@ import pytest
 from databases import VAULT
 from redis.exceptions import ConnectionError as RedisGone
 
-from erasmus_app.errors import EngineFailed
+from erasmus_app.errors import EngineFailed, SettingsInvalid
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.embedded.folder import free_port
+from erasmus_app.store.keys import RedisLoginStates, open_redis
 from erasmus_app.store.outages import is_away, is_outage, outage
 
 FULL, READ_ONLY = asyncpg.DiskFullError("x"), asyncpg.ReadOnlySQLTransactionError("x")
@@ -23,13 +25,14 @@ ERRORS = (FULL, READ_ONLY, STARTS, CRASHED, BROKEN, CLOSED, NO_NAME, LATE, OURS,
 
 
 def test_outages_are_told_from_what_is_a_matter_of_the_statement():
-    told = [outage(each) for each in (*ERRORS, RedisGone(), KeyError())]
+    told = [outage(each) for each in (*ERRORS, RedisGone(), EngineFailed(), KeyError())]
 
     assert [each and each.reason for each in told] == [
         "database_full",
         "database_read_only",
         *["database_away"] * 6,
         *[None] * 3,
+        "valkey_away",
         "valkey_away",
         None,
     ]
@@ -83,3 +86,24 @@ async def test_a_name_that_is_not_found_is_one_line():
         async with open_database("postgresql://a@nowhere.invalid/a"):
             pass
     assert "\n" not in str(refused.value)
+
+
+async def test_a_valkey_that_has_fallen_silent_is_not_waited_for_for_long():
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    over = asyncio.Event()
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with open_redis(f"redis://127.0.0.1:{port}/0") as redis:
+            with pytest.raises(EngineFailed, match="Valkey cannot be reached"):
+                await RedisLoginStates(redis).take_code("guessed")
+        over.set()
+
+
+@pytest.mark.parametrize("url", ["valkey.internal:6379", "redis://:geheim@valkey:x/0"])
+def test_an_address_that_is_none_of_valkeys_is_one_line_without_its_password(url: str):
+    with pytest.raises(SettingsInvalid, match=r"^ERASMUS_APP_REDIS_URL: ") as refused:
+        open_redis(url)
+    assert "geheim" not in str(refused.value)
