@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import structlog
 from databases import VAULT, until
@@ -411,6 +412,24 @@ async def test_jobs_of_a_worker_that_was_killed_are_taken_up_soon(dsn: str, data
         await until(empty(database))
 
     assert sorted(done) == [(number, 2 if number < 5 else 1) for number in range(20)]
+
+
+async def test_no_attempt_is_spent_on_a_database_without_room(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "OUTAGE", timedelta(0))
+    attempts: list[int] = []
+
+    async def fetch(job: Job) -> None:
+        attempts.append(job.attempts)
+        if len(attempts) <= 20:
+            raise asyncpg.DiskFullError("could not extend file")
+
+    async with working(database, {"fetch": fetch}):
+        await put(database, "fetch")
+        await until(empty(database))
+
+    assert attempts == [1] * 21
 
 
 async def test_a_restart_of_the_server_is_survived(tmp_path: Path):

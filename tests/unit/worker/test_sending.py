@@ -399,3 +399,32 @@ def idle_but_polls(database: Database) -> Callable[[], Any]:
         return bool(await database.fetchval("select count(*) = 0 from job where kind = 'deliver'"))
 
     return look
+
+
+async def test_what_was_sent_to_phones_is_remembered_until_there_is_room_to_write_it_down(
+    database: Database,
+):
+    for number in range(30):
+        await put(database, f"phone-{number}")
+    await database.execute(
+        """create sequence refusals;
+           create function no_room() returns trigger language plpgsql as $$ begin
+               perform nextval('refusals'); raise exception using errcode = '53100';
+           end $$;
+           create trigger no_room before update on delivery execute function no_room()"""
+    )
+    channel, lease = Wide(), timedelta(seconds=0.6)
+    async with sending(database, {"fcm": channel}, lease=lease):
+
+        async def for_longer_than_leases() -> bool:
+            tried: int = await database.fetchval("select last_value from refusals")
+            return tried > 10
+
+        await until(for_longer_than_leases)
+        for number in range(30, 40):
+            await put(database, f"phone-{number}")
+        await database.execute("drop trigger no_room on delivery")
+        await until(idle(database))
+
+    assert sorted(Counter(channel.sent).values()) == [1] * 40
+    assert await ledger(database) == {"accepted": 40}
