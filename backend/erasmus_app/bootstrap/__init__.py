@@ -356,7 +356,12 @@ async def _catalogue(
     stack: AsyncExitStack, settings: Settings, http: httpx.AsyncClient, clock: Clock
 ) -> CatalogueKeeper:
     url = settings.ewp_registry_url or PRODUCTION
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsInvalid(
+            f"ERASMUS_APP_DATA_DIR: {settings.data_dir}: {error.strerror}"
+        ) from error
     keeper = CatalogueKeeper(http, url, settings.data_dir / "catalogue.xml", now=clock)
     await keeper.start()
     await stack.enter_async_context(beside(keeper.run()))
