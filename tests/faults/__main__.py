@@ -13,9 +13,13 @@ import time
 from pathlib import Path
 
 import structlog
-from faults.rows import ROWS, Result, Scale
+from faults import engine_rows, rows
+from faults.engine_rows import Skipped
+from faults.rows import Result, Scale
 from rich.console import Console
 from rich.table import Table
+
+ROWS = rows.ROWS | engine_rows.ROWS
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -26,12 +30,12 @@ def main() -> int:
     fields = Scale()
     for name in ("kills", "sends", "restarts", "workers"):
         parser.add_argument(f"--{name}", type=int, default=getattr(fields, name))
-    for name in ("outage", "lease"):
+    for name in ("outage", "away", "lease"):
         parser.add_argument(f"--{name}", type=float, default=getattr(fields, name), help="seconds")
     parser.add_argument("--keep", action="store_true", help="leave records and logs where they are")
     given = vars(parser.parse_args())
-    rows, keep = given.pop("rows") or list(ROWS), given.pop("keep")
-    if strange := [each for each in rows if each not in ROWS]:
+    wanted, keep = given.pop("rows") or list(ROWS), given.pop("keep")
+    if strange := [each for each in wanted if each not in ROWS]:
         parser.error(f"no such row: {', '.join(strange)}")
     scale = Scale(**given)
     structlog.configure(processors=[_silent])
@@ -39,10 +43,12 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     folder.chmod(0o755)  # the engines' own user has to pass
     found: dict[str, tuple[Result, float]] = {}
-    for name in rows:
+    for name in wanted:
         began = time.monotonic()
         try:
             result = asyncio.run(ROWS[name](folder / name, scale))
+        except Skipped as why:
+            result = Result(skipped=str(why))
         except Exception as error:  # noqa: BLE001 - the other rows are still to be tried
             console.print_exception()
             result = Result(failures=[f"did not end: {type(error).__name__}: {error}"])
@@ -62,11 +68,17 @@ def _silent(logger: object, method: str, event: object) -> object:
 
 
 def _tell(name: str, result: Result, seconds: float) -> None:
-    verdict = "failed" if result.failures else "passed"
+    verdict = _verdict(result)
     figures = ", ".join(f"{what} {value}" for what, value in result.figures.items())
     console.print(f"{name} {verdict} in {seconds:.0f} s: {figures}", markup=False)
     for each in result.failures:
         console.print(f"   {each}", markup=False)
+
+
+def _verdict(result: Result) -> str:
+    if result.skipped:
+        return f"skipped ({result.skipped})"
+    return "failed" if result.failures else "passed"
 
 
 def _table(found: dict[str, tuple[Result, float]]) -> None:
@@ -74,7 +86,7 @@ def _table(found: dict[str, tuple[Result, float]]) -> None:
     for name, (result, _) in found.items():
         what = (ROWS[name].__doc__ or "").partition(": ")[2].strip()
         figures = "\n".join(f"{what}: {value}" for what, value in result.figures.items())
-        table.add_row(name, what, "failed" if result.failures else "passed", figures)
+        table.add_row(name, what, _verdict(result), figures)
     console.print(table)
 
 

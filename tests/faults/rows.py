@@ -40,6 +40,7 @@ class Scale:
     sends: int = 20_000
     restarts: int = 10
     outage: float = 45.0  # seconds in which FCM answers 503
+    away: float = 20.0  # seconds in which an engine is gone, full, or takes no writes
     workers: int = 4
     lease: float = 3.0  # seconds
 
@@ -50,6 +51,7 @@ class Result:
 
     figures: dict[str, object] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    skipped: str = ""  # why it could not be tried here
 
     def hold(self, what: str, found: list[str]) -> None:
         """Count what was found, which should be nothing."""

@@ -38,7 +38,7 @@ def made_once(path: Path, content: Callable[[], bytes]) -> Path:
 def _write(path: Path, content: bytes) -> None:
     path.unlink(missing_ok=True)  # of one with our number that was killed
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(file, "wb") as opened:
+    with os.fdopen(file, "wb") as opened:
         opened.write(content)
         opened.flush()
         os.fsync(file)
