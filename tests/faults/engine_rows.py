@@ -62,10 +62,14 @@ async def full(folder: Path, scale: Scale) -> Result:
     with small_disk(folder / "engines"):
         async with _with_front(folder, scale) as (at, app):
             telling = asyncio.create_task(at.insist(min(scale.sends, 4_000)))
-            began, most = time.monotonic(), 0.0
-            while time.monotonic() - began < scale.away:
+            began, crashed = time.monotonic(), False
+            while (passed := time.monotonic() - began) < scale.away:
                 fill(ballast)
-                most = max(most, await _ask(app))
+                await _ask(app)
+                if passed > scale.away / 2 and not crashed:
+                    result.figures["reads while only data had no room"] = app.heard["read ok"]
+                    crashed = await _without_log(at.own.database_url)
+            result.hold("crashes that did not come", [] if crashed else ["none"])
             ballast.unlink()
             await _recovered(at, app, result)
             await telling
@@ -78,12 +82,27 @@ async def full(folder: Path, scale: Scale) -> Result:
     return result
 
 
+async def _without_log(dsn: str) -> bool:
+    """Use up the write-ahead log's files: the server crashes when there is no room for a next."""
+    try:
+        connection = await asyncpg.connect(dsn)
+        for _ in range(20):
+            await connection.execute(
+                "select pg_logical_emit_message(false, 'faults', 'x', true); select pg_switch_wal()"
+            )
+    except AWAY:
+        return True
+    return False
+
+
 def _checked(dsn: str) -> list[str]:
     """Let PostgreSQL look at every table and index; return what it complains of."""
-    command = [_tool("pg_amcheck"), "--all", "--install-missing", "--heapallindexed"]
-    done = subprocess.run([*command, dsn], capture_output=True, text=True, check=False)
-    lines = (done.stdout + done.stderr).splitlines()
-    return lines if done.returncode else []
+    command, found = [_tool("pg_amcheck"), "--install-missing", "--heapallindexed"], []
+    for name in ("postgres", "front"):
+        address = urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+        done = subprocess.run([*command, address], capture_output=True, text=True, check=False)
+        found += (done.stdout + done.stderr).splitlines() if done.returncode else []
+    return found
 
 
 def _tool(name: str) -> str:
@@ -92,11 +111,13 @@ def _tool(name: str) -> str:
 
 @asynccontextmanager
 async def _with_front(folder: Path, scale: Scale) -> AsyncIterator[tuple[House, Front]]:
-    async with house(folder, workers=2, lease=scale.lease) as at:
-        async with front(at.own.database_url, at.own.redis_url) as app:
-            await at.people(50)
-            await at.until_workers_send()
-            yield at, app
+    async with (
+        house(folder, workers=2, lease=scale.lease) as at,
+        front(at.own.database_url, at.own.redis_url) as app,
+    ):
+        await at.people(50)
+        await at.until_workers_send()
+        yield at, app
 
 
 async def _ask(app: Front) -> float:
