@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 import structlog
-from faults import engine_rows, rows
+from faults import backup_rows, engine_rows, rows
 from faults.engine_rows import Skipped
 from faults.rows import Result, Scale
 from rich.console import Console
 from rich.table import Table
 
-ROWS = rows.ROWS | engine_rows.ROWS
+ROWS = rows.ROWS | engine_rows.ROWS | backup_rows.ROWS
 
 console = Console(soft_wrap=True, highlight=False)
 

@@ -15,8 +15,7 @@ from faults.front import Front, front
 from faults.house import DEVICES, House, house, until, valkey_process
 from faults.rows import Result, Row, Scale, nothing_lost
 
-from erasmus_app.store.database import AWAY, open_database
-from erasmus_app.store.embedded import embedded_postgres
+from erasmus_app.store.database import AWAY
 from erasmus_app.store.embedded.folder import folder_of
 
 DISK = 288 << 20  # bytes: two databases, and little more
@@ -97,7 +96,7 @@ async def _without_log(dsn: str) -> bool:
 
 def _checked(dsn: str) -> list[str]:
     """Let PostgreSQL look at every table and index; return what it complains of."""
-    command, found = [_tool("pg_amcheck"), "--install-missing", "--heapallindexed"], []
+    command, found = [tool("pg_amcheck"), "--install-missing", "--heapallindexed"], []
     for name in ("postgres", "front"):
         address = urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
         done = subprocess.run([*command, address], capture_output=True, text=True, check=False)
@@ -105,7 +104,8 @@ def _checked(dsn: str) -> list[str]:
     return found
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
+    """Return a program of PostgreSQL's, of the server's own version."""
     return str(folder_of("embedded_postgres") / "pginstall" / "bin" / name)
 
 
@@ -305,119 +305,9 @@ async def valkey_down(folder: Path, scale: Scale) -> Result:
     return result
 
 
-# --- a backup
-
-
-async def restored(folder: Path, scale: Scale) -> Result:
-    """R17: a dump is restored into another server, and the workers go on there."""
-    result = Result()
-    async with house(folder, workers=2, lease=scale.lease) as at:
-        await at.people(50)
-        await at.until_workers_send()
-        sends = min(scale.sends, 4_000)
-        await at.tell(sends)
-        await at.drained(120)
-        await _stop_workers(at)
-        await at.tell(sends)  # they wait when the dump is made
-        dump = folder / "erasmus.dump"
-        digests = await _dumped(at.own.database_url, dump)
-        accepted = {(e.device, e.message) for e in await at.expected() if e.state == "accepted"}
-        at.start_worker()
-        size = at.recorded
-        await until(lambda: _recorded(at, size + sends * 60), 60)
-        for each in list(at.workers):
-            at.kill(each)
-        between = {(e.device, e.message) for e in at.requests() if e.accepted} - accepted
-        new = await at.tell(60)  # nobody has seen these when the server is lost
-        at.told -= set(new)
-        began = time.time()
-        async with embedded_postgres(folder / "restored") as dsn:
-            restore = [_tool("pg_restore"), "--exit-on-error", "--no-owner", f"--dbname={dsn}"]
-            done = await asyncio.to_thread(
-                subprocess.run, [*restore, str(dump)], capture_output=True, text=True, check=False
-            )
-            result.hold("pg_restore said", done.stderr.splitlines()[:3])
-            found = await _digests(dsn)
-            result.figures["tables"] = len(digests)
-            result.figures["restored in s"] = round(time.time() - began, 1)
-            result.hold(
-                "tables that differ",
-                [name for name in digests | found if digests.get(name) != found.get(name)],
-            )
-            keys = at.database.keys
-            async with open_database(dsn, keys) as database:
-                at.own = msgspec.structs.replace(at.own, database_url=dsn)
-                at.database = database
-                again = time.time()
-                for _ in range(2):
-                    at.start_worker()
-                drained = await at.drained(120)
-                result.hold("not drained", [] if drained is not None else ["after 120 s"])
-                twice = {(e.device, e.message) for e in at.requests(again) if e.accepted}
-                result.figures |= {
-                    "accepted before the dump": len(accepted),
-                    "waited at the dump": len(twice),
-                    "accepted between dump and loss": len(between),
-                    "of these sent again, with their collapse id": len(between & twice),
-                    "told after the dump, gone with it": len(new),
-                }
-                result.hold("accepted before and sent again", [str(e) for e in accepted & twice])
-                await nothing_lost(at, result)
-                await _stop_workers(at)
-    return result
-
-
-async def _recorded(at: House, size: int) -> bool:
-    return at.recorded >= size
-
-
-async def _stop_workers(at: House) -> None:
-    for each in list(at.workers):
-        each.process.terminate()
-        await asyncio.to_thread(each.process.wait)
-        at.workers.remove(each)
-
-
-async def _dumped(dsn: str, file: Path) -> dict[str, str]:
-    """Make a dump; return a digest of each table as the dump sees it."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            snapshot = await connection.fetchval("select pg_export_snapshot()")
-            command = [_tool("pg_dump"), "--format=custom", f"--file={file}"]
-            await asyncio.to_thread(
-                subprocess.run, [*command, f"--snapshot={snapshot}", dsn], check=True
-            )
-            return await _digests_of(connection)
-    finally:
-        await connection.close()
-
-
-async def _digests(dsn: str) -> dict[str, str]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return await _digests_of(connection)
-    finally:
-        await connection.close()
-
-
-async def _digests_of(connection: asyncpg.Connection) -> dict[str, str]:
-    tables = await connection.fetch(
-        "select tablename from pg_tables where schemaname = 'public' order by 1"
-    )
-    found = {}
-    for (name,) in tables:
-        found[name] = await connection.fetchval(
-            f"""select count(*) || ' ' || coalesce(md5(string_agg(row::text, e'\\n'
-                    order by row::text collate "C")), '') from "{name}" as row"""
-        )
-    return found
-
-
 ROWS: dict[str, Row] = {
     "R3b": gone,
     "R4": full,
     "R4b": read_only,
     "R5b": valkey_down,
-    "R17": restored,
 }

@@ -97,14 +97,20 @@ def _said(answer: httpx.Response | None) -> str:
     return f"status {answer.status_code} {code}"
 
 
+async def new_database(server: str, name: str) -> str:
+    """Make a database with all tables; return its address."""
+    connection = await asyncpg.connect(server)
+    await connection.execute(f"create database {name}")
+    await connection.close()
+    dsn = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    await upgrade(dsn)
+    return dsn
+
+
 @asynccontextmanager
 async def front(server: str, redis_url: str) -> AsyncIterator[Front]:
     """Run an api on a new database of a server, with an app that is signed in."""
-    connection = await asyncpg.connect(server)
-    await connection.execute("create database front")
-    await connection.close()
-    dsn = urlunsplit(urlsplit(server)._replace(path="/front"))
-    await upgrade(dsn)
+    dsn = await new_database(server, "front")
     with tempfile.TemporaryDirectory() as folder:
         async with bed_running(dsn, redis_url, Path(folder), worker=False) as bed:
             yield Front(bed, await bed.signed_in("ines"))
