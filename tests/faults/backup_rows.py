@@ -1,20 +1,25 @@
-"""Rows in which a backup is restored, and the house goes on with it."""
+"""Rows in which the house goes on with another server: a backup restored, or a standby."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
 from faults.engine_rows import tool
 from faults.front import new_database
-from faults.house import House, house, until
+from faults.house import DEVICES, House, house, server_pid, until
 from faults.rows import Result, Row, Scale, nothing_lost
 from testbed import bed_running
 
-from erasmus_app.store.database import open_database
+from erasmus_app.store.database import AWAY, open_database
 from erasmus_app.store.embedded import embedded_postgres, engines
+from erasmus_app.store.embedded.folder import give, give_all, server_user
 
 
 async def restored(folder: Path, scale: Scale) -> Result:
@@ -171,4 +176,67 @@ async def found_again(folder: Path, _scale: Scale) -> Result:
     return result
 
 
-ROWS: dict[str, Row] = {"R17": restored, "R17b": found_again}
+async def failover(folder: Path, scale: Scale) -> Result:
+    """R3c: the primary comes back as a standby, and its standby becomes the primary."""
+    result = Result()
+    async with house(folder, workers=0, lease=scale.lease) as at:
+        first = at.own.database_url
+        old, home = folder / "engines" / "postgres", folder / "standby" / "postgres"
+        home.parent.mkdir()
+        copy = [tool("pg_basebackup"), f"--pgdata={home}", "--write-recovery-conf"]
+        await asyncio.to_thread(
+            subprocess.run, [*copy, "--checkpoint=fast", f"--dbname={first}"], check=True
+        )
+        give_all(home, server_user(old))
+        async with embedded_postgres(home.parent) as second:
+            await _execute(first, "alter system set synchronous_standby_names = '*'")
+            await _execute(first, "select pg_reload_conf()")
+            hosts = ",".join(urlsplit(each).netloc.rpartition("@")[2] for each in (first, second))
+            user = urlsplit(first).netloc.rpartition("@")[0]
+            several = f"postgresql://{user}@{hosts}/postgres?sslmode=disable"
+            at.own = msgspec.structs.replace(
+                at.own, database_url=f"{several}&target_session_attrs=primary"
+            )
+            async with open_database(at.own.database_url, at.database.keys) as database:
+                at.database = database
+                await at.people(50)
+                for _ in range(2):
+                    at.start_worker()
+                await at.until_workers_send()
+                telling = asyncio.create_task(at.insist(min(scale.sends, 4_000)))
+                await asyncio.sleep(1)
+                (old / "standby.signal").touch()
+                give(old / "standby.signal", server_user(old))
+                os.kill(server_pid(folder / "engines"), signal.SIGQUIT)
+                await asyncio.sleep(scale.away / 4)  # in which nobody is the primary
+                promoted = time.time()
+                await _execute(second, "select pg_promote()")
+                await at.insist(DEVICES)
+                result.figures["written again after s"] = round(time.time() - promoted, 1)
+                await telling
+                await until(lambda: _is_read_only(first), 30)
+                result.figures["the old primary"] = "read-only"
+                drained = await at.drained(120)
+                result.hold("not drained", [] if drained is not None else ["after 120 s"])
+                await nothing_lost(at, result)
+                await _stop_workers(at)
+    return result
+
+
+async def _execute(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(sql)
+    await connection.close()
+
+
+async def _is_read_only(dsn: str) -> bool:
+    with suppress(*AWAY):
+        connection = await asyncpg.connect(dsn)
+        try:
+            return bool(await connection.fetchval("select pg_is_in_recovery()"))
+        finally:
+            await connection.close()
+    return False
+
+
+ROWS: dict[str, Row] = {"R3c": failover, "R17": restored, "R17b": found_again}
