@@ -15,6 +15,7 @@ from erasmus_app.errors import EngineFailed
 from erasmus_app.store.sealed import Connection, Vault, present
 
 CONNECT_SECONDS = 10.0
+WAIT_SECONDS = 15.0  # for a connection: who waits for longer has nobody left who waits for him
 STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
 LISTEN_AGAIN_SECONDS = 0.5
 RENEW_SECONDS = 5.0  # how often connections to a server that takes no writes are made anew
@@ -172,6 +173,14 @@ def _is_read_only(connection: asyncpg.Connection) -> bool:
     return any(getattr(told, name, "off") == "on" for name in names)
 
 
+class _Pool(asyncpg.Pool):  # type: ignore[misc]  # the library has no types
+    """A pool before which nobody stands for long: a silent server must not collect all who ask."""
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - the library's own
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await super()._acquire(timeout)
+
+
 @asynccontextmanager
 async def open_database(
     dsn: str,
@@ -208,9 +217,14 @@ async def open_database(
             await pool.expire_connections()  # each is made anew when it is wanted next
 
     try:
-        pool = await asyncpg.create_pool(
+        pool = await _Pool(
             dsn,
             min_size=1,
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            loop=None,
+            setup=None,
+            record_class=asyncpg.Record,
             max_size=size,
             init=prepare,
             connection_class=Connection,

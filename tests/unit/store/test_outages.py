@@ -107,3 +107,13 @@ def test_an_address_that_is_none_of_valkeys_is_one_line_without_its_password(url
     with pytest.raises(SettingsInvalid, match=r"^ERASMUS_APP_REDIS_URL: ") as refused:
         open_redis(url)
     assert "geheim" not in str(refused.value)
+
+
+async def test_nobody_waits_for_a_connection_for_long(dsn: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("erasmus_app.store.database.WAIT_SECONDS", 0.2)
+    async with open_database(dsn, VAULT, size=1) as database:
+        async with database.transaction():
+            with pytest.raises(TimeoutError) as late:
+                await database.fetchval("select 1")
+        assert is_away(late.value)
+        assert await database.fetchval("select 1") == 1
