@@ -17,8 +17,8 @@ from typing import Any
 import asyncpg
 import httpx
 
-from erasmus_app.store.database import upgrade
 from erasmus_app.store.embedded import Engines
+from erasmus_app.store.versions import upgrade
 from ewp.keys import PrivateKey
 from sandbox.authority import Authority
 from sandbox.cast import COVERED

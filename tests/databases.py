@@ -29,11 +29,12 @@ import pytest
 from alembic import command
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from erasmus_app.store.database import Database, alembic_config, upgrade
+from erasmus_app.store.database import Database
 from erasmus_app.store.embedded import embedded_postgres, embedded_valkey
 from erasmus_app.store.partitioning import partition
 from erasmus_app.store.sealed import Vault
 from erasmus_app.store.sealing import COLUMNS, SealedColumn
+from erasmus_app.store.versions import alembic_config, upgrade
 
 TEMPLATE = "migrated"
 SHARED_MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # bytes: a server may keep one or two

@@ -3,6 +3,7 @@
 AppError
 ├── SettingsInvalid     a setting's name or value; the start stops with its message
 ├── EngineFailed        PostgreSQL or Valkey could not be started or reached
+├── Unavailable         an engine is gone, full or read-only just now: 503; says when to try again
 ├── DataKeyMissing      personal data is sealed with a key that was not given
 ├── SealBroken          a sealed value is not what was sealed for its row
 ├── PartnerFailed       a partner's answer brought nothing; carries the toolkit's code
@@ -56,6 +57,21 @@ class EngineFailed(AppError):
 
     code = "engine_failed"
     status: int = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class Unavailable(AppError):
+    """An engine is gone, full or read-only just now; `reason` is stable, for logs and machines.
+
+    One may ask again in `after` seconds. The message is for whoever asked, and names no engine.
+    """
+
+    code = "unavailable"
+    status: int = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, reason: str, message: str, *, after: int = 5) -> None:
+        super().__init__(f"{message}. Please try again in a moment.")
+        self.reason = reason
+        self.after = after
 
 
 class DataKeyMissing(AppError):

@@ -10,6 +10,7 @@ from erasmus_app.chat.learning import Learning
 from erasmus_app.chat.limits import Allowance
 from erasmus_app.chat.links import ChatLinkService
 from erasmus_app.chat.service import ChatService
+from erasmus_app.errors import Unavailable
 from erasmus_app.glance import Glances
 from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
@@ -72,6 +73,9 @@ class Operations(Protocol):
 
     async def numbers(self) -> dict[str, dict[str, float]]:
         """Return counts by metric and label; nothing personal."""
+
+    def outage(self, error: BaseException) -> Unavailable | None:
+        """Return what is told of an error where an engine made it; None where it is no engine's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

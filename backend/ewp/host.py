@@ -139,13 +139,15 @@ class EwpHost:
         on_refusal: Callable[[HeiId, str, str], Awaitable[None]] = _nothing,
         seen: SeenRequests | None = None,
         body_seconds: float = BODY_SECONDS,
+        unavailable: Callable[[BaseException], object] = lambda _: None,
     ) -> None:
         """Serve the HEIs that `hosted` knows under the names in `hosts` (with and without port).
 
         `on_refusal(hei_id, api, code)` hears of every refused request, of what is not served with
         an empty `api`; `refresh_for_unknown_key` is asked once before a key counts as unknown, and
         must limit itself. `seen` remembers requests, so that a recorded one is not taken again; one
-        of its own where none is given. A body has `body_seconds` to arrive.
+        of its own where none is given. A body has `body_seconds` to arrive. An error of a service
+        of which `unavailable` says something is answered with 503: come again.
         """
         self._hosted = hosted
         self._catalogue = catalogue
@@ -155,6 +157,7 @@ class EwpHost:
         self._on_refusal = on_refusal
         self._seen = SeenRequests() if seen is None else seen
         self._body_seconds = body_seconds
+        self._unavailable = unavailable
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -187,7 +190,10 @@ class EwpHost:
         except Exception as error:  # noqa: BLE001 - one caller's misfortune is that caller's
             # Where, but not what it says: that may be a student's.
             log.error("ewp.failed", api=api, error=type(error).__name__, where=place_of(error))  # noqa: TRY400
-            answer = _failure(500, "an error of ours; please try again later")
+            if self._unavailable(error):
+                answer = _failure(503, "our data cannot be reached; please try again later")
+            else:
+                answer = _failure(500, "an error of ours; please try again later")
         await self._send(send, hosted, request, verified, answer)
 
     async def _note(self, hosted: HostedHei, api: str, error: RequestRefused) -> None:

@@ -6,6 +6,7 @@ make test-faults ARGS="R1 R7 --kills 10 --sends 1000"
 import argparse
 import asyncio
 import logging
+import re
 import shutil
 import sys
 import tempfile
@@ -14,13 +15,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import structlog
-from faults import killed, rolling, rows, suites
+from faults import backup_rows, engine_rows, killed, rolling, rows, suites
+from faults.engine_rows import Skipped
 from faults.rows import Result, Scale
 from rich.console import Console
 from rich.table import Table
 
-FOUND = rows.ROWS | rolling.ROWS | killed.ROWS | suites.ROWS
-ROWS = {name: FOUND[name] for name in sorted(FOUND, key=lambda name: int(name[1:]))}
+FOUND = rows.ROWS | rolling.ROWS | killed.ROWS | engine_rows.ROWS | backup_rows.ROWS | suites.ROWS
+ROWS = {
+    name: FOUND[name]
+    for name in sorted(FOUND, key=lambda name: (int(re.sub(r"\D", "", name) or 99), name))
+}
 console = Console(soft_wrap=True, highlight=False)
 
 
@@ -47,6 +52,8 @@ def main() -> int:
         began = time.monotonic()
         try:
             result = asyncio.run(ROWS[name](folder / name, scale))
+        except Skipped as why:
+            result = Result(skipped=str(why))
         except Exception as error:  # noqa: BLE001 - the other rows are still to be tried
             console.print_exception()
             result = Result(failures=[f"did not end: {type(error).__name__}: {error}"])
@@ -66,11 +73,17 @@ def _silent(logger: object, method: str, event: object) -> object:
 
 
 def _tell(name: str, result: Result, seconds: float) -> None:
-    verdict = "failed" if result.failures else "passed"
+    verdict = _verdict(result)
     figures = ", ".join(f"{what} {value}" for what, value in result.figures.items())
     console.print(f"{name} {verdict} in {seconds:.0f} s: {figures}", markup=False)
     for each in result.failures:
         console.print(f"   {each}", markup=False)
+
+
+def _verdict(result: Result) -> str:
+    if result.skipped:
+        return f"skipped ({result.skipped})"
+    return "failed" if result.failures else "passed"
 
 
 def _table(found: dict[str, tuple[Result, float]]) -> None:
@@ -78,7 +91,7 @@ def _table(found: dict[str, tuple[Result, float]]) -> None:
     for name, (result, _) in found.items():
         what = (ROWS[name].__doc__ or "").partition(": ")[2].strip()
         figures = "\n".join(f"{what}: {value}" for what, value in result.figures.items())
-        table.add_row(name, what, "failed" if result.failures else "passed", figures)
+        table.add_row(name, what, _verdict(result), figures)
     console.print(table)
 
 

@@ -380,7 +380,7 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> boo
 @asynccontextmanager
 async def house(folder: Path, *, workers: int, lease: float) -> AsyncIterator[House]:
     """Run engines, push services and so many workers, all new, until the block is left."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         own = await stack.enter_async_context(engines(folder / "engines"))
         keys = load_vault(None, folder / "engines")

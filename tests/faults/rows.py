@@ -43,6 +43,7 @@ class Scale:
     writes: int = 10_000
     api_kills: int = 20
     rolls: int = 50  # deployments, each a restart of every process
+    away: float = 20.0  # seconds in which an engine is gone, full, or takes no writes
     workers: int = 4
     inputs: int = 10_000  # to each reader
     steps: int = 100_000  # of the machines together
@@ -55,6 +56,7 @@ class Result:
 
     figures: dict[str, object] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    skipped: str = ""  # why it could not be tried here
 
     def hold(self, what: str, found: list[str]) -> None:
         """Count what was found, which should be nothing."""

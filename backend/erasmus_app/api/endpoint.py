@@ -5,7 +5,7 @@ document is looked at, validated and compiled once (`strawberry_plans`).
 """
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC
 from functools import lru_cache
@@ -27,7 +27,7 @@ from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.api.subscribing import Begun, Limits, Transports, takes_events, takes_events_only
 from erasmus_app.api.trusted import Trusted, load_trusted
-from erasmus_app.errors import AppError, NotSignedIn
+from erasmus_app.errors import AppError, NotSignedIn, Unavailable
 from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
@@ -122,8 +122,7 @@ class GraphQLEndpoint:
             status, answer = error.status, error.answer
             if error.is_of_document and kind == JSON and not as_events:
                 status = HTTPStatus.OK  # the request itself was well-formed
-            if error.challenge is not None:
-                more.append((b"www-authenticate", error.challenge.encode("ascii")))
+            more += error.headers
         except NotSignedIn as error:
             log.info("access.refused", what="/graphql", code=error.code)
             status, answer = error.status, _failed(str(error), error.code)
@@ -148,14 +147,23 @@ class GraphQLEndpoint:
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", DISTINCT_ONLY)
         if scope["method"] == "POST":
             check_media_type(headers.get("content-type", ""))
-            session = await session_of(self._services, headers, self.resource)
+            session = await self._session(headers)
             return session, await posted(receive), True
         if scope["method"] in {"GET", "HEAD"} and self._trusted.documents:
             if headers.get("sec-fetch-site") == "cross-site":
                 raise Refused(HTTPStatus.FORBIDDEN, "cross_site", "not from pages of other sites")
-            session = await session_of(self._services, headers, self.resource)
+            session = await self._session(headers)
             return session, asked_by_get(scope), False
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
+
+    async def _session(self, headers: dict[str, str]) -> Session:
+        """Return who asks. Raises NotSignedIn, and Refused where that cannot be known just now."""
+        try:
+            return await session_of(self._services, headers, self.resource)
+        except Exception as error:
+            if (away := self._outage(error)) is None:
+                raise
+            raise Refused(away.status, away.code, str(away), after=away.after) from error
 
     def begin(self, request: Request, session: Session, *, may_change: bool = True) -> Begun:
         """Return what is to be run, however it came. Raises Refused where it may not be."""
@@ -189,6 +197,19 @@ class GraphQLEndpoint:
             wanted=looked.wanted,
         )
 
+    def _outage(self, error: BaseException) -> Unavailable | None:
+        """Return what is told of an error where an engine made it."""
+        if (away := self._services.operations.outage(error)) is not None:
+            log.warning("graphql.unavailable", code=away.reason, error=type(error).__name__)
+        return away
+
+    def _written(self, result: Any) -> dict[str, Any]:
+        """Write a result."""
+        if not result.errors:
+            return {"data": result.data}
+        errors = [_formatted(each, None, self._outage) for each in result.errors]
+        return {"errors": errors, "data": result.data}
+
     async def execute(self, begun: Begun, context: Context) -> tuple[int, dict[str, Any]]:
         """Run a query or a mutation; return the status and the answer."""
         result = await self.plans.execute(
@@ -200,7 +221,7 @@ class GraphQLEndpoint:
         if not result.errors:
             return HTTPStatus.OK, {"data": result.data}
         refused = result.data is None and not any(each.path for each in result.errors)
-        return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), _written(result)
+        return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), self._written(result)
 
     async def follow(self, begun: Begun, context: Context) -> AsyncGenerator[dict[str, Any], None]:
         """Run a subscription; yield the answer to each event."""
@@ -211,11 +232,11 @@ class GraphQLEndpoint:
             context=context,
         )
         if isinstance(found, ExecutionResult):
-            yield _written(found)
+            yield self._written(found)
             return
         async with aclosing(found):
             async for result in found:
-                yield _written(result)
+                yield self._written(result)
 
 
 def _wrong(document: Document, request: Request) -> dict[str, Any] | None:
@@ -237,9 +258,16 @@ def _wrong(document: Document, request: Request) -> dict[str, Any] | None:
     return {"errors": [_formatted(GraphQLError(said), "document_invalid")]}
 
 
-def _formatted(error: GraphQLError, code: str | None) -> dict[str, Any]:
+def _formatted(
+    error: GraphQLError,
+    code: str | None,
+    outage: Callable[[BaseException], Unavailable | None] = lambda _: None,
+) -> dict[str, Any]:
     """Write an error; what went wrong inside of us stays inside."""
     original = error.original_error
+    if original is not None and (away := outage(original)) is not None:
+        told = {"code": away.code, "reason": away.reason, "retryAfter": away.after}
+        return {"message": str(away), "path": error.path, "extensions": told}
     if isinstance(original, AppError):
         code = original.code
     elif original is not None and not isinstance(original, GraphQLError):
@@ -249,13 +277,6 @@ def _formatted(error: GraphQLError, code: str | None) -> dict[str, Any]:
         return found | {"extensions": {"code": "internal_error"}}
     found = dict(error.formatted)
     return found | {"extensions": {"code": code or "request_invalid"}}
-
-
-def _written(result: Any) -> dict[str, Any]:
-    """Write a result."""
-    if not result.errors:
-        return {"data": result.data}
-    return {"errors": [_formatted(each, None) for each in result.errors], "data": result.data}
 
 
 def _failed(message: str, code: str) -> dict[str, Any]:

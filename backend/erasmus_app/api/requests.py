@@ -22,12 +22,20 @@ class Refused(Exception):
         message: str,
         challenge: str | None = None,
         answer: dict[str, Any] | None = None,
+        after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code = status, code
         self.challenge = challenge  # to whoever wants in (RFC 6750 §3)
+        self.after = after  # seconds until it is worth asking again
         self.is_of_document = answer is not None  # the request itself is well-formed
         self.answer = answer or {"errors": [{"message": message, "extensions": {"code": code}}]}
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What is to stand beside the answer."""
+        found = (b"www-authenticate", self.challenge), (b"retry-after", self.after)
+        return [(name, str(value).encode("ascii")) for name, value in found if value is not None]
 
 
 class PersistedQuery(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
@@ -70,7 +69,7 @@ from erasmus_app.store.calendars import CalendarTable
 from erasmus_app.store.chat_links import ChatLinkTable
 from erasmus_app.store.claims import ClaimTable
 from erasmus_app.store.consents import ConsentTable
-from erasmus_app.store.database import Database, open_database, see_keys
+from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deadline_rules import RuleTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
@@ -82,7 +81,7 @@ from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
-from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits
+from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits, open_redis
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
@@ -93,6 +92,7 @@ from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.store.telling import Teller
+from erasmus_app.store.versions import see_tables
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -129,7 +129,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
 
     Raises:
         SettingsInvalid: a file that a setting names is not what it must be.
-        EngineFailed: PostgreSQL cannot be reached.
+        EngineFailed: PostgreSQL cannot be reached, or its tables are too new.
     """
     if settings.database_url is None or settings.redis_url is None:
         raise SettingsInvalid(
@@ -154,8 +154,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         tables = await stack.enter_async_context(
             open_database(settings.database_url, vault, direct=settings.database_direct_url)
         )
-        await see_keys(tables)
-        redis = Redis.from_url(settings.redis_url)
+        await see_tables(tables, older_too=True)
+        redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         keeper = await _catalogue(stack, settings, http, clock)
         records = RecordTable(tables, clock)
@@ -346,6 +346,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 now=clock,
                 refresh_for_unknown_key=keeper.refresh_for_unknown_key,
                 on_refusal=records.count_refusal,
+                unavailable=services.operations.outage,
             ),
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),
@@ -364,7 +365,12 @@ async def _catalogue(
     stack: AsyncExitStack, settings: Settings, http: httpx.AsyncClient, clock: Clock
 ) -> CatalogueKeeper:
     url = settings.ewp_registry_url or PRODUCTION
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsInvalid(
+            f"ERASMUS_APP_DATA_DIR: {settings.data_dir}: {error.strerror}"
+        ) from error
     keeper = CatalogueKeeper(http, url, settings.data_dir / "catalogue.xml", now=clock)
     await keeper.start()
     await stack.enter_async_context(beside(keeper.run()))

@@ -32,6 +32,7 @@ from erasmus_app.store.mails import MAIL as MAIL_MESSAGES
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.syncs import SYNC, SyncTable
+from erasmus_app.store.versions import see_tables
 from erasmus_app.store.webhooks import WEBHOOK, WebhookTable
 from erasmus_app.worker import mails, report
 from erasmus_app.worker.announce import Announcer
@@ -60,7 +61,12 @@ SENDING = 4  # connections to the database of those who claim, read and write do
 
 @asynccontextmanager
 async def worker_of(app: Running) -> AsyncIterator[None]:
-    """Run a worker over the services until the block is left."""
+    """Run a worker over the services until the block is left.
+
+    Raises:
+        EngineFailed: the tables are not yet those that it was written for.
+    """
+    await see_tables(app.database)
     services, tables, records = app.services, app.database, app.records
     refresher = Refresher(services, records)
     poller = Poller(services, tables, records, refresher)

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     db = commands.add_parser("db", help="the database").add_subparsers(dest="what", required=True)
     db.add_parser("upgrade", help="bring the tables up to date")
+    db.add_parser("status", help="of which version are they, and what is missing? status 1 if any")
     db.add_parser("new-key", help="print a line for the file of data keys")
     db.add_parser(
         "rotate-keys", help="seal personal data anew with the first data key; may be broken off"
@@ -304,7 +305,9 @@ def _run(given: argparse.Namespace) -> int:
         settings = load_settings(os.environ)
         if given.what == "partition":
             return process.run(tables.partition(settings, given.parts))
-        work = tables.upgrade if given.what == "upgrade" else tables.rotate_keys
+        work = {"upgrade": tables.upgrade, "status": tables.status}.get(
+            given.what, tables.rotate_keys
+        )
         return process.run(work(settings))
     if given.command in {"student", "data", "dead", "deliveries", "webhooks", "chat"}:
         return _on_the_data(given)

@@ -25,11 +25,12 @@ from erasmus_app.privacy.words import load_archive_words
 from erasmus_app.settings import Settings, load_heis
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.consents import ConsentTable
-from erasmus_app.store.database import Database, open_database, see_keys
+from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.held import seen_by
 from erasmus_app.store.sealed import load_vault
+from erasmus_app.store.versions import see_tables
 from erasmus_app.worker.archive import Archivist
 from ewp.catalogue import Catalogue
 from ewp.errors import CatalogueUnavailable
@@ -160,5 +161,5 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
         async with open_database(
             complete.database_url, vault, direct=complete.database_direct_url, size=2
         ) as database:
-            await see_keys(database)
+            await see_tables(database)
             yield database

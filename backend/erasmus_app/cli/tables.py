@@ -1,4 +1,4 @@
-"""`erasmus-app db`: the upgrade of the tables, their partitions, sealing what is in them anew."""
+"""`erasmus-app db`: how the tables stand, their upgrade and partitions, sealing them anew."""
 
 import sys
 
@@ -6,7 +6,7 @@ import asyncpg
 
 from erasmus_app.cli.process import with_engines
 from erasmus_app.settings import Settings
-from erasmus_app.store import database, partitioning
+from erasmus_app.store import database, partitioning, versions
 from erasmus_app.store.rotation import reseal
 from erasmus_app.store.sealed import load_vault
 
@@ -16,8 +16,26 @@ async def upgrade(settings: Settings) -> int:
     async with with_engines(settings) as complete:
         assert complete.database_url is not None
         vault = load_vault(settings.data_keys, settings.data_dir)
-        await database.upgrade(complete.database_direct_url or complete.database_url, vault)
+        await versions.upgrade(complete.database_direct_url or complete.database_url, vault)
     return 0
+
+
+async def status(settings: Settings) -> int:
+    """Print how the tables stand; the status is 1 where this program may not work with them."""
+    async with with_engines(settings) as complete:
+        assert complete.database_url is not None
+        async with database.open_database(complete.database_url, size=1) as tables:
+            how = await versions.standing(tables)
+            read_only = await tables.fetchval("select current_setting('transaction_read_only')")
+    print(f"tables: {how.found or 'none'}{', read-only' if read_only == 'on' else ''}")
+    print(f"program: {how.wanted}")
+    if how.is_newer:
+        print(f"may work with them: programs of {how.oldest or 'unknown'} and later")
+    for version, brings in how.missing:
+        print(f"missing: {version} {brings}")
+    if how.wrong is not None:
+        print(how.wrong)
+    return 0 if how.fits else 1
 
 
 async def rotate_keys(settings: Settings) -> int:
@@ -28,7 +46,7 @@ async def rotate_keys(settings: Settings) -> int:
         async with database.open_database(
             complete.database_url, vault, direct=complete.database_direct_url, size=1
         ) as tables:
-            await database.see_keys(tables)
+            await versions.see_tables(tables)
             done, left = await reseal(tables)
     for column, values in sorted(done.items()):
         print(f"{column}: {values}")
@@ -41,8 +59,9 @@ async def partition(settings: Settings, parts: int) -> int:
     async with with_engines(settings) as complete:
         address = complete.database_direct_url or complete.database_url
         assert address is not None
-        if not await database.is_current(address):
-            print("the tables are not up to date: erasmus-app db upgrade", file=sys.stderr)
+        how = await versions.standing(address)
+        if how.wrong is not None:
+            print(how.wrong, file=sys.stderr)
             return 1
         connection = await asyncpg.connect(address)
         try:

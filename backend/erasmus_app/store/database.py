@@ -6,29 +6,21 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import msgspec
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection as SqlConnection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.sealed import Connection, Vault, present
-from erasmus_app.store.sealing import check_keys, seal_what_is_clear
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 0x45_57_50  # one upgrade at a time, whoever starts it
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 1.0  # for connections to be given back: a server that hangs gives none
+WAIT_SECONDS = 15.0  # for a connection: who waits for longer has nobody left who waits for him
 STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
 LISTEN_AGAIN_SECONDS = 0.5
+RENEW_SECONDS = 5.0  # how often connections to a server that takes no writes are made anew
 PULSE_SECONDS = 15.0  # a line that was cut without a word is found by then
 AWAY = (
     OSError,
@@ -182,10 +174,22 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     )
 
 
-async def _reset(connection: asyncpg.Connection) -> None:
-    """Leave out the round trip that resets a connection: we change no session state."""
-    if connection.is_in_transaction():
-        await connection.reset()
+def _is_read_only(connection: asyncpg.Connection) -> bool:
+    """Whether the server has said that nothing can be written here; it tells whenever that changes.
+
+    After a failover this may be the old primary, or a standby, while another takes writes.
+    """
+    told = connection.get_settings()
+    names = ("in_hot_standby", "default_transaction_read_only")
+    return any(getattr(told, name, "off") == "on" for name in names)
+
+
+class _Pool(asyncpg.Pool):  # type: ignore[misc]  # the library has no types
+    """A pool before which nobody stands for long: a silent server must not collect all who ask."""
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - the library's own
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await super()._acquire(timeout)
 
 
 @asynccontextmanager
@@ -196,6 +200,7 @@ async def open_database(
     direct: str | None = None,
     size: int = 10,
     fresh_plans: bool = False,
+    renew: float = RENEW_SECONDS,
 ) -> AsyncIterator[Database]:
     """Open a pool; without `keys` personal columns can be neither read nor written.
 
@@ -203,24 +208,42 @@ async def open_database(
     does; `direct` leads past it, for what has to listen.
 
     With `fresh_plans` each statement is planned for the tables as they are then: for statements
-    over hundreds of rows of tables that are empty now and full in a moment.
+    over hundreds of rows of tables that are empty now and full in a moment. While the server takes
+    no writes, each connection is made anew every `renew` seconds: another may be the primary now.
 
     Raises:
         EngineFailed: the server cannot be reached.
     """
+    renewed_at = asyncio.get_running_loop().time()
 
     async def prepare(connection: Connection) -> None:
         connection.vault = keys
         await _prepare(connection)
 
+    async def reset(connection: asyncpg.Connection) -> None:
+        """Leave out the round trip that resets a connection: we change no session state."""
+        nonlocal renewed_at
+        if connection.is_in_transaction():
+            await connection.reset()
+        now = asyncio.get_running_loop().time()
+        if _is_read_only(connection) and now - renewed_at >= renew:
+            renewed_at = now
+            log.warning("database.read_only")
+            await pool.expire_connections()  # each is made anew when it is wanted next
+
     try:
-        pool = await asyncpg.create_pool(
+        pool = await _Pool(
             dsn,
             min_size=1,
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            loop=None,
+            setup=None,
+            record_class=asyncpg.Record,
             max_size=size,
             init=prepare,
             connection_class=Borrowed if direct else Connection,
-            reset=_reset,
+            reset=reset,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             # Behind a pooler no prepared statement lasts, and no setting; without a cache asyncpg
@@ -250,81 +273,3 @@ async def open_database(
             async with asyncio.timeout(CLOSE_SECONDS):
                 await pool.close()
         pool.terminate()
-
-
-def alembic_config() -> Config:
-    """Return where the migrations are."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-async def upgrade(dsn: str, keys: Vault | None = None) -> None:
-    """Bring the tables up to date; processes that start together take turns.
-
-    Everything is one transaction: an upgrade that fails changes nothing. `keys` seal what a
-    database of old holds in clear.
-
-    Raises:
-        EngineFailed: the server cannot be reached.
-        DataKeyMissing: there is something to seal and no key, or sealed with another.
-    """
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn)
-    )
-
-    def run(connection: SqlConnection) -> None:
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-    try:
-        async with engine.begin() as connection:
-            await connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
-            await connection.run_sync(run)
-            driver = (await connection.get_raw_connection()).driver_connection
-            await seal_what_is_clear(driver, keys)
-            if keys is not None:
-                await check_keys(driver, keys)
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-        why = str(error) or type(error).__name__
-        raise EngineFailed(f"PostgreSQL cannot be reached for the upgrade: {why}") from error
-    finally:
-        await engine.dispose()
-
-
-async def see_keys(database: Database) -> None:
-    """See that the keys are those of the data. Raises DataKeyMissing, see `sealing.check_keys`."""
-    if await is_current(database):  # where it is not, `/readyz` and the operator's log say so
-        async with database.pool.acquire() as connection:
-            await check_keys(connection, database.vault)
-
-
-async def is_current(where: Database | str) -> bool:
-    """Return whether the tables are those that this program was written for, or later ones.
-
-    Tables are only ever changed so that the version before goes on working, for as long as the
-    restarts last. `where` is an open database or the address of one.
-    """
-    head, known = _revisions()
-    question = "select version_num from alembic_version"
-    try:
-        if isinstance(where, Database):
-            found = await where.fetchval(question)
-        else:
-            connection = await asyncpg.connect(where, timeout=CONNECT_SECONDS)
-            try:
-                found = await connection.fetchval(question)
-            finally:
-                await connection.close()
-    except asyncpg.UndefinedTableError:
-        return False
-    return bool(found == head or found not in known)
-
-
-@cache
-def _revisions() -> tuple[str | None, frozenset[str]]:
-    """Return the last revision that this program knows, and all of them."""
-    scripts = ScriptDirectory.from_config(alembic_config())
-    return scripts.get_current_head(), frozenset(e.revision for e in scripts.walk_revisions())

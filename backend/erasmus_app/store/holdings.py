@@ -100,6 +100,7 @@ KEPT = {  # and told in the certificate
 NOBODYS = frozenset(
     {
         "alembic_version",
+        "schema_reach",
         "data_key",
         "factsheet",
         "partner_health",

@@ -131,12 +131,13 @@ async def _put(
     kind: str,
     jobs: Sequence[tuple[str | None, Any]],
     due: datetime | None,
+    after: timedelta = timedelta(0),
 ) -> None:
     # Who sleeps looks at least once a second: only what is due sooner is worth a NOTIFY.
     await connection.execute(
         f"""with put as (
                insert into job (kind, payload, dedupe_key, due)
-               select $1, payload::jsonb, dedupe_key, coalesce($4, now())
+               select $1, payload::jsonb, dedupe_key, coalesce($4, now() + $5)
                from unnest($2::text[], $3::text[]) as new (payload, dedupe_key)
                on conflict (dedupe_key) where dedupe_key is not null and dead_at is null
                do update set
@@ -150,6 +151,7 @@ async def _put(
         [msgspec.json.encode(payload).decode() for _, payload in jobs],
         [key for key, _ in jobs],
         due,
+        after,
     )
 
 
@@ -161,10 +163,13 @@ class JobQueue:
     clock: Clock
 
     async def write(self, kind: str, jobs: Mapping[str, Any], *, after: timedelta) -> None:
-        """Write jobs by their dedupe keys in one transaction of its own, due in `after`."""
+        """Write jobs by their dedupe keys in one transaction of its own.
+
+        They are due in `after` by the database's clock: it is that which their claim looks at.
+        """
         in_order = sorted(jobs.items())  # the same for all, so that nobody waits in a circle
         async with self.database.pool.acquire() as connection:
-            await _put(connection, kind, in_order, self.clock() + after)
+            await _put(connection, kind, in_order, None, after)
 
     async def claim(
         self,

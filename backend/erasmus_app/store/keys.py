@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from erasmus_app.chat.ports import MOST_TURNS, REMEMBERED, Turn
-from erasmus_app.errors import EngineFailed
+from erasmus_app.errors import EngineFailed, SettingsInvalid
 from erasmus_app.identity.authorization import CodeForClient, Waiting
 from erasmus_app.identity.models import (
     CODE_LIFETIME,
@@ -32,6 +32,7 @@ from erasmus_app.mobilities.refresh_wishes import OF_ACCOUNT, OF_MOBILITY
 from erasmus_app.mobilities.refresh_wishes import WINDOW as WISH_WINDOW
 
 PATIENCE = 1  # seconds; feeds and wishes do not wait for a server that has fallen silent
+ANSWER_SECONDS = 2.0  # a login does not either: whoever waits for longer has gone by then
 
 
 def login(state: str) -> str:
@@ -93,6 +94,22 @@ def questions(account: AccountId, window: timedelta) -> str:
 def chat(account: AccountId, conversation: str) -> str:
     """What the last turns of a conversation were about; for half an hour, no words of anybody's."""
     return f"chat:{account}:{conversation}"
+
+
+def open_redis(url: str) -> Redis:
+    """Return a client that has connected to nothing yet, and waits for no answer for long.
+
+    Raises:
+        SettingsInvalid: it is no address of one.
+    """
+    try:
+        return Redis.from_url(
+            url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
+        )
+    except ValueError as error:  # whose words may hold the password
+        raise SettingsInvalid(
+            "ERASMUS_APP_REDIS_URL: it is no address; write it as redis://:password@host:6379/0"
+        ) from error
 
 
 @contextmanager

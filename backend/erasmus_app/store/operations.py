@@ -8,10 +8,15 @@ from datetime import timedelta
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from erasmus_app.errors import Unavailable
 from erasmus_app.services import DEGRADED
-from erasmus_app.store.database import AWAY, Database, is_current
+from erasmus_app.store.database import AWAY, Database
 from erasmus_app.store.jobs import JobQueue
+from erasmus_app.store.outages import outage
+from erasmus_app.store.versions import standing
 
+IS_READ_ONLY = "select current_setting('transaction_read_only')::bool"
+READ_ONLY = f"{DEGRADED}read-only"  # those who read are served
 OLDEST_CATALOGUE = timedelta(hours=25)
 PATIENCE = 2.0  # seconds for an engine to answer: a balancer waits no longer either
 
@@ -57,10 +62,15 @@ class OperationsView:
     async def _tables(self) -> dict[str, str]:
         try:
             async with asyncio.timeout(self.patience):
-                current = await is_current(self.database)
+                how = await standing(self.database)
+                read_only = await self.database.fetchval(IS_READ_ONLY)
         except AWAY as error:
             return dict.fromkeys(("database", "migrations"), type(error).__name__)
-        return {"database": "ok", "migrations": "ok" if current else "not up to date"}
+        wrong = "too new" if how.too_new else "not up to date"
+        return {
+            "database": READ_ONLY if read_only else "ok",
+            "migrations": "ok" if how.fits else wrong,
+        }
 
     async def _redis(self) -> str:
         try:
@@ -80,6 +90,10 @@ class OperationsView:
     def _keys(self) -> str:
         unlisted = self.unlisted_keys()
         return f"{DEGRADED}not in the catalogue: {', '.join(unlisted)}" if unlisted else "ok"
+
+    def outage(self, error: BaseException) -> Unavailable | None:
+        """Return what is told of an error where an engine made it."""
+        return outage(error)
 
     async def numbers(self) -> dict[str, dict[str, float]]:
         """Return counts by metric and label."""

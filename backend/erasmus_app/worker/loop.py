@@ -25,6 +25,7 @@ from erasmus_app.store.jobs import (
     Retry,
     together,
 )
+from erasmus_app.store.outages import OUTAGE_SECONDS, is_away, is_outage
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from ewp.errors import place_of
 
@@ -32,6 +33,7 @@ Handler = Callable[[Job], Awaitable[None]]
 """Does one job. May raise Retry, Later, Bury or Again; anything else is a failed attempt."""
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
+OUTAGE = timedelta(seconds=OUTAGE_SECONDS)
 PATIENCE = 0.5  # seconds that a job may wait for somebody outside before its place is lent
 MOST_WAITING = 8  # jobs under way at most, in `concurrency`: what they hold has to fit in memory
 
@@ -210,6 +212,9 @@ class Worker:
             log.warning("job.lease_lost", **about)
             return None
         except Exception as error:  # noqa: BLE001 - one job's crash is that job's
+            if is_outage(error):  # no matter of the job's: no attempt of its is spent on that
+                log.warning("worker.database_away", error=type(error).__name__)
+                return lambda: self.queue.release(job, OUTAGE)
             code = error.code if isinstance(error, AppError) else type(error).__name__
             # Where, but not what it says: that may be a student's.
             log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
@@ -229,7 +234,10 @@ class Worker:
         return write
 
     async def _write(self, ending: Callable[[], Awaitable[object]]) -> None:
-        """Write how a job ended, if need be after the database is back; the lease is the limit."""
+        """Write how a job ended, if need be after the database is back.
+
+        The lease is the limit, but not while it is away: nobody can take the job over then.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.lease.total_seconds()
         while True:
@@ -237,7 +245,7 @@ class Worker:
                 await ending()
             except AWAY as error:
                 log.warning("worker.database_away", error=type(error).__name__)
-                if loop.time() >= deadline:
+                if loop.time() >= deadline and not is_away(error):
                     return  # the lease runs out, and somebody does it once more
                 await asyncio.sleep(min(0.5, self.lease.total_seconds() / 4))
             else:

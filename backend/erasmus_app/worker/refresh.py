@@ -65,6 +65,8 @@ class Refresher:
         now = self.services.clock()
         ids = [each.omobility_id for each in wanted]
         recent = await self.polls.recently(asked, sending, ids, now - minute)
+        # What a clock has noted that was ahead, or before it was set back, is not waited for.
+        recent = {key: at for key, at in recent.items() if at <= now + minute}
         fresh = list(dict.fromkeys(each for each in ids if each not in recent))
         if fresh:
             try:

@@ -31,6 +31,7 @@ from erasmus_app.store.jobs import (
     LeaseLost,
     together,
 )
+from erasmus_app.store.outages import is_away
 from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
@@ -102,6 +103,7 @@ class Sending:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _unwritten: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
+    _stuck: bool = False  # what was sent cannot be written down just now: nothing more is sent
 
     async def run(self, stop: asyncio.Event, *, drain: float = DRAIN_SECONDS) -> None:
         """Work until `stop` is set; then give what is under way `drain` seconds to end.
@@ -154,7 +156,7 @@ class Sending:
         """Claim what there is room for, then sleep until there is something to do."""
         self._wake.clear()
         sleep = LONGEST_SLEEP
-        busy = len(self._verdicts) > MOST_UNWRITTEN
+        busy = self._stuck or len(self._verdicts) > MOST_UNWRITTEN
         rooms = {} if busy else {name: lane.room() for name, lane in self._lanes.items()}
         rooms = {name: room for name, room in rooms.items() if room > 0}
         try:
@@ -328,9 +330,11 @@ class Sending:
             self._wake.set()
 
     async def _write(self, verdicts: Sequence[Verdict]) -> None:
-        """Write, if need be after the database is back; the lease is the limit.
+        """Write, if need be after the database is back.
 
-        Where one of them cannot be written, that is no matter of the others.
+        The lease is the limit, but not while it is away: nobody can take these over then, and
+        what nobody remembers would be sent again. One that cannot be written is no matter of the
+        others.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.lease.total_seconds()
@@ -348,9 +352,11 @@ class Sending:
                 return
             except AWAY as error:
                 log.warning("worker.database_away", error=type(error).__name__)
-                if loop.time() >= deadline:
+                self._stuck = is_away(error)
+                if loop.time() >= deadline and not self._stuck:
                     return  # the leases run out, and somebody does these once more
                 await asyncio.sleep(min(0.5, self.lease.total_seconds() / 4))
+        self._stuck = False
         for each in verdicts:
             if each.job.job_id not in written:
                 await self._write_alone(each)

@@ -14,15 +14,15 @@ from databases import until
 from redis.asyncio import Redis
 
 from erasmus_app.errors import EngineFailed
-from erasmus_app.store.database import is_current
 from erasmus_app.store.embedded import engines
 from erasmus_app.store.embedded.folder import opened
+from erasmus_app.store.versions import standing
 
 
 async def test_the_first_runs_both_with_all_tables_and_a_second_joins(tmp_path: Path):
     async with engines(tmp_path) as first, engines(tmp_path) as second:
         assert second == first
-        assert await is_current(first.database_url)
+        assert (await standing(first.database_url)).fits
         async with Redis.from_url(first.redis_url) as redis:
             assert await redis.ping() is True
         assert (tmp_path / "engines.json").stat().st_mode & 0o777 == 0o600

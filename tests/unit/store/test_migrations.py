@@ -8,9 +8,10 @@ from databases import VAULT, DatabaseServer, database_of_old
 from subscribers import told
 
 from erasmus_app.errors import EngineFailed
-from erasmus_app.store.database import is_current, open_database, upgrade
+from erasmus_app.store.database import open_database
 from erasmus_app.store.embedded.folder import free_port
 from erasmus_app.store.inbox import InboxTable
+from erasmus_app.store.versions import Standing, standing, upgrade
 
 
 @pytest.fixture
@@ -23,23 +24,21 @@ async def empty_dsn(database_server: DatabaseServer):
 
 
 async def test_an_empty_database_is_not_current_and_an_upgrade_makes_it_so(empty_dsn: str):
-    before = await is_current(empty_dsn)
+    before = await standing(empty_dsn)
 
     await upgrade(empty_dsn)
     await upgrade(empty_dsn)  # nothing is left to do
 
     async with open_database(empty_dsn) as database:
-        assert (before, await is_current(empty_dsn), await is_current(database)) == (
-            False,
-            True,
-            True,
-        )
+        after = await standing(database)
+    assert (before.found, before.fits, len(before.missing) > 20) == (None, False, True)
+    assert (after, after.fits) == (Standing(after.wanted, after.wanted, None, ()), True)
 
 
 async def test_upgrades_that_start_together_take_turns(empty_dsn: str):
     await asyncio.gather(*(upgrade(empty_dsn) for _ in range(4)))
 
-    assert await is_current(empty_dsn)
+    assert (await standing(empty_dsn)).fits
 
 
 async def test_a_transaction_that_fails_leaves_nothing(dsn: str):

@@ -17,12 +17,13 @@ from erasmus_app.errors import AppError, DataKeyMissing, SealBroken, SettingsInv
 from erasmus_app.mobilities.models import Api, Mobility, Source, Sourced
 from erasmus_app.mobilities.own import Wanted
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database, see_keys, upgrade
+from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.rotation import reseal
 from erasmus_app.store.sealed import Vault, load_vault, new_key
 from erasmus_app.store.sealing import COLUMNS
+from erasmus_app.store.versions import see_tables, upgrade
 
 KEY = "WORoSnlXZk5HTnlqQ0VhbUhzWnRrc1BhZXJvYmljUVE="
 PERSON = UUID(int=7)
@@ -41,7 +42,7 @@ BOTH = Vault.of([NEW, OLD], LOOKUP)
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
     async with open_database(dsn, VAULT) as database:
-        await see_keys(database)
+        await see_tables(database)
         yield database
 
 
@@ -127,7 +128,7 @@ async def test_a_start_with_other_keys_fails_and_changes_nothing(
 
     async with open_database(database.dsn, keys) as wrong:
         with pytest.raises(DataKeyMissing, match=says):
-            await see_keys(wrong)
+            await see_tables(wrong)
     assert await database.fetch("select * from data_key order by 1, 2") == before
 
 
@@ -135,7 +136,7 @@ async def test_two_processes_that_make_different_keys_at_once_do_not_both_start(
     async def start(keys: Vault) -> str:
         async with open_database(dsn, keys) as database:
             try:
-                await see_keys(database)
+                await see_tables(database)
             except AppError as error:
                 return error.code
             return "started"
@@ -180,7 +181,7 @@ async def test_rotation_seals_all_anew_under_load_and_is_begun_again_after_a_sto
     for name in names:
         await take_in(records, an_answer(a_nomination(), omobility_id=name))
     async with open_database(database.dsn, BOTH) as both:
-        await see_keys(both)
+        await see_tables(both)
         under_way, writing = asyncio.Event(), True
 
         async def load() -> None:
@@ -210,14 +211,14 @@ async def test_rotation_seals_all_anew_under_load_and_is_begun_again_after_a_sto
         await writer
         assert left == []
     async with open_database(database.dsn, Vault.of([NEW], LOOKUP)) as new:
-        await see_keys(new)
+        await see_tables(new)
         found = await RecordTable(new).mobilities_of(account)
         assert sorted(each.mobility.omobility_id for each in found) == sorted(names)
         for column in COLUMNS:
             await in_clear(new, column.name)
         assert await reseal(new) == ({}, [])
     with pytest.raises(DataKeyMissing):
-        await see_keys(database)  # the old key alone opens nothing of it any more
+        await see_tables(database)  # the old key alone opens nothing of it any more
 
 
 @pytest.fixture
@@ -280,7 +281,7 @@ async def test_an_upgrade_seals_what_a_database_of_old_has_in_clear(old_dsn: str
     await upgrade(old_dsn, VAULT)
 
     async with open_database(old_dsn, VAULT) as database:
-        await see_keys(database)
+        await see_tables(database)
         account = await log_in(AccountTable(database))  # found by the hash of the ESI
         [stored] = await RecordTable(database).mobilities_of(account)
         assert stored.mobility == record

@@ -325,3 +325,17 @@ async def test_what_is_due_now_is_announced_and_what_is_due_later_is_not(databas
     await listener.close()
 
     assert heard == ["job", "end"]
+
+
+@pytest.mark.parametrize("hours", [-1, 1], ids=["late", "ahead"])
+async def test_a_clock_of_ours_that_is_wrong_makes_no_job_wait(database: Database, hours: int):
+    queue = JobQueue(database, lambda: utc_now() + timedelta(hours=hours))
+    await queue.write("fetch", {"one": 1}, after=timedelta(0))
+
+    job = await the_job(queue)
+    await queue.release(job, timedelta(0))
+    job = await the_job(queue)
+    await queue.fail(job, "partner_unreachable", 0)
+    job = await the_job(queue)
+    assert await queue.take_over() == 0  # its lease is told by the database's clock
+    assert await queue.finish(job)

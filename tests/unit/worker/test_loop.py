@@ -17,9 +17,10 @@ from databases import VAULT, until
 
 from erasmus_app.errors import NotFound
 from erasmus_app.kit.clock import utc_now
-from erasmus_app.store.database import AWAY, Database, open_database, upgrade
+from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.embedded import embedded_postgres
 from erasmus_app.store.jobs import Again, Bury, Job, JobQueue, Later, Retry, complete, enqueue
+from erasmus_app.store.versions import upgrade
 from erasmus_app.worker import loop
 from erasmus_app.worker.loop import Handler, Worker, waiting
 
@@ -445,6 +446,24 @@ async def test_jobs_of_a_worker_that_was_killed_are_taken_up_soon(dsn: str, data
         await until(empty(database))
 
     assert sorted(done) == [(number, 2 if number < 5 else 1) for number in range(20)]
+
+
+async def test_no_attempt_is_spent_on_a_database_without_room(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "OUTAGE", timedelta(0))
+    attempts: list[int] = []
+
+    async def fetch(job: Job) -> None:
+        attempts.append(job.attempts)
+        if len(attempts) <= 20:
+            raise asyncpg.DiskFullError("could not extend file")
+
+    async with working(database, {"fetch": fetch}):
+        await put(database, "fetch")
+        await until(empty(database))
+
+    assert attempts == [1] * 21
 
 
 async def test_a_restart_of_the_server_is_survived(tmp_path: Path):

@@ -145,8 +145,11 @@ async def put(
     return delivery
 
 
-def sending_to(database: Database, channels: dict[str, Any], **named: Any) -> Sending:
-    deliverer = Deliverer(Parts(channels), database, DeliveryTable(database))  # type: ignore[arg-type]
+def sending_to(
+    database: Database, channels: dict[str, Any], *, clock: Any = utc_now, **named: Any
+) -> Sending:
+    parts: Any = Parts(channels, clock=clock)
+    deliverer = Deliverer(parts, database, DeliveryTable(database))
     return Sending(deliverer=deliverer, queue=JobQueue(database, utc_now), **named)
 
 
@@ -415,3 +418,50 @@ def idle_but_polls(database: Database) -> Callable[[], Any]:
         return bool(await database.fetchval("select count(*) = 0 from job where kind = 'deliver'"))
 
     return look
+
+
+async def test_what_was_sent_to_phones_is_remembered_until_there_is_room_to_write_it_down(
+    database: Database,
+):
+    for number in range(30):
+        await put(database, f"phone-{number}")
+    await database.execute(
+        """create sequence refusals;
+           create function no_room() returns trigger language plpgsql as $$ begin
+               perform nextval('refusals'); raise exception using errcode = '53100';
+           end $$;
+           create trigger no_room before update on delivery execute function no_room()"""
+    )
+    channel, lease = Wide(), timedelta(seconds=0.6)
+    async with sending(database, {"fcm": channel}, lease=lease):
+
+        async def for_longer_than_leases() -> bool:
+            tried: int = await database.fetchval("select last_value from refusals")
+            return tried > 10
+
+        await until(for_longer_than_leases)
+        for number in range(30, 40):
+            await put(database, f"phone-{number}")
+        await database.execute("drop trigger no_room on delivery")
+        await until(idle(database))
+
+    assert sorted(Counter(channel.sent).values()) == [1] * 40
+    assert await ledger(database) == {"accepted": 40}
+
+
+async def test_workers_whose_clocks_are_an_hour_off_lose_and_double_nothing(database: Database):
+    channel, step = Wide(takes=0.01), timedelta(hours=1)
+    day = timedelta(hours=24)  # how long a push is worth sending
+    for number in range(60):
+        await put(database, f"phone-{number}", expires=day)
+    clocks = (lambda: utc_now() - step, lambda: utc_now() + step)
+    async with (
+        sending(database, {"fcm": channel}, clock=clocks[0]),
+        sending(database, {"fcm": channel}, clock=clocks[1]),
+    ):
+        for number in range(60, 80):
+            await put(database, f"phone-{number}", expires=day)
+        await until(idle(database))
+
+    assert sorted(Counter(channel.sent).values()) == [1] * 80
+    assert await ledger(database) == {"accepted": 80}

@@ -13,13 +13,19 @@ from erasmus_app.errors import (
     RequestInvalid,
     ScopeLacking,
     TooManyQuestions,
+    Unavailable,
 )
+from erasmus_app.services import Services
 
 log = structlog.get_logger(__name__)
 
 
-def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+def problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Write any error; what went wrong inside of us stays inside."""
+    services: Services = request.app.state.services
+    if (away := services.operations.outage(error)) is not None:
+        log.warning("request.unavailable", code=away.reason, error=type(error).__name__)
+        error = away
     if isinstance(error, AppError):
         status, code, detail = error.status, error.code, str(error)
     elif isinstance(error, HTTPException):
@@ -32,11 +38,12 @@ def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     body |= {"detail": detail, "code": code}
     headers = {"Cache-Control": "no-store"}
+    body |= {"reason": error.reason} if isinstance(error, Unavailable) else {}
     if isinstance(error, FeedRefused):
         body |= {} if error.item is None else {"item": error.item}
         headers |= {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
         headers |= {} if error.after is None else {"Retry-After": str(error.after)}
-    elif isinstance(error, TooManyQuestions):
+    elif isinstance(error, TooManyQuestions | Unavailable):
         headers["Retry-After"] = str(error.after)
     elif isinstance(error, ScopeLacking):
         challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'

@@ -31,7 +31,7 @@ async def readyz(state: State) -> Response[dict[str, str]]:
     """Whether traffic makes sense: each check is `ok` or says what is wrong.
 
     503 where requests had better go to another process. What is wrong for all processes alike and
-    leaves reading possible begins with `degraded` and is a 200.
+    leaves reading possible, as a database that takes no writes, begins with `degraded`: a 200.
     """
     services: Services = state.services
     checks = await services.operations.checks()

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from erasmus_app.errors import EngineFailed
-from erasmus_app.store.database import upgrade
 from erasmus_app.store.embedded.folder import FolderInUse, opened, private_file
 from erasmus_app.store.embedded.postgres import embedded_postgres
 from erasmus_app.store.embedded.valkey import embedded_valkey
 from erasmus_app.store.sealed import load_vault
+from erasmus_app.store.versions import upgrade
 
 ADDRESSES = "engines.json"
 JOIN_SECONDS = 60.0  # the first process may be making the database

@@ -75,7 +75,7 @@ async def supervised(engine: Engine) -> AsyncIterator[int]:
             await asyncio.sleep(ANOTHER_TRY)
             try:
                 process = await _start(engine, port)
-            except EngineFailed as error:
+            except (EngineFailed, OSError) as error:  # OSError: there is no room, say
                 log.error("engine.failed", engine=engine.name, error=str(error))  # noqa: TRY400 - one line says it
 
     keeper = asyncio.create_task(keep())
