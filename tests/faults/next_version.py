@@ -11,9 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from erasmus_app.store import database
+from erasmus_app.store.versions import MIGRATIONS, standing, upgrade
 
-REVISION = """
+REVISION = """'''Columns that nobody reads yet.'''
+
 from alembic import op
 
 revision = "{revision}"
@@ -28,16 +29,15 @@ def upgrade():
 """
 
 
-def main(dsn: str) -> None:
-    head, _ = database._revisions()
+async def main(dsn: str) -> None:
+    head = (await standing(dsn)).wanted
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "migrations"
-        shutil.copytree(database.MIGRATIONS, folder)
+        shutil.copytree(MIGRATIONS, folder)
         text = REVISION.format(revision="next", head=head)
         (folder / "versions" / "next.py").write_text(text, encoding="utf-8")
-        database.MIGRATIONS = folder
-        asyncio.run(database.upgrade(dsn))
+        await upgrade(dsn, scripts=folder)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    asyncio.run(main(sys.argv[1]))
