@@ -1,6 +1,6 @@
 """The one object that the API and the worker receive; `bootstrap` fills it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,6 +53,7 @@ from erasmus_app.privacy.consents import Purpose
 from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
 from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
+from erasmus_app.telemetry.exposition import Figure
 
 
 class Operations(Protocol):
@@ -61,8 +62,12 @@ class Operations(Protocol):
     async def checks(self) -> dict[str, str]:
         """Return what must be well for traffic, each `ok` or what is wrong."""
 
-    async def numbers(self) -> dict[str, dict[str, float]]:
-        """Return counts by metric and label; nothing personal."""
+
+class Figures(Protocol):
+    """What `/metrics` shows beside what the process has counted."""
+
+    async def figures(self) -> Sequence[Figure]:
+        """Return it; nothing personal. Raises nothing, whatever is away."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,3 +130,4 @@ class Services:
     consents: Consents
     purposes: Mapping[str, Purpose]
     operations: Operations
+    figures: Figures

@@ -126,7 +126,9 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
         open_database(tables.dsn, tables.keys, size=SENDING, fresh_plans=True) as ledger,
     ):
         sending = Sending(
-            deliverer=Deliverer(services, ledger, DeliveryTable(ledger)),
+            deliverer=Deliverer(
+                services, ledger, DeliveryTable(ledger), services.settings.merge_for
+            ),
             queue=JobQueue(ledger, services.clock),
             lease=worker.lease,
         )

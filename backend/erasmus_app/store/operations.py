@@ -1,4 +1,4 @@
-"""What an operator asks of a running process: is all well, and how much is there of what."""
+"""What an operator asks of a running process: is all well."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,19 +8,17 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from erasmus_app.store.database import AWAY, Database, is_current
-from erasmus_app.store.jobs import JobQueue
 
 OLDEST_CATALOGUE = timedelta(hours=25)
 
 
 @dataclass(frozen=True, slots=True)
 class OperationsView:
-    """Checks and numbers; nothing in them is personal."""
+    """Checks; nothing in them is personal."""
 
     database: Database
     redis: Redis
     catalogue_age: Callable[[], timedelta | None]
-    queue: JobQueue
 
     async def checks(self) -> dict[str, str]:
         """Return what must be well for traffic, each `ok` or what is wrong."""
@@ -38,32 +36,3 @@ class OperationsView:
         if age is None or age > OLDEST_CATALOGUE:
             found["catalogue"] = "none yet" if age is None else "older than 25 hours"
         return found
-
-    async def numbers(self) -> dict[str, dict[str, float]]:
-        """Return counts by metric and label."""
-        jobs = await self.database.fetch(
-            """select kind || ' ' || case when dead_at is not null then 'dead'
-                   when lease_until > now() then 'running' else 'waiting' end as name, count(*)
-               from job group by 1"""
-        )
-        deliveries = await self.database.fetch(
-            """select case when state = 'pending' and held_until > now() then 'held' else state end
-                   as name, count(*) from delivery group by 1"""
-        )
-        refusals = await self.database.fetch(
-            "select api || ' ' || reason, sum(times) from refusal group by 1"
-        )
-        polls = await self.database.fetch(
-            """select case when first_sync_done_at is null then 'first' else 'synchronised' end
-                   as name, count(*) from poll_state group by 1"""
-        )
-        retained = await self.database.fetch("select class, rows from retained")
-        age = self.catalogue_age()
-        return {
-            "erasmus_polls": {row[0]: float(row[1]) for row in polls},
-            "erasmus_jobs": {row[0]: float(row[1]) for row in jobs},
-            "erasmus_deliveries": {row[0]: float(row[1]) for row in deliveries},
-            "ewp_refusals": {row[0]: float(row[1]) for row in refusals},
-            "erasmus_retained_rows": {row[0]: float(row[1]) for row in retained},
-            "ewp_catalogue_age_seconds": {"": age.total_seconds()} if age is not None else {},
-        }

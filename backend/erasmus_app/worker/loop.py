@@ -25,6 +25,7 @@ from erasmus_app.store.jobs import (
     Retry,
     together,
 )
+from erasmus_app.telemetry.metrics import JOB_ATTEMPTS
 from ewp.errors import place_of
 
 Handler = Callable[[Job], Awaitable[None]]
@@ -186,32 +187,38 @@ class Worker:
             raise
 
     async def _outcome(self, job: Job) -> Callable[[], Awaitable[object]] | None:
-        """Run the handler; return what is to be written down."""
+        """Run the handler; return what is to be written down, and count it."""
+        told, ending = await self._ending(job)
+        JOB_ATTEMPTS[job.kind, told].inc()
+        return ending
+
+    async def _ending(self, job: Job) -> tuple[str, Callable[[], Awaitable[object]] | None]:
+        """Run the handler; return a word for how it went, and what is to be written down."""
         about = {"job_id": job.job_id, "kind": job.kind, "attempts": job.attempts}
         try:
             await self.handlers[job.kind](job)
         except Again as again:
             after = timedelta(seconds=again.after)
-            return lambda: self.queue.postpone(job, after, None)
+            return "again", lambda: self.queue.postpone(job, after, None)
         except Later as later:
-            return self._partly(job, later)
+            return "later", self._partly(job, later)
         except Retry as failed:
             log.info("job.later", code=failed.code, **about)
             code, seconds = failed.code, failed.after
-            return lambda: self.queue.fail(job, code, seconds)
+            return "retry", lambda: self.queue.fail(job, code, seconds)
         except Bury as never:
             log.warning("job.buried", code=never.code, **about)
             code = never.code
-            return lambda: self.queue.bury(job, code)
+            return "buried", lambda: self.queue.bury(job, code)
         except LeaseLost:
             log.warning("job.lease_lost", **about)
-            return None
+            return "lease_lost", None
         except Exception as error:  # noqa: BLE001 - one job's crash is that job's
             code = error.code if isinstance(error, AppError) else type(error).__name__
             # Where, but not what it says: that may be a student's.
             log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
-            return lambda: self.queue.fail(job, code)
-        return lambda: self.queue.finish(job)
+            return "failed", lambda: self.queue.fail(job, code)
+        return "done", lambda: self.queue.finish(job)
 
     def _partly(self, job: Job, later: Later) -> Callable[[], Awaitable[object]]:
         """Return what gives some of a batch back and ends the others."""

@@ -32,7 +32,7 @@ from erasmus_app.store.jobs import (
     together,
 )
 from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
-from erasmus_app.worker.deliver import Deliverer
+from erasmus_app.worker.deliver import Deliverer, count_end
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
 
@@ -288,6 +288,7 @@ class Sending:
             lane.window.answered(item.began, now, under_way)
         pending = item.pending
         self._sent[pending.kind, pending.target_kind, result.outcome, result.code] += 1
+        self.deliverer.measure(pending, result)
         self._settled(self.deliverer.verdict(item.claimed.job, pending, result))
         self._go_on(lane)
 
@@ -354,6 +355,8 @@ class Sending:
         for each in verdicts:
             if each.job.job_id not in written:
                 await self._write_alone(each)
+            else:
+                count_end(each)
 
     async def _write_alone(self, verdict: Verdict) -> None:
         """Write what did not go with the others: asked for once more, or another's by now."""

@@ -215,6 +215,7 @@ async def test_what_is_pending_says_all_that_sending_takes(
     await deliveries.attempted(delivery, "UNAVAILABLE")
 
     found = await deliveries.pending(delivery)
+    told_at = await database.fetchval("select created_at from delivery")
     assert found == PendingDelivery(
         delivery_id=delivery,
         account_id=account,
@@ -232,6 +233,7 @@ async def test_what_is_pending_says_all_that_sending_takes(
         last_days=(None,),
         preferences=AWAKE,
         zone="Europe/Brussels",
+        told_at=told_at,
     )
     await a_phone(devices, account, language="de")
     again = await deliveries.pending(delivery)
