@@ -33,6 +33,7 @@ from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.syncs import SYNC, SyncTable
 from erasmus_app.store.webhooks import WEBHOOK, WebhookTable
+from erasmus_app.telemetry.lag import watch_loop
 from erasmus_app.worker import mails, report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist
@@ -59,7 +60,7 @@ SENDING = 4  # connections to the database of those who claim, read and write do
 
 
 @asynccontextmanager
-async def worker_of(app: Running) -> AsyncIterator[None]:
+async def worker_of(app: Running) -> AsyncIterator[Worker]:
     """Run a worker over the services until the block is left."""
     services, tables, records = app.services, app.database, app.records
     refresher = Refresher(services, records)
@@ -123,6 +124,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
         await recurring.start()
     async with (
         beside(app.own_systems.keep_reading()),
+        beside(watch_loop()),
         open_database(tables.dsn, tables.keys, size=SENDING, fresh_plans=True) as ledger,
     ):
         sending = Sending(
@@ -134,7 +136,7 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
         )
         tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]
         try:
-            yield
+            yield worker
         finally:
             stop.set()
             await asyncio.gather(*tasks)

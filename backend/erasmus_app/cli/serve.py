@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 
@@ -19,6 +19,7 @@ from erasmus_app.cli.bounded_websocket import LARGEST_MESSAGE, BoundedWebSocket
 from erasmus_app.cli.process import with_engines
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.settings import Settings
+from erasmus_app.worker.port import WorkerPort
 
 GOODBYE_SECONDS = 0.2  # for sockets to be closed with a word: uvicorn's own says less
 
@@ -89,18 +90,50 @@ async def worker(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
+    address = settings.worker_address
+    listener = bound("WORKER_LISTEN", *address) if address is not None else None
     async with (
         with_engines(settings) as complete,
         running(complete) as opened,
-        worker_of(opened),
+        worker_of(opened) as working,
+        _served(WorkerPort(opened.services, working), listener),
     ):
         await stop.wait()
     return 0
 
 
+@contextlib.asynccontextmanager
+async def _served(app: WorkerPort, listener: socket.socket | None) -> AsyncIterator[None]:
+    """Answer at a listener, if there is one, until the block is left."""
+    if listener is None:
+        yield
+        return
+    config = uvicorn.Config(
+        app,
+        http=BoundedHttp,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config, asyncio.Event())
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
 def open_listener(settings: Settings) -> socket.socket:
-    """Bind the listener. Raises SettingsInvalid with one line where the port is in use."""
-    host, port = settings.listen_address
+    """Bind the api's listener; raises as `bound`."""
+    return bound("LISTEN", *settings.listen_address)
+
+
+def bound(name: str, host: str, port: int) -> socket.socket:
+    """Bind a listener. Raises SettingsInvalid with one line where the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # By its name TCP, or asyncio leaves Nagle's algorithm on: answers would wait for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -113,7 +146,7 @@ def open_listener(settings: Settings) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise SettingsInvalid(
                 f"port {port} on {host} is in use; "
-                "set ERASMUS_APP_LISTEN to another, as 127.0.0.1:8010"
+                f"set ERASMUS_APP_{name} to another, as 127.0.0.1:8010"
             ) from error
-        raise SettingsInvalid(f"ERASMUS_APP_LISTEN: {settings.listen}: {error.strerror}") from error
+        raise SettingsInvalid(f"ERASMUS_APP_{name}: {host}:{port}: {error.strerror}") from error
     return listener

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from uuid import UUID, uuid4
 
 import structlog
@@ -88,6 +89,7 @@ class Worker:
     lease: timedelta = timedelta(seconds=30)
     limits: Mapping[str, int] = field(default_factory=dict)
     name: UUID = field(default_factory=uuid4)
+    beaten_at: float = -inf  # by the loop's clock, when the database last took a heartbeat
     _running: dict[asyncio.Task[None], _Place] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event, *, drain: float = 10.0) -> None:
@@ -257,6 +259,7 @@ class Worker:
                 if found := await self.queue.take_over():
                     log.warning("worker.took_over", jobs=found)
                     wake.set()
+                self.beaten_at = asyncio.get_running_loop().time()
             except AWAY as error:
                 log.warning("worker.database_away", error=type(error).__name__)
             await asyncio.sleep(self.lease.total_seconds() / 3)
