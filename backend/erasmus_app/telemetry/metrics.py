@@ -169,6 +169,13 @@ LOOP_LAG = _histogram(
 )
 
 
+# A first one is seen to come where there was a nothing before it.
+for _state in ("accepted", "failed", "expired", "superseded", "device_gone"):
+    DELIVERIES[_state].inc(0)
+for _level in ("debug", "info", "warning", "error", "critical"):
+    LOG_LINES[_level].inc(0)
+
+
 def _version() -> str:
     try:
         return version("erasmus-app")
