@@ -85,9 +85,10 @@ async def is_counted(bed: Bed, metric: str) -> bool:
 
 async def a_day(bed: Bed) -> tuple[str, Samples]:
     """Pushes, a question, refusals on both sides, strange requests; and what is shown then."""
-    phone = await bed.phone("ines")
+    phone, notified = await bed.phone("ines"), await bed.phone("camille")
     await bed.take(5)
     await bed.until_told(phone, "agreement_sent")
+    await bed.until_told(notified, "nominated")  # of whom a partner has told us
     await until(lambda: is_counted(bed, "erasmus_cnr_to_push_seconds_count"))
     await bed.until_idle()
     for method, path in (
@@ -97,7 +98,9 @@ async def a_day(bed: Bed) -> tuple[str, Samples]:
         ("POST", "/ewp/ribeira.example/omobility-cnr/2"),
     ):
         await bed.http.request(method, f"{bed.address}{path}", content="Inês Almeida".encode())
-    account = AccountId(await bed.app.database.fetchval("select account_id from account"))
+    account = AccountId(
+        await bed.app.database.fetchval("select account_id from account order by created_at")
+    )
     standing = Standing(account_id=account)
     asker = Asker(account_id=account, standing=standing, language="en", zone="UTC")
     await bed.app.services.chat.ask(asker, Question(text="Inês Almeida: who has to sign now?"))
@@ -153,8 +156,7 @@ def _is_new(bed: Bed, name: str, of: frozenset[tuple[str, str]], value: float) -
 
 
 async def everything_is_counted_once(bed: Bed) -> None:
-    [pushes] = [found for found in bed.world.push.received.values() if found]
-    received = len(pushes)
+    received = sum(map(len, bed.world.push.received.values()))
     counted = {
         "attempts": await bed.number("erasmus_push_attempts_total", lane="fcm", outcome="accepted"),
         "ends": await bed.number("erasmus_deliveries_total", state="accepted"),

@@ -18,7 +18,7 @@ from erasmus_app.store.database import Database
 from erasmus_app.students.models import TargetKind
 from erasmus_app.telemetry.exposition import Figure
 
-MOST_COUNTED = 100_000  # rows of one figure; as many, or more
+MOST_COUNTED = 50_000  # rows of one figure; as many, or more
 SELDOM = 600.0  # seconds between two counts of devices, which are millions and change slowly
 
 LANES = tuple(dict.fromkeys(kind.channel for kind in TargetKind))
@@ -42,7 +42,7 @@ _OLDEST = f"""
     select lane, extract(epoch from now() - least(
         (select created_at + case when merges then $2 else interval '0' end
          from delivery where {_WAITS} and channel = lane and held_until is null
-         order by created_at limit 1),
+         order by held_until, created_at limit 1),
         (select held_until from delivery where {_WAITS} and channel = lane and held_until <= now()
          order by held_until limit 1)))::float8 as age
     from unnest($1::text[]) as of (lane)"""  # noqa: S608 - constants

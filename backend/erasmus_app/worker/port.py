@@ -38,7 +38,8 @@ class WorkerPort:
             ready = all(each == "ok" for each in checks.values())
             await _answer(send, 200 if ready else 503, checks)
         elif scope["path"] == "/metrics":
-            text = exposition(await self.services.figures.figures())
+            found = await self.services.figures.figures()
+            text = await asyncio.to_thread(exposition, found)
             await _send(send, 200, CONTENT_TYPE, text)
         else:
             await _answer(send, 404, {"status": "/livez, /readyz, /metrics"})
