@@ -78,7 +78,12 @@ _OVERDUE = f"""
         select next.kind, next.due from kinds, lateral (
             select kind, due from job where {_IDLE} and kind > kinds.kind
             order by kind, due limit 1) as next)
-    select kind, greatest(extract(epoch from now() - due), 0)::float8 as age from kinds"""  # noqa: S608
+    select kind, greatest(extract(epoch from now() - min(due)), 0)::float8 as age from (
+        table kinds
+        union all  -- of a worker that died, while none is there to notice
+        select kind, lease_until from job
+        where kind <> 'deliver' and dead_at is null and leased_by is not null
+            and lease_until <= now()) as known group by kind"""  # noqa: S608
 _POLLS = """
     select api, state, rows from unnest($1::text[]) as of (api), lateral (
         select 'synchronised' as state, count(*) as rows from (
