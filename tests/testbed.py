@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from uuid import UUID
 
 import httpx
 from databases import PATIENCE, until
+from metering import Samples, number, shown
 from pooler import engines_of
 
 from erasmus_app.api.schema import GuardedSchema, schema
@@ -29,6 +30,7 @@ from erasmus_app.bootstrap.work import worker_of
 from erasmus_app.cli.bounded_websocket import BoundedWebSocket
 from erasmus_app.cli.phones import Phone
 from erasmus_app.settings import load_settings
+from erasmus_app.store.measures import Measures
 from sandbox.cast import STUDENTS
 from sandbox.push import ReceivedPush
 from sandbox.serving import listen, serving
@@ -71,6 +73,7 @@ class Bed:
     app: Running
     http: httpx.AsyncClient  # as a browser or a phone
     address: str  # of the backend, plain
+    before: Samples = field(default_factory=shown)  # what the process had counted by then
 
     async def phone(self, key: str, *, language: str = "en") -> Phone:
         """A student's phone, signed in and registered."""
@@ -114,9 +117,11 @@ class Bed:
     async def ask(self, phone: Phone, query: str, **variables: Any) -> dict[str, Any]:
         return await phone.ask(self.http, query, variables)
 
-    async def number(self, metric: str, label: str = "") -> float:
-        numbers = await self.app.services.operations.numbers()
-        return numbers[metric].get(label, 0)
+    async def number(self, metric: str, **labels: str) -> float:
+        """A number of the moment, or of what was counted since the bed stands."""
+        measures = Measures(self.app.database, self.app.services.settings.merge_for)
+        now = shown(await measures.figures())
+        return number(now, metric, **labels) - number(self.before, metric, **labels)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -12,6 +12,7 @@ from litestar.types import Receive, Scope, Send
 from erasmus_app.api.endpoint import GraphQLEndpoint
 from erasmus_app.api.mcp.door import PATH as MCP
 from erasmus_app.api.mcp.door import McpEndpoint
+from erasmus_app.api.measured import measured
 from erasmus_app.api.pages import check_pages
 from erasmus_app.api.rest import openapi_config, routes
 from erasmus_app.api.rest.access import declared
@@ -19,6 +20,7 @@ from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.bootstrap import Running
 from erasmus_app.bootstrap.beside import beside
+from erasmus_app.telemetry.lag import watch_loop
 
 GRAPHQL = "/graphql"
 
@@ -33,12 +35,12 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or keep the services alive."""
         if _is_graphql(str(scope.get("path", ""))):  # which a lifespan has not
-            await self.graphql(scope, receive, send)
+            await measured(self.graphql, GRAPHQL, scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:  # no other door has sockets
             await receive()
             await send({"type": "websocket.close", "code": 1000, "reason": None})
         else:
-            await self.framework(scope, receive, send)
+            await measured(self.framework, None, scope, receive, send)
 
 
 def _is_graphql(path: str) -> bool:
@@ -92,6 +94,11 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             yield
 
     @asynccontextmanager
+    async def watching_the_loop(_app: Litestar) -> AsyncIterator[None]:
+        async with beside(watch_loop()):
+            yield
+
+    @asynccontextmanager
     async def warming_up(_app: Litestar) -> AsyncIterator[None]:
         async with beside(running.understanding.warm_up()):
             yield
@@ -99,11 +106,14 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     framework = declared(
         Litestar(
             [routes(), graphql, ewp, mcp],
-            state=State({"services": running.services, "numbers": endpoint.numbers}),
+            state=State({"services": running.services, "figures": endpoint.figures}),
             openapi_config=openapi_config(settings.public_url, settings.browser_url),
             exception_handlers={Exception: problem},
             logging_config=None,
-            lifespan=[hearing_news, hearing_of_rules, serving_assistants, warming_up],
+            lifespan=[
+                *(hearing_news, hearing_of_rules, serving_assistants, warming_up),
+                watching_the_loop,
+            ],
         )
     )
     return Application(endpoint, framework)

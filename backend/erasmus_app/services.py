@@ -1,6 +1,6 @@
 """The one object that the API and the worker receive; `bootstrap` fills it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,6 +54,7 @@ from erasmus_app.privacy.consents import Purpose
 from erasmus_app.privacy.ports import AccessLog, Consents, Erasures, Exports
 from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
+from erasmus_app.telemetry.exposition import Figure
 
 DEGRADED = "degraded: "
 """What a check begins with that is not well, and leaves a process able to serve."""
@@ -71,11 +72,15 @@ class Operations(Protocol):
     async def checks(self) -> dict[str, str]:
         """Return what should be well, each `ok`, what is wrong, or DEGRADED and what is wrong."""
 
-    async def numbers(self) -> dict[str, dict[str, float]]:
-        """Return counts by metric and label; nothing personal."""
-
     def outage(self, error: BaseException) -> Unavailable | None:
         """Return what is told of an error where an engine made it; None where it is no engine's."""
+
+
+class Figures(Protocol):
+    """What `/metrics` shows beside what the process has counted."""
+
+    async def figures(self) -> Sequence[Figure]:
+        """Return it; nothing personal. Raises nothing, whatever is away."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,3 +143,4 @@ class Services:
     consents: Consents
     purposes: Mapping[str, Purpose]
     operations: Operations
+    figures: Figures

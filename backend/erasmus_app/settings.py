@@ -158,12 +158,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Work
     job_lease_seconds: float = 30
     worker_concurrency: int = 16
+    worker_listen: str | None = None  # where a worker tells of itself; None: nowhere
 
     @property
     def listen_address(self) -> tuple[str, int]:
         """Host and port of our own plain HTTP listener."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return _host_and_port(self.listen)
+
+    @property
+    def worker_address(self) -> tuple[str, int] | None:
+        """Host and port at which a worker tells of itself; None: it has no port."""
+        return None if self.worker_listen is None else _host_and_port(self.worker_listen)
 
     @property
     def public_hosts(self) -> frozenset[str]:
@@ -206,6 +211,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             timedelta(seconds=self.agreement_absence_seconds),
             timedelta(seconds=self.absence_seconds),
         )
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def load_settings(environment: Mapping[str, str]) -> Settings:
@@ -277,12 +287,14 @@ def _from_text(field: str, value: str) -> Any:
 
 
 def _check(settings: Settings) -> None:
-    try:
-        host, port = settings.listen_address
-    except ValueError:
-        host, port = "", -1
-    if not host or not 0 < port < 65536:  # no host would be all of them
-        raise SettingsInvalid(f"{PREFIX}LISTEN: {settings.listen!r} is not host:port")
+    for name in ("LISTEN", "WORKER_LISTEN"):
+        given = getattr(settings, name.lower())
+        try:
+            host, port = ("localhost", 1) if given is None else _host_and_port(given)
+        except ValueError:
+            host, port = "", -1
+        if not host or not 0 < port < 65536:  # no host would be all of them
+            raise SettingsInvalid(f"{PREFIX}{name}: {given!r} is not host:port")
     _check_url("PUBLIC_URL", settings.public_url, loopback_http=False)
     for name in (
         *("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"),

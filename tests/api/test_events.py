@@ -238,8 +238,8 @@ async def test_a_session_has_so_many_streams_and_no_more(bed: Bed):
 async def planned(bed: Bed) -> tuple[float, list[str]]:
     """How many operations and events plans have answered; why others did not."""
     lines = (await bed.http.get(f"{bed.address}/metrics")).text.splitlines()
-    [ran] = [each for each in lines if each.startswith("erasmus_graphql_planned ")]
-    return float(ran.split()[1]), [each for each in lines if "graphql_fell_back{" in each]
+    [ran] = [each for each in lines if each.startswith("graphql_planned_total ")]
+    return float(ran.split()[1]), [each for each in lines if "graphql_fell_back_total{" in each]
 
 
 async def test_each_event_is_answered_by_the_plan_of_its_operation(bed: Bed):

@@ -380,9 +380,10 @@ async def test_what_is_open_is_counted_without_names(bed: Bed):
         metrics = (await bed.http.get(f"{bed.address}/metrics")).text
 
     assert [each for each in metrics.splitlines() if "graphql_open" in each] == [
-        "# TYPE erasmus_graphql_open gauge",
-        'erasmus_graphql_open{of="connections"} 2',
-        'erasmus_graphql_open{of="operations"} 3',
+        "# HELP graphql_open Connections of who waits for news, and operations under way there.",
+        "# TYPE graphql_open gauge",
+        'graphql_open{what="connections"} 2.0',
+        'graphql_open{what="operations"} 3.0',
     ]
 
 

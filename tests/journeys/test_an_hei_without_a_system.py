@@ -356,7 +356,7 @@ async def test_a_notice_that_is_refused_is_not_repeated(bed: Bed):
     await until_nothing_is_to_be_told(bed)
     await bed.until_idle()
     assert receiver.asked == 1
-    assert await bed.number("erasmus_jobs", "announce dead") == 0
+    assert await bed.number("erasmus_jobs", kind="announce", state="dead") == 0
 
 
 async def test_a_partner_that_is_away_for_a_day_is_given_up(bed: Bed):
@@ -367,7 +367,7 @@ async def test_a_partner_that_is_away_for_a_day_is_given_up(bed: Bed):
     await bed.app.database.execute("update job set due = now() where kind = 'announce'")
     await until_nothing_is_to_be_told(bed)
     await bed.until_idle()
-    assert await bed.number("erasmus_jobs", "announce waiting") == 0
+    assert await bed.number("erasmus_jobs", kind="announce", state="waiting") == 0
     assert list(bed.world.network.heis[LINDENTAL].heard) == []
 
 
@@ -378,7 +378,7 @@ async def test_a_partner_without_a_receiver_is_not_waited_for(bed: Bed):
 
     await until_nothing_is_to_be_told(bed)
     await bed.until_idle()
-    assert await bed.number("erasmus_jobs", "announce waiting") == 0
+    assert await bed.number("erasmus_jobs", kind="announce", state="waiting") == 0
 
 
 async def test_many_changes_are_told_in_as_few_notices_as_the_partner_takes(bed: Bed):

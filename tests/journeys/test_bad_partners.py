@@ -284,7 +284,7 @@ async def test_a_request_that_proves_nothing_is_refused_counted_and_not_processe
     answer = await bed.world.network.http.post(url, headers=headers, content=body)
 
     assert (answer.status_code, await jobs(bed)) == (status, 0)
-    assert await bed.number("ewp_refusals", f"omobility-cnr {code}") == 1
+    assert await bed.number("ewp_refused_total", api="omobility-cnr", reason=code) == 1
 
 
 async def test_a_key_that_is_not_in_the_catalogue_is_refused(bed: Bed):
@@ -292,7 +292,7 @@ async def test_a_key_that_is_not_in_the_catalogue_is_refused(bed: Bed):
     answer = await bed.world.network.http.post(url, headers=headers, content=body)
 
     assert (answer.status_code, await jobs(bed)) == (403, 0)
-    assert await bed.number("ewp_refusals", "omobility-cnr caller_unknown") == 1
+    assert await bed.number("ewp_refused_total", api="omobility-cnr", reason="caller_unknown") == 1
 
 
 async def test_an_answer_signed_by_another_hei_s_key_changes_nothing(bed: Bed):

@@ -86,8 +86,13 @@ async def test_a_host_that_publishes_nothing_silences_nothing_for_ever(hand: Han
     await hand.look()
     assert await hand.inbox(scene) == []
 
-    await hand.look(await hand.next_look(scene))  # a month before the term begins
+    due = await hand.next_look(scene)  # a month before the term begins
+    assert due is not None
+    await hand.look(due + timedelta(seconds=42))
     assert await hand.inbox(scene) == ["agreement_due"]
+    lateness = "erasmus_reminder_lateness_seconds"
+    assert await hand.bed.number(f"{lateness}_count") == 1  # what was silent is not late
+    assert await hand.bed.number(f"{lateness}_sum") == pytest.approx(42)
 
 
 async def test_what_is_learned_later_is_told_at_once(hand: Hand):

@@ -35,7 +35,7 @@ async def test_each_step_of_every_mobility_reaches_the_right_phone_once(bed: Bed
     await bed.until_idle()
     received = {key: await bed.kinds(phone, 0) for key, phone in phones.items()}
     assert received == expected
-    assert await bed.number("erasmus_deliveries", "accepted") == 37
+    assert await bed.number("erasmus_deliveries_total", state="accepted") == 37
     assert sum(map(len, expected.values())) == 37
 
 

@@ -124,6 +124,7 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("LISTEN", "127.0.0.1", "'127.0.0.1' is not host:port"),
         ("LISTEN", "127.0.0.1:http", "'127.0.0.1:http' is not host:port"),
         ("LISTEN", "127.0.0.1:65536", "'127.0.0.1:65536' is not host:port"),
+        ("WORKER_LISTEN", "8001", "'8001' is not host:port"),
         ("PUBLIC_URL", "http://localhost", "'http://localhost' is not an https address"),
         ("PUBLIC_URL", "app.example", "'app.example' is not an https address"),
         ("PUBLIC_URL", "https://[::1", "'https://[::1' is not an https address"),

@@ -31,6 +31,8 @@ from erasmus_app.errors import AppError, NotSignedIn, Unavailable
 from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
+from erasmus_app.telemetry.exposition import Figure
+from erasmus_app.telemetry.metrics import GRAPHQL_COST, GRAPHQL_REJECTED
 from ewp.errors import place_of
 from strawberry_plans import Plans
 from strawberry_plans.documents import Document
@@ -80,14 +82,23 @@ class GraphQLEndpoint:
         for text in known.values():
             self.plans.keep(text)
 
-    def numbers(self) -> dict[str, dict[str, float]]:
-        """Return how many operations plans have answered, and by reason how many they have not."""
-        fell_back = {why: float(times) for why, times in self.plans.fell_back.items()}
-        return {
-            "erasmus_graphql_planned": {"": float(self.plans.ran)},
-            "erasmus_graphql_fell_back": fell_back,
-            "erasmus_graphql_open": self._transports.numbers(),
-        }
+    def figures(self) -> list[Figure]:
+        """Return how many operations plans have answered or not, and what is open."""
+        return [
+            Figure.one("graphql_planned_total", "Operations that plans answered.", self.plans.ran),
+            Figure(
+                "graphql_fell_back_total",
+                "Operations that plans did not answer.",
+                ("reason",),
+                {(why,): times for why, times in self.plans.fell_back.items()},
+            ),
+            Figure(
+                "graphql_open",
+                "Connections of who waits for news, and operations under way there.",
+                ("what",),
+                {(what,): number for what, number in self._transports.numbers().items()},
+            ),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or talk over one socket."""
@@ -119,11 +130,13 @@ class GraphQLEndpoint:
             more.append((b"content-language", context.language.encode("ascii")))
             status, answer = await self.execute(begun, context)
         except Refused as error:
+            GRAPHQL_REJECTED[error.code].inc()
             status, answer = error.status, error.answer
             if error.is_of_document and kind == JSON and not as_events:
                 status = HTTPStatus.OK  # the request itself was well-formed
             more += error.headers
         except NotSignedIn as error:
+            GRAPHQL_REJECTED[error.code].inc()
             log.info("access.refused", what="/graphql", code=error.code)
             status, answer = error.status, _failed(str(error), error.code)
             more.append((b"www-authenticate", b"Bearer"))
@@ -171,6 +184,7 @@ class GraphQLEndpoint:
         if (wrong := _wrong(document, request)) is not None:
             raise Refused(HTTPStatus.BAD_REQUEST, "document_invalid", "not run", answer=wrong)
         looked: Inspected = document.found
+        GRAPHQL_COST.observe(looked.cost)
         word = looked.operations.get(request.operation_name) or next(
             iter(looked.operations.values())
         )

@@ -22,6 +22,7 @@ from erasmus_app.bootstrap.identity import (
     standings,
 )
 from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
+from erasmus_app.bootstrap.measuring import Figures
 from erasmus_app.bootstrap.messengers import chat_desk
 from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.links import ChatLinkService
@@ -82,6 +83,7 @@ from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits, open_redis
+from erasmus_app.store.measures import Measures
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
@@ -191,7 +193,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ledger=ledger,
         )
         factsheets, rules = FactsheetTable(tables), load_rules()
-        mail = _mail(settings)
+        mail, channels = _mail(settings), opened_channels(settings, clock, stack)
         institutions = InstitutionTable(tables)
         explanations = load_explanations(catalogue_folder(), messages.languages)
         guidance = load_guidance(
@@ -305,7 +307,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             post=mail_post(mail, clock, stack),
             letters=letters(settings, messages),
             mail_addresses=mail_addresses(tables, clock, mail),
-            channels=opened_channels(settings, clock, stack),
+            channels=channels,
             login=login,
             authorization=authorization_service(settings, redis, tables, login) if login else None,
             standings=who,
@@ -323,7 +325,16 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 unlisted_keys=OwnKeys(
                     lambda: keeper.current, settings.public_url, keys, server_keys
                 ).unlisted,
-                queue=JobQueue(tables, clock),
+            ),
+            figures=Figures(
+                measures=Measures(tables, settings.merge_for),
+                database=tables,
+                redis=redis,
+                catalogue=keeper,
+                keys=keys,
+                breakers=breakers,
+                channels=channels,
+                data_dir=settings.data_dir,
             ),
         )
         yield Running(

@@ -3,6 +3,7 @@
 import asyncio
 from functools import cache, partial
 from threading import Lock
+from time import perf_counter
 
 import structlog
 from redis.asyncio import Redis
@@ -20,10 +21,13 @@ from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder
 from erasmus_app.notifications.explanations import Explanations
 from erasmus_app.notifications.guidance import Guidance
 from erasmus_app.store.keys import RedisConversations
+from erasmus_app.telemetry.metrics import NLU_INTENT, NLU_SECONDS, Words
 from erasmus_nlu import Nlu, NluError, open_nlu
 
 log = structlog.get_logger(__name__)
 
+_LANGUAGE = Words(40)  # what is recognised are a hundred, most of them by mistake
+NO_INTENT = "none"
 WARM_AFTER = 1  # seconds: what waits for the start comes first
 AT_ONCE = 2  # questions that are read at the same time: each takes a core for some 20 ms
 
@@ -51,9 +55,13 @@ class OfflineUnderstanding:
 
     async def understand(self, question: str, locale: str) -> Understood:
         """Say what a question is about."""
+        began = perf_counter()
         async with self._turns:
             nlu = await asyncio.to_thread(_nlu)
             found = await asyncio.to_thread(partial(nlu.understand, question, locale))
+        NLU_SECONDS.observe(perf_counter() - began)
+        intent = found.choices[0].intent if found.choices else NO_INTENT
+        NLU_INTENT[intent, found.band.value, _LANGUAGE(found.language)].inc()
         return Understood(
             question=found.question,
             language=found.language,

@@ -34,6 +34,7 @@ from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.syncs import SYNC, SyncTable
 from erasmus_app.store.versions import see_tables
 from erasmus_app.store.webhooks import WEBHOOK, WebhookTable
+from erasmus_app.telemetry.lag import watch_loop
 from erasmus_app.worker import mails, report
 from erasmus_app.worker.announce import Announcer
 from erasmus_app.worker.archive import Archivist
@@ -60,7 +61,7 @@ SENDING = 4  # connections to the database of those who claim, read and write do
 
 
 @asynccontextmanager
-async def worker_of(app: Running) -> AsyncIterator[None]:
+async def worker_of(app: Running) -> AsyncIterator[Worker]:
     """Run a worker over the services until the block is left.
 
     Raises:
@@ -129,18 +130,21 @@ async def worker_of(app: Running) -> AsyncIterator[None]:
         await recurring.start()
     async with (
         beside(app.own_systems.keep_reading()),
+        beside(watch_loop()),
         open_database(
             tables.dsn, tables.keys, direct=tables.direct, size=SENDING, fresh_plans=True
         ) as ledger,
     ):
         sending = Sending(
-            deliverer=Deliverer(services, ledger, DeliveryTable(ledger)),
+            deliverer=Deliverer(
+                services, ledger, DeliveryTable(ledger), services.settings.merge_for
+            ),
             queue=JobQueue(ledger, services.clock),
             lease=worker.lease,
         )
         tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]
         try:
-            yield
+            yield worker
         finally:
             stop.set()
             await asyncio.gather(*tasks)

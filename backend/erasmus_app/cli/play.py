@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import signal
 import sys
@@ -21,6 +20,7 @@ from erasmus_app.cli.serve import open_listener
 from erasmus_app.cli.show import Show, greeting
 from erasmus_app.errors import EngineFailed
 from erasmus_app.settings import load_settings
+from erasmus_app.store import polls
 from erasmus_app.store.embedded import engines
 from erasmus_app.store.embedded.folder import opened
 from erasmus_app.store.sealed import OWN_FILE
@@ -78,7 +78,7 @@ async def play(*, step: bool, speed: float, fresh: bool, stay: bool) -> int:
             await _start(stack, "api", environment, data_dir)
             await _until_listed(http, backend, sandbox["control"], data_dir)
             await _start(stack, "worker", environment, data_dir)  # partners know its keys by now
-            await _until_synchronised(http, backend, data_dir)
+            await _until_synchronised(own.database_url, data_dir)
         console.print(greeting(backend))
         show = Show(console, http, backend, sandbox, step=step, pause=PAUSE / speed)
         await show.run()
@@ -156,13 +156,11 @@ async def _until_listed(
     await _until(listed, data_dir / "log" / "api.log")
 
 
-async def _until_synchronised(http: httpx.AsyncClient, backend: str, data_dir: Path) -> None:
+async def _until_synchronised(database_url: str, data_dir: Path) -> None:
     """Wait for the first, silent synchronisation with the HEI's own system."""
 
     async def synchronised() -> bool:
-        numbers = (await http.get(f"{backend}/metrics")).text
-        line = re.search(r'erasmus_polls\{of="synchronised"\} ([0-9]+)', numbers)
-        return line is not None and int(line[1]) >= OWN_SYSTEM_APIS
+        return await polls.synchronised(database_url) >= OWN_SYSTEM_APIS
 
     await _until(synchronised, data_dir / "log" / "worker.log")
 

@@ -15,6 +15,7 @@ import structlog
 
 from erasmus_app.settings import Settings
 from erasmus_app.store.embedded import engines
+from erasmus_app.telemetry.metrics import count_line
 from ewp.errors import place_of
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ def _logging() -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            count_line,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(default=str),

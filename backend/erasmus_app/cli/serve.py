@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import structlog
 import uvicorn
@@ -22,6 +22,7 @@ from erasmus_app.cli.leaving import Leaving
 from erasmus_app.cli.process import has_own_engines, with_engines
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.settings import Settings
+from erasmus_app.worker.port import WorkerPort
 
 GOODBYE_SECONDS = 0.2  # for sockets to be closed with a word: uvicorn's own says less
 WORKER_SECONDS = 9.5  # from the signal on: a worker drains in `worker.stopping`'s time, and closes
@@ -42,11 +43,20 @@ def end_with_stdin() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn with an end that neither a balancer nor a client has to notice.
+class _Quiet(uvicorn.Server):
+    """uvicorn without its way with signals: it ends the process before we have closed the rest."""
 
-    uvicorn's own way with signals ends the process before we have closed the rest.
-    """
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = self._state = HttpState()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Server(_Quiet):
+    """The api's, with an end that neither a balancer nor a client has to notice."""
 
     def __init__(self, opened: Running) -> None:
         super().__init__(
@@ -67,7 +77,6 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=FINISH_SECONDS,
             )
         )
-        self.server_state = self._state = HttpState()
         self._opened = opened
 
     async def end(self, leaving: Leaving) -> None:
@@ -85,10 +94,6 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(GOODBYE_SECONDS)
         self._state.give_up()
         await super().shutdown(sockets)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def api(settings: Settings) -> int:
@@ -108,20 +113,52 @@ async def api(settings: Settings) -> int:
 
 async def worker(settings: Settings) -> int:
     """Work until SIGINT or SIGTERM; what is under way is finished or given back."""
+    address = settings.worker_address
+    listener = bound("WORKER_LISTEN", *address) if address is not None else None
     async with (
         Leaving(goodbye=WORKER_SECONDS, own_engines=has_own_engines(settings)) as leaving,
         with_engines(settings) as complete,
         running(complete) as opened,
-        worker_of(opened),
+        worker_of(opened) as working,
+        _served(WorkerPort(opened.services, working), listener),
     ):
         leaving.started()
         await leaving.asked.wait()
     return 0
 
 
+@contextlib.asynccontextmanager
+async def _served(app: WorkerPort, listener: socket.socket | None) -> AsyncIterator[None]:
+    """Answer at a listener, if there is one, until the block is left."""
+    if listener is None:
+        yield
+        return
+    config = uvicorn.Config(
+        app,
+        http=BoundedHttp,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Quiet(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
 def open_listener(settings: Settings) -> socket.socket:
-    """Bind the listener. Raises SettingsInvalid with one line where the port is in use."""
-    host, port = settings.listen_address
+    """Bind the api's listener; raises as `bound`."""
+    return bound("LISTEN", *settings.listen_address)
+
+
+def bound(name: str, host: str, port: int) -> socket.socket:
+    """Bind a listener. Raises SettingsInvalid with one line where the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # By its name TCP, or asyncio leaves Nagle's algorithm on: answers would wait for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -134,7 +171,7 @@ def open_listener(settings: Settings) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise SettingsInvalid(
                 f"port {port} on {host} is in use; "
-                "set ERASMUS_APP_LISTEN to another, as 127.0.0.1:8010"
+                f"set ERASMUS_APP_{name} to another, as 127.0.0.1:8010"
             ) from error
-        raise SettingsInvalid(f"ERASMUS_APP_LISTEN: {settings.listen}: {error.strerror}") from error
+        raise SettingsInvalid(f"ERASMUS_APP_{name}: {host}:{port}: {error.strerror}") from error
     return listener

@@ -155,6 +155,14 @@ class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime  # of those that go together, the last
     with_it: tuple[str, ...] = ()  # the kinds of the others
     last_days: tuple[date | None, ...] = ()  # of it and the others, see `Message.last_day`
-    is_held: bool = False  # told later than it happened, together with what was held as long
+    told_at: datetime | None = None  # when it was written
+    held_until: datetime | None = None  # told later than it happened, with what was held as long
+    merges: bool = False  # it may have waited for others of its mobility
+    heard_at: datetime | None = None  # when the partner's notification came that it goes back to
     preferences: Preferences = DEFAULTS
     zone: str = "UTC"  # of the student's clock
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it was held."""
+        return self.held_until is not None

@@ -141,6 +141,15 @@ class Breakers:
         coming = [each.until for each in found if each and each.until and each.until > self.clock()]
         return max(coming, default=None)
 
+    def circuits(self) -> dict[str, float]:
+        """Return by host 2 where nobody asks, 1 where one call is to see; others have none."""
+        found: dict[str, float] = {}
+        for (host, _, _), state in self._states.items():
+            if state.until is not None:
+                number = 2.0 if state.until > self.clock() else 1.0
+                found[host] = max(found.get(host, 0.0), number)
+        return found
+
     def _answered(self, whole: Key, one: Key) -> None:
         self._states.pop(whole, None)
         self._states.pop(one, None)

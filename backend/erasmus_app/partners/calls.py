@@ -1,12 +1,14 @@
 """One call to a partner, behind its breaker; what goes wrong becomes an error of ours."""
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import TypeVar
 
 from erasmus_app.errors import PartnerFailed
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.health import CallLedger
 from erasmus_app.partners.breakers import Breakers, Resting, Silent, host_of
+from erasmus_app.telemetry.metrics import CLIENT_REQUESTS, CLIENT_SECONDS
 from ewp.catalogue import ApiEntry
 from ewp.errors import ApiNotServed, PartnerError, PartnerUnreachable
 
@@ -27,10 +29,19 @@ async def called(
     """
     try:
         async with breakers.call(host_of(entry.urls.get(endpoint, "")), hei, entry.api):
+            began, code = perf_counter(), "cancelled"
             try:
-                return await call()
-            except PartnerUnreachable as error:
-                raise Silent from error
+                found = await call()
+                code = "ok"
+            except PartnerError as error:
+                code = error.code
+                if isinstance(error, PartnerUnreachable):
+                    raise Silent from error
+                raise
+            finally:
+                CLIENT_REQUESTS[entry.api, hei, code].inc()
+                CLIENT_SECONDS[entry.api].observe(perf_counter() - began)
+            return found
     except Resting as rest:
         raise PartnerFailed(
             PartnerUnreachable.code,

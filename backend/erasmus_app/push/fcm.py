@@ -85,6 +85,10 @@ class Fcm:
         """Return for how many seconds FCM wants to hear nothing; None where it may."""
         return None if self._sender is None else self._sender.lanes.closed()
 
+    def circuits(self) -> dict[str, float]:
+        """See `push.lanes.HasCircuits`."""
+        return {} if self._sender is None else self._sender.lanes.circuits()
+
     def room(self) -> int:
         """Return how many pushes could be sent right now."""
         return self._sender.lanes.room() if self._sender else 1

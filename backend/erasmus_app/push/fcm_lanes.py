@@ -29,6 +29,13 @@ class FcmLanes:
         """Return for how many seconds FCM wants to hear nothing; None where it may."""
         return self._project.closed(self._clock())
 
+    def circuits(self) -> dict[str, float]:
+        """Return 2 for what is closed, 0 for what is not: all of FCM, and each platform."""
+        now = self._clock()
+        lanes = {"fcm": self._project}
+        lanes |= {f"fcm:{platform}": lane for platform, lane in self._platforms.items()}
+        return {name: 0.0 if lane.closed(now) is None else 2.0 for name, lane in lanes.items()}
+
     def close(self, seconds: float) -> None:
         """Send nothing for so long; a longer wait stays."""
         self._project.close(seconds, self._clock())

@@ -6,6 +6,7 @@ for its lane was not sent, and is no attempt.
 
 from collections import OrderedDict
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from erasmus_app.kit.backoff import backoff
@@ -18,6 +19,14 @@ QUOTA_PAUSE, LONGEST_QUOTA_PAUSE = 60.0, 3600.0  # seconds, where a service name
 MOST_ORIGINS = 2000  # those not asked for longest are forgotten
 KNOWN = ("googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com")
 """Where the push services of the browsers are."""
+
+
+@runtime_checkable
+class HasCircuits(Protocol):
+    """A channel that says which of its push services it leaves alone."""
+
+    def circuits(self) -> dict[str, float]:
+        """Return 2 for each that is closed, 0 for one that is not; names of services we know."""
 
 
 def origin_of(url: str) -> str:
@@ -131,3 +140,15 @@ class Lanes:
         while len(self._lanes) > MOST_ORIGINS:
             self._lanes.popitem(last=False)
         return lane
+
+    def closed(self, now: datetime) -> dict[str, bool]:
+        """Return of each service that browsers have whether it is closed; others are `others`.
+
+        Where a subscription leads somebody else says: such names are not ours to repeat.
+        """
+        found = dict.fromkeys((*KNOWN, "others"), False)
+        for origin, lane in self._lanes.items():
+            host = urlsplit(origin).hostname or ""
+            name = next((each for each in KNOWN if host.endswith(f".{each}")), "others")
+            found[name] = found[name] or lane.closed(now) is not None
+        return found

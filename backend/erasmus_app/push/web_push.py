@@ -105,6 +105,11 @@ class WebPush:
         kept = Subscription(endpoint, _Keys(_text(point), _text(auth)))
         return Target(name=endpoint, value=msgspec.json.encode(kept).decode())
 
+    def circuits(self) -> dict[str, float]:
+        """See `push.lanes.HasCircuits`."""
+        closed = self._lanes.closed(self._clock())
+        return {f"web_push:{name}": 2.0 if shut else 0.0 for name, shut in closed.items()}
+
     async def send(self, push: Push) -> PushResult:
         """Send one. Every answer, and none, is an outcome."""
         subscription, now = msgspec.json.decode(push.target, type=Subscription), self._clock()

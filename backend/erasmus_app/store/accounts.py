@@ -22,6 +22,7 @@ from erasmus_app.store.database import Database
 from erasmus_app.store.devices import SEEN, UNSEEN
 from erasmus_app.store.esis import note_esis
 from erasmus_app.store.sealed import Vault
+from erasmus_app.telemetry.metrics import REFRESH_REUSE
 
 log = structlog.get_logger(__name__)
 
@@ -212,7 +213,7 @@ class AccountTable:
                     client_id,
                 )
                 if again is None:
-                    await connection.execute(
+                    ended = await connection.fetch(
                         """with ended as (
                                update session set revoked_at = $2 from spent_refresh
                                where spent_refresh.session_id = session.session_id
@@ -225,6 +226,7 @@ class AccountTable:
                         now,
                         REVOKED,
                     )
+                    REFRESH_REUSE.inc(len(ended))
                 return session_of(again) if again else None
             await connection.execute(
                 f"""with seen as (update device set {SEEN} where session_id = $2 and {UNSEEN})

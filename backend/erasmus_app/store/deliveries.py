@@ -46,6 +46,7 @@ class DeliveryTable:
                    inbox_entry_id, coalesce(device.language, account.language) as language,
                    inbox_entry.mobility_id, inbox_entry.kind, delivery.attempts, expires_at,
                    held_until, last_day, zone, preference.content as preferences,
+                   delivery.created_at as told_at, merges, heard_at,
                    held_until is not null and read_at is not null as is_read,
                    cardinality(obsolete_by) > 0 and exists (
                        select from mobility join event using (tenant, person_id, mobility_id)
@@ -106,11 +107,14 @@ class DeliveryTable:
             expires_at=max(each["expires_at"] for each in standing),
             with_it=tuple(each["kind"] for each in standing[1:]),
             last_days=tuple(each["last_day"] for each in standing),
-            is_held=row["held_until"] is not None,
             preferences=preferences_of(
                 row["preferences"], AccountId(row["account_id"]), self.database.vault
             ),
             zone=row["zone"],
+            told_at=row["told_at"],
+            held_until=row["held_until"],
+            merges=row["merges"],
+            heard_at=row["heard_at"],
         )
 
     async def attempted(self, delivery: DeliveryId, code: str | None) -> None:

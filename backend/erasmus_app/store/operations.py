@@ -1,4 +1,4 @@
-"""What an operator asks of a running process: is all well, and how much is there of what."""
+"""What an operator asks of a running process: is all well."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,7 +11,6 @@ from redis.exceptions import RedisError
 from erasmus_app.errors import Unavailable
 from erasmus_app.services import DEGRADED
 from erasmus_app.store.database import AWAY, Database
-from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.outages import outage
 from erasmus_app.store.versions import standing
 
@@ -23,13 +22,12 @@ PATIENCE = 2.0  # seconds for an engine to answer: a balancer waits no longer ei
 
 @dataclass(slots=True, kw_only=True)
 class OperationsView:
-    """Checks and numbers; nothing in them is personal."""
+    """Checks; nothing in them is personal."""
 
     database: Database
     redis: Redis
     catalogue_age: Callable[[], timedelta | None]
     unlisted_keys: Callable[[], Sequence[str]]
-    queue: JobQueue
     patience: float = PATIENCE
     _draining: bool = False
     _started: bool = False
@@ -94,32 +92,3 @@ class OperationsView:
     def outage(self, error: BaseException) -> Unavailable | None:
         """Return what is told of an error where an engine made it."""
         return outage(error)
-
-    async def numbers(self) -> dict[str, dict[str, float]]:
-        """Return counts by metric and label."""
-        jobs = await self.database.fetch(
-            """select kind || ' ' || case when dead_at is not null then 'dead'
-                   when lease_until > now() then 'running' else 'waiting' end as name, count(*)
-               from job group by 1"""
-        )
-        deliveries = await self.database.fetch(
-            """select case when state = 'pending' and held_until > now() then 'held' else state end
-                   as name, count(*) from delivery group by 1"""
-        )
-        refusals = await self.database.fetch(
-            "select api || ' ' || reason, sum(times) from refusal group by 1"
-        )
-        polls = await self.database.fetch(
-            """select case when first_sync_done_at is null then 'first' else 'synchronised' end
-                   as name, count(*) from poll_state group by 1"""
-        )
-        retained = await self.database.fetch("select class, rows from retained")
-        age = self.catalogue_age()
-        return {
-            "erasmus_polls": {row[0]: float(row[1]) for row in polls},
-            "erasmus_jobs": {row[0]: float(row[1]) for row in jobs},
-            "erasmus_deliveries": {row[0]: float(row[1]) for row in deliveries},
-            "ewp_refusals": {row[0]: float(row[1]) for row in refusals},
-            "erasmus_retained_rows": {row[0]: float(row[1]) for row in retained},
-            "ewp_catalogue_age_seconds": {"": age.total_seconds()} if age is not None else {},
-        }

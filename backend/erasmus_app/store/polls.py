@@ -14,6 +14,19 @@ from erasmus_app.mobilities.models import OF_RECEIVING, Api
 from erasmus_app.mobilities.ports import Answer
 from erasmus_app.store.database import Database
 
+
+async def synchronised(dsn: str) -> int:
+    """Return how many partners' APIs have been read for the first time, of the database there."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        found: int = await connection.fetchval(
+            "select count(*) from poll_state where first_sync_done_at is not null"
+        )
+    finally:
+        await connection.close()
+    return found
+
+
 UNREAD = frozenset({"reply_invalid", "reply_not_trusted", "partner_refused"})
 """Errors after which an object may have changed without our having read it."""
 

@@ -33,6 +33,7 @@ from erasmus_app.store.polls import CONFIRMED_BY_INDEX, as_of_indexes
 from erasmus_app.store.sealed import Vault, vault_of
 from erasmus_app.store.sealed_records import joined, split
 from erasmus_app.store.waits import beside
+from erasmus_app.telemetry.metrics import OTHER, REFUSED
 
 _encode = msgspec.json.Encoder().encode
 _seen = msgspec.json.Decoder(Seen).decode
@@ -132,9 +133,17 @@ class RecordTable:
 
     @asynccontextmanager
     async def change(
-        self, tenant: HeiId, sending: HeiId, omobility_id: OmobilityId, *, silent: bool = False
+        self,
+        tenant: HeiId,
+        sending: HeiId,
+        omobility_id: OmobilityId,
+        *,
+        silent: bool = False,
+        heard_at: datetime | None = None,
     ) -> AsyncIterator["RecordChangeRow"]:
         """Open a transaction on one mobility; others who want the same one wait (guide §6.5).
+
+        `heard_at`: when the notification came that it goes back to; the deliveries keep that.
 
         A crash of the server may lose the last of the silent ones. What says that they are done is
         written after them, and on disk only with them: they are made once more.
@@ -142,6 +151,10 @@ class RecordTable:
         async with self.database.locked(
             _lock_of(tenant, sending, omobility_id), at_leisure=silent
         ) as connection:
+            if heard_at is not None:
+                await connection.execute(
+                    "select set_config('erasmus.heard_at', $1, true)", heard_at.isoformat()
+                )
             yield await record_within(connection, tenant, sending, omobility_id, self.clock)
 
     async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:
@@ -202,6 +215,7 @@ class RecordTable:
 
     async def count_refusal(self, hei: HeiId, api: str, reason: str) -> None:
         """Count what was refused at the door of `hei`, by day (UTC)."""
+        REFUSED[api or OTHER, reason].inc()
         await self.database.execute(
             """insert into refusal (tenant, api, reason, day)
                values ($1, $2, $3, (now() at time zone 'utc')::date)

@@ -26,6 +26,7 @@ from erasmus_app.store.sealed import vault_of
 from erasmus_app.store.syncs import plan_sync
 from erasmus_app.store.webhooks import tell_endpoints
 from erasmus_app.students.models import TargetKind
+from erasmus_app.telemetry.metrics import DELIVERIES, DUPLICATES_SUPPRESSED
 
 
 async def tell(
@@ -58,6 +59,8 @@ async def tell(
             message.entry_id,
         ),
     )
+    if new is None:
+        DUPLICATES_SUPPRESSED.inc()
     if new is None or not message.push:
         return new is not None
     wanted = await chosen(connection, message.account_id)  # after the entry, see there
@@ -193,17 +196,18 @@ async def drop_obsolete(
     happened: Sequence[MobilityEvent],
 ) -> None:
     """Drop what is not out yet, and would be wrong or stale after these; the inbox keeps it."""
-    await connection.execute(
+    dropped = await connection.fetch(
         """update delivery set state = 'superseded', finished_at = now() from inbox_entry
            where delivery.account_id = $1 and state = 'pending' and obsolete_by && $3::text[]
                and inbox_entry.account_id = $1
                and inbox_entry.inbox_entry_id = delivery.inbox_entry_id
-               and mobility_id = any($2::uuid[]) and event_id <> all($4::uuid[])""",
+               and mobility_id = any($2::uuid[]) and event_id <> all($4::uuid[]) returning 1""",
         account,
         list(about),
         [each.kind for each in happened],
         [each.event_id for each in happened],
     )
+    DELIVERIES["superseded"].inc(len(dropped))
 
 
 async def _seen_as(

@@ -19,7 +19,15 @@ from erasmus_app.store.outbox import Verdict
 from erasmus_app.store.preferences import chosen, hold_account
 from erasmus_app.store.replanning import replan
 from erasmus_app.students.models import TargetKind
+from erasmus_app.telemetry.metrics import (
+    CNR_TO_PUSH,
+    DELIVERIES,
+    PUSH_ATTEMPTS,
+    PUSH_LATENCY,
+    Words,
+)
 
+_OUTCOME = Words(60)  # codes of push services
 SHORT_WAIT = 1.0  # seconds, where a lane names none
 
 log = structlog.get_logger(__name__)
@@ -29,6 +37,12 @@ _FINAL = {
     Outcome.DEVICE_GONE: "device_gone",
     Outcome.REJECTED: "failed",
 }
+
+
+def count_end(verdict: Verdict) -> None:
+    """Count a push that has come to an end; not a job that has found it ended."""
+    if verdict.state is not None and (verdict.attempts or verdict.state != "device_gone"):
+        DELIVERIES[verdict.state].inc()
 
 
 def pause(attempts: int) -> timedelta:
@@ -46,6 +60,7 @@ class Deliverer:
     services: Services
     database: Database
     deliveries: DeliveryTable
+    merge_for: timedelta = timedelta(0)  # how long a push that merges waits, for who measures
 
     async def __call__(self, job: Job) -> None:
         """Send one push. An attempt that did not settle it comes again until it has expired."""
@@ -68,6 +83,7 @@ class Deliverer:
                 code=result.code,
                 count=1,
             )
+            self.measure(pending, result)
             verdict = self.verdict(job, pending, result)
         await self.write(verdict)
         if verdict.state is None:
@@ -160,6 +176,22 @@ class Deliverer:
             expires_at=pending.expires_at,
         )
 
+    def measure(self, pending: PendingDelivery, result: PushResult) -> None:
+        """Count an attempt, and how long after its time its push went out."""
+        if result.outcome is Outcome.WAIT:  # nothing was sent
+            return
+        lane = TargetKind(pending.target_kind).channel
+        PUSH_ATTEMPTS[lane, _OUTCOME(result.code or result.outcome.value)].inc()
+        if result.outcome is not Outcome.ACCEPTED or pending.told_at is None:
+            return
+        merging = self.merge_for if pending.merges else timedelta(0)
+        planned, now = pending.held_until or pending.told_at + merging, self.services.clock()
+        late = max((now - planned).total_seconds(), 0.0)
+        PUSH_LATENCY[lane].observe(late)
+        if pending.heard_at is not None:
+            heard = max((pending.told_at - pending.heard_at).total_seconds(), 0.0)
+            CNR_TO_PUSH.observe(heard + late)
+
     def verdict(self, job: Job, pending: PendingDelivery, result: PushResult) -> Verdict:
         """Tell what the outcome of one that was sent means."""
         if result.outcome is Outcome.WAIT:  # nothing was sent
@@ -206,3 +238,4 @@ class Deliverer:
             if verdict.gone is not None:
                 await self.deliveries.forget_device(connection, verdict.gone)
             await complete(connection, verdict.job)
+        count_end(verdict)

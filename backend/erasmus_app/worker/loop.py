@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from uuid import UUID, uuid4
 
 import structlog
@@ -26,6 +27,7 @@ from erasmus_app.store.jobs import (
     together,
 )
 from erasmus_app.store.outages import OUTAGE_SECONDS, is_away, is_outage
+from erasmus_app.telemetry.metrics import JOB_ATTEMPTS
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from ewp.errors import place_of
 
@@ -89,6 +91,7 @@ class Worker:
     lease: timedelta = timedelta(seconds=30)
     limits: Mapping[str, int] = field(default_factory=dict)
     name: UUID = field(default_factory=uuid4)
+    beaten_at: float = -inf  # by the loop's clock, when the database last took a heartbeat
     _running: dict[asyncio.Task[None], _Place] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event, *, drain: float = DRAIN_SECONDS) -> None:
@@ -191,35 +194,41 @@ class Worker:
             raise
 
     async def _outcome(self, job: Job) -> Callable[[], Awaitable[object]] | None:
-        """Run the handler; return what is to be written down."""
+        """Run the handler; return what is to be written down, and count it."""
+        told, ending = await self._ending(job)
+        JOB_ATTEMPTS[job.kind, told].inc()
+        return ending
+
+    async def _ending(self, job: Job) -> tuple[str, Callable[[], Awaitable[object]] | None]:
+        """Run the handler; return a word for how it went, and what is to be written down."""
         about = {"job_id": job.job_id, "kind": job.kind, "attempts": job.attempts}
         try:
             await self.handlers[job.kind](job)
         except Again as again:
             after = timedelta(seconds=again.after)
-            return lambda: self.queue.postpone(job, after, None)
+            return "again", lambda: self.queue.postpone(job, after, None)
         except Later as later:
-            return self._partly(job, later)
+            return "later", self._partly(job, later)
         except Retry as failed:
             log.info("job.later", code=failed.code, **about)
             code, seconds = failed.code, failed.after
-            return lambda: self.queue.fail(job, code, seconds)
+            return "retry", lambda: self.queue.fail(job, code, seconds)
         except Bury as never:
             log.warning("job.buried", code=never.code, **about)
             code = never.code
-            return lambda: self.queue.bury(job, code)
+            return "buried", lambda: self.queue.bury(job, code)
         except LeaseLost:
             log.warning("job.lease_lost", **about)
-            return None
+            return "lease_lost", None
         except Exception as error:  # noqa: BLE001 - one job's crash is that job's
             if is_outage(error):  # no matter of the job's: no attempt of its is spent on that
                 log.warning("worker.database_away", error=type(error).__name__)
-                return lambda: self.queue.release(job, OUTAGE)
+                return "later", lambda: self.queue.release(job, OUTAGE)
             code = error.code if isinstance(error, AppError) else type(error).__name__
             # Where, but not what it says: that may be a student's.
             log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
-            return lambda: self.queue.fail(job, code)
-        return lambda: self.queue.finish(job)
+            return "failed", lambda: self.queue.fail(job, code)
+        return "done", lambda: self.queue.finish(job)
 
     def _partly(self, job: Job, later: Later) -> Callable[[], Awaitable[object]]:
         """Return what gives some of a batch back and ends the others."""
@@ -261,6 +270,7 @@ class Worker:
                 if found := await self.queue.take_over():
                     log.warning("worker.took_over", jobs=found)
                     wake.set()
+                self.beaten_at = asyncio.get_running_loop().time()
             except AWAY as error:
                 log.warning("worker.database_away", error=type(error).__name__)
             await asyncio.sleep(self.lease.total_seconds() / 3)

@@ -6,7 +6,7 @@ fetch ─► for each mobility, in one transaction: `mobilities.taking`
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -71,7 +71,8 @@ class Refresher:
         if fresh:
             try:
                 with self.services.source.turn(*asked, urgent=True):
-                    await self.refresh(*asked, sending, fresh)
+                    heard_at = min(each.requested_at for each in job.all)
+                    await self.refresh(*asked, sending, fresh, heard_at=heard_at)
             except PartnerBusy as busy:
                 raise Later(busy.after) from busy
             await self.polls.fetched(asked, sending, fresh, now)
@@ -90,11 +91,13 @@ class Refresher:
         *,
         silent: bool = False,
         thorough: bool = False,
+        heard_at: datetime | None = None,
     ) -> int:
         """Ask and bring the records up to date; return how many mobilities changed.
 
         What is byte for byte as before is not looked at again unless `thorough`: only then does a
-        newer reader of ours find in it what an older one had left out.
+        newer reader of ours find in it what an older one had left out. `heard_at`: when the
+        notification came that has it asked.
 
         Raises:
             Later: the partner is left alone for a while.
@@ -106,7 +109,14 @@ class Refresher:
                 answers = await self.services.source.ask(tenant, hei, api, sending, ids)
         except PartnerFailed as error:
             if error.misfit is not None and len(ids) > 1:  # find the one that does not fit
-                alone = partial(self.refresh, *asked, sending, silent=silent, thorough=thorough)
+                alone = partial(
+                    self.refresh,
+                    *asked,
+                    sending,
+                    silent=silent,
+                    thorough=thorough,
+                    heard_at=heard_at,
+                )
                 return sum([await alone([each]) for each in ids])
             await self.note_failure(asked, {sending: ids}, error)
             if error.after is not None:
@@ -121,7 +131,7 @@ class Refresher:
 
         async def apply(answer: Answer) -> bool:
             async with at_once:
-                return await self._apply(answer, silent=silent)
+                return await self._apply(answer, silent=silent, heard_at=heard_at)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -130,11 +140,15 @@ class Refresher:
             raise several.exceptions[0] from None  # one says it; the job comes again for all
         return sum(each.result() for each in applied)
 
-    async def _apply(self, answer: Answer, *, silent: bool) -> bool:
+    async def _apply(self, answer: Answer, *, silent: bool, heard_at: datetime | None) -> bool:
         """Take one answer in; return whether the mobility is another one now."""
         reading = answer.reading
         async with self.records.change(
-            reading.tenant, reading.sending_hei_id, reading.omobility_id, silent=silent
+            reading.tenant,
+            reading.sending_hei_id,
+            reading.omobility_id,
+            silent=silent,
+            heard_at=heard_at,
         ) as change:
             if change.before is None and not _is_ours(answer):
                 log.info("refresh.nobodys", api=reading.api, hei_id=reading.hei_id)

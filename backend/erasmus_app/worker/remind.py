@@ -6,7 +6,7 @@ missed are one look each, and only the nearest reminder of a deadline is told.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -26,12 +26,14 @@ from erasmus_app.store.looks import (
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.telling import Teller
 from erasmus_app.store.waits import WaitTable
+from erasmus_app.telemetry.metrics import REMINDER_LATENESS
 from ewp.errors import place_of
 
 REMIND = "remind"
 PAGE = 200
 LONGEST_WAIT = 60.0  # seconds between two glances at what is due
 PUT_OFF = timedelta(hours=1)
+AT_ONCE = "-infinity"  # of a look that a change asks for: nothing was due before
 NOBODYS_ZONE = "UTC"  # of a mobility whose student has not signed in
 
 log = structlog.get_logger(__name__)
@@ -132,6 +134,9 @@ class Reminder:
                 and self.factsheets.serves(mobility.receiving_hei_id, mobility.tenant),
             )
         if fresh:
+            if not silent and before.due is not None and before.due != AT_ONCE:
+                late = services.clock() - datetime.fromisoformat(before.due)
+                REMINDER_LATENESS.observe(max(late.total_seconds(), 0.0))
             log.info(
                 "mobility.due",
                 tenant=mobility.tenant,

@@ -17,7 +17,7 @@ from erasmus_app.store.polls import PollState
 
 STRETCH = 4  # the longest interval of a band, in its shortest: 15 to 60 minutes, 6 to 24 hours
 SHORTER, LONGER = 0.5, 1.5  # after changes; after none
-JITTER = 0.1
+JITTER = 0.2
 DAY = timedelta(days=1)
 NIGHT_FROM, NIGHT_UNTIL = time(23), time(4)  # UTC: night all over Europe, summer and winter
 OUTAGE = 3  # failed polls in a row: what happened meanwhile is looked for by a comparison of ids
@@ -85,11 +85,12 @@ def after_failure(band: Band, settings: Settings, failures: int) -> float:
 
 
 def jittered(seconds: float, draw: float) -> float:
-    """Return an interval ±10 %, so that partners are not asked all at once.
+    """Return an interval or up to a fifth less, so that partners are not asked all at once.
 
-    `draw` is a number from 0 to 1 that chance gives.
+    Never more: who is read once a day is read within a day. `draw` is a number from 0 to 1 that
+    chance gives.
     """
-    return seconds * (1 - JITTER + 2 * JITTER * draw)
+    return seconds * (1 - JITTER * draw)
 
 
 def scope(state: PollState, now: datetime, settings: Settings, *, is_told: bool) -> Scope:

@@ -33,7 +33,7 @@ from erasmus_app.store.jobs import (
 )
 from erasmus_app.store.outages import is_away
 from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
-from erasmus_app.worker.deliver import Deliverer
+from erasmus_app.worker.deliver import Deliverer, count_end
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
@@ -290,6 +290,7 @@ class Sending:
             lane.window.answered(item.began, now, under_way)
         pending = item.pending
         self._sent[pending.kind, pending.target_kind, result.outcome, result.code] += 1
+        self.deliverer.measure(pending, result)
         self._settled(self.deliverer.verdict(item.claimed.job, pending, result))
         self._go_on(lane)
 
@@ -360,6 +361,8 @@ class Sending:
         for each in verdicts:
             if each.job.job_id not in written:
                 await self._write_alone(each)
+            else:
+                count_end(each)
 
     async def _write_alone(self, verdict: Verdict) -> None:
         """Write what did not go with the others: asked for once more, or another's by now."""

@@ -11,6 +11,7 @@ from erasmus_app.partners.breakers import (
     AT_ONCE,
     FIRST,
     LATEST,
+    MOST,
     Breakers,
     Busy,
     Resting,
@@ -191,3 +192,16 @@ def test_the_longer_the_line_the_later_one_comes_again(breakers: Breakers):
     assert 0 < waits[0] < 1
     assert waits[-1] == LATEST
     assert sent_away() == 0
+
+
+async def test_an_operator_sees_which_hosts_are_left_alone_and_no_others(
+    breakers: Breakers, clock: Clock
+):
+    assert await asks(breakers, host=ELSEWHERE) == "asked"
+    assert breakers.circuits() == {}
+    await falls_silent(breakers)
+    assert breakers.circuits() == {HOST: 2.0}
+    clock.now += MOST
+    assert breakers.circuits() == {HOST: 1.0}  # the next call is to see
+    assert await asks(breakers) == "asked"
+    assert breakers.circuits() == {}

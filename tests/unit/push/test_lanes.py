@@ -139,3 +139,31 @@ def test_too_many_for_one_device_is_that_delivery_s_matter():
     assert outcome("project:1", "device:abc") == (Outcome.LANE_DOWN, "QUOTA_EXCEEDED")
     assert outcome("project:1") == (Outcome.LANE_DOWN, "QUOTA_EXCEEDED")
     assert outcome() == (Outcome.LANE_DOWN, "QUOTA_EXCEEDED")
+
+
+def test_an_operator_sees_services_that_are_known_and_never_where_a_subscription_leads():
+    lanes = Lanes()
+    lanes.of("https://fcm.googleapis.com")
+    lanes.of("https://ines.example").close(60, NOW)
+    lanes.of("https://web.push.apple.com").close(60, NOW)
+
+    assert lanes.closed(at(30)) == {
+        "googleapis.com": False,
+        "push.services.mozilla.com": False,
+        "push.apple.com": True,
+        "notify.windows.com": False,
+        "others": True,
+    }
+    assert not any(lanes.closed(at(61)).values())
+
+
+def test_an_operator_sees_which_platform_waits_at_fcm():
+    clock = HandClock()
+    lanes = FcmLanes(clock)
+    assert lanes.circuits() == {"fcm": 0.0}
+    wrong = refused("THIRD_PARTY_AUTH_ERROR", Outcome.LANE_DOWN)
+    lanes.learn(a_push("a-phone", platform="ios"), wrong, clock())
+
+    assert lanes.circuits() == {"fcm": 0.0, "fcm:ios": 2.0}
+    lanes.close(60)
+    assert lanes.circuits() == {"fcm": 2.0, "fcm:ios": 2.0}

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from databases import VAULT, in_clear
+from metering import number, shown
 from structlog.testing import capture_logs
 
 from erasmus_app.identity.claims import Identity
@@ -164,10 +165,12 @@ async def test_a_refresh_token_is_swapped_again_and_again(app: App, account: Acc
 async def test_a_refresh_token_used_again_ends_the_session_however_old_it_is(app: App, swaps: int):
     for _ in range(swaps):
         await app.swap()
+    before = number(shown(), "auth_refresh_reuse_total")
 
     assert await app.swap(app.tokens[0]) is None
     assert not await app.is_open()
     assert await app.swap() is None  # nobody holds a good one now, the thief neither
+    assert number(shown(), "auth_refresh_reuse_total") - before == 1
 
 
 async def test_a_refresh_token_used_twice_at_once_gives_one_new_one_and_ends_the_session(app: App):

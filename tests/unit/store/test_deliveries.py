@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from databases import VAULT, until
+from metering import number, shown
 from unit.store.samples import AWAKE, HOME, NOW, log_in
 
 from erasmus_app.ids import AccountId, DeviceId, EventId, InboxEntryId, MobilityId
@@ -165,9 +166,11 @@ async def test_a_message_is_told_once_and_goes_once_to_each_device(
     phones = [await a_phone(devices, account, name) for name in ("one", "two")]
     await a_phone(devices, other, "theirs")
     message = a_message(account)
-    by_another_tenant = a_message(account, tenant="lindental.example")
+    by_another_tenant, before = a_message(account, tenant="lindental.example"), shown()
 
     assert await told(database, message, message, by_another_tenant) == [True, False, False]
+    suppressed = "erasmus_push_duplicates_suppressed_total"
+    assert number(shown(), suppressed) - number(before, suppressed) == 2
     assert await told(database, message) == [False]
     ids = {delivery_id(message.entry_id, each.device_id, "fcm") for each in phones}
     assert set(await rows(database, "select delivery_id, expires_at from delivery")) == {
@@ -215,6 +218,7 @@ async def test_what_is_pending_says_all_that_sending_takes(
     await deliveries.attempted(delivery, "UNAVAILABLE")
 
     found = await deliveries.pending(delivery)
+    told_at = await database.fetchval("select created_at from delivery")
     assert found == PendingDelivery(
         delivery_id=delivery,
         account_id=account,
@@ -232,6 +236,7 @@ async def test_what_is_pending_says_all_that_sending_takes(
         last_days=(None,),
         preferences=AWAKE,
         zone="Europe/Brussels",
+        told_at=told_at,
     )
     await a_phone(devices, account, language="de")
     again = await deliveries.pending(delivery)

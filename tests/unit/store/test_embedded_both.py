@@ -61,11 +61,15 @@ async def test_api_and_worker_need_no_engines_of_others(tmp_path: Path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{free.getsockname()[1]}"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        of_worker = f"127.0.0.1:{free.getsockname()[1]}"
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("ERASMUS_APP_")
     } | {
         "ERASMUS_APP_DATA_DIR": str(tmp_path / "data"),
         "ERASMUS_APP_LISTEN": listen,
+        "ERASMUS_APP_WORKER_LISTEN": of_worker,
         "ERASMUS_APP_EWP_REGISTRY_URL": "https://localhost:1/catalogue-v1.xml",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
@@ -96,10 +100,14 @@ async def test_api_and_worker_need_no_engines_of_others(tmp_path: Path):
                 await until(ready, seconds=40)
 
                 async def planned() -> bool:
-                    numbers = (await http.get(f"http://{listen}/metrics")).text
-                    return "plan-polls" in numbers
+                    numbers = (await http.get(f"http://{of_worker}/metrics")).text
+                    return 'erasmus_job_attempts_total{kind="plan-polls"' in numbers
 
                 await until(planned, seconds=40)
+                works = await http.get(f"http://{of_worker}/readyz")
+                assert (works.status_code, works.json()) == (
+                    *(200, {"database": "ok", "heartbeat": "ok"}),
+                )
             assert [each.returncode for each in processes] == [None, None]
         finally:
             for each in reversed(processes):

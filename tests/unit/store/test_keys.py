@@ -1,28 +1,20 @@
 """What lives in Valkey, on a real one; and what an operator sees."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from databases import VAULT
 from redis.asyncio import Redis
-from unit.store.samples import HOME, log_in
+from unit.store.samples import HOME
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.identity.models import CodeForApp, LoginUnderWay
 from erasmus_app.ids import AccountId
-from erasmus_app.kit.clock import utc_now
 from erasmus_app.mobilities.feed_limits import RefusedBefore
-from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.embedded import embedded_valkey
 from erasmus_app.store.embedded.folder import free_port
-from erasmus_app.store.jobs import JobQueue, enqueue
 from erasmus_app.store.keys import RedisLoginStates, RedisTokenRefusals
-from erasmus_app.store.operations import OperationsView
-from erasmus_app.store.records import RecordTable
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -125,51 +117,3 @@ async def test_valkey_away_is_one_clear_line_without_a_secret(redis_url: str, wr
                 await call()
             assert "a-secret" not in str(failed.value)
             assert "\n" not in str(failed.value)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
-
-
-async def test_numbers_count_rows_by_what_they_are(database: Database, redis: Redis):
-    await log_in(AccountTable(database))
-    async with database.transaction() as connection:
-        for kind in ("fetch", "fetch", "fetch", "poll"):
-            await enqueue(connection, kind, {})
-    queue = JobQueue(database, utc_now)
-    running, dead = await queue.claim(2, timedelta(seconds=30), uuid4(), ["fetch"])
-    await queue.bury(dead, "gone")
-    records = RecordTable(database)
-    for _ in range(2):
-        await records.count_refusal(HOME, "omobility-cnr", "signature_invalid")
-    await database.execute(
-        """insert into poll_state (tenant, hei_id, api, first_sync_done_at)
-           values ('a.example', 'b.example', 'omobilities', now()),
-                  ('a.example', 'c.example', 'omobilities', null)"""
-    )
-    await database.execute("insert into retained values ('access_log', 3, now())")
-
-    view = OperationsView(
-        database=database,
-        redis=redis,
-        catalogue_age=lambda: timedelta(seconds=5),
-        unlisted_keys=tuple,
-        queue=queue,
-    )
-
-    assert running.kind == "fetch"
-    assert await view.numbers() == {
-        "erasmus_polls": {"first": 1.0, "synchronised": 1.0},
-        "erasmus_jobs": {
-            "fetch running": 1.0,
-            "fetch dead": 1.0,
-            "fetch waiting": 1.0,
-            "poll waiting": 1.0,
-        },
-        "erasmus_deliveries": {},
-        "erasmus_retained_rows": {"access_log": 3.0},
-        "ewp_refusals": {"omobility-cnr signature_invalid": 2.0},
-        "ewp_catalogue_age_seconds": {"": 5.0},
-    }

@@ -80,7 +80,7 @@ def test_what_the_version_before_does_not_mind(sql: str):
     "sql",
     [
         "alter table job drop column b",
-        "alter table job drop column b; update schema_reach set oldest = '0032'",
+        "alter table job drop column b; update schema_reach set oldest = '0031'",
         "drop table job",
         "alter table job rename to task",
         "alter table job alter column b type integer",

@@ -8,10 +8,8 @@ import pytest
 from databases import VAULT
 from redis.asyncio import Redis
 
-from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.embedded.folder import free_port
-from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.operations import OperationsView
 
 WELL = dict.fromkeys(
@@ -42,7 +40,6 @@ def a_view(
         redis=redis,
         catalogue_age=lambda: age,
         unlisted_keys=lambda: unlisted,
-        queue=JobQueue(database, utc_now),
         patience=0.5,
     )
 

@@ -90,8 +90,8 @@ def test_failures_double_the_wait_from_the_shortest_up_to_the_bands_longest():
     assert after_failure(OFTEN, SETTINGS, 4000) == HOUR
 
 
-def test_chance_moves_an_interval_by_a_tenth():
-    assert [round(jittered(1000, draw)) for draw in (0, 0.5, 1)] == [900, 1000, 1100]
+def test_chance_makes_an_interval_shorter_by_a_fifth_at_most():
+    assert [round(jittered(1000, draw)) for draw in (0, 0.5, 1)] == [1000, 900, 800]
 
 
 def state(**given) -> PollState:

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from databases import VAULT, until
+from metering import number, shown
 from unit.store.samples import HOME, OM, a_nomination, an_answer, log_in, take_in
-from unit.store.test_operations import a_view
 
 from erasmus_app.ids import AccountId, EventId, InboxEntryId
 from erasmus_app.mobilities.events import DETAILS, KINDS, MobilityEvent, Row
@@ -27,6 +27,7 @@ from erasmus_app.store.deliveries import DELIVER, DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.jobs import Again, Job, JobQueue
+from erasmus_app.store.measures import Measures
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.telling import Teller
@@ -431,8 +432,11 @@ async def test_operators_see_what_is_held_apart_from_what_is_late(night: Night):
     await night.wish(digest=Digest.DAILY)
     await night.happen(DATES, RECEIVED)
 
-    numbers = await a_view(night.database, None, timedelta(0)).numbers()  # type: ignore[arg-type]
-    assert numbers["erasmus_deliveries"] == {"pending": 1.0, "held": 2.0}
+    rows = shown(await Measures(night.database, timedelta(0)).figures())
+    states = ("waiting", "late", "held", "failed")
+    assert [number(rows, "erasmus_outbox_rows", lane="fcm", state=each) for each in states] == [
+        *(1, 0, 1, 0)
+    ]
 
 
 async def test_a_dead_job_stays_dead(night: Night):

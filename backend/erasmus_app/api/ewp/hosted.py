@@ -17,6 +17,7 @@ from erasmus_app.mobilities.own import OwnData
 from erasmus_app.mobilities.ports import JobWriter
 from erasmus_app.mobilities.refreshes import CNR_OF, REFRESH, Refresh
 from erasmus_app.settings import Settings
+from erasmus_app.telemetry.metrics import CNR_RECEIVED
 from ewp.host import HostedHei
 from ewp.host_agreements import AgreementCnrService
 from ewp.host_services import CnrService, Service
@@ -49,6 +50,7 @@ class CnrInbox:
         """Enqueue a fetch per id. A caller without the right is dropped silently, and counted."""
         about = ABOUT[api]
         if not callers:
+            CNR_RECEIVED[api, "dropped"].inc()
             log.warning("cnr.dropped", hei_id=hei_id, api=api)
             return
         wanted = [
@@ -65,6 +67,7 @@ class CnrInbox:
         await self.jobs.write(
             REFRESH, {each.dedupe_key: each for each in wanted}, after=self.debounce
         )
+        CNR_RECEIVED[api, "received"].inc()
         log.info("cnr.received", api=api, hei_id=hei_id, from_heis=sorted(callers), ids=len(ids))
 
 
@@ -84,12 +87,14 @@ class AgreementCnrInbox:
     ) -> None:
         """Have the callers' copies read. A caller without the right is dropped, and counted."""
         if not callers:
+            CNR_RECEIVED[api, "dropped"].inc()
             log.warning("cnr.dropped", hei_id=hei_id, api=api)
             return
         wanted = [Ask(tenant=hei_id, hei_id=each) for each in callers - {hei_id}]
         await self.jobs.write(
             AGREEMENTS, {each.of_agreements(): each for each in wanted}, after=self.wait
         )
+        CNR_RECEIVED[api, "received"].inc()
         log.info("cnr.received", api=api, hei_id=hei_id, from_heis=sorted(callers), ids=1)
 
 

@@ -22,11 +22,12 @@ from erasmus_app.api.rest.calendar import calendar_feed, mobility_calendar
 from erasmus_app.api.rest.chat import SIGNING_IN, ask
 from erasmus_app.api.rest.doctor import doctor
 from erasmus_app.api.rest.feed import decisions, feed, remove
-from erasmus_app.api.rest.health import livez, metrics, readyz, startupz
+from erasmus_app.api.rest.health import livez, readyz, startupz
 from erasmus_app.api.rest.linking import start_linking
 from erasmus_app.api.rest.login import callback, callback_from, login, login_at, logout, token
 from erasmus_app.api.rest.mail import ask_to_stop, stop
 from erasmus_app.api.rest.messengers import MESSENGERS
+from erasmus_app.api.rest.metrics import metrics
 from erasmus_app.api.rest.privacy import fetch_export
 from erasmus_app.identity.clients import CHAT
 

@@ -37,22 +37,3 @@ async def readyz(state: State) -> Response[dict[str, str]]:
     checks = await services.operations.checks()
     ready = all(each == "ok" or each.startswith(DEGRADED) for each in checks.values())
     return Response(checks, status_code=200 if ready else 503)
-
-
-@get(
-    "/metrics",
-    tags=["operations"],
-    operation_id="metrics",
-    media_type="text/plain",
-    opt={"access": "public"},
-)
-async def metrics(state: State) -> str:
-    """Counts in Prometheus' text form. Nothing personal is in them; keep the path off the net."""
-    services: Services = state.services
-    lines = []
-    numbers = await services.operations.numbers() | state.numbers()
-    for name, values in sorted(numbers.items()):
-        lines.append(f"# TYPE {name} gauge")
-        for label, value in sorted(values.items()):
-            lines.append(f'{name}{{of="{label}"}} {value:g}' if label else f"{name} {value:g}")
-    return "\n".join(lines) + "\n"
