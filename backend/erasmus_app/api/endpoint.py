@@ -22,7 +22,14 @@ from erasmus_app.api.context import Context
 from erasmus_app.api.explorer import page_at
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.limits import MOST_CHARACTERS, MOST_TOKENS, Inspected, Inspection
-from erasmus_app.api.requests import Refused, Request, asked_by_get, check_media_type, posted
+from erasmus_app.api.requests import (
+    Refused,
+    Request,
+    asked_by_get,
+    check_media_type,
+    extensions,
+    posted,
+)
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.api.subscribing import Begun, Limits, Transports, takes_events, takes_events_only
@@ -246,9 +253,9 @@ def _formatted(error: GraphQLError, code: str | None) -> dict[str, Any]:
         # Where, but not what it says: that may be the student's.
         log.error("graphql.failed", error=type(original).__name__, where=place_of(original))
         found: dict[str, Any] = {"message": "an error of ours", "path": error.path}
-        return found | {"extensions": {"code": "internal_error"}}
+        return found | {"extensions": extensions("internal_error")}
     found = dict(error.formatted)
-    return found | {"extensions": {"code": code or "request_invalid"}}
+    return found | {"extensions": extensions(code or "request_invalid")}
 
 
 def _written(result: Any) -> dict[str, Any]:
@@ -259,7 +266,7 @@ def _written(result: Any) -> dict[str, Any]:
 
 
 def _failed(message: str, code: str) -> dict[str, Any]:
-    return {"errors": [{"message": message, "extensions": {"code": code}}]}
+    return {"errors": [{"message": message, "extensions": extensions(code)}]}
 
 
 def _revalidated(

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from erasmus_app.api.requests import named
 from erasmus_app.api.rest.chat_answer import (
     ChatCard,
     ChatChoice,
@@ -144,6 +145,6 @@ def event(name: ChatEvent, content: object) -> bytes:
 
 def _problem(error: Exception) -> dict[str, object]:
     if isinstance(error, AppError):
-        return {"code": error.code, "detail": str(error), "status": int(error.status)}
+        return {"code": error.code, "detail": str(error), "status": int(error.status)} | named()
     log.error("chat.failed", error=type(error).__name__)
-    return {"code": "internal_error", "detail": "an error of ours", "status": 500}
+    return {"code": "internal_error", "detail": "an error of ours", "status": 500} | named()
