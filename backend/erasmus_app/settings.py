@@ -152,6 +152,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_consent_months: int = 36  # after its withdrawal
     keep_question_months: int = 6  # to the chat, unanswered, stripped; after the month of the last
 
+    # What processes say of themselves
+    otlp_url: str | None = None  # of a collector of traces; None: OpenTelemetry's own variables
+    trace_ratio: float = 1.0  # of what begins with us, how much is traced
+
     # Work
     job_lease_seconds: float = 30
     worker_concurrency: int = 16
@@ -284,7 +288,7 @@ def _check(settings: Settings) -> None:
     for name in (
         *("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"),
         *("APP_URL", "TELEGRAM_URL", "GRAPH_URL", "SLACK_URL", "MATRIX_URL"),
-        *("TELEGRAM_ADDRESS", "WHATSAPP_ADDRESS", "MESSENGER_ADDRESS", "SLACK_ADDRESS"),
+        *("OTLP_URL", "TELEGRAM_ADDRESS", "WHATSAPP_ADDRESS", "MESSENGER_ADDRESS", "SLACK_ADDRESS"),
     ):
         if (value := getattr(settings, name.lower())) is not None:
             _check_url(name, value, loopback_http=True)
@@ -309,6 +313,8 @@ def _check(settings: Settings) -> None:
 
 
 def _check_spans(settings: Settings) -> None:
+    if settings.trace_ratio > 1:
+        raise SettingsInvalid(f"{PREFIX}TRACE_RATIO: must be at most 1")
     if settings.merge_seconds > LONGEST_MERGE:
         raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
     if settings.mail_urgent_after_seconds > settings.mail_after_seconds:

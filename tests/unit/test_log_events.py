@@ -10,6 +10,7 @@ from erasmus_app.telemetry.logs import FIELDS, HASHED, RENAMED
 
 ROOT = Path(__file__).parents[2]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+LOGGERS = {"log", "told"}
 NAMES = FIELDS | HASHED.keys() | RENAMED.keys() | {"exc_info"}
 
 
@@ -24,8 +25,8 @@ def _logged() -> Iterator[tuple[str, ast.Call]]:
         for path in (ROOT / "backend" / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 match node:
-                    case ast.Call(func=ast.Attribute(value=ast.Name("log"), attr=level)) if (
-                        level in LEVELS
+                    case ast.Call(func=ast.Attribute(value=ast.Name(name), attr=level)) if (
+                        name in LOGGERS and level in LEVELS
                     ):
                         yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 

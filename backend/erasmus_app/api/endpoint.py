@@ -38,6 +38,7 @@ from erasmus_app.errors import AppError, NotSignedIn
 from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
+from erasmus_app.telemetry.traces import is_on, span
 from ewp.errors import place_of
 from strawberry_plans import Plans
 from strawberry_plans.documents import Document
@@ -198,16 +199,29 @@ class GraphQLEndpoint:
 
     async def execute(self, begun: Begun, context: Context) -> tuple[int, dict[str, Any]]:
         """Run a query or a mutation; return the status and the answer."""
-        result = await self.plans.execute(
-            begun.document,
-            begun.request.variables,
-            operation_name=begun.request.operation_name,
-            context=context,
-        )
+        with span(f"graphql {begun.word}", **self._about(begun)) as running:
+            result = await self.plans.execute(
+                begun.document,
+                begun.request.variables,
+                operation_name=begun.request.operation_name,
+                context=context,
+            )
+            if result.errors:
+                running.note(outcome="errors")
         if not result.errors:
             return HTTPStatus.OK, {"data": result.data}
         refused = result.data is None and not any(each.path for each in result.errors)
         return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), _written(result)
+
+    def _about(self, begun: Begun) -> dict[str, Any]:
+        """Return what a trace says of an operation: a name only where it is the app's own."""
+        request = begun.request
+        ours = is_on() and (request.hash is not None or request.query in self._trusted.texts)
+        named = next(iter(begun.document.found.operations)) if ours else None
+        return {
+            "graphql.operation.type": begun.word,
+            "graphql.operation.name": (request.operation_name or named) if ours else None,
+        }
 
     async def follow(self, begun: Begun, context: Context) -> AsyncGenerator[dict[str, Any], None]:
         """Run a subscription; yield the answer to each event."""

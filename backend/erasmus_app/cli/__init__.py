@@ -282,12 +282,17 @@ def _run(given: argparse.Namespace) -> int:
         )
     if given.command in {"api", "worker"}:
         from erasmus_app.cli import process, serve
+        from erasmus_app.telemetry import traces
 
         settings = load_settings(os.environ)
         if given.until_stdin_closes:
             serve.end_with_stdin()
         run = serve.api if given.command == "api" else serve.worker
-        return process.run(run(settings))
+        traces.start(given.command, settings.otlp_url, settings.trace_ratio)
+        try:
+            return process.run(run(settings))
+        finally:
+            traces.stop()
     if given.command == "db":
         from erasmus_app.cli import process, tables
 

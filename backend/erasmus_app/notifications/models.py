@@ -158,3 +158,4 @@ class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     is_held: bool = False  # told later than it happened, together with what was held as long
     preferences: Preferences = DEFAULTS
     zone: str = "UTC"  # of the student's clock
+    traces: tuple[str, ...] = ()  # what caused it and the others, where that is traced

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.sealed import Connection, Vault, present
 from erasmus_app.store.sealing import check_keys, seal_what_is_clear
+from erasmus_app.telemetry.traces import span
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x45_57_50  # one upgrade at a time, whoever starts it
@@ -82,8 +83,9 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
         """Commit on leaving, roll back on an error."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            yield connection
+        with span("db.transaction", "client"):
+            async with self.pool.acquire() as connection, connection.transaction():
+                yield connection
 
     @asynccontextmanager
     async def locked(
@@ -96,6 +98,12 @@ class Database:
         """
         key = lock_key(name)
         later = "set local synchronous_commit = off;" if at_leisure else ""
+        with span("db.transaction", "client"):
+            async with self._locked(key, later) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _locked(self, key: int, later: str) -> AsyncIterator[asyncpg.Connection]:
         async with self.pool.acquire() as connection:
             try:
                 await connection.execute(f"begin; {later} select pg_advisory_xact_lock({key})")

@@ -45,7 +45,7 @@ class DeliveryTable:
                    device_id, platform, target_kind, target, target_key, registered_at,
                    inbox_entry_id, coalesce(device.language, account.language) as language,
                    inbox_entry.mobility_id, inbox_entry.kind, delivery.attempts, expires_at,
-                   held_until, last_day, zone, preference.content as preferences,
+                   held_until, last_day, zone, delivery.trace, preference.content as preferences,
                    held_until is not null and read_at is not null as is_read,
                    cardinality(obsolete_by) > 0 and exists (
                        select from mobility join event using (tenant, person_id, mobility_id)
@@ -105,6 +105,7 @@ class DeliveryTable:
             attempts=row["attempts"],
             expires_at=max(each["expires_at"] for each in standing),
             with_it=tuple(each["kind"] for each in standing[1:]),
+            traces=tuple(each["trace"] for each in standing if each["trace"] is not None),
             last_days=tuple(each["last_day"] for each in standing),
             is_held=row["held_until"] is not None,
             preferences=preferences_of(

@@ -45,7 +45,7 @@ FIELDS = frozenset(
         *("kind", "target_kind", "platform", "messenger", "provider", "endpoint", "tool", "role"),
         *("job_id", "erasure_id", "export_id", "attempts", "version", "sha256", "item"),
         *("ids", "jobs", "rows", "count", "messages", "pages", "heis", "hosts", "bytes", "pids"),
-        *("received", "changed", "removed", "taken", "failed", "quiet", "gone", "most", "missing"),
+        *("received", "changed", "published", "removed", "taken", "failed", "quiet", "gone", "most", "missing"),
         *("steps", "silent", "outcomes", "command", "host", "channels", "logger", "says"),
         *("engine", "home", "data_dir"),
     ]

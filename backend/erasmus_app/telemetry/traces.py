@@ -9,7 +9,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -76,6 +76,7 @@ _tracing: "_Tracing | None" = None
 def span(
     name: str,
     kind: str = "internal",
+    /,
     *,
     of: Iterable[str | None] | None = None,
     **attributes: Any,
@@ -91,6 +92,18 @@ def span(
 def carried() -> str | None:
     """Return what is under way, to be kept with what it causes; None where that is in no trace."""
     return None if _tracing is None else _tracing.carried()
+
+
+def beside(causes: Sequence[str]) -> Sequence[str | None] | None:
+    """Return what a span is `of` that was caused by some of what the work under way was asked for.
+
+    Where the work under way is in the trace of one of them, it is a part of that; else it is a part
+    of what caused it, with a link to the work.
+    """
+    here = carried()
+    if here is None or not causes or any(each[3:35] == here[3:35] for each in causes):
+        return None
+    return (*causes, here)
 
 
 def trace_id() -> str | None:

@@ -25,6 +25,7 @@ from erasmus_app.store.jobs import (
     Retry,
     together,
 )
+from erasmus_app.telemetry.traces import span
 from ewp.errors import place_of
 
 Handler = Callable[[Job], Awaitable[None]]
@@ -189,7 +190,7 @@ class Worker:
         """Run the handler; return what is to be written down."""
         about = {"job_id": job.job_id, "kind": job.kind, "attempts": job.attempts}
         try:
-            await self.handlers[job.kind](job)
+            await self._handled(job)
         except Again as again:
             after = timedelta(seconds=again.after)
             return lambda: self.queue.postpone(job, after, None)
@@ -212,6 +213,21 @@ class Worker:
             log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
             return lambda: self.queue.fail(job, code)
         return lambda: self.queue.finish(job)
+
+    async def _handled(self, job: Job) -> None:
+        """Run the handler, as part of what asked for the job."""
+        causes = [trace for each in job.all for trace in each.traces]
+        about = {"kind": job.kind, "jobs": len(job.all), "attempts": job.attempts}
+        with span(f"job {job.kind}", "consumer", of=causes, **about) as working:
+            try:
+                await self.handlers[job.kind](job)
+            except (Again, Later) as ending:
+                working.note(outcome=type(ending).__name__.lower())
+                done: Exception | None = ending
+            else:
+                done = None
+        if done is not None:  # which is no failure
+            raise done
 
     def _partly(self, job: Job, later: Later) -> Callable[[], Awaitable[object]]:
         """Return what gives some of a batch back and ends the others."""

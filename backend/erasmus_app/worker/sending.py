@@ -32,6 +32,7 @@ from erasmus_app.store.jobs import (
     together,
 )
 from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
+from erasmus_app.telemetry.traces import OFF, Span, span
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
@@ -57,6 +58,7 @@ class _Item:
     push: Push
     read_at: float  # the loop's clock
     began: float = 0.0
+    attempt: Span = OFF  # of a trace
 
 
 @dataclass(slots=True, eq=False)
@@ -250,6 +252,14 @@ class Sending:
                 stale.append(item.claimed)
                 continue
             item.began = now
+            item.attempt = span(
+                "push.send",
+                "producer",
+                of=item.pending.traces,
+                lane=lane.name,
+                kind=item.pending.kind,
+                attempts=item.pending.attempts + 1,
+            )
             lane.sending[item.claimed.job.job_id] = item
             channel = self.deliverer.channel(item.pending)
             if channel is lane.wide:
@@ -264,6 +274,8 @@ class Sending:
             result = await channel.send(item.push)
         except Exception as error:  # noqa: BLE001 - one delivery's crash is that delivery's
             lane.sending.pop(item.claimed.job.job_id, None)
+            item.attempt.failed(type(error).__name__)
+            item.attempt.end()
             self._failed(item.claimed.job, error)
             self._go_on(lane)
         else:
@@ -278,6 +290,8 @@ class Sending:
         now, under_way = asyncio.get_running_loop().time(), len(lane.sending)
         if lane.sending.pop(item.claimed.job.job_id, None) is None:
             return  # given back meanwhile
+        item.attempt.note(outcome=result.outcome, code=result.code)
+        item.attempt.end()
         if lane.wide is not None and _is_too_much(result):
             lane.window.set_back(item.began, now)
             closed = lane.closed() if result.code == "QUOTA_EXCEEDED" else None

@@ -27,6 +27,7 @@ from erasmus_app.chat.models import Answer, Asker, Question
 from erasmus_app.chat.ports import Understanding, Understood
 from erasmus_app.chat.service import ChatService
 from erasmus_app.errors import AppError
+from erasmus_app.telemetry.traces import OFF, Span
 
 HEARTBEAT_SECONDS = 5.0
 LONGEST_SECONDS = 60.0  # after which nobody waits any more; an answer takes some milliseconds
@@ -92,6 +93,14 @@ async def events(
     finally:
         if not answering.cancel() and not answering.cancelled():
             answering.exception()  # told above, or nobody is there to be told
+
+
+def traced(chat: ChatService, span: Span) -> ChatService:
+    """Return the service, which tells a span how sure it was of what was asked."""
+    if span is OFF:
+        return chat
+    heard = Heard(chat.understanding, lambda found: span.note(band=found.band))
+    return dataclasses.replace(chat, understanding=heard)
 
 
 def pieces(answer: Answer) -> list[bytes]:
