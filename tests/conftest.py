@@ -1,5 +1,7 @@
 """The real engines, one of each per test process."""
 
+import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -57,7 +59,9 @@ def _lines() -> None:
 @pytest.fixture(autouse=True)
 def _no_strange_fields() -> Iterator[None]:
     """Fail the test that logs a field which is not on the list."""
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     yield
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks  # which a command takes over
     found = [each for each in (*logs.dropped, *traces.dropped) if each[0] not in SANDBOX]
     logs.dropped.clear()
     traces.dropped.clear()

@@ -1,6 +1,5 @@
 """What docs/operations.md and .env.example promise is what the program reads and says."""
 
-import ast
 import re
 from collections.abc import Iterator
 from itertools import pairwise

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a process on uvloop, where it is to be had."""
     logs.configure()
+    logs.take_over()
     try:
         import uvloop
     except ImportError:  # Windows

@@ -45,7 +45,18 @@ FIELDS = frozenset(
         *("kind", "target_kind", "platform", "messenger", "provider", "endpoint", "tool", "role"),
         *("job_id", "erasure_id", "export_id", "attempts", "version", "sha256", "item"),
         *("ids", "jobs", "rows", "count", "messages", "pages", "heis", "hosts", "bytes", "pids"),
-        *("received", "changed", "published", "removed", "taken", "failed", "quiet", "gone", "most", "missing"),
+        *(
+            "received",
+            "changed",
+            "published",
+            "removed",
+            "taken",
+            "failed",
+            "quiet",
+            "gone",
+            "most",
+            "missing",
+        ),
         *("steps", "silent", "outcomes", "command", "host", "channels", "logger", "says"),
         *("engine", "home", "data_dir"),
     ]
@@ -191,7 +202,7 @@ def keyed(key: bytes) -> None:
 
 
 def configure(stream: Callable[[], TextIO] = lambda: sys.stderr, *, keep: bool = True) -> None:
-    """Write lines to a stream, and what libraries and the interpreter say as lines as well.
+    """Write lines to a stream.
 
     With `keep` loggers stay as they are at their first line, which is quicker; tests want it not.
     """
@@ -200,12 +211,15 @@ def configure(stream: Callable[[], TextIO] = lambda: sys.stderr, *, keep: bool =
         logger_factory=lambda *_: structlog.PrintLogger(stream()),
         cache_logger_on_first_use=keep,
     )
-    if keep:
-        logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
-        warnings.showwarning = _warned  # type: ignore[assignment]  # nobody names its arguments
-        sys.excepthook = _crashed
-        sys.unraisablehook = lambda what: _lost(what.exc_type, what.exc_value)
-        threading.excepthook = lambda what: _lost(what.exc_type, what.exc_value)
+
+
+def take_over() -> None:
+    """Write what libraries and the interpreter say as lines as well."""
+    logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
+    warnings.showwarning = _warned  # type: ignore[assignment]  # nobody names its arguments
+    sys.excepthook = _crashed
+    sys.unraisablehook = lambda what: _lost(what.exc_type, what.exc_value)
+    threading.excepthook = lambda what: _lost(what.exc_type, what.exc_value)
 
 
 class _FromLibraries(logging.Handler):

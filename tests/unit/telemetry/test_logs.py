@@ -26,9 +26,9 @@ Said = Callable[[], list[dict[str, Any]]]
 def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Said]:
     """What was written, as a process writes it."""
     stream, before = io.StringIO(), logging.root.handlers[:]
-    for module, name in ((sys, "excepthook"), (sys, "unraisablehook"), (warnings, "showwarning")):
-        monkeypatch.setattr(module, name, getattr(module, name))
-    logs.configure(lambda: stream)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    logs.configure(lambda: stream, keep=False)
+    logs.take_over()
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     logging.root.handlers[:] = before
     logs.configure(keep=False)
