@@ -157,16 +157,11 @@ class _Tracing:
 
         self.trace, self.context = trace, context
         # `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` go before what we say.
-        ours = Resource({"service.name": service, "service.namespace": "erasmus-app"})
-        theirs = Resource.create()
-        if not os.environ.get("OTEL_SERVICE_NAME"):
-            named = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-            theirs = theirs if "service.name=" in named else theirs.merge(ours)
-        else:
-            theirs = ours.merge(theirs)
+        attributes = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+        named = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in attributes
         self.provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(ratio)),
-            resource=theirs,
+            resource=Resource.create({} if named else {"service.name": service}),
             shutdown_on_exit=False,
         )
         endpoint = f"{url.rstrip('/')}/v1/traces" if url else None

@@ -189,6 +189,11 @@ class Worker:
     async def _outcome(self, job: Job) -> Callable[[], Awaitable[object]] | None:
         """Run the handler; return what is to be written down."""
         about = {"job_id": job.job_id, "kind": job.kind, "attempts": job.attempts}
+        began = asyncio.get_running_loop().time()
+
+        def ms() -> int:
+            return round((asyncio.get_running_loop().time() - began) * 1000)
+
         try:
             await self._handled(job)
         except Again as again:
@@ -197,11 +202,11 @@ class Worker:
         except Later as later:
             return self._partly(job, later)
         except Retry as failed:
-            log.info("job.later", code=failed.code, **about)
+            log.info("job.later", code=failed.code, ms=ms(), **about)
             code, seconds = failed.code, failed.after
             return lambda: self.queue.fail(job, code, seconds)
         except Bury as never:
-            log.warning("job.buried", code=never.code, **about)
+            log.warning("job.buried", code=never.code, ms=ms(), **about)
             code = never.code
             return lambda: self.queue.bury(job, code)
         except LeaseLost:
@@ -210,7 +215,9 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - one job's crash is that job's
             code = error.code if isinstance(error, AppError) else type(error).__name__
             # Where, but not what it says: that may be a student's.
-            log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
+            log.error(  # noqa: TRY400
+                "job.failed", code=code, where=place_of(error), ms=ms(), **about
+            )
             return lambda: self.queue.fail(job, code)
         return lambda: self.queue.finish(job)
 

@@ -32,6 +32,7 @@ from erasmus_app.store.jobs import (
     together,
 )
 from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
+from erasmus_app.students.models import TargetKind
 from erasmus_app.telemetry.traces import OFF, Span, span
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.window import Window
@@ -332,6 +333,7 @@ class Sending:
                         "push.sent",
                         kind=kind,
                         target_kind=target_kind,
+                        lane=TargetKind(target_kind).channel,
                         outcome=outcome,
                         code=code,
                         count=count,
