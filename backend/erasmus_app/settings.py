@@ -288,10 +288,12 @@ def _check(settings: Settings) -> None:
     for name in (
         *("LOGIN_URL", "OIDC_ISSUER", "EWP_REGISTRY_URL", "FCM_URL", "PRIVACY_NOTICE_URL"),
         *("APP_URL", "TELEGRAM_URL", "GRAPH_URL", "SLACK_URL", "MATRIX_URL"),
-        *("OTLP_URL", "TELEGRAM_ADDRESS", "WHATSAPP_ADDRESS", "MESSENGER_ADDRESS", "SLACK_ADDRESS"),
+        *("TELEGRAM_ADDRESS", "WHATSAPP_ADDRESS", "MESSENGER_ADDRESS", "SLACK_ADDRESS"),
     ):
         if (value := getattr(settings, name.lower())) is not None:
             _check_url(name, value, loopback_http=True)
+    if settings.otlp_url is not None and not settings.otlp_url.startswith("http://"):
+        _check_url("OTLP_URL", settings.otlp_url, loopback_http=True)  # traces name nobody
     for name in ("TRUSTED_PROXIES", "WEB_PUSH_NETWORKS"):
         try:
             tuple(map(ip_network, getattr(settings, name.lower())))

@@ -29,7 +29,7 @@ from testbed import IN_A_HURRY, OWN_SYSTEM_APIS, Bed
 
 from erasmus_app.cli.phones import Phone
 from ewp.ids import OmobilityId
-from sandbox.cast import LINDENTAL, STUDENTS
+from sandbox.cast import STUDENTS
 from sandbox.serving import listen
 from sandbox.world import APP_LINK, world
 
@@ -204,11 +204,18 @@ async def live(bed: Bed, phone: Phone, processes: Processes, dsn: str) -> list[s
     await scene.corrected(email=f"{MARK}@study.example")
     await scene.announce()
     await until(lambda: b'"outcome": "rejected"' in processes.so_far())
-    hostile = f'<omobilities-get-response xmlns="{OMOBILITIES}"><{MARK}>{MARK}</{MARK}>'
-    breaks(bed, LINDENTAL.hei_id, "omobilities", hostile.encode())
-    await scene.corrected(email=f"{MARK}@study.example")
-    await scene.announce()
-    await until(lambda: b"partner.quarantined" in processes.so_far())
+    good = fed.nominations(fed.nomination("om-1", sending=fed.LINDENTAL, receiving=fed.RIBEIRA))
+    for number, hostile in enumerate(
+        (
+            f'<omobilities-get-response xmlns="{OMOBILITIES}"><{MARK}>{MARK}</{MARK}>'.encode(),
+            good.replace(b"<status>pending", f"<status>{MARK}".encode()),
+        ),
+        start=1,
+    ):
+        breaks(bed, fed.LINDENTAL, "omobilities", hostile)
+        await scene.corrected(email=f"{MARK}@study.example")
+        await scene.announce()
+        await until(lambda n=number: processes.so_far().count(b"partner.quarantined") >= n)
     await crash(bed, phone, dsn)
     return [calendar, code]
 

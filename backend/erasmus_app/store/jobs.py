@@ -264,7 +264,8 @@ class JobQueue:
         await self.database.execute(
             f"""update job set last_error = $5, {_LET_GO},
                    due = case when again then least(due, now() + $4) else now() + $4 end,
-                   attempts = case when $5::text is null then 0 else attempts end
+                   attempts = case when $5::text is null then 0 else attempts end,
+                   traces = case when $5::text is null and not again then null else traces end
                where {_MINE}""",  # noqa: S608 - constants
             *_mine(job),
             after,
