@@ -202,7 +202,7 @@ async def said(
         more["mcp-method"] = method
         if "name" in given:
             more["mcp-name"] = given["name"]
-        given["_meta"] = {
+        given["_meta"] = given.get("_meta", {}) | {
             "io.modelcontextprotocol/protocolVersion": version,
             "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
             "io.modelcontextprotocol/clientCapabilities": {},

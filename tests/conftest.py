@@ -1,5 +1,7 @@
 """The real engines, one of each per test process."""
 
+import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,7 +11,10 @@ from databases import DatabaseServer, database_server_running, fresh_database, v
 from hypothesis import HealthCheck, settings
 from once import done_once
 
+from erasmus_app.telemetry import logs, traces
 from sandbox.authority import Authority
+
+SANDBOX = {"login.code_issued", "terminator.backend_down"}  # what it logs, beside us in tests
 
 # How long an example takes says how busy the machine is, and nothing of ours.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -52,6 +57,24 @@ def valkey() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.open(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _lines() -> None:
+    """Log as processes do, so that what may not stand in a line is found out here."""
+    logs.configure(keep=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_strange_fields() -> Iterator[None]:
+    """Fail the test that logs a field which is not on the list."""
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
+    yield
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks  # which a command takes over
+    found = [each for each in (*logs.dropped, *traces.dropped) if each[0] not in SANDBOX]
+    logs.dropped.clear()
+    traces.dropped.clear()
+    assert found == [], "fields that are not on the lists in telemetry/"
 
 
 @pytest.fixture

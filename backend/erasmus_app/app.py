@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
+from erasmus_app.api.arrivals import Arrivals
 from erasmus_app.api.endpoint import GraphQLEndpoint
 from erasmus_app.api.mcp.door import PATH as MCP
 from erasmus_app.api.mcp.door import McpEndpoint
@@ -31,10 +32,17 @@ class Application:
 
     graphql: GraphQLEndpoint
     framework: Litestar
+    arrivals: Arrivals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or keep the services alive."""
-        if _is_graphql(str(scope.get("path", ""))):  # which a lifespan has not
+        if scope["type"] in {ScopeType.HTTP, ScopeType.WEBSOCKET}:
+            await self.arrivals(scope, receive, send, self._answer)
+        else:
+            await self.framework(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _is_graphql(scope["path"]):
             await measured(self.graphql, GRAPHQL, scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:  # no other door has sockets
             await receive()
@@ -116,4 +124,4 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             ],
         )
     )
-    return Application(endpoint, framework)
+    return Application(endpoint, framework, Arrivals(settings.proxy_networks))

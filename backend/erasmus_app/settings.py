@@ -155,6 +155,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_consent_months: int = 36  # after its withdrawal
     keep_question_months: int = 6  # to the chat, unanswered, stripped; after the month of the last
 
+    # What processes say of themselves
+    otlp_url: str | None = None  # of a collector of traces; None: OpenTelemetry's own variables
+    trace_ratio: float = 1.0  # of what begins with us, how much is traced
+
     # Work
     job_lease_seconds: float = 30
     worker_concurrency: int = 16
@@ -303,6 +307,8 @@ def _check(settings: Settings) -> None:
     ):
         if (value := getattr(settings, name.lower())) is not None:
             _check_url(name, value, loopback_http=True)
+    if settings.otlp_url is not None and not settings.otlp_url.startswith("http://"):
+        _check_url("OTLP_URL", settings.otlp_url, loopback_http=True)  # traces name nobody
     for name in ("TRUSTED_PROXIES", "WEB_PUSH_NETWORKS"):
         try:
             tuple(map(ip_network, getattr(settings, name.lower())))
@@ -328,6 +334,8 @@ def _check(settings: Settings) -> None:
 
 
 def _check_spans(settings: Settings) -> None:
+    if settings.trace_ratio > 1:
+        raise SettingsInvalid(f"{PREFIX}TRACE_RATIO: must be at most 1")
     if settings.merge_seconds > LONGEST_MERGE:
         raise SettingsInvalid(f"{PREFIX}MERGE_SECONDS: must be at most {LONGEST_MERGE}")
     if settings.drain_seconds > LONGEST_DRAIN:

@@ -480,7 +480,10 @@ async def test_an_assistant_reads_nothing_beyond_what_was_allowed(assistant: Ass
         assert answer.status_code == 403, query
         assert error == {
             "message": f"the student has not allowed this app {scope}",
-            "extensions": {"code": "insufficient_scope"},
+            "extensions": {
+                "code": "insufficient_scope",
+                "request_id": answer.headers["x-request-id"],
+            },
         }
         assert answer.headers["www-authenticate"] == (
             f'Bearer error="insufficient_scope", scope="{scope}"'

@@ -325,7 +325,7 @@ async def test_a_flood_is_slowed_down_over_both_doors_and_nobody_elses_question_
     assert found[-1].json()["code"] == "too_many_questions"
     assert 1 <= int(found[-1].headers["retry-after"]) <= 61
     [error] = answer.json()["errors"]
-    assert error["extensions"] == {"code": "too_many_questions"}
+    assert error["extensions"]["code"] == "too_many_questions"
     assert others.status_code == 200
 
 

@@ -1,7 +1,6 @@
 """`/graphql` as a client of any make meets it."""
 
 import json
-from typing import Any
 
 import httpx
 import pytest
@@ -241,9 +240,12 @@ async def test_what_went_wrong_inside_stays_inside(bed: Bed, capsys: pytest.Capt
         {
             "message": "an error of ours",
             "path": ["me", "devices"],
-            "extensions": {"code": "internal_error"},
+            "extensions": {
+                "code": "internal_error",
+                "request_id": answer.headers["x-request-id"],
+            },
         }
     ]
-    logged: Any = capsys.readouterr().out
+    logged = capsys.readouterr().err
     assert "graphql.failed" in logged
     assert "from device" not in logged

@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from assistants import MODERN, called, clients_file, granted, said
+from collector import collecting
 from structlog.testing import capture_logs
 from testbed import Bed, bed_running
 
 from erasmus_app.api.mcp.door import LARGEST_BODY
 from erasmus_app.api.mcp.tools import TOOLS
 from erasmus_app.ids import AccountId
+from erasmus_app.telemetry import traces
 
 READING = ("record:read", "deadlines:read", "inbox:read")
 OLD = "2025-06-18"
@@ -269,3 +271,19 @@ async def test_an_error_of_ours_tells_an_assistant_and_the_log_nothing(
         assert "Inês" not in repr(logs)
         [told] = [each for each in logs if each["event"] == "mcp.tool_failed"]
         assert (told["tool"], told["error"]) == ("get_overview", "ValueError")
+
+
+async def test_an_assistants_trace_is_linked_and_does_not_decide_what_is_traced(bed: Bed):
+    token = await granted(bed, await account_of(bed), *READING)
+    theirs = f"00-{'a' * 32}-{'b' * 16}-01"
+    asked = {"name": "get_deadlines", "arguments": {}, "_meta": {"traceparent": theirs}}
+    async with collecting() as (collector, url):
+        traces.start("api", url, 1.0)
+        answer = await said(bed, token, "tools/call", asked, traceparent=theirs)
+        await asyncio.to_thread(traces.stop)
+
+    [served] = collector.named("POST /mcp")
+    assert answer.status_code == 200
+    assert (served.links, served.attributes["tool"]) == (("a" * 32,), "get_deadlines")
+    assert served.trace != "a" * 32
+    assert (served.parent, collector.wrong) == ("", [])

@@ -94,7 +94,7 @@ async def test_an_error_and_a_query_reach_the_client(bed: Bed, way: str):
             assert found == {"id": "inbox", "error": "message_unknown"}
             assert heard == [{"closed": 1000, "reason": "Normal Closure"}]
         else:
-            assert found["errors"][0]["extensions"] == {"code": "message_unknown"}
+            assert found["errors"][0]["extensions"]["code"] == "message_unknown"
             assert await app.hear() == {"id": "inbox", "complete": True}
 
 

@@ -20,6 +20,10 @@ def refusals(here: House) -> list[dict[str, Any]]:
     return [dict(each) for each in here.logs if each["event"] == "access.refused"]
 
 
+def request_ids(answered: tuple[int, dict[str, Any]]) -> list[str]:
+    return [each["extensions"]["request_id"] for each in answered[1]["errors"]]
+
+
 async def test_a_refusal_has_a_stable_code_and_is_an_event_with_ids_alone(
     dsn: str, valkey: str, tmp_path: Path
 ):
@@ -40,13 +44,14 @@ async def test_a_refusal_has_a_stable_code_and_is_an_event_with_ids_alone(
                     "message": "That is not yours to have.",
                     "locations": [{"line": 1, "column": 8}],
                     "path": ["me", "devices", 0],
-                    "extensions": {"code": "forbidden"},
+                    "extensions": {"code": "forbidden", "request_id": request_ids(refused)[0]},
                 }
             ],
         },
     )
     assert nobody[0] == 401
-    assert nobody[1]["errors"][0]["extensions"] == {"code": "not_signed_in"}
+    assert nobody[1]["errors"][0]["extensions"]["code"] == "not_signed_in"
+    assert len({*request_ids(refused), *request_ids(nobody)}) == 2
     assert logged == [
         {
             "event": "access.refused",
@@ -54,7 +59,7 @@ async def test_a_refusal_has_a_stable_code_and_is_an_event_with_ids_alone(
             "what": "Device",
             "rule": "OWNER",
             "code": "forbidden",
-            "account_id": str(other.account),
+            "account_id": other.account,
         },
         {
             "event": "access.refused",

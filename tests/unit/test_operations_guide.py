@@ -1,6 +1,5 @@
 """What docs/operations.md and .env.example promise is what the program reads and says."""
 
-import ast
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,7 +11,6 @@ from erasmus_app.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-LOGGING = {"log.info", "log.warning", "log.error", "log.exception"}
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 
 
@@ -71,25 +69,3 @@ def test_the_example_file_has_every_setting_commented_out_behind_a_line_about_it
         name: found.get(name, "an example") if default is None else default
         for name, default in defaults().items()
     }
-
-
-def events() -> set[str]:
-    """Every name of an event in the program."""
-    found = set()
-    for path in [
-        *(ROOT / "backend/ewp").rglob("*.py"),
-        *(ROOT / "backend/erasmus_app").rglob("*.py"),
-    ]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in LOGGING:
-                found.add(ast.literal_eval(node.args[0]))
-    return found
-
-
-def test_an_operator_greps_for_events_that_there_are():
-    named = {
-        each for cells in rows(chapter("Logs")) for each in re.findall(r"`([a-z_.]+)`", cells[0])
-    }
-
-    assert len(named) > 20
-    assert named - events() == set()

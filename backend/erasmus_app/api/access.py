@@ -100,6 +100,6 @@ def refused(what: str, rule: Rule, asker: Asker) -> Forbidden:
     if what in asker.refusals:
         return error
     asker.refusals.add(what)
-    account = str(asker.session.account_id)
+    account = asker.session.account_id
     log.warning("access.refused", what=what, rule=rule.words, code=error.code, account_id=account)
     return error

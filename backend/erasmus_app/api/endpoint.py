@@ -22,7 +22,14 @@ from erasmus_app.api.context import Context
 from erasmus_app.api.explorer import page_at
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.limits import MOST_CHARACTERS, MOST_TOKENS, Inspected, Inspection
-from erasmus_app.api.requests import Refused, Request, asked_by_get, check_media_type, posted
+from erasmus_app.api.requests import (
+    Refused,
+    Request,
+    asked_by_get,
+    check_media_type,
+    extensions,
+    posted,
+)
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.api.subscribing import Begun, Limits, Transports, takes_events, takes_events_only
@@ -33,6 +40,7 @@ from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
 from erasmus_app.telemetry.exposition import Figure
 from erasmus_app.telemetry.metrics import GRAPHQL_COST, GRAPHQL_REJECTED
+from erasmus_app.telemetry.traces import is_on, span
 from ewp.errors import place_of
 from strawberry_plans import Plans
 from strawberry_plans.documents import Document
@@ -226,16 +234,29 @@ class GraphQLEndpoint:
 
     async def execute(self, begun: Begun, context: Context) -> tuple[int, dict[str, Any]]:
         """Run a query or a mutation; return the status and the answer."""
-        result = await self.plans.execute(
-            begun.document,
-            begun.request.variables,
-            operation_name=begun.request.operation_name,
-            context=context,
-        )
+        with span(f"graphql {begun.word}", **self._about(begun)) as running:
+            result = await self.plans.execute(
+                begun.document,
+                begun.request.variables,
+                operation_name=begun.request.operation_name,
+                context=context,
+            )
+            if result.errors:
+                running.note(outcome="errors")
         if not result.errors:
             return HTTPStatus.OK, {"data": result.data}
         refused = result.data is None and not any(each.path for each in result.errors)
         return (HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK), self._written(result)
+
+    def _about(self, begun: Begun) -> dict[str, Any]:
+        """Return what a trace says of an operation: a name only where it is the app's own."""
+        request = begun.request
+        ours = is_on() and (request.hash is not None or request.query in self._trusted.texts)
+        named = next(iter(begun.document.found.operations)) if ours else None
+        return {
+            "graphql.operation.type": begun.word,
+            "graphql.operation.name": (request.operation_name or named) if ours else None,
+        }
 
     async def follow(self, begun: Begun, context: Context) -> AsyncGenerator[dict[str, Any], None]:
         """Run a subscription; yield the answer to each event."""
@@ -288,13 +309,13 @@ def _formatted(
         # Where, but not what it says: that may be the student's.
         log.error("graphql.failed", error=type(original).__name__, where=place_of(original))
         found: dict[str, Any] = {"message": "an error of ours", "path": error.path}
-        return found | {"extensions": {"code": "internal_error"}}
+        return found | {"extensions": extensions("internal_error")}
     found = dict(error.formatted)
-    return found | {"extensions": {"code": code or "request_invalid"}}
+    return found | {"extensions": extensions(code or "request_invalid")}
 
 
 def _failed(message: str, code: str) -> dict[str, Any]:
-    return {"errors": [{"message": message, "extensions": {"code": code}}]}
+    return {"errors": [{"message": message, "extensions": extensions(code)}]}
 
 
 def _revalidated(

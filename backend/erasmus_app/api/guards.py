@@ -7,6 +7,7 @@ from litestar.types import Scope
 from erasmus_app.errors import NotSignedIn
 from erasmus_app.identity.models import Session
 from erasmus_app.services import Services
+from erasmus_app.telemetry import logs
 
 
 def session_cookie(services: Services) -> str:
@@ -48,4 +49,5 @@ async def session_of(services: Services, headers: dict[str, str], *resources: st
     session = await services.login.session(bearer=bearer, cookie=cookie)
     if session.client_id is not None and session.resource not in resources:
         raise NotSignedIn("This token is for something else.")
+    logs.acting(session.account_id)
     return session

@@ -7,9 +7,22 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar.types import HTTPScope, Receive
 
+from erasmus_app.telemetry import logs
+
 PREFIX = "sha256:"  # may stand before a hash
 LARGEST_BODY = 1_000_000  # bytes
 LONGEST_QUERY = 16_384  # bytes, of an address
+
+
+def named() -> dict[str, str]:
+    """Return which request is under way, as an error's member; nothing outside of any."""
+    request_id = logs.request_id()
+    return {} if request_id is None else {"request_id": request_id}
+
+
+def extensions(code: str) -> dict[str, Any]:
+    """Return what an error says beside its message: a stable code, and which request it was."""
+    return {"code": code} | named()
 
 
 class Refused(Exception):
@@ -29,7 +42,7 @@ class Refused(Exception):
         self.challenge = challenge  # to whoever wants in (RFC 6750 §3)
         self.after = after  # seconds until it is worth asking again
         self.is_of_document = answer is not None  # the request itself is well-formed
-        self.answer = answer or {"errors": [{"message": message, "extensions": {"code": code}}]}
+        self.answer = answer or {"errors": [{"message": message, "extensions": extensions(code)}]}
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:

@@ -95,6 +95,7 @@ from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
 from erasmus_app.store.telling import Teller
 from erasmus_app.store.versions import see_tables
+from erasmus_app.telemetry import logs
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
 from ewp.host import EwpHost
@@ -144,6 +145,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         hei.id: _key(settings, hei.server_key or hei.client_key) for hei in heis.values()
     }
     vault = load_vault(settings.data_keys, settings.data_dir)
+    logs.keyed(vault.lookup)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(
             httpx.AsyncClient(

@@ -288,27 +288,19 @@ def _run(given: argparse.Namespace) -> int:
         )
     if given.command in {"api", "worker"}:
         from erasmus_app.cli import process, serve
+        from erasmus_app.telemetry import traces
 
         settings = load_settings(os.environ)
         if given.until_stdin_closes:
             serve.end_with_stdin()
         run = serve.api if given.command == "api" else serve.worker
-        return process.run(run(settings))
+        traces.start(given.command, settings.otlp_url, settings.trace_ratio)
+        try:
+            return process.run(run(settings))
+        finally:
+            traces.stop()
     if given.command == "db":
-        from erasmus_app.cli import process, tables
-
-        if given.what == "new-key":
-            from erasmus_app.store.sealed import new_key
-
-            print(f"data: {new_key()}")
-            return 0
-        settings = load_settings(os.environ)
-        if given.what == "partition":
-            return process.run(tables.partition(settings, given.parts))
-        work = {"upgrade": tables.upgrade, "status": tables.status}.get(
-            given.what, tables.rotate_keys
-        )
-        return process.run(work(settings))
+        return _on_the_tables(given)
     if given.command in {"student", "data", "dead", "deliveries", "webhooks", "chat"}:
         return _on_the_data(given)
     if given.command == "rules":
@@ -329,6 +321,21 @@ def _run(given: argparse.Namespace) -> int:
     else:
         given.file.write_text(document, encoding="utf-8")
     return 0
+
+
+def _on_the_tables(given: argparse.Namespace) -> int:
+    from erasmus_app.cli import process, tables
+
+    if given.what == "new-key":
+        from erasmus_app.store.sealed import new_key
+
+        print(f"data: {new_key()}")
+        return 0
+    settings = load_settings(os.environ)
+    if given.what == "partition":
+        return process.run(tables.partition(settings, given.parts))
+    work = {"upgrade": tables.upgrade, "status": tables.status}.get(given.what, tables.rotate_keys)
+    return process.run(work(settings))
 
 
 def _on_the_data(given: argparse.Namespace) -> int:

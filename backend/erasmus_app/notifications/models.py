@@ -161,6 +161,7 @@ class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     heard_at: datetime | None = None  # when the partner's notification came that it goes back to
     preferences: Preferences = DEFAULTS
     zone: str = "UTC"  # of the student's clock
+    traces: tuple[str, ...] = ()  # what caused it and the others, where that is traced
 
     @property
     def is_held(self) -> bool:

@@ -25,6 +25,7 @@ from erasmus_app.identity.models import LEEWAY, LoginUnderWay
 from erasmus_app.identity.providers import ProviderConfig
 from erasmus_app.kit.clock import Clock
 from erasmus_app.settings import LOOPBACK_NAMES
+from erasmus_app.telemetry.traces import span
 
 KEEP_SECONDS = 3600.0  # discovery and keys
 AGAIN_SECONDS = 10.0  # at the least, between two readings of the keys for an unknown one
@@ -232,8 +233,12 @@ class OpenIdProvider:
         self, method: str, address: str, *, nobody_at: HTTPStatus | None = None, **more: Any
     ) -> Any:
         try:
-            async with asyncio.timeout(MOST_SECONDS):  # also where it answers drop by drop
-                answer = await self.http.request(method, address, follow_redirects=False, **more)
+            # Also where it answers drop by drop.
+            with span("login.provider", "client", **{"http.request.method": method}):
+                async with asyncio.timeout(MOST_SECONDS):
+                    answer = await self.http.request(
+                        method, address, follow_redirects=False, **more
+                    )
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             log.warning("login.provider_down", error=type(error).__name__)
             raise LoginFailed(

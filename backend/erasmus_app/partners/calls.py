@@ -9,6 +9,7 @@ from erasmus_app.ids import HeiId
 from erasmus_app.institutions.health import CallLedger
 from erasmus_app.partners.breakers import Breakers, Resting, Silent, host_of
 from erasmus_app.telemetry.metrics import CLIENT_REQUESTS, CLIENT_SECONDS
+from erasmus_app.telemetry.traces import span
 from ewp.catalogue import ApiEntry
 from ewp.errors import ApiNotServed, PartnerError, PartnerUnreachable
 
@@ -27,6 +28,17 @@ async def called(
     Raises:
         PartnerFailed: with the toolkit's code; `retry` says whether it may go well later.
     """
+    with span("ewp.call", "client", api=entry.api, hei=hei, endpoint=endpoint):
+        return await _called(breakers, hei, entry, endpoint, call)
+
+
+async def _called(
+    breakers: Breakers,
+    hei: HeiId,
+    entry: ApiEntry,
+    endpoint: str,
+    call: Callable[[], Awaitable[T]],
+) -> T:
     try:
         async with breakers.call(host_of(entry.urls.get(endpoint, "")), hei, entry.api):
             began, code = perf_counter(), "cancelled"

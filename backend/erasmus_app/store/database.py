@@ -14,6 +14,7 @@ import structlog
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.sealed import Connection, Vault, present
+from erasmus_app.telemetry.traces import span
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 1.0  # for connections to be given back: a server that hangs gives none
@@ -78,8 +79,9 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
         """Commit on leaving, roll back on an error."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            yield connection
+        with span("db.transaction", "client"):
+            async with self.pool.acquire() as connection, connection.transaction():
+                yield connection
 
     @asynccontextmanager
     async def locked(
@@ -92,6 +94,12 @@ class Database:
         """
         key = lock_key(name)
         later = "set local synchronous_commit = off;" if at_leisure else ""
+        with span("db.transaction", "client"):
+            async with self._locked(key, later) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _locked(self, key: int, later: str) -> AsyncIterator[asyncpg.Connection]:
         async with self.pool.acquire() as connection:
             try:
                 await connection.execute(f"begin; {later} select pg_advisory_xact_lock({key})")

@@ -46,7 +46,7 @@ class DeliveryTable:
                    inbox_entry_id, coalesce(device.language, account.language) as language,
                    inbox_entry.mobility_id, inbox_entry.kind, delivery.attempts, expires_at,
                    held_until, last_day, zone, preference.content as preferences,
-                   delivery.created_at as told_at, merges, heard_at,
+                   delivery.created_at as told_at, merges, heard_at, delivery.trace,
                    held_until is not null and read_at is not null as is_read,
                    cardinality(obsolete_by) > 0 and exists (
                        select from mobility join event using (tenant, person_id, mobility_id)
@@ -106,6 +106,7 @@ class DeliveryTable:
             attempts=row["attempts"],
             expires_at=max(each["expires_at"] for each in standing),
             with_it=tuple(each["kind"] for each in standing[1:]),
+            traces=tuple(each["trace"] for each in standing if each["trace"] is not None),
             last_days=tuple(each["last_day"] for each in standing),
             preferences=preferences_of(
                 row["preferences"], AccountId(row["account_id"]), self.database.vault

@@ -69,7 +69,7 @@ AREAS = (
     Area("source_document", "sending_hei_id, object_id, api, hei_id, tenant", frozenset({"xml"})),
     Area("event", "happened_at, event_id"),
     Area("inbox_entry", "created_at, inbox_entry_id"),
-    Area("delivery", "created_at, delivery_id"),
+    Area("delivery", "created_at, delivery_id", frozenset({"trace"})),
     Area("mail_delivery", "planned_at, inbox_entry_id", frozenset({"mail_id"})),
     Area(
         "mail_address",

@@ -19,11 +19,13 @@ from erasmus_app.ids import JobId
 from erasmus_app.kit.backoff import backoff
 from erasmus_app.kit.clock import Clock
 from erasmus_app.store.database import Database
+from erasmus_app.telemetry.traces import carried
 
 CHANNEL = "erasmus_job"
 MOST_ATTEMPTS = 12
 _SOON = "due <= now() + interval '1 second'"
 BATCH = 100  # jobs that are handed over together at most
+MOST_TRACES = 8  # of those that asked for one job
 BATCHED_ATTEMPTS = 3  # one that has failed more often stands alone: it may be why the others did
 _MINE = """leased_by = $2 and (job_id, attempts) in (
     select * from unnest($1::bigint[], $3::integer[]))"""  # this claim, not a later one
@@ -39,6 +41,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int  # this one included
     requested_at: datetime
     leased_by: UUID
+    traces: tuple[str, ...] = ()  # what asked for it; of several the first one is its cause
     with_it: tuple["Job", ...] = ()  # others of its batch, to be done together and to end alike
 
     @property
@@ -136,15 +139,18 @@ async def _put(
     # Who sleeps looks at least once a second: only what is due sooner is worth a NOTIFY.
     await connection.execute(
         f"""with put as (
-               insert into job (kind, payload, dedupe_key, due)
-               select $1, payload::jsonb, dedupe_key, coalesce($4, now() + $5)
+               insert into job (kind, payload, dedupe_key, due, traces)
+               select $1, payload::jsonb, dedupe_key, coalesce($4, now() + $5), $6
                from unnest($2::text[], $3::text[]) as new (payload, dedupe_key)
                on conflict (dedupe_key) where dedupe_key is not null and dead_at is null
                do update set
                    requested_at = now(),
                    due = case when job.leased_by is null or job.again
                               then least(job.due, excluded.due) else excluded.due end,
-                   again = job.leased_by is not null
+                   again = job.leased_by is not null,
+                   traces = (case when job.leased_by is null
+                       then job.traces || excluded.traces
+                       else excluded.traces || job.traces end)[:{MOST_TRACES}]
                returning due)
            select pg_notify('{CHANNEL}', '') from put where {_SOON}""",  # noqa: S608 - constants
         kind,
@@ -152,6 +158,7 @@ async def _put(
         [key for key, _ in jobs],
         due,
         after,
+        None if (trace := carried()) is None else [trace],
     )
 
 
@@ -199,7 +206,7 @@ class JobQueue:
                from (table more union all select job_id from picked) as taken
                where job.job_id = taken.job_id
                returning job.job_id, kind, payload::text as payload, attempts, requested_at, due,
-                   batch""",  # noqa: S608 - a constant
+                   batch, traces""",  # noqa: S608 - a constant
             limit,
             lease,
             worker,
@@ -220,6 +227,7 @@ class JobQueue:
                     attempts=row["attempts"],
                     requested_at=row["requested_at"],
                     leased_by=worker,
+                    traces=tuple(row["traces"] or ()),
                 )
             )
         return [together(jobs) for jobs in batches.values()]
@@ -261,7 +269,8 @@ class JobQueue:
         await self.database.execute(
             f"""update job set last_error = $5, {_LET_GO},
                    due = case when again then least(due, now() + $4) else now() + $4 end,
-                   attempts = case when $5::text is null then 0 else attempts end
+                   attempts = case when $5::text is null then 0 else attempts end,
+                   traces = case when $5::text is null and not again then null else traces end
                where {_MINE}""",  # noqa: S608 - constants
             *_mine(job),
             after,

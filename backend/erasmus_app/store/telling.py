@@ -27,6 +27,7 @@ from erasmus_app.store.syncs import plan_sync
 from erasmus_app.store.webhooks import tell_endpoints
 from erasmus_app.students.models import TargetKind
 from erasmus_app.telemetry.metrics import DELIVERIES, DUPLICATES_SUPPRESSED
+from erasmus_app.telemetry.traces import carried
 
 
 async def tell(
@@ -96,8 +97,8 @@ async def _deliver(
     await connection.execute(
         """insert into delivery (delivery_id, account_id, inbox_entry_id, device_id, channel,
                expires_at, carried_by, merges, obsolete_by, held_until, gathers, last_day,
-               state, finished_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+               trace, state, finished_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14,
                case when $13 then 'pending' else 'unwanted' end,
                case when $13 then null else now() end) on conflict do nothing""",
         delivery,
@@ -113,6 +114,7 @@ async def _deliver(
         gathers,
         message.last_day,
         found.how is not How.NEVER,
+        carried(),
     )
     if carrier is None and found.how is not How.NEVER:
         await jobs.enqueue(

@@ -192,8 +192,8 @@ Gauge(
 
 
 def count_line(
-    _logger: Any, _method: str, event: MutableMapping[str, Any]
+    _logger: Any, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Count a line of the log; a processor of structlog's, behind the one that adds the level."""
-    LOG_LINES[event.get("level", OTHER)].inc()
+    """Count a line of the log; a processor of structlog's."""
+    LOG_LINES["error" if method == "exception" else method].inc()
     return event

@@ -79,6 +79,7 @@ class Deliverer:
                 "push.sent",
                 kind=pending.kind,
                 target_kind=pending.target_kind,
+                lane=TargetKind(pending.target_kind).channel,
                 outcome=result.outcome,
                 code=result.code,
                 count=1,

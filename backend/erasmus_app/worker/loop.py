@@ -28,6 +28,7 @@ from erasmus_app.store.jobs import (
 )
 from erasmus_app.store.outages import OUTAGE_SECONDS, is_away, is_outage
 from erasmus_app.telemetry.metrics import JOB_ATTEMPTS
+from erasmus_app.telemetry.traces import span
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from ewp.errors import place_of
 
@@ -202,19 +203,24 @@ class Worker:
     async def _ending(self, job: Job) -> tuple[str, Callable[[], Awaitable[object]] | None]:
         """Run the handler; return a word for how it went, and what is to be written down."""
         about = {"job_id": job.job_id, "kind": job.kind, "attempts": job.attempts}
+        began = asyncio.get_running_loop().time()
+
+        def ms() -> int:
+            return round((asyncio.get_running_loop().time() - began) * 1000)
+
         try:
-            await self.handlers[job.kind](job)
+            await self._handled(job)
         except Again as again:
             after = timedelta(seconds=again.after)
             return "again", lambda: self.queue.postpone(job, after, None)
         except Later as later:
             return "later", self._partly(job, later)
         except Retry as failed:
-            log.info("job.later", code=failed.code, **about)
+            log.info("job.later", code=failed.code, ms=ms(), **about)
             code, seconds = failed.code, failed.after
             return "retry", lambda: self.queue.fail(job, code, seconds)
         except Bury as never:
-            log.warning("job.buried", code=never.code, **about)
+            log.warning("job.buried", code=never.code, ms=ms(), **about)
             code = never.code
             return "buried", lambda: self.queue.bury(job, code)
         except LeaseLost:
@@ -226,9 +232,26 @@ class Worker:
                 return "later", lambda: self.queue.release(job, OUTAGE)
             code = error.code if isinstance(error, AppError) else type(error).__name__
             # Where, but not what it says: that may be a student's.
-            log.error("job.failed", code=code, where=place_of(error), **about)  # noqa: TRY400
+            log.error(  # noqa: TRY400
+                "job.failed", code=code, where=place_of(error), ms=ms(), **about
+            )
             return "failed", lambda: self.queue.fail(job, code)
         return "done", lambda: self.queue.finish(job)
+
+    async def _handled(self, job: Job) -> None:
+        """Run the handler, as part of what asked for the job."""
+        causes = [trace for each in job.all for trace in each.traces]
+        about = {"kind": job.kind, "jobs": len(job.all), "attempts": job.attempts}
+        with span(f"job {job.kind}", "consumer", of=causes, **about) as working:
+            try:
+                await self.handlers[job.kind](job)
+            except (Again, Later) as ending:
+                working.note(outcome=type(ending).__name__.lower())
+                done: Exception | None = ending
+            else:
+                done = None
+        if done is not None:  # which is no failure
+            raise done
 
     def _partly(self, job: Job, later: Later) -> Callable[[], Awaitable[object]]:
         """Return what gives some of a batch back and ends the others."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 
 import msgspec
 import structlog
@@ -23,6 +24,7 @@ from erasmus_app.store.jobs import Job, Later, Retry
 from erasmus_app.store.polls import Asked, PollTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.telling import Teller
+from erasmus_app.telemetry.traces import beside, span
 from erasmus_app.worker.loop import waiting
 
 AT_ONCE = 4  # transactions of one answer beside each other
@@ -72,7 +74,8 @@ class Refresher:
             try:
                 with self.services.source.turn(*asked, urgent=True):
                     heard_at = min(each.requested_at for each in job.all)
-                    await self.refresh(*asked, sending, fresh, heard_at=heard_at)
+                    causes = {id: each.traces for each, id in zip(job.all, ids, strict=True)}
+                    await self.refresh(*asked, sending, fresh, heard_at=heard_at, causes=causes)
             except PartnerBusy as busy:
                 raise Later(busy.after) from busy
             await self.polls.fetched(asked, sending, fresh, now)
@@ -92,12 +95,14 @@ class Refresher:
         silent: bool = False,
         thorough: bool = False,
         heard_at: datetime | None = None,
+        causes: Mapping[OmobilityId, Sequence[str]] = MappingProxyType({}),
     ) -> int:
         """Ask and bring the records up to date; return how many mobilities changed.
 
         What is byte for byte as before is not looked at again unless `thorough`: only then does a
         newer reader of ours find in it what an older one had left out. `heard_at`: when the
-        notification came that has it asked.
+        notification came that has it asked. `causes` are the traces of who asked for each: what has
+        changed belongs to theirs, whoever was asked for with it.
 
         Raises:
             Later: the partner is left alone for a while.
@@ -116,6 +121,7 @@ class Refresher:
                     silent=silent,
                     thorough=thorough,
                     heard_at=heard_at,
+                    causes=causes,
                 )
                 return sum([await alone([each]) for each in ids])
             await self.note_failure(asked, {sending: ids}, error)
@@ -131,7 +137,11 @@ class Refresher:
 
         async def apply(answer: Answer) -> bool:
             async with at_once:
-                return await self._apply(answer, silent=silent, heard_at=heard_at)
+                of = beside(causes.get(answer.reading.omobility_id, ()))
+                with span("record.change", of=of, api=api, tenant=tenant) as working:
+                    changed = await self._apply(answer, silent=silent, heard_at=heard_at)
+                    working.note(changed=changed)
+                    return changed
 
         try:
             async with asyncio.TaskGroup() as group:

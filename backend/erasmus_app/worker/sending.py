@@ -33,6 +33,8 @@ from erasmus_app.store.jobs import (
 )
 from erasmus_app.store.outages import is_away
 from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
+from erasmus_app.students.models import TargetKind
+from erasmus_app.telemetry.traces import OFF, Span, span
 from erasmus_app.worker.deliver import Deliverer, count_end
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from erasmus_app.worker.window import Window
@@ -58,6 +60,7 @@ class _Item:
     push: Push
     read_at: float  # the loop's clock
     began: float = 0.0
+    attempt: Span = OFF  # of a trace
 
 
 @dataclass(slots=True, eq=False)
@@ -252,6 +255,14 @@ class Sending:
                 stale.append(item.claimed)
                 continue
             item.began = now
+            item.attempt = span(
+                "push.send",
+                "producer",
+                of=item.pending.traces,
+                lane=lane.name,
+                kind=item.pending.kind,
+                attempts=item.pending.attempts + 1,
+            )
             lane.sending[item.claimed.job.job_id] = item
             channel = self.deliverer.channel(item.pending)
             if channel is lane.wide:
@@ -266,6 +277,8 @@ class Sending:
             result = await channel.send(item.push)
         except Exception as error:  # noqa: BLE001 - one delivery's crash is that delivery's
             lane.sending.pop(item.claimed.job.job_id, None)
+            item.attempt.failed(type(error).__name__)
+            item.attempt.end()
             self._failed(item.claimed.job, error)
             self._go_on(lane)
         else:
@@ -280,6 +293,8 @@ class Sending:
         now, under_way = asyncio.get_running_loop().time(), len(lane.sending)
         if lane.sending.pop(item.claimed.job.job_id, None) is None:
             return  # given back meanwhile
+        item.attempt.note(outcome=result.outcome, code=result.code)
+        item.attempt.end()
         if lane.wide is not None and _is_too_much(result):
             lane.window.set_back(item.began, now)
             closed = lane.closed() if result.code == "QUOTA_EXCEEDED" else None
@@ -321,6 +336,7 @@ class Sending:
                         "push.sent",
                         kind=kind,
                         target_kind=target_kind,
+                        lane=TargetKind(target_kind).channel,
                         outcome=outcome,
                         code=code,
                         count=count,

@@ -12,7 +12,15 @@ from databases import VAULT, until
 
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import Database, open_database
-from erasmus_app.store.jobs import MOST_ATTEMPTS, Job, JobQueue, LeaseLost, complete, enqueue
+from erasmus_app.store.jobs import (
+    MOST_ATTEMPTS,
+    MOST_TRACES,
+    Job,
+    JobQueue,
+    LeaseLost,
+    complete,
+    enqueue,
+)
 
 LEASE = timedelta(seconds=30)
 GONE = timedelta(0)  # a lease that has run out when it is given
@@ -339,3 +347,28 @@ async def test_a_clock_of_ours_that_is_wrong_makes_no_job_wait(database: Databas
     job = await the_job(queue)
     assert await queue.take_over() == 0  # its lease is told by the database's clock
     assert await queue.finish(job)
+
+
+async def test_a_job_keeps_the_traces_of_who_asked_for_it_and_one_that_recurs_forgets_them(
+    database: Database, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+):
+    async def asked(trace: str | None) -> None:
+        monkeypatch.setattr("erasmus_app.store.jobs.carried", lambda: trace)
+        await put(database, dedupe_key="one")
+
+    for trace in ("a", None, "b"):
+        await asked(trace)
+    first = await the_job(queue)
+    await asked("c")  # while it runs: it is done once more, for this one
+    assert await queue.finish(first)
+    again = await the_job(queue)
+    await queue.fail(again, "partner_unreachable", 0.0)
+    later = await the_job(queue)
+    await queue.postpone(later, timedelta(0), None)
+    recurring = await the_job(queue)
+    for number in range(2 * MOST_TRACES):
+        await asked(str(number))
+
+    found = [each.traces for each in (first, again, later, recurring)]
+    assert found == [("a", "b"), ("c", "a", "b"), ("c", "a", "b"), ()]
+    assert await rows(database, "cardinality(traces)") == [(MOST_TRACES,)]

@@ -18,6 +18,7 @@ from erasmus_app.mobilities.ports import JobWriter
 from erasmus_app.mobilities.refreshes import CNR_OF, REFRESH, Refresh
 from erasmus_app.settings import Settings
 from erasmus_app.telemetry.metrics import CNR_RECEIVED
+from erasmus_app.telemetry.traces import current
 from ewp.host import HostedHei
 from ewp.host_agreements import AgreementCnrService
 from ewp.host_services import CnrService, Service
@@ -49,6 +50,7 @@ class CnrInbox:
     ) -> None:
         """Enqueue a fetch per id. A caller without the right is dropped silently, and counted."""
         about = ABOUT[api]
+        current().note(api=api, hei=hei_id, ids=len(ids))
         if not callers:
             CNR_RECEIVED[api, "dropped"].inc()
             log.warning("cnr.dropped", hei_id=hei_id, api=api)
@@ -86,6 +88,7 @@ class AgreementCnrInbox:
         iia_id: IiaId,  # noqa: ARG002 - what has changed the reading finds by itself
     ) -> None:
         """Have the callers' copies read. A caller without the right is dropped, and counted."""
+        current().note(api=api, hei=hei_id)
         if not callers:
             CNR_RECEIVED[api, "dropped"].inc()
             log.warning("cnr.dropped", hei_id=hei_id, api=api)

@@ -34,6 +34,7 @@ from starlette.requests import Request
 from erasmus_app.api.mcp.door import CALL, LARGEST_BODY, Call
 from erasmus_app.api.mcp.reader import ToolRefused, reader_of
 from erasmus_app.api.mcp.tools import BY_NAME, INSTRUCTIONS, TOOLS
+from erasmus_app.telemetry.traces import current
 from ewp.errors import place_of
 
 NAME, TITLE, VERSION = "erasmus-app", "Erasmus+ App", "1"
@@ -113,6 +114,12 @@ async def _call(context: Context, params: CallToolRequestParams) -> CallToolResu
     call: Call = context.request.scope[CALL]
     if lacks := tool.lacks(call.session.scopes or ()):  # which the door has looked at before
         raise MCPError(INVALID_PARAMS, f"the student has not allowed this app {lacks[0]}")
+    here = current()
+    here.note(tool=tool.name)
+    # An assistant's trace belongs to ours and is not ours to continue: we decide what is traced.
+    carrier = (params.meta or {}).get("traceparent") if params.meta is not None else None
+    if isinstance(carrier, str):
+        here.linked(carrier)
     try:
         wanted = tool.read(params.arguments or {})
         reader = await reader_of(

@@ -27,6 +27,12 @@ def caller_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) ->
     return None
 
 
+def is_among(peer: str, proxies: Sequence[Network]) -> bool:
+    """Return whether who has connected is one of our proxies."""
+    address = _read(peer)
+    return address is not None and _among(address, proxies)
+
+
 def _read(text: str) -> Address | None:
     try:
         address = ip_address(text)

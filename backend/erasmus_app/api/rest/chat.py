@@ -23,7 +23,7 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from erasmus_app.api.rest.chat_answer import BOUNDS, LANGUAGE, ChatAnswer, ChatEvent, ChatQuestion
-from erasmus_app.api.rest.chat_events import events
+from erasmus_app.api.rest.chat_events import events, traced
 from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.rest.login import NO_STORE
 from erasmus_app.api.schema.ids import uuid_of
@@ -33,6 +33,7 @@ from erasmus_app.errors import NotSignedIn, RequestInvalid
 from erasmus_app.identity.clients import CHAT
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
+from erasmus_app.telemetry.traces import current, span
 
 LARGEST_BODY = 16_384  # bytes; a question has 300 characters, of which each may be an escape
 JSON = "application/json"
@@ -162,9 +163,11 @@ async def ask(
     mobility = uuid_of(data.mobility or "", "Mobility")
     question = handed_in(data.question, data.choice, data.conversation, mobility)
     if wants_pieces(request.headers.get("accept", "")):
-        found = events(services.chat, asker, question)
+        found = events(traced(services.chat, current()), asker, question)
         return Stream(found, media_type=EVENT_STREAM, headers=NO_STORE | IN_PIECES)
-    answer = await services.chat.ask(asker, question)
+    with span("chat.question") as answering:
+        answer = await traced(services.chat, answering).ask(asker, question)
+        answering.note(intent=answer.intent, outcome=answer.kind, lang=answer.language)
     headers = NO_STORE | {"Content-Language": answer.language}
     return Response(ChatAnswer.of(answer), media_type=JSON, headers=headers)
 

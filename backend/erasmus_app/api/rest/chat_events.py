@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from erasmus_app.api.requests import named
 from erasmus_app.api.rest.chat_answer import (
     ChatCard,
     ChatChoice,
@@ -26,6 +27,7 @@ from erasmus_app.chat.models import Answer, Asker, Question
 from erasmus_app.chat.ports import Understanding, Understood
 from erasmus_app.chat.service import ChatService
 from erasmus_app.errors import AppError
+from erasmus_app.telemetry.traces import OFF, Span
 
 HEARTBEAT_SECONDS = 5.0
 LONGEST_SECONDS = 60.0  # after which nobody waits any more; an answer takes some milliseconds
@@ -93,6 +95,14 @@ async def events(
             answering.exception()  # told above, or nobody is there to be told
 
 
+def traced(chat: ChatService, span: Span) -> ChatService:
+    """Return the service, which tells a span how sure it was of what was asked."""
+    if span is OFF:
+        return chat
+    heard = Heard(chat.understanding, lambda found: span.note(band=found.band))
+    return dataclasses.replace(chat, understanding=heard)
+
+
 def pieces(answer: Answer) -> list[bytes]:
     """Return the events of a whole answer."""
     text = ChatText(
@@ -144,6 +154,6 @@ def event(name: ChatEvent, content: object) -> bytes:
 
 def _problem(error: Exception) -> dict[str, object]:
     if isinstance(error, AppError):
-        return {"code": error.code, "detail": str(error), "status": int(error.status)}
+        return {"code": error.code, "detail": str(error), "status": int(error.status)} | named()
     log.error("chat.failed", error=type(error).__name__)
-    return {"code": "internal_error", "detail": "an error of ours", "status": 500}
+    return {"code": "internal_error", "detail": "an error of ours", "status": 500} | named()

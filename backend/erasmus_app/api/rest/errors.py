@@ -7,6 +7,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from erasmus_app.api.requests import named
 from erasmus_app.errors import (
     AppError,
     FeedRefused,
@@ -33,10 +34,10 @@ def problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[
         code = HTTPStatus(status).name.lower()
         detail = error.detail
     else:
-        log.error("request.failed", error=type(error).__name__, exc_info=error)
+        log.error("request.failed", exc_info=error)
         status, code, detail = 500, "internal_error", "an error of ours"
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    body |= {"detail": detail, "code": code}
+    body |= {"detail": detail, "code": code} | named()
     headers = {"Cache-Control": "no-store"}
     body |= {"reason": error.reason} if isinstance(error, Unavailable) else {}
     if isinstance(error, FeedRefused):

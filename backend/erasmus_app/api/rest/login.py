@@ -27,6 +27,7 @@ from erasmus_app.identity.providers import DEFAULT, NAME
 from erasmus_app.identity.service import LoginService
 from erasmus_app.kit.languages import accepted
 from erasmus_app.services import Services
+from erasmus_app.telemetry.traces import span
 
 log = structlog.get_logger(__name__)
 
@@ -218,17 +219,18 @@ async def _end(
             raise await _service(services).cancel(
                 state=login_state, error=error or "", cookie=cookie, provider=provider
             )
-        finished = await _service(services).finish(
-            state=login_state,
-            code=code,
-            issuer=iss,
-            cookie=cookie,
-            language=accepted(
-                request.headers.get("accept-language", ""), services.messages.languages, "en"
-            ),
-            provider=provider,
-            browser_session=request.cookies.get(session_cookie(services)),
-        )
+        with span("login.finish"):
+            finished = await _service(services).finish(
+                state=login_state,
+                code=code,
+                issuer=iss,
+                cookie=cookie,
+                language=accepted(
+                    request.headers.get("accept-language", ""), services.messages.languages, "en"
+                ),
+                provider=provider,
+                browser_session=request.cookies.get(session_cookie(services)),
+            )
         if not isinstance(finished, Restarted) and finished.proved and services.linking:
             finished = await services.linking.came_back(
                 finished, request.cookies.get(session_cookie(services))

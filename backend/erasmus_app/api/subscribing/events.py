@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from litestar.types import Receive, Send
 
-from erasmus_app.api.requests import Refused
+from erasmus_app.api.requests import Refused, extensions
 from erasmus_app.api.subscribing.door import Begun, Door, Limits, results
 from erasmus_app.api.subscribing.openings import End, Opening, Openings, TooMany
 from erasmus_app.identity.models import Session
@@ -86,7 +86,7 @@ class Events:
             each.result()
         if not operating.done() or operating.cancelled():
             why = opening.ended.result()
-            errors = [{"message": ENDS[why], "extensions": {"code": why.value}}]
+            errors = [{"message": ENDS[why], "extensions": extensions(why.value)}]
             await self._next({"errors": errors})
         await self._write(COMPLETE, more=False)
 

@@ -14,7 +14,7 @@ import structlog
 from litestar.types import Receive, Send, WebSocketScope
 
 from erasmus_app.api.guards import headers_of, session_of
-from erasmus_app.api.requests import Refused, Request
+from erasmus_app.api.requests import Refused, Request, extensions
 from erasmus_app.api.subscribing.door import Begun, Door, Limits, results
 from erasmus_app.api.subscribing.openings import End, Openings, TooMany
 from erasmus_app.api.subscribing.origins import is_ours
@@ -262,8 +262,8 @@ def errors_of(error: Refused | TooMany) -> list[dict[str, Any]]:
     if isinstance(error, Refused):
         errors: list[dict[str, Any]] = error.answer["errors"]
         return errors
-    code = {"code": "too_many_operations"}
-    return [{"message": "as many operations are under way as may be", "extensions": code}]
+    why = extensions("too_many_operations")
+    return [{"message": "as many operations are under way as may be", "extensions": why}]
 
 
 def _id(message: Message) -> str:
