@@ -92,6 +92,11 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             yield
 
     @asynccontextmanager
+    async def counting(_app: Litestar) -> AsyncIterator[None]:
+        async with beside(running.services.limits.keep()):
+            yield
+
+    @asynccontextmanager
     async def warming_up(_app: Litestar) -> AsyncIterator[None]:
         async with beside(running.understanding.warm_up()):
             yield
@@ -103,7 +108,7 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             openapi_config=openapi_config(settings.public_url, settings.browser_url),
             exception_handlers={Exception: problem},
             logging_config=None,
-            lifespan=[hearing_news, hearing_of_rules, serving_assistants, warming_up],
+            lifespan=[hearing_news, hearing_of_rules, counting, serving_assistants, warming_up],
         )
     )
     return Application(endpoint, framework)

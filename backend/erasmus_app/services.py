@@ -7,7 +7,6 @@ from typing import Protocol
 from erasmus_app.chat.desk import ChatDesk
 from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.learning import Learning
-from erasmus_app.chat.limits import Allowance
 from erasmus_app.chat.links import ChatLinkService
 from erasmus_app.chat.service import ChatService
 from erasmus_app.glance import Glances
@@ -27,8 +26,8 @@ from erasmus_app.institutions.ports import (
     InstitutionStore,
 )
 from erasmus_app.kit.clock import Clock
+from erasmus_app.limits.keeping import Limits
 from erasmus_app.mobilities.consolidate import AbsenceRules
-from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
 from erasmus_app.mobilities.offices import OfficeStore
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
@@ -55,6 +54,13 @@ from erasmus_app.settings import Settings
 from erasmus_app.students.ports import DeviceStore
 
 
+class RefusalCount(Protocol):
+    """Counts what was refused, for the operator."""
+
+    async def count_refusal(self, hei: HeiId, api: str, reason: str) -> None:
+        """Count one refusal at the door of `hei`, by day (UTC)."""
+
+
 class Operations(Protocol):
     """What an operator asks of a running process."""
 
@@ -72,6 +78,7 @@ class Services:
     settings: Settings
     clock: Clock
     heis: Mapping[HeiId, CoveredHei]
+    limits: Limits
     names: InstitutionNames
     absences: AbsenceRules
     rules: Rules
@@ -90,7 +97,6 @@ class Services:
     source: MobilitySource
     wishes: RefreshWishes
     own: OwnDataService
-    token_refusals: TokenRefusals
     refusals: RefusalCount
     notices: ChangeNotices
     messages: Catalogue
@@ -104,7 +110,6 @@ class Services:
     preference_words: PreferenceWords
     knowledge: Knowledge
     chat: ChatService
-    questions: Allowance
     learning: Learning
     chat_links: ChatLinkService
     desk: ChatDesk  # for messengers

@@ -34,6 +34,7 @@ PREFIX = "ERASMUS_APP_"
 LONGEST_KEPT = 600  # months
 LONGEST_MERGE = 3600  # seconds: a push that waits longer is late
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
+LISTS = {"trusted_proxies", "app_links", "administrators", "web_push_networks", "limits"}
 MAY_BE_NOTHING = {"merge_seconds"}  # 0 turns it off
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -111,9 +112,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mail_urgent_after_seconds: float = 14400  # likewise, of what is urgent
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
-    # Chat
-    questions_a_minute: int = 20  # of one account
-    questions_a_day: int = 500  # likewise
+    # Limits
+    limits: tuple[str, ...] = ()  # those that are to be others: name=MOST/SECONDS, name=off
+    limits_patience_ms: float = 50  # after which Valkey counts as away
 
     # Messengers: each is there once all that it needs is given
     telegram_token: Path | None = None
@@ -266,7 +267,7 @@ def _known(field: str, name: str, spelled: Callable[[str], str]) -> str:
 
 
 def _from_text(field: str, value: str) -> Any:
-    if field in {"trusted_proxies", "app_links", "administrators", "web_push_networks"}:
+    if field in LISTS:
         return [each.strip() for each in value.split(",") if each.strip()]
     if not value.strip():  # a secret that did not come must not start an engine of our own
         raise SettingsInvalid(f"{PREFIX}{field.upper()}: is empty; leave it out for the default")

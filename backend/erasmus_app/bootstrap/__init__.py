@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
-from erasmus_app.bootstrap.asking import allowance, learning
+from erasmus_app.bootstrap.asking import learning
 from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
 from erasmus_app.bootstrap.chatting import OfflineUnderstanding, chat_service, chat_wording
@@ -22,6 +22,7 @@ from erasmus_app.bootstrap.identity import (
     login_service,
     standings,
 )
+from erasmus_app.bootstrap.limiting import limits_of
 from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
 from erasmus_app.bootstrap.messengers import chat_desk
 from erasmus_app.chat.knowledge import Knowledge
@@ -81,7 +82,6 @@ from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
-from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
@@ -154,6 +154,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         await see_keys(tables)
         redis = Redis.from_url(settings.redis_url)
         stack.push_async_callback(redis.aclose)
+        limits = limits_of(settings, redis, vault)
         keeper = await _catalogue(stack, settings, http, clock)
         records = RecordTable(tables, clock)
         messages = load_catalogue(catalogue_folder())
@@ -223,6 +224,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             settings=settings,
             clock=clock,
             heis=heis,
+            limits=limits,
             names=names,
             absences=absences,
             records=records,
@@ -243,7 +245,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 jobs=JobQueue(tables, clock),
                 source=partners,
                 heis=heis,
-                limits=RedisWishLimits(redis),
+                limits=limits,
                 clock=clock,
             ),
             own=OwnDataService(
@@ -255,7 +257,6 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 ),
                 clock=clock,
             ),
-            token_refusals=RedisTokenRefusals(redis),
             refusals=records,
             notices=EwpNotices(
                 client=client,
@@ -294,7 +295,6 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             knowledge=knowledge,
             chat=chat,
             learning=learnt,
-            questions=allowance(settings, redis, clock),
             chat_links=ChatLinkService(store=ChatLinkTable(tables), clock=clock),
             desk=chat_desk(settings, http, redis, tables, messages.languages, who, chat, clock),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),

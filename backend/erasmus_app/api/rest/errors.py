@@ -10,9 +10,10 @@ from litestar.exceptions import HTTPException
 from erasmus_app.errors import (
     AppError,
     FeedRefused,
+    LimitsAway,
     RequestInvalid,
     ScopeLacking,
-    TooManyQuestions,
+    TooMany,
 )
 
 log = structlog.get_logger(__name__)
@@ -36,8 +37,8 @@ def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict
         body |= {} if error.item is None else {"item": error.item}
         headers |= {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
         headers |= {} if error.after is None else {"Retry-After": str(error.after)}
-    elif isinstance(error, TooManyQuestions):
-        headers["Retry-After"] = str(error.after)
+    elif isinstance(error, TooMany | LimitsAway):
+        headers |= error.headers
     elif isinstance(error, ScopeLacking):
         challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
         headers["WWW-Authenticate"] = challenge
