@@ -72,6 +72,12 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
         await assistants(scope, receive, send)  # type: ignore[arg-type]
 
+    def numbers() -> dict[str, dict[str, float]]:
+        refused = running.services.limits.refused
+        return endpoint.numbers() | {
+            "erasmus_limits_refused": {name: float(times) for name, times in refused.items()}
+        }
+
     @asynccontextmanager
     async def serving_assistants(_app: Litestar) -> AsyncIterator[None]:
         async with assistants.running():
@@ -104,7 +110,7 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     framework = declared(
         Litestar(
             [routes(), graphql, ewp, mcp],
-            state=State({"services": running.services, "numbers": endpoint.numbers}),
+            state=State({"services": running.services, "numbers": numbers}),
             openapi_config=openapi_config(settings.public_url, settings.browser_url),
             exception_handlers={Exception: problem},
             logging_config=None,

@@ -22,14 +22,18 @@ from erasmus_app.api.context import Context
 from erasmus_app.api.explorer import page_at
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.limits import MOST_CHARACTERS, MOST_TOKENS, Inspected, Inspection
+from erasmus_app.api.often import refused, spend, take
 from erasmus_app.api.requests import Refused, Request, asked_by_get, check_media_type, posted
+from erasmus_app.api.rest.callers import address_of
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.api.subscribing import Begun, Limits, Transports, takes_events, takes_events_only
 from erasmus_app.api.trusted import Trusted, load_trusted
-from erasmus_app.errors import AppError, NotSignedIn
+from erasmus_app.errors import AppError, LimitsAway, NotSignedIn, TooMany
 from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
+from erasmus_app.limits.keeping import Left
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 from ewp.errors import place_of
 from strawberry_plans import Plans
@@ -112,6 +116,8 @@ class GraphQLEndpoint:
             if as_events or (begun.word == "subscription" and takes_events(headers)):
                 await self._transports.events(begun, session, headers, receive, send)
                 return
+            more += _left(begun.left)
+            await self.admit(begun, session)
             if begun.word == "subscription":
                 raise Refused(HTTPStatus.BAD_REQUEST, "stream_needed", STREAM_NEEDED)
             context = self.context(begun, session, headers)
@@ -122,8 +128,7 @@ class GraphQLEndpoint:
             status, answer = error.status, error.answer
             if error.is_of_document and kind == JSON and not as_events:
                 status = HTTPStatus.OK  # the request itself was well-formed
-            if error.challenge is not None:
-                more.append((b"www-authenticate", error.challenge.encode("ascii")))
+            more = [(k.lower().encode(), v.encode()) for k, v in error.headers.items()]
         except NotSignedIn as error:
             log.info("access.refused", what="/graphql", code=error.code)
             status, answer = error.status, _failed(str(error), error.code)
@@ -148,14 +153,26 @@ class GraphQLEndpoint:
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", DISTINCT_ONLY)
         if scope["method"] == "POST":
             check_media_type(headers.get("content-type", ""))
-            session = await session_of(self._services, headers, self.resource)
+            session = await self._session(scope, headers)
             return session, await posted(receive), True
         if scope["method"] in {"GET", "HEAD"} and self._trusted.documents:
             if headers.get("sec-fetch-site") == "cross-site":
                 raise Refused(HTTPStatus.FORBIDDEN, "cross_site", "not from pages of other sites")
-            session = await session_of(self._services, headers, self.resource)
+            session = await self._session(scope, headers)
             return session, asked_by_get(scope), False
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
+
+    async def _session(self, scope: HTTPScope, headers: dict[str, str]) -> Session:
+        """Return who asks. Raises NotSignedIn; Refused where that is too often of one address."""
+        try:
+            return await session_of(self._services, headers, self.resource)
+        except NotSignedIn:
+            proxies = self._services.settings.trusted_proxies
+            try:
+                self._services.limits.spend(Limit.ANONYMOUS, address_of(scope, proxies))
+            except (TooMany, LimitsAway) as error:
+                raise refused(error) from error
+            raise
 
     def begin(self, request: Request, session: Session, *, may_change: bool = True) -> Begun:
         """Return what is to be run, however it came. Raises Refused where it may not be."""
@@ -175,7 +192,12 @@ class GraphQLEndpoint:
                 f"the student has not allowed this app {' '.join(lacks)}",
                 f'Bearer error="insufficient_scope", scope="{" ".join(lacks)}"',
             )
-        return Begun(request, document, word)
+        return Begun(request, document, word, spend(self._services.limits, session, looked, word))
+
+    async def admit(self, begun: Begun, session: Session) -> None:
+        """Count what is dear of an operation. Raises Refused."""
+        if begun.word == "mutation":
+            await take(self._services.limits, session, begun.document.found)
 
     def context(self, begun: Begun, session: Session, headers: dict[str, str]) -> Context:
         """Return what the resolvers of one operation may reach."""
@@ -216,6 +238,15 @@ class GraphQLEndpoint:
         async with aclosing(found):
             async for result in found:
                 yield _written(result)
+
+
+def _left(left: Left | None) -> list[tuple[bytes, bytes]]:
+    if left is None:
+        return []
+    return [
+        (b"ratelimit-policy", left.rule.policy.encode("ascii")),
+        (b"ratelimit", left.header.encode("ascii")),
+    ]
 
 
 def _wrong(document: Document, request: Request) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """A GraphQL request as it comes over HTTP: read, or refused before anything is executed."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,10 +23,13 @@ class Refused(Exception):
         message: str,
         challenge: str | None = None,
         answer: dict[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code = status, code
-        self.challenge = challenge  # to whoever wants in (RFC 6750 §3)
+        self.headers = dict(headers or {})
+        if challenge is not None:  # to whoever wants in (RFC 6750 §3)
+            self.headers["WWW-Authenticate"] = challenge
         self.is_of_document = answer is not None  # the request itself is well-formed
         self.answer = answer or {"errors": [{"message": message, "extensions": {"code": code}}]}
 

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
+from erasmus_app.api.ewp.paced import pace_of
 from erasmus_app.bootstrap.asking import learning
 from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
@@ -337,6 +338,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 now=clock,
                 refresh_for_unknown_key=keeper.refresh_for_unknown_key,
                 on_refusal=records.count_refusal,
+                pace=pace_of(limits, settings.trusted_proxies),
             ),
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),

@@ -22,7 +22,7 @@ def asker_of(account: Account, standing: Standing, language: str) -> Asker:
 
 def questions_of(account: AccountId) -> tuple[Asked, Asked]:
     """Return what one more question is counted under: each takes a core for some 20 ms."""
-    return (Limit.CHAT_MINUTE, str(account)), (Limit.CHAT_DAY, str(account))
+    return (Limit.CHAT_MINUTE, account), (Limit.CHAT_DAY, account)
 
 
 def handed_in(

@@ -19,7 +19,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from erasmus_app.errors import EngineFailed, LimitsAway, TooMany
-from erasmus_app.limits.ports import Charge, Counts
+from erasmus_app.limits.ports import Charge, Counts, Who
 from erasmus_app.limits.rules import Away, Limit, Rule
 
 SETTLED_EACH = 1.0  # seconds
@@ -30,7 +30,7 @@ LEFT_ALONE = 1.0  # seconds for which Valkey is not asked after it has failed
 TOLD_EACH = 60.0  # seconds between two lines that it is away
 AFTER = 5  # seconds, in which a caller that was not let in may try again
 
-Asked = tuple[Limit, str | None]
+Asked = tuple[Limit, Who | None]
 """A rule and who is counted; None: nobody can tell, and nobody is."""
 
 
@@ -64,12 +64,12 @@ class Limits:
     elapsed: Callable[[], float]  # seconds
     away: Callable[[], None] = lambda: None  # told once a minute while Valkey is
     refused: Counter[str] = field(default_factory=Counter)  # by rule, since the start
-    _debts: dict[tuple[Limit, str], _Debt] = field(default_factory=dict)
-    _unsettled: set[tuple[Limit, str]] = field(default_factory=set)
+    _debts: dict[tuple[Limit, Who], _Debt] = field(default_factory=dict)
+    _unsettled: set[tuple[Limit, Who]] = field(default_factory=set)
     _again: float = -math.inf  # when Valkey is asked again
     _tell: float = -math.inf
 
-    def spend(self, limit: Limit, who: str | None, cost: float = 1) -> Left | None:
+    def spend(self, limit: Limit, who: Who | None, cost: float = 1) -> Left | None:
         """Count here, without a round trip; return what is left, None where there is no rule.
 
         Raises:
@@ -90,7 +90,7 @@ class Limits:
         self._owe((limit, who), debt, now, price)
         return Left(rule, int((rule.seconds - owes) / rule.step), math.ceil(owes))
 
-    def count(self, limit: Limit, who: str | None) -> None:
+    def count(self, limit: Limit, who: Who | None) -> None:
         """Count what has happened already, a failure say; `look` refuses the next."""
         rule = self.rules.get(limit)
         if rule is not None and who is not None:
@@ -179,7 +179,7 @@ class Limits:
         # What is not handed on yet is known here alone.
         return [max(both) for both in zip(here, known, strict=True)]
 
-    def _debt(self, limit: Limit, who: str) -> _Debt:
+    def _debt(self, limit: Limit, who: Who) -> _Debt:
         found = self._debts.get((limit, who))
         if found is None:
             if len(self._debts) >= MOST_KNOWN:
@@ -189,12 +189,12 @@ class Limits:
             found = self._debts[limit, who] = _Debt(self.elapsed())
         return found
 
-    def _owe(self, key: tuple[Limit, str], debt: _Debt, now: float, price: float) -> None:
+    def _owe(self, key: tuple[Limit, Who], debt: _Debt, now: float, price: float) -> None:
         debt.until = max(debt.until, now) + price
         debt.owed += price
         self._unsettled.add(key)
 
-    def _owed(self, limit: Limit, who: str) -> float:
+    def _owed(self, limit: Limit, who: Who) -> float:
         found = self._debts.get((limit, who))
         return 0.0 if found is None else found.until - self.elapsed()
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from erasmus_app.limits.rules import Rule
+
+Who = str | UUID
+"""Who is counted; hashed before it is kept anywhere but in memory."""
 
 
 class Charge(NamedTuple):
     """A debt to be looked at, or added to."""
 
     rule: Rule
-    who: str  # hashed before it is kept anywhere
+    who: Who
     cost: float  # seconds
 
 

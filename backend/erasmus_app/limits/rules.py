@@ -116,18 +116,25 @@ RULES: Mapping[Limit, Rule] = {
                 (Limit.LOGIN, Per.ADDRESS, 6_000, "beginnings and ends of logins"),
                 (Limit.LOGIN_PROVIDER, Per.PROVIDER, 60_000, "beginnings and ends of logins"),
                 (Limit.LOGIN_FAILED, Per.ADDRESS, 600, "logins that failed"),
-                (Limit.TOKEN_FAILED, Per.ADDRESS, 600, "codes and refresh tokens refused"),
-                (Limit.TOKEN_CLIENT_FAILED, Per.CLIENT, 60, "codes and refresh tokens refused"),
+                (Limit.TOKEN_FAILED, Per.ADDRESS, 6_000, "codes and refresh tokens refused"),
+                (Limit.TOKEN_CLIENT_FAILED, Per.CLIENT, 600, "codes and refresh tokens refused"),
                 (Limit.REFRESH, Per.SESSION, 60, "refreshed tokens"),
                 (Limit.AUTHORIZE, Per.ACCOUNT, 120, "consent pages and answers"),
             )
         ),
-        _rule(Limit.CLAIM, Per.ACCOUNT, 30, HOUR, "claims, and codes for them", away=Away.CLOSED),
+        _rule(
+            Limit.CLAIM,
+            Per.ACCOUNT,
+            30,
+            HOUR,
+            "claims, joined logins",
+            away=Away.CLOSED,
+        ),
         _rule(Limit.ANONYMOUS, Per.ADDRESS, 6_000, MINUTE, "requests that nobody signed"),
         _rule(Limit.READING, Per.ACCOUNT, 60_000, MINUTE, "points of cost of GraphQL"),
         _rule(Limit.READING_SESSION, Per.SESSION, 40_000, MINUTE, "points of cost of GraphQL"),
         _rule(Limit.CHANGING, Per.ACCOUNT, 240, MINUTE, "mutations"),
-        _rule(Limit.EXPORT, Per.ACCOUNT, 10, DAY, "archives asked for or fetched"),
+        _rule(Limit.EXPORT, Per.ACCOUNT, 10, DAY, "archives asked for"),
         _rule(Limit.ERASURE, Per.ACCOUNT, 10, DAY, "wishes to be forgotten, and taking them back"),
         *(
             _rule(name, per, most, seconds, "wishes to have partners asked", away=Away.CLOSED)
@@ -154,7 +161,7 @@ RULES: Mapping[Limit, Rule] = {
         ),
         _rule(Limit.EWP_NOTICES, Per.PARTNER, 180_000, MINUTE, "change notifications"),
         _rule(Limit.EWP_CALLS, Per.PARTNER, 30_000, MINUTE, "other calls"),
-        _rule(Limit.EWP_UNKNOWN, Per.ADDRESS, 600, MINUTE, "calls of nobody known"),
+        _rule(Limit.EWP_UNKNOWN, Per.ADDRESS, 6_000, MINUTE, "calls of nobody known"),
     )
 }
 

@@ -60,8 +60,8 @@ class RefreshWishes:
         if not asked:
             return Wished(hindrance=Hindrance.NOT_SHARED)
         of_both = (
-            (Limit.ASK_PARTNERS_MOBILITY, str(stored.mobility_id)),
-            (Limit.ASK_PARTNERS, str(account)),
+            (Limit.ASK_PARTNERS_MOBILITY, stored.mobility_id),
+            (Limit.ASK_PARTNERS, account),
         )
         try:
             await self.limits.take(*of_both)

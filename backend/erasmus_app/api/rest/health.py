@@ -11,14 +11,19 @@ from erasmus_app.services import Services
     tags=["operations"],
     operation_id="livez",
     sync_to_thread=False,
-    opt={"access": "public"},
+    opt={"access": "public", "counted": "not"},
 )
 def livez() -> dict[str, str]:
     """Whether the process turns its event loop. Never asks an engine."""
     return {"status": "ok"}
 
 
-@get("/readyz", tags=["operations"], operation_id="readyz", opt={"access": "public"})
+@get(
+    "/readyz",
+    tags=["operations"],
+    operation_id="readyz",
+    opt={"access": "public", "counted": "not"},
+)
 async def readyz(state: State) -> Response[dict[str, str]]:
     """Whether traffic makes sense: each check is `ok` or says what is wrong; 503 if one is not."""
     services: Services = state.services
@@ -32,7 +37,7 @@ async def readyz(state: State) -> Response[dict[str, str]]:
     tags=["operations"],
     operation_id="metrics",
     media_type="text/plain",
-    opt={"access": "public"},
+    opt={"access": "public", "counted": "not"},
 )
 async def metrics(state: State) -> str:
     """Counts in Prometheus' text form. Nothing personal is in them; keep the path off the net."""
