@@ -25,6 +25,7 @@ from erasmus_app.institutions.ports import (
     InstitutionNames,
     InstitutionStore,
 )
+from erasmus_app.institutions.status import StatusService
 from erasmus_app.kit.clock import Clock
 from erasmus_app.limits.keeping import Limits
 from erasmus_app.mobilities.consolidate import AbsenceRules
@@ -93,6 +94,7 @@ class Services:
     records: RecordStore
     offices: OfficeStore
     health: HealthStore
+    status: StatusService
     glances: Glances
     source: MobilitySource
     wishes: RefreshWishes

@@ -115,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Limits
     limits: tuple[str, ...] = ()  # those that are to be others: name=MOST/SECONDS, name=off
     limits_patience_ms: float = 50  # after which Valkey counts as away
+    status_page: bool = True  # whether everybody may see how it goes
 
     # Messengers: each is there once all that it needs is given
     telegram_token: Path | None = None

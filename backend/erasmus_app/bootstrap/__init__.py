@@ -32,6 +32,7 @@ from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.claiming import ClaimService
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import AgreementSource, FactsheetSource, InstitutionSource
+from erasmus_app.institutions.status import StatusService
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
@@ -92,6 +93,7 @@ from erasmus_app.store.records import RecordTable
 from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
+from erasmus_app.store.status import StatusTable
 from erasmus_app.store.telling import Teller
 from ewp.client import EwpClient
 from ewp.errors import KeyInvalid
@@ -220,6 +222,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             clock,
             learnt,
         )
+        channels = opened_channels(settings, clock, stack)
         who = standings(settings, tables, heis, clock)
         services = Services(
             settings=settings,
@@ -231,6 +234,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             records=records,
             offices=OfficeTable(tables),
             health=HealthTable(tables),
+            status=StatusService(
+                store=StatusTable(tables, lambda: keeper.age, channels), clock=clock
+            ),
             glances=GlanceTable(tables),
             rules=rules,
             local_rules=local_rules,
@@ -303,7 +309,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             post=mail_post(mail, clock, stack),
             letters=letters(settings, messages),
             mail_addresses=mail_addresses(tables, clock, mail),
-            channels=opened_channels(settings, clock, stack),
+            channels=channels,
             login=login,
             authorization=authorization_service(settings, redis, tables, login) if login else None,
             standings=who,

@@ -38,6 +38,7 @@ Asked = tuple[Limit, Who | None]
 class _Debt:
     """What somebody owes, as this process knows it."""
 
+    rule: Rule
     until: float  # when all is paid, in elapsed seconds
     owed: float = 0.0  # of it what is not handed on yet
 
@@ -82,8 +83,7 @@ class Limits:
         if rule.away is Away.CLOSED and self.elapsed() < self._again:
             raise self._closed(rule)
         price = min(cost * rule.step, rule.seconds)
-        debt = self._debt(limit, who)
-        now = self.elapsed()
+        debt, now = self._debt(rule, who), self.elapsed()
         owes = max(debt.until - now, 0.0) + price
         if owes > rule.seconds:
             raise self._too_many(rule, owes - rule.seconds)
@@ -94,7 +94,7 @@ class Limits:
         """Count what has happened already, a failure say; `look` refuses the next."""
         rule = self.rules.get(limit)
         if rule is not None and who is not None:
-            debt, now = self._debt(limit, who), self.elapsed()
+            debt, now = self._debt(rule, who), self.elapsed()
             if debt.until - now < rule.seconds:
                 self._owe((limit, who), debt, now, rule.step)
 
@@ -141,12 +141,10 @@ class Limits:
         """Do so once. Where Valkey is away, it is for the next time."""
         waiting = [*self._unsettled]
         for start in range(0, len(waiting), BATCH):
-            part = [(each, self._debts[each]) for each in waiting[start : start + BATCH]]
+            keys = waiting[start : start + BATCH]
+            part = [(each, self._debts[each]) for each in keys if each in self._debts]
             given = [debt.owed for _, debt in part]
-            charges = [
-                Charge(self.rules[limit], who, owed)
-                for ((limit, who), _), owed in zip(part, given, strict=True)
-            ]
+            charges = [Charge(debt.rule, who, debt.owed) for (_, who), debt in part]
             try:
                 owed = await self._reached(lambda charges=charges: self.counts.add(charges))  # type: ignore[misc]
             except EngineFailed:
@@ -179,14 +177,14 @@ class Limits:
         # What is not handed on yet is known here alone.
         return [max(both) for both in zip(here, known, strict=True)]
 
-    def _debt(self, limit: Limit, who: Who) -> _Debt:
-        found = self._debts.get((limit, who))
+    def _debt(self, rule: Rule, who: Who) -> _Debt:
+        found = self._debts.get((rule.name, who))
         if found is None:
             if len(self._debts) >= MOST_KNOWN:
                 first = next(iter(self._debts))
                 del self._debts[first]
                 self._unsettled.discard(first)
-            found = self._debts[limit, who] = _Debt(self.elapsed())
+            found = self._debts[rule.name, who] = _Debt(rule, self.elapsed())
         return found
 
     def _owe(self, key: tuple[Limit, Who], debt: _Debt, now: float, price: float) -> None:
