@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from assistants import READING, clients_file, granted, log_in, said
-from databases import DatabaseServer, fresh_database
+from databases import PATIENCE, DatabaseServer, fresh_database
 from messengers import Around, Doubles
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
@@ -219,8 +219,9 @@ async def house(one_house: House, valkey: str) -> AsyncIterator[House]:
     async with Redis.from_url(valkey) as redis:
         await redis.flushall()
     limits._debts.clear()
-    one_house.bed.http.cookies.clear()
-    yield one_house
+    async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
+        one_house.bed.http = http
+        yield one_house
     limits.rules = RULES
 
 

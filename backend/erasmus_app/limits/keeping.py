@@ -2,9 +2,9 @@
 
 Two ways to count. What is rare and dear (a login, a claim) is asked of Valkey each time: `take`.
 What is frequent and cheap (reading) costs no round trip: each process counts by itself, `spend`,
-and once a second hands on what it has counted and hears what the others have. So `n` processes may
-let through up to `n` times `most` in the first second of a storm, and over a minute no more than
-the rule says, as what was too much has to be waited for.
+and once a second hands on what is worth it and hears what the others have. So `n` processes may let
+through up to `n` times `most` in the first second of a storm, and from then on no more than the
+rule says, as what was too much has to be waited for; but for a twentieth of it in each process.
 
 While Valkey is away, rules that are open are counted by each process alone, and those that are
 closed let nobody in. Time is what has elapsed, not what a clock says: clocks may be set.
@@ -23,6 +23,7 @@ from erasmus_app.limits.ports import Charge, Counts, Who
 from erasmus_app.limits.rules import Away, Limit, Rule
 
 SETTLED_EACH = 1.0  # seconds
+SHARED_FROM = 0.05  # of what a rule allows: who has come once is nothing to tell the others of
 BATCH = 500  # debts handed on at once
 MOST_KNOWN = 50_000  # debts that a process knows; the one known longest is forgotten
 TIDIED_EACH = 30  # settlements
@@ -188,9 +189,11 @@ class Limits:
         return found
 
     def _owe(self, key: tuple[Limit, Who], debt: _Debt, now: float, price: float) -> None:
-        debt.until = max(debt.until, now) + price
-        debt.owed += price
-        self._unsettled.add(key)
+        left = max(debt.until - now, 0.0)
+        debt.until = now + left + price
+        debt.owed = min(debt.owed, left) + price  # the rest is paid meanwhile
+        if debt.owed >= SHARED_FROM * debt.rule.seconds:
+            self._unsettled.add(key)
 
     def _owed(self, limit: Limit, who: Who) -> float:
         found = self._debts.get((limit, who))

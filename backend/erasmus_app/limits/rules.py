@@ -114,7 +114,7 @@ RULES: Mapping[Limit, Rule] = {
             _rule(name, per, most, TEN_MINUTES, of, away=Away.CLOSED)
             for name, per, most, of in (
                 (Limit.LOGIN, Per.ADDRESS, 6_000, "beginnings and ends of logins"),
-                (Limit.LOGIN_PROVIDER, Per.PROVIDER, 60_000, "beginnings and ends of logins"),
+                (Limit.LOGIN_PROVIDER, Per.PROVIDER, 600_000, "beginnings and ends of logins"),
                 (Limit.LOGIN_FAILED, Per.ADDRESS, 600, "logins that failed"),
                 (Limit.TOKEN_FAILED, Per.ADDRESS, 6_000, "codes and refresh tokens refused"),
                 (Limit.TOKEN_CLIENT_FAILED, Per.CLIENT, 600, "codes and refresh tokens refused"),

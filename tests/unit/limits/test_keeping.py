@@ -149,6 +149,21 @@ async def test_reading_asks_nobody_and_is_settled_afterwards(
     assert wait(lambda: limits.spend(Limit.CHANGING, "ines")) == 60
 
 
+async def test_who_comes_now_and_then_is_nothing_to_tell_the_others_of(
+    limits: Limits, shared: Shared, time: Time
+):
+    for _ in range(10):
+        limits.spend(Limit.READING, "ines", 2)
+        time.now += 10  # it is paid by then
+    await limits.settle()
+    assert shared.asked == 0
+
+    for _ in range(2):
+        limits.spend(Limit.READING, "ines", 2)
+    await limits.settle()
+    assert shared.debts == {("reading", "ines"): 4.0}
+
+
 async def test_what_is_taken_is_taken_from_all_at_once_or_from_none(limits: Limits):
     both = ((Limit.LOGIN, "here"), (Limit.CHANGING, "ines"))
     for _ in range(2):

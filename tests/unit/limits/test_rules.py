@@ -1,5 +1,8 @@
 """The rules, and what an operator makes of them."""
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -48,3 +51,15 @@ def test_a_typo_is_one_line_that_names_it(given: str, told: str):
     assert told in str(failed.value)
     assert str(failed.value).startswith("ERASMUS_APP_LIMITS: ")
     assert "\n" not in str(failed.value)
+
+
+def test_the_guide_has_every_rule_as_it_is():
+    guide = (Path(__file__).parents[3] / "docs/operations.md").read_text(encoding="utf-8")
+    chapter = guide.partition("\n## Limits\n")[2].partition("\n## ")[0]
+    spans = {60: "a minute", 600: "10 minutes", 3600: "an hour", 86_400: "a day"}
+
+    rows = [line.strip("| ").split(" | ") for line in re.findall(r"^\| `.*$", chapter, re.M)]
+    assert [row[:6] for row in rows] == [
+        [f"`{name}`", rule.of, rule.per, f"{rule.most:,}", spans[rule.seconds], rule.away]
+        for name, rule in RULES.items()
+    ]
