@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 from testbed import Bed, bed_running
 
-from erasmus_app.api.rest.callers import caller_address
+from erasmus_app.api.callers import caller_address
 from erasmus_app.limits.rules import RULES, Limit
 from erasmus_app.store.embedded.folder import free_port
 

@@ -18,13 +18,13 @@ from graphql import ExecutionResult, GraphQLError
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.context import Context
 from erasmus_app.api.explorer import page_at
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.limits import MOST_CHARACTERS, MOST_TOKENS, Inspected, Inspection
 from erasmus_app.api.often import refused, spend, take
 from erasmus_app.api.requests import Refused, Request, asked_by_get, check_media_type, posted
-from erasmus_app.api.rest.callers import address_of
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.api.subscribing import Begun, Limits, Transports, takes_events, takes_events_only

@@ -58,7 +58,9 @@ def test_the_guide_has_every_rule_as_it_is():
     chapter = guide.partition("\n## Limits\n")[2].partition("\n## ")[0]
     spans = {60: "a minute", 600: "10 minutes", 3600: "an hour", 86_400: "a day"}
 
-    rows = [line.strip("| ").split(" | ") for line in re.findall(r"^\| `.*$", chapter, re.M)]
+    rows = [
+        line.strip("| ").split(" | ") for line in re.findall(r"^\| `.*$", chapter, re.MULTILINE)
+    ]
     assert [row[:6] for row in rows] == [
         [f"`{name}`", rule.of, rule.per, f"{rule.most:,}", spans[rule.seconds], rule.away]
         for name, rule in RULES.items()

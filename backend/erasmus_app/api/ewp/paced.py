@@ -7,7 +7,7 @@ wrong key must not keep the others out.
 
 from typing import Any, cast
 
-from erasmus_app.api.rest.callers import address_of
+from erasmus_app.api.callers import address_of
 from erasmus_app.errors import LimitsAway, TooMany
 from erasmus_app.limits.keeping import Limits
 from erasmus_app.limits.rules import Limit

@@ -18,9 +18,9 @@ import msgspec
 import structlog
 from litestar.types import HTTPReceiveMessage, HTTPScope, Message, Receive, Send
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.mcp.tools import BY_NAME, USED
-from erasmus_app.api.rest.callers import address_of
 from erasmus_app.errors import LimitsAway, NotSignedIn, TooMany
 from erasmus_app.identity.models import Session
 from erasmus_app.limits.ports import Who

@@ -13,8 +13,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import ASGIRouteHandler, BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.guards import session_of
-from erasmus_app.api.rest.callers import address_of
 from erasmus_app.api.rest.feed_door import let_feed
 from erasmus_app.api.rest.messenger_door import let_messenger
 from erasmus_app.errors import Forbidden, NotSignedIn, ScopeLacking

@@ -15,7 +15,7 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.params import PathParameter, QueryParameter
 
-from erasmus_app.api.rest.callers import address_of
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.errors import NotFound
 from erasmus_app.ids import HeiId, MobilityId

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from litestar.connection import ASGIConnection
 
-from erasmus_app.api.rest.callers import address_of
+from erasmus_app.api.callers import address_of
 from erasmus_app.errors import FeedRefused
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei

@@ -10,7 +10,7 @@ from typing import Any
 
 from litestar import Request
 
-from erasmus_app.api.rest.callers import address_of
+from erasmus_app.api.callers import address_of
 from erasmus_app.errors import LoginFailed
 from erasmus_app.limits.keeping import Asked
 from erasmus_app.limits.rules import Limit

@@ -8,7 +8,7 @@ import structlog
 from litestar import Request
 from litestar.connection import ASGIConnection
 
-from erasmus_app.api.rest.callers import address_of
+from erasmus_app.api.callers import address_of
 from erasmus_app.chat.messengers import Gateway, Messenger
 from erasmus_app.errors import MessengerRefused, NotFound
 from erasmus_app.limits.rules import Limit

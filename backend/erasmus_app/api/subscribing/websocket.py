@@ -13,9 +13,9 @@ import msgspec
 import structlog
 from litestar.types import Receive, Send, WebSocketScope
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.requests import Refused, Request
-from erasmus_app.api.rest.callers import address_of
 from erasmus_app.api.subscribing.door import Begun, Door, Limits, results
 from erasmus_app.api.subscribing.openings import End, Openings, TooMany
 from erasmus_app.api.subscribing.origins import is_ours
