@@ -238,6 +238,7 @@ async def test_whoever_comes_too_often_is_told_when_to_come_again(house: House):
         house.moves()
         answers = [await way(house) for _ in range(MOST + 1)]
         await limits.settle()
+        limits._debts.clear()  # the next is another house's: rules stay as they are otherwise
         before = [each.status_code for each in answers[:-1]]
         after = answers[-1].headers.get("retry-after", "0")
         found[limit] = 429 not in before, answers[-1].status_code, int(after) > 0

@@ -103,67 +103,53 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 MINUTE, TEN_MINUTES, HOUR, DAY = 60, 600, 3600, 86_400
 
 
-def _rule(name: Limit, per: Per, most: int, seconds: int, of: str, **more: object) -> Rule:
-    return Rule(name=name, per=per, most=most, seconds=seconds, of=of, **more)  # type: ignore[arg-type]
+def _open(
+    name: Limit, per: Per, most: int, seconds: int, of: str, code: str = "too_many_requests"
+) -> Rule:
+    return Rule(name=name, per=per, most=most, seconds=seconds, of=of, code=code)
 
 
-RULES: Mapping[Limit, Rule] = {
-    each.name: each
-    for each in (
-        *(
-            _rule(name, per, most, TEN_MINUTES, of, away=Away.CLOSED)
-            for name, per, most, of in (
-                (Limit.LOGIN, Per.ADDRESS, 6_000, "beginnings and ends of logins"),
-                (Limit.LOGIN_PROVIDER, Per.PROVIDER, 600_000, "beginnings and ends of logins"),
-                (Limit.LOGIN_FAILED, Per.ADDRESS, 600, "logins that failed"),
-                (Limit.TOKEN_FAILED, Per.ADDRESS, 6_000, "codes and refresh tokens refused"),
-                (Limit.TOKEN_CLIENT_FAILED, Per.CLIENT, 600, "codes and refresh tokens refused"),
-                (Limit.REFRESH, Per.SESSION, 60, "refreshed tokens"),
-                (Limit.AUTHORIZE, Per.ACCOUNT, 120, "consent pages and answers"),
-            )
-        ),
-        _rule(
-            Limit.CLAIM,
-            Per.ACCOUNT,
-            30,
-            HOUR,
-            "claims, joined logins",
-            away=Away.CLOSED,
-        ),
-        _rule(Limit.ANONYMOUS, Per.ADDRESS, 6_000, MINUTE, "requests that nobody signed"),
-        _rule(Limit.READING, Per.ACCOUNT, 60_000, MINUTE, "points of cost of GraphQL"),
-        _rule(Limit.READING_SESSION, Per.SESSION, 40_000, MINUTE, "points of cost of GraphQL"),
-        _rule(Limit.CHANGING, Per.ACCOUNT, 240, MINUTE, "mutations"),
-        _rule(Limit.EXPORT, Per.ACCOUNT, 10, DAY, "archives asked for"),
-        _rule(Limit.ERASURE, Per.ACCOUNT, 10, DAY, "wishes to be forgotten, and taking them back"),
-        *(
-            _rule(name, per, most, seconds, "wishes to have partners asked", away=Away.CLOSED)
-            for name, per, most, seconds in (
-                (Limit.ASK_PARTNERS, Per.ACCOUNT, 10, HOUR),
-                (Limit.ASK_PARTNERS_MOBILITY, Per.MOBILITY, 1, MINUTE),
-            )
-        ),
-        _rule(Limit.CHAT_MINUTE, Per.ACCOUNT, 20, MINUTE, "questions", code="too_many_questions"),
-        _rule(Limit.CHAT_DAY, Per.ACCOUNT, 500, DAY, "questions", code="too_many_questions"),
-        _rule(Limit.ASSISTANT, Per.SESSION, 120, MINUTE, "calls of an assistant"),
-        _rule(Limit.CALENDAR, Per.CALENDAR, 60, HOUR, "fetches"),
-        _rule(Limit.CALENDAR_UNKNOWN, Per.ADDRESS, 600, TEN_MINUTES, "calendars there are not"),
-        _rule(Limit.MESSENGER, Per.MESSENGER, 12_000, MINUTE, "requests"),
-        _rule(Limit.MESSENGER_FORGED, Per.ADDRESS, 60, MINUTE, "requests with a wrong signature"),
-        _rule(Limit.FEED, Per.HEI, 3_000, MINUTE, "documents"),
-        *(
-            _rule(name, per, most, TEN_MINUTES, "tokens refused", code="too_many_refusals")
-            for name, per, most in (
-                (Limit.FEED_REFUSED, Per.ADDRESS, 20),
-                (Limit.FEED_REFUSED_NOISY, Per.ADDRESS, 1),
-                (Limit.FEED_REFUSED_HEI, Per.HEI, 200),
-            )
-        ),
-        _rule(Limit.EWP_NOTICES, Per.PARTNER, 180_000, MINUTE, "change notifications"),
-        _rule(Limit.EWP_CALLS, Per.PARTNER, 30_000, MINUTE, "other calls"),
-        _rule(Limit.EWP_UNKNOWN, Per.ADDRESS, 6_000, MINUTE, "calls of nobody known"),
-    )
-}
+def _closed(name: Limit, per: Per, most: int, seconds: int, of: str) -> Rule:
+    return Rule(name=name, per=per, most=most, seconds=seconds, of=of, away=Away.CLOSED)
+
+
+_LOGINS, _TOKENS = "beginnings and ends of logins", "codes and refresh tokens refused"
+_POINTS, _WISHES = "points of cost of GraphQL", "wishes to have partners asked"
+_GUESSES, _REFUSED, _ASKED = "tokens refused", "too_many_refusals", "too_many_questions"
+
+_TABLE = (
+    _closed(Limit.LOGIN, Per.ADDRESS, 6_000, TEN_MINUTES, _LOGINS),
+    _closed(Limit.LOGIN_PROVIDER, Per.PROVIDER, 600_000, TEN_MINUTES, _LOGINS),
+    _closed(Limit.LOGIN_FAILED, Per.ADDRESS, 600, TEN_MINUTES, "logins that failed"),
+    _closed(Limit.TOKEN_FAILED, Per.ADDRESS, 6_000, TEN_MINUTES, _TOKENS),
+    _closed(Limit.TOKEN_CLIENT_FAILED, Per.CLIENT, 600, TEN_MINUTES, _TOKENS),
+    _closed(Limit.REFRESH, Per.SESSION, 60, TEN_MINUTES, "refreshed tokens"),
+    _closed(Limit.AUTHORIZE, Per.ACCOUNT, 120, TEN_MINUTES, "consent pages and answers"),
+    _closed(Limit.CLAIM, Per.ACCOUNT, 30, HOUR, "claims, joined logins"),
+    _open(Limit.ANONYMOUS, Per.ADDRESS, 6_000, MINUTE, "requests that nobody signed"),
+    _open(Limit.READING, Per.ACCOUNT, 60_000, MINUTE, _POINTS),
+    _open(Limit.READING_SESSION, Per.SESSION, 40_000, MINUTE, _POINTS),
+    _open(Limit.CHANGING, Per.ACCOUNT, 240, MINUTE, "mutations"),
+    _open(Limit.EXPORT, Per.ACCOUNT, 10, DAY, "archives asked for"),
+    _open(Limit.ERASURE, Per.ACCOUNT, 10, DAY, "wishes to be forgotten, and taking them back"),
+    _closed(Limit.ASK_PARTNERS, Per.ACCOUNT, 10, HOUR, _WISHES),
+    _closed(Limit.ASK_PARTNERS_MOBILITY, Per.MOBILITY, 1, MINUTE, _WISHES),
+    _open(Limit.CHAT_MINUTE, Per.ACCOUNT, 20, MINUTE, "questions", _ASKED),
+    _open(Limit.CHAT_DAY, Per.ACCOUNT, 500, DAY, "questions", _ASKED),
+    _open(Limit.ASSISTANT, Per.SESSION, 120, MINUTE, "calls of an assistant"),
+    _open(Limit.CALENDAR, Per.CALENDAR, 60, HOUR, "fetches"),
+    _open(Limit.CALENDAR_UNKNOWN, Per.ADDRESS, 600, TEN_MINUTES, "calendars there are not"),
+    _open(Limit.MESSENGER, Per.MESSENGER, 12_000, MINUTE, "requests"),
+    _open(Limit.MESSENGER_FORGED, Per.ADDRESS, 60, MINUTE, "requests with a wrong signature"),
+    _open(Limit.FEED, Per.HEI, 3_000, MINUTE, "documents"),
+    _open(Limit.FEED_REFUSED, Per.ADDRESS, 20, TEN_MINUTES, _GUESSES, _REFUSED),
+    _open(Limit.FEED_REFUSED_NOISY, Per.ADDRESS, 1, TEN_MINUTES, _GUESSES, _REFUSED),
+    _open(Limit.FEED_REFUSED_HEI, Per.HEI, 200, TEN_MINUTES, _GUESSES, _REFUSED),
+    _open(Limit.EWP_NOTICES, Per.PARTNER, 180_000, MINUTE, "change notifications"),
+    _open(Limit.EWP_CALLS, Per.PARTNER, 30_000, MINUTE, "other calls"),
+    _open(Limit.EWP_UNKNOWN, Per.ADDRESS, 6_000, MINUTE, "calls of nobody known"),
+)
+RULES: Mapping[Limit, Rule] = {each.name: each for each in _TABLE}
 
 _GIVEN = re.compile(r"([a-z_]+)\s*=\s*(?:(off)|([0-9]+)\s*/\s*([0-9]+)(?:\s+(open|closed))?)")
 
