@@ -95,6 +95,7 @@ async def test_refusals_are_counted_where_an_operator_looks(bed: Bed):
 
     shown = (await bed.http.get(f"{bed.address}/metrics")).text
     assert [line for line in shown.splitlines() if "feed" in line] == [
+        'erasmus_limits_refused{of="feed_refused"} 1',
         'ewp_refusals{of="feed feed_of_another_hei"} 1',
         f'ewp_refusals{{of="feed feed_token_unknown"}} {MOST_OF_ADDRESS}',
         'ewp_refusals{of="feed too_many_refusals"} 1',
