@@ -84,6 +84,8 @@ class Bench:
             "ERASMUS_APP_DATA_DIR": str(self.folder / "data"),
             "ERASMUS_APP_EWP_HEIS": str(self.folder / "heis.toml"),
             "ERASMUS_APP_EWP_REGISTRY_URL": "http://127.0.0.1:9/nobody-listens-here",
+            # Counted as ever, and never refused: a thousand students ask like a million.
+            "ERASMUS_APP_LIMITS": "reading=1000000000/60,reading_session=1000000000/60",
         }
 
     def write_files(self) -> None:

@@ -56,6 +56,7 @@ IN_A_HURRY = {
     "ERASMUS_APP_FACTSHEET_SECONDS": "1",
     "ERASMUS_APP_MERGE_SECONDS": "0",  # each change is one push; where not, a test says so
     "ERASMUS_APP_AGREEMENTS_SECONDS": "1",
+    "ERASMUS_APP_LIMITS_PATIENCE_MS": "5000",  # a busy machine is no Valkey that is away
 }
 KEYS = ("authority", "keys", "push")
 RECURRING = [

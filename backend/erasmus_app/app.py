@@ -21,6 +21,7 @@ from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.bootstrap import Running
 from erasmus_app.bootstrap.beside import beside
+from erasmus_app.telemetry.exposition import Figure
 from erasmus_app.telemetry.lag import watch_loop
 
 GRAPHQL = "/graphql"
@@ -82,6 +83,15 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
         await assistants(scope, receive, send)  # type: ignore[arg-type]
 
+    def figures() -> list[Figure]:
+        refused = running.services.limits.refused
+        says = "Requests refused since there were too many, or since nobody could count them."
+        values: dict[tuple[str, ...], float] = {(rule,): n for rule, n in refused.items()}
+        return [
+            *endpoint.figures(),
+            Figure("erasmus_limits_refused_total", says, ("rule",), values),
+        ]
+
     @asynccontextmanager
     async def serving_assistants(_app: Litestar) -> AsyncIterator[None]:
         async with assistants.running():
@@ -107,6 +117,11 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             yield
 
     @asynccontextmanager
+    async def counting(_app: Litestar) -> AsyncIterator[None]:
+        async with beside(running.services.limits.keep()):
+            yield
+
+    @asynccontextmanager
     async def warming_up(_app: Litestar) -> AsyncIterator[None]:
         async with beside(running.understanding.warm_up()):
             yield
@@ -114,13 +129,13 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
     framework = declared(
         Litestar(
             [routes(), graphql, ewp, mcp],
-            state=State({"services": running.services, "figures": endpoint.figures}),
+            state=State({"services": running.services, "figures": figures}),
             openapi_config=openapi_config(settings.public_url, settings.browser_url),
             exception_handlers={Exception: problem},
             logging_config=None,
             lifespan=[
                 *(hearing_news, hearing_of_rules, serving_assistants, warming_up),
-                watching_the_loop,
+                *(counting, watching_the_loop),
             ],
         )
     )

@@ -17,7 +17,8 @@ AppError
 ├── AddressRefused      an address that is not mailed to, or a code that is not its; `code` says why
 ├── RuleInvalid         a rule of deadlines that says no day, or several; names the field
 ├── RuleFileInvalid     a file of rules that cannot be read; the message says where
-├── TooManyQuestions    an account has asked as often as one may: 429; says when it may again
+├── TooMany             somebody has come as often as one may: 429; says when they may again
+├── LimitsAway          what is not done while nobody counts: 503; says when to try again
 ├── NotSignedIn         no session, or one that is over: 401
 ├── Forbidden           signed in, and not the caller's to have: 403
 ├── ScopeLacking        an assistant that was not allowed what it wants: 403; names the scope
@@ -161,15 +162,45 @@ class FeedRefused(AppError):
         self.after = after
 
 
-class TooManyQuestions(AppError):
-    """An account has asked as often as one may; there may be more in `after` seconds."""
+class TooMany(AppError):
+    """Somebody has come as often as one may; they may again in `after` seconds.
 
-    code = "too_many_questions"
+    `limit` is the rule's name, `policy` the rule as `RateLimit-Policy` says it.
+    """
+
     status = HTTPStatus.TOO_MANY_REQUESTS
 
-    def __init__(self, after: int) -> None:
-        super().__init__(f"That were many questions: please come back in {after} s.")
+    def __init__(self, code: str, after: int, limit: str, policy: str) -> None:
+        super().__init__(f"That was too often: please come back in {after} s.")
+        self.code = code
         self.after = after
+        self.limit = limit
+        self.policy = policy
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says of it."""
+        return {
+            "Retry-After": str(self.after),
+            "RateLimit-Policy": self.policy,
+            "RateLimit": f'"{self.limit}";r=0;t={self.after}',
+        }
+
+
+class LimitsAway(AppError):
+    """What is not done while nobody can count how often it is; try again in `after` seconds."""
+
+    code = "limits_away"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, after: int) -> None:
+        super().__init__(f"That cannot be done just now: please come back in {after} s.")
+        self.after = after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says of it."""
+        return {"Retry-After": str(self.after)}
 
 
 class MessengerRefused(AppError):

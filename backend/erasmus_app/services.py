@@ -7,7 +7,6 @@ from typing import Protocol
 from erasmus_app.chat.desk import ChatDesk
 from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.learning import Learning
-from erasmus_app.chat.limits import Allowance
 from erasmus_app.chat.links import ChatLinkService
 from erasmus_app.chat.service import ChatService
 from erasmus_app.errors import Unavailable
@@ -27,9 +26,10 @@ from erasmus_app.institutions.ports import (
     InstitutionNames,
     InstitutionStore,
 )
+from erasmus_app.institutions.status import StatusService
 from erasmus_app.kit.clock import Clock
+from erasmus_app.limits.keeping import Limits
 from erasmus_app.mobilities.consolidate import AbsenceRules
-from erasmus_app.mobilities.feed_limits import RefusalCount, TokenRefusals
 from erasmus_app.mobilities.offices import OfficeStore
 from erasmus_app.mobilities.own import ChangeNotices
 from erasmus_app.mobilities.own_service import OwnDataService
@@ -58,6 +58,13 @@ from erasmus_app.telemetry.exposition import Figure
 
 DEGRADED = "degraded: "
 """What a check begins with that is not well, and leaves a process able to serve."""
+
+
+class RefusalCount(Protocol):
+    """Counts what was refused, for the operator."""
+
+    async def count_refusal(self, hei: HeiId, api: str, reason: str) -> None:
+        """Count one refusal at the door of `hei`, by day (UTC)."""
 
 
 class Operations(Protocol):
@@ -90,6 +97,7 @@ class Services:
     settings: Settings
     clock: Clock
     heis: Mapping[HeiId, CoveredHei]
+    limits: Limits
     names: InstitutionNames
     absences: AbsenceRules
     rules: Rules
@@ -104,11 +112,11 @@ class Services:
     records: RecordStore
     offices: OfficeStore
     health: HealthStore
+    status: StatusService
     glances: Glances
     source: MobilitySource
     wishes: RefreshWishes
     own: OwnDataService
-    token_refusals: TokenRefusals
     refusals: RefusalCount
     notices: ChangeNotices
     messages: Catalogue
@@ -122,7 +130,6 @@ class Services:
     preference_words: PreferenceWords
     knowledge: Knowledge
     chat: ChatService
-    questions: Allowance
     learning: Learning
     chat_links: ChatLinkService
     desk: ChatDesk  # for messengers

@@ -35,6 +35,7 @@ LONGEST_KEPT = 600  # months
 LONGEST_MERGE = 3600  # seconds: a push that waits longer is late
 LONGEST_DRAIN = 300  # seconds: who restarts us has given up by then
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
+LISTS = {"trusted_proxies", "app_links", "administrators", "web_push_networks", "limits"}
 MAY_BE_NOTHING = {"merge_seconds", "drain_seconds"}  # 0 turns it off
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -114,9 +115,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mail_urgent_after_seconds: float = 14400  # likewise, of what is urgent
     mail_from: str | None = None  # None: no-reply at the host of `public_url`
 
-    # Chat
-    questions_a_minute: int = 20  # of one account
-    questions_a_day: int = 500  # likewise
+    # Limits
+    limits: tuple[str, ...] = ()  # those that are to be others: name=MOST/SECONDS, name=off
+    limits_patience_ms: float = 50  # after which Valkey counts as away
+    status_page: bool = True  # whether everybody may see how it goes
 
     # Messengers: each is there once all that it needs is given
     telegram_token: Path | None = None
@@ -283,7 +285,7 @@ def _known(field: str, name: str, spelled: Callable[[str], str]) -> str:
 
 
 def _from_text(field: str, value: str) -> Any:
-    if field in {"trusted_proxies", "app_links", "administrators", "web_push_networks"}:
+    if field in LISTS:
         return [each.strip() for each in value.split(",") if each.strip()]
     if not value.strip():  # a secret that did not come must not start an engine of our own
         raise SettingsInvalid(f"{PREFIX}{field.upper()}: is empty; leave it out for the default")

@@ -15,6 +15,7 @@ Proxies in front may write a `Date` of their own, as nginx does: the signature c
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,8 +72,17 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+Pace = Callable[[Scope, VerifiedRequest | None, str], float | None]
+"""Is told who has called which API, None being nobody who could prove it. Returns after how many
+seconds that caller may come again, None where it may go on."""
+
+
 async def _nothing(*_: object) -> None:
     """Do nothing, where nobody wants to hear."""
+
+
+def _at_any_pace(*_: object) -> None:
+    """Let everybody come as often as they like."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +148,7 @@ class EwpHost:
         refresh_for_unknown_key: Callable[[], Awaitable[object]] = _nothing,
         on_refusal: Callable[[HeiId, str, str], Awaitable[None]] = _nothing,
         seen: SeenRequests | None = None,
+        pace: Pace = _at_any_pace,
         body_seconds: float = BODY_SECONDS,
         unavailable: Callable[[BaseException], object] = lambda _: None,
     ) -> None:
@@ -146,8 +157,9 @@ class EwpHost:
         `on_refusal(hei_id, api, code)` hears of every refused request, of what is not served with
         an empty `api`; `refresh_for_unknown_key` is asked once before a key counts as unknown, and
         must limit itself. `seen` remembers requests, so that a recorded one is not taken again; one
-        of its own where none is given. A body has `body_seconds` to arrive. An error of a service
-        of which `unavailable` says something is answered with 503: come again.
+        of its own where none is given. `pace` says who has come too often: 429, which is neither
+        signed nor told of where nobody knows who that is. A body has `body_seconds` to arrive. An
+        error of a service of which `unavailable` says something is answered with 503: come again.
         """
         self._hosted = hosted
         self._catalogue = catalogue
@@ -156,6 +168,7 @@ class EwpHost:
         self._refresh = refresh_for_unknown_key
         self._on_refusal = on_refusal
         self._seen = SeenRequests() if seen is None else seen
+        self._pace = pace
         self._body_seconds = body_seconds
         self._unavailable = unavailable
 
@@ -176,13 +189,20 @@ class EwpHost:
             body = await _body(receive, self._body_seconds)
             request = msgspec.structs.replace(request, body=body)
             if api == "manifest.xml" and not rest:
+                self._keep_pace(scope, None, api)
                 answer = self._manifest(hosted, request.method)
             else:
                 endpoint = _endpoint(hosted, api, rest)
                 verified = await self._caller(request, endpoint)
+                self._keep_pace(scope, verified, api)
                 answer = await self._call(hosted, endpoint, request, verified, query)
+        except _TooOften as error:
+            answer = _refusal(error)
+            hosted = hosted if verified is not None else None  # a signature is dear
         except RequestRefused as error:
             answer = _refusal(error)
+            if verified is None and (wait := self._pace(scope, None, api)) is not None:
+                answer, hosted = _refusal(_TooOften(wait)), None
             if hosted is not None:
                 await self._note(hosted, api, error)
         except CatalogueUnavailable:
@@ -195,6 +215,10 @@ class EwpHost:
             else:
                 answer = _failure(500, "an error of ours; please try again later")
         await self._send(send, hosted, request, verified, answer)
+
+    def _keep_pace(self, scope: Scope, verified: VerifiedRequest | None, api: str) -> None:
+        if (wait := self._pace(scope, verified, api)) is not None:
+            raise _TooOften(wait)
 
     async def _note(self, hosted: HostedHei, api: str, error: RequestRefused) -> None:
         """Tell of a refusal. Names that anybody can make up are neither logged nor counted."""
@@ -349,12 +373,25 @@ class _TakesOnly(MethodNotAllowed):
         self.allow = ", ".join(methods)
 
 
+class _TooOften(RequestRefused):
+    """More often than one may."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, wait: float) -> None:
+        self.after = math.ceil(wait)
+        super().__init__(f"that was too often; please come back in {self.after} s")
+
+
 def _refusal(error: RequestRefused) -> _Answer:
     headers: tuple[tuple[str, str], ...] = ()
     if error.status == 401:
         headers = (("WWW-Authenticate", 'Signature realm="EWP"'), ("Want-Digest", "SHA-256"))
     elif isinstance(error, _TakesOnly):
         headers = (("Allow", error.allow),)
+    elif isinstance(error, _TooOften):
+        headers = (("Retry-After", str(error.after)),)
     elif isinstance(error, BodyTooSlow):
         headers = (("Connection", "close"),)  # nobody waits for the rest of it
     message = ErrorResponse(developer_message=as_xml_text(str(error)) or error.code)

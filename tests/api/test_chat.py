@@ -13,6 +13,7 @@ from testbed import Bed, bed_running
 from erasmus_app.chat.models import AnswerKind, Question
 from erasmus_app.cli.phones import Phone
 from erasmus_app.ids import MobilityId, global_id
+from erasmus_app.limits.rules import RULES, Limit
 
 WHOLE = {
     "kind": "answer",
@@ -307,9 +308,7 @@ async def test_an_unknown_mobility_counts_as_none(bed: Bed):
 async def test_a_flood_is_slowed_down_over_both_doors_and_nobody_elses_question_is(
     dsn: str, valkey: str, tmp_path: Any
 ):
-    async with bed_running(
-        dsn, valkey, tmp_path, worker=False, questions_a_minute="3", questions_a_day="1000"
-    ) as bed:
+    async with bed_running(dsn, valkey, tmp_path, worker=False, limits="chat_minute=3/60") as bed:
         phone, other = await bed.signed_in("ines"), await bed.signed_in("tiago")
         with answered_by(bed, answering_at_once()):
             await bed.ask(phone, '{ ask(question: "who?") { text } }')
@@ -449,7 +448,7 @@ async def test_many_at_the_same_time_are_all_answered(bed: Bed):
         found = await asyncio.gather(
             *(
                 post(bed, phone, {"question": "?"}, accept="text/event-stream")
-                for _ in range(bed.app.services.questions.a_minute)
+                for _ in range(RULES[Limit.CHAT_MINUTE].most)
             )
         )
 

@@ -24,7 +24,8 @@ CONTRAST = """(() => {
         }
         return "rgb(255, 255, 255)";
     };
-    const worst = [...document.querySelectorAll("h1,p,li,a,button")].map((e) => {
+    const texts = "h1,h2,p,li,a,button,label,small,.state";
+    const worst = [...document.querySelectorAll(texts)].map((e) => {
         const pair = [light(getComputedStyle(e).color), light(behind(e))].sort((a, b) => b - a);
         return (pair[0] + 0.05) / (pair[1] + 0.05);
     });

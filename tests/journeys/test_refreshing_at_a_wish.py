@@ -10,9 +10,9 @@ import pytest
 from testbed import Bed, bed_running
 
 from erasmus_app.cli.phones import Phone
-from erasmus_app.ids import AccountId, MobilityId, global_id
-from erasmus_app.mobilities.refresh_wishes import OF_ACCOUNT, OF_MOBILITY
-from erasmus_app.store.keys import RedisWishLimits
+from erasmus_app.errors import TooMany
+from erasmus_app.ids import global_id
+from erasmus_app.limits.rules import Limit
 
 WISH = """mutation($id: ID!) { refreshNow(mobilityId: $id) {
     __typename ... on RefreshQueued { apis } ... on RefreshTooSoon { againAt }
@@ -52,7 +52,7 @@ async def test_what_is_new_is_there_at_once_and_a_second_wish_is_too_soon(bed: B
     assert {"OMOBILITIES", "OMOBILITY_LAS"} <= set(first["apis"])
     assert second["__typename"] == "RefreshTooSoon"
     again = datetime.fromisoformat(second["againAt"])
-    assert timedelta(0) < again - datetime.now(UTC) <= OF_MOBILITY
+    assert timedelta(0) < again - datetime.now(UTC) <= timedelta(minutes=1)
 
 
 async def test_anothers_mobility_is_as_unknown_as_none(bed: Bed):
@@ -64,21 +64,21 @@ async def test_anothers_mobility_is_as_unknown_as_none(bed: Bed):
     assert await wish(bed, zofia, "no id") == unknown
 
 
-async def test_wishes_are_counted_for_all_processes_and_what_was_refused_counts_for_nothing(
-    bed: Bed,
-):
-    redis = bed.app.services.wishes.limits.redis  # type: ignore[attr-defined] - of the adapter
-    here, there = RedisWishLimits(redis), RedisWishLimits(redis)
-    account, mobilities = AccountId(uuid4()), [MobilityId(uuid4()) for _ in range(OF_ACCOUNT + 1)]
+async def test_what_was_refused_counts_for_nothing(bed: Bed):
+    limits, clock = bed.app.services.limits, bed.app.services.clock
+    account, mobilities = str(uuid4()), [str(uuid4()) for _ in range(11)]
 
-    taken = [await here.take(account, each) for each in mobilities[:OF_ACCOUNT]]
-    again = await there.take(account, mobilities[0])
-    one_more = [await there.take(account, mobilities[-1]) for _ in range(2)]
+    def of(mobility: str) -> tuple[tuple[Limit, str], tuple[Limit, str]]:
+        return (Limit.ASK_PARTNERS_MOBILITY, mobility), (Limit.ASK_PARTNERS, account)
 
-    assert taken == [None] * OF_ACCOUNT
-    assert again is not None
-    assert timedelta(0) < again <= OF_MOBILITY
-    for each in one_more:  # not the minute, but the hour
-        assert each is not None
-        assert timedelta(minutes=50) < each <= timedelta(hours=1)
-    assert await there.take(AccountId(uuid4()), mobilities[-1]) is None
+    began = clock()
+    for each in mobilities[:10]:
+        await limits.take(*of(each))
+    with pytest.raises(TooMany) as again:
+        await limits.take(*of(mobilities[0]))
+    with pytest.raises(TooMany) as one_more:
+        await limits.take(*of(mobilities[10]))
+    waited = (clock() - began).total_seconds()
+
+    assert 360 - waited - 1 <= one_more.value.after <= again.value.after <= 360
+    await limits.take(of(mobilities[10])[0])

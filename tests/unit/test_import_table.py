@@ -20,6 +20,7 @@ TABLE = [
     ("notifications",),
     ("mobilities",),
     ("students", "institutions", "identity", "privacy"),
+    ("limits",),
     ("errors", "ids", "kit", "settings", "telemetry"),
 ]
 ALSO = {
@@ -30,7 +31,7 @@ ALSO = {
     ("kit", "errors"),
 }
 DOMAINS = {"chat", "notifications", "mobilities", "students", "institutions", "identity", "kit"}
-DOMAINS |= {"ids", "errors", "services", "glance", "privacy"}
+DOMAINS |= {"ids", "errors", "services", "glance", "privacy", "limits"}
 DOMAIN_LIBRARIES = {"msgspec"}
 # The data of languages, which nobody writes by hand; one module stands before it (decision 0029).
 # The protocol of assistants, which is loaded when one comes (decision 0034).

@@ -13,7 +13,7 @@ from typing import Any
 from litestar.enums import ScopeType
 from litestar.types import Message, Receive, Scope, Send
 
-from erasmus_app.api.rest.callers import is_among
+from erasmus_app.api.callers import is_among
 from erasmus_app.telemetry import logs, traces
 
 HEADER = b"x-request-id"

@@ -18,10 +18,12 @@ from graphql import ExecutionResult, GraphQLError
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.context import Context
 from erasmus_app.api.explorer import page_at
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.limits import MOST_CHARACTERS, MOST_TOKENS, Inspected, Inspection
+from erasmus_app.api.often import refused, spend, take
 from erasmus_app.api.requests import (
     Refused,
     Request,
@@ -34,9 +36,11 @@ from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.api.subscribing import Begun, Limits, Transports, takes_events, takes_events_only
 from erasmus_app.api.trusted import Trusted, load_trusted
-from erasmus_app.errors import AppError, NotSignedIn, Unavailable
+from erasmus_app.errors import AppError, LimitsAway, NotSignedIn, TooMany, Unavailable
 from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
+from erasmus_app.limits.keeping import Left
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 from erasmus_app.telemetry.exposition import Figure
 from erasmus_app.telemetry.metrics import GRAPHQL_COST, GRAPHQL_REJECTED
@@ -131,6 +135,8 @@ class GraphQLEndpoint:
             if as_events or (begun.word == "subscription" and takes_events(headers)):
                 await self._transports.events(begun, session, headers, receive, send)
                 return
+            more += _left(begun.left)
+            await self.admit(begun, session)
             if begun.word == "subscription":
                 raise Refused(HTTPStatus.BAD_REQUEST, "stream_needed", STREAM_NEEDED)
             context = self.context(begun, session, headers)
@@ -142,7 +148,7 @@ class GraphQLEndpoint:
             status, answer = error.status, error.answer
             if error.is_of_document and kind == JSON and not as_events:
                 status = HTTPStatus.OK  # the request itself was well-formed
-            more += error.headers
+            more = [(k.lower().encode(), v.encode()) for k, v in error.headers.items()]
         except NotSignedIn as error:
             GRAPHQL_REJECTED[error.code].inc()
             log.info("access.refused", what="/graphql", code=error.code)
@@ -168,19 +174,29 @@ class GraphQLEndpoint:
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", DISTINCT_ONLY)
         if scope["method"] == "POST":
             check_media_type(headers.get("content-type", ""))
-            session = await self._session(headers)
+            session = await self._session(scope, headers)
             return session, await posted(receive), True
         if scope["method"] in {"GET", "HEAD"} and self._trusted.documents:
             if headers.get("sec-fetch-site") == "cross-site":
                 raise Refused(HTTPStatus.FORBIDDEN, "cross_site", "not from pages of other sites")
-            session = await self._session(headers)
+            session = await self._session(scope, headers)
             return session, asked_by_get(scope), False
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "POST only")
 
-    async def _session(self, headers: dict[str, str]) -> Session:
-        """Return who asks. Raises NotSignedIn, and Refused where that cannot be known just now."""
+    async def _session(self, scope: HTTPScope, headers: dict[str, str]) -> Session:
+        """Return who asks.
+
+        Raises NotSignedIn; Refused where that is too often of one address, or cannot be known now.
+        """
         try:
             return await session_of(self._services, headers, self.resource)
+        except NotSignedIn:
+            proxies = self._services.settings.trusted_proxies
+            try:
+                self._services.limits.spend(Limit.ANONYMOUS, address_of(scope, proxies))
+            except (TooMany, LimitsAway) as error:
+                raise refused(error) from error
+            raise
         except Exception as error:
             if (away := self._outage(error)) is None:
                 raise
@@ -205,7 +221,12 @@ class GraphQLEndpoint:
                 f"the student has not allowed this app {' '.join(lacks)}",
                 f'Bearer error="insufficient_scope", scope="{" ".join(lacks)}"',
             )
-        return Begun(request, document, word)
+        return Begun(request, document, word, spend(self._services.limits, session, looked, word))
+
+    async def admit(self, begun: Begun, session: Session) -> None:
+        """Count what is dear of an operation. Raises Refused."""
+        if begun.word == "mutation":
+            await take(self._services.limits, session, begun.document.found)
 
     def context(self, begun: Begun, session: Session, headers: dict[str, str]) -> Context:
         """Return what the resolvers of one operation may reach."""
@@ -272,6 +293,15 @@ class GraphQLEndpoint:
         async with aclosing(found):
             async for result in found:
                 yield self._written(result)
+
+
+def _left(left: Left | None) -> list[tuple[bytes, bytes]]:
+    if left is None:
+        return []
+    return [
+        (b"ratelimit-policy", left.rule.policy.encode("ascii")),
+        (b"ratelimit", left.header.encode("ascii")),
+    ]
 
 
 def _wrong(document: Document, request: Request) -> dict[str, Any] | None:

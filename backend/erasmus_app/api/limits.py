@@ -57,6 +57,7 @@ class Inspected(NamedTuple):
     needs: frozenset[frozenset[str]]  # scopes; of each set one
     cost: int  # of its most costly operation
     wanted: Wanted  # what it asks for of the student, to be read at once
+    changes: tuple[str, ...] = ()  # the mutations in it, each as often as it is there
 
 
 class _Place(NamedTuple):
@@ -95,7 +96,13 @@ class Inspection:
             raise GraphQLError(
                 f"it may cost {cost}, more than {MOST_COST}: ask for fewer or shorter lists"
             )
-        return Inspected(operations, needed_by(document, self.schema), cost, walk.wanted)
+        return Inspected(
+            operations,
+            needed_by(document, self.schema),
+            cost,
+            walk.wanted,
+            tuple(walk.changes),
+        )
 
 
 @dataclass(slots=True)
@@ -110,6 +117,7 @@ class _Walk:
     directives: int = 0
     once: set[str] = field(default_factory=set)  # fields that were there and may be only once
     wanted: Wanted = field(default_factory=Wanted)
+    changes: list[str] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
 
     def cost(self, selections: SelectionSetNode | None, at: _Place) -> int:
@@ -161,6 +169,8 @@ class _Walk:
         )
         if at.kind is not None and at.kind.name == STUDENT:
             self._want(node, inside.page)
+        if found and at.kind is self.schema.mutation_type:
+            self.changes.append(name)
         if found and at.kind is not None and at.kind.name in OF_RECORDS and _reads_record(found):
             self.wanted = self.wanted._replace(records=True)
         if found and at.kind is not None and _is_once(found):

@@ -1,5 +1,6 @@
 """A GraphQL request as it comes over HTTP: read, or refused before anything is executed."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -35,20 +36,18 @@ class Refused(Exception):
         message: str,
         challenge: str | None = None,
         answer: dict[str, Any] | None = None,
-        after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        after: int | None = None,  # seconds until it is worth asking again
     ) -> None:
         super().__init__(message)
         self.status, self.code = status, code
-        self.challenge = challenge  # to whoever wants in (RFC 6750 §3)
-        self.after = after  # seconds until it is worth asking again
+        self.headers = dict(headers or {})
+        if challenge is not None:  # to whoever wants in (RFC 6750 §3)
+            self.headers["WWW-Authenticate"] = challenge
+        if after is not None:
+            self.headers["Retry-After"] = str(after)
         self.is_of_document = answer is not None  # the request itself is well-formed
         self.answer = answer or {"errors": [{"message": message, "extensions": extensions(code)}]}
-
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """What is to stand beside the answer."""
-        found = (b"www-authenticate", self.challenge), (b"retry-after", self.after)
-        return [(name, str(value).encode("ascii")) for name, value in found if value is not None]
 
 
 class PersistedQuery(msgspec.Struct, frozen=True):

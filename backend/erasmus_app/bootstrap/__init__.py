@@ -10,7 +10,8 @@ import httpx
 
 from erasmus_app.api.ewp.hosted import hosted_heis
 from erasmus_app.api.ewp.noted import noting
-from erasmus_app.bootstrap.asking import allowance, learning
+from erasmus_app.api.ewp.paced import pace_of
+from erasmus_app.bootstrap.asking import learning
 from erasmus_app.bootstrap.beside import beside
 from erasmus_app.bootstrap.channels import opened_channels, opened_endpoints
 from erasmus_app.bootstrap.chatting import OfflineUnderstanding, chat_service, chat_wording
@@ -21,6 +22,7 @@ from erasmus_app.bootstrap.identity import (
     login_service,
     standings,
 )
+from erasmus_app.bootstrap.limiting import limits_of
 from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
 from erasmus_app.bootstrap.measuring import Figures
 from erasmus_app.bootstrap.messengers import chat_desk
@@ -30,6 +32,7 @@ from erasmus_app.errors import SettingsInvalid
 from erasmus_app.identity.claiming import ClaimService
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import AgreementSource, FactsheetSource, InstitutionSource
+from erasmus_app.institutions.status import StatusService
 from erasmus_app.kit.clock import Clock, utc_now
 from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
@@ -82,7 +85,7 @@ from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.institutions import InstitutionTable
 from erasmus_app.store.jobs import JobQueue
-from erasmus_app.store.keys import RedisTokenRefusals, RedisWishLimits, open_redis
+from erasmus_app.store.keys import open_redis
 from erasmus_app.store.measures import Measures
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
@@ -93,6 +96,7 @@ from erasmus_app.store.records import RecordTable
 from erasmus_app.store.replanning import PreferenceTable
 from erasmus_app.store.revocations import SessionRevocations
 from erasmus_app.store.sealed import load_vault
+from erasmus_app.store.status import StatusTable
 from erasmus_app.store.telling import Teller
 from erasmus_app.store.versions import see_tables
 from erasmus_app.telemetry import logs
@@ -161,6 +165,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         await see_tables(tables, older_too=True)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
+        limits = limits_of(settings, redis, vault)
         keeper = await _catalogue(stack, settings, http, clock)
         records = RecordTable(tables, clock)
         messages = load_catalogue(catalogue_folder())
@@ -225,16 +230,21 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             clock,
             learnt,
         )
+        channels = opened_channels(settings, clock, stack)
         who = standings(settings, tables, heis, clock)
         services = Services(
             settings=settings,
             clock=clock,
             heis=heis,
+            limits=limits,
             names=names,
             absences=absences,
             records=records,
             offices=OfficeTable(tables),
             health=HealthTable(tables),
+            status=StatusService(
+                store=StatusTable(tables, lambda: keeper.age, channels), clock=clock
+            ),
             glances=GlanceTable(tables),
             rules=rules,
             local_rules=local_rules,
@@ -250,7 +260,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 jobs=JobQueue(tables, clock),
                 source=partners,
                 heis=heis,
-                limits=RedisWishLimits(redis),
+                limits=limits,
                 clock=clock,
             ),
             own=OwnDataService(
@@ -262,7 +272,6 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 ),
                 clock=clock,
             ),
-            token_refusals=RedisTokenRefusals(redis),
             refusals=records,
             notices=EwpNotices(
                 client=client,
@@ -301,7 +310,6 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             knowledge=knowledge,
             chat=chat,
             learning=learnt,
-            questions=allowance(settings, redis, clock),
             chat_links=ChatLinkService(store=ChatLinkTable(tables), clock=clock),
             desk=chat_desk(settings, http, redis, tables, messages.languages, who, chat, clock),
             claiming=ClaimService(store=ClaimTable(tables), clock=clock),
@@ -360,6 +368,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 refresh_for_unknown_key=keeper.refresh_for_unknown_key,
                 on_refusal=records.count_refusal,
                 unavailable=services.operations.outage,
+                pace=pace_of(limits, settings.trusted_proxies),
             ),
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),

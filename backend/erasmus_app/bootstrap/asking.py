@@ -1,39 +1,19 @@
-"""What stands around answering, wired: how often one may ask, and what is learnt from questions."""
+"""What stands around answering, wired: what is learnt from questions."""
 
 import asyncio
 from collections.abc import Collection, Mapping
 from functools import cache
 
-import structlog
-from redis.asyncio import Redis
-
 from erasmus_app.chat.learning import NEVER, PURPOSE, Learning
-from erasmus_app.chat.limits import Allowance, CountsInMemory
 from erasmus_app.chat.stripping import words_of
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import InstitutionNames
-from erasmus_app.kit.clock import Clock
 from erasmus_app.mobilities.ports import RecordStore
 from erasmus_app.privacy.consents import Purpose
-from erasmus_app.settings import Settings
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database
-from erasmus_app.store.keys import RedisQuestionCounts
 from erasmus_app.store.questions import QuestionTable
 from erasmus_nlu.phrasebook import SOURCE, read_phrases
-
-log = structlog.get_logger(__name__)
-
-
-def allowance(settings: Settings, redis: Redis, clock: Clock) -> Allowance:
-    """Return how often an account may ask."""
-    return Allowance(
-        counts=RedisQuestionCounts(redis),
-        alone=CountsInMemory(clock),
-        a_minute=settings.questions_a_minute,
-        a_day=settings.questions_a_day,
-        away=lambda: log.warning("chat.counted_alone"),
-    )
 
 
 def learning(

@@ -5,7 +5,9 @@ from uuid import UUID
 from erasmus_app.chat.models import Asker, Question
 from erasmus_app.identity.models import Account
 from erasmus_app.identity.roles import Standing
-from erasmus_app.ids import MobilityId
+from erasmus_app.ids import AccountId, MobilityId
+from erasmus_app.limits.keeping import Asked
+from erasmus_app.limits.rules import Limit
 
 READ_AT_MOST = 4_000  # characters, as typed: what is behind them is not looked at
 LONGEST_ID = 500  # of a choice or a conversation; ours are far shorter
@@ -16,6 +18,11 @@ def asker_of(account: Account, standing: Standing, language: str) -> Asker:
     return Asker(
         account_id=account.account_id, standing=standing, language=language, zone=account.zone
     )
+
+
+def questions_of(account: AccountId) -> tuple[Asked, Asked]:
+    """Return what one more question is counted under: each takes a core for some 20 ms."""
+    return (Limit.CHAT_MINUTE, account), (Limit.CHAT_DAY, account)
 
 
 def handed_in(

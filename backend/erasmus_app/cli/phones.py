@@ -36,6 +36,7 @@ class Phone:
     language: str
     backend: str  # plain HTTP, as a browser on this machine reaches it
     token: str = ""
+    refresh: str = ""  # what brings the next one
     seen: int = 0
     browser: str = ""  # of the same student, where there is one
     shown: int = 0  # messages there
@@ -53,7 +54,8 @@ class Phone:
         code = parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
         form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
         tokens = await http.post(f"{self.backend}/auth/token", data=form)
-        self.token = tokens.raise_for_status().json()["access_token"]
+        found = tokens.raise_for_status().json()
+        self.token, self.refresh = found["access_token"], found["refresh_token"]
 
     async def ask(
         self, http: httpx.AsyncClient, query: str, variables: dict[str, Any] | None = None

@@ -1,37 +1,26 @@
 """«Look again now»: a student's wish that partners be asked at once, which is limited.
 
 Whatever students wish, a partner is asked about one object once a minute at most: that is the
-worker's to see to (guide §6.4). The limits here keep the queue short, and tell the student when to
-come again.
+worker's to see to (guide §6.4). Limits keep the queue short, and tell the student when to come
+again.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 import msgspec
 
-from erasmus_app.ids import AccountId, HeiId, MobilityId
+from erasmus_app.errors import TooMany
+from erasmus_app.ids import AccountId, HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.kit.clock import Clock
+from erasmus_app.limits.keeping import Limits
+from erasmus_app.limits.rules import Limit
 from erasmus_app.mobilities.models import OF_RECEIVING, Api, Mobility
 from erasmus_app.mobilities.ports import JobWriter, MobilitySource, StoredMobility
 from erasmus_app.mobilities.refreshes import REFRESH, Refresh
-
-OF_MOBILITY = timedelta(minutes=1)  # between two wishes about one mobility
-OF_ACCOUNT, WINDOW = 10, timedelta(hours=1)  # wishes of one account, from the first one on
-
-
-class WishLimits(Protocol):
-    """Counts wishes; may be lost. Where it cannot be asked, no wish is taken."""
-
-    async def take(self, account: AccountId, mobility: MobilityId) -> timedelta | None:
-        """Count a wish; None, or in how long there may be one where there were enough.
-
-        Raises EngineFailed.
-        """
 
 
 class Hindrance(StrEnum):
@@ -56,13 +45,13 @@ class RefreshWishes:
     jobs: JobWriter
     source: MobilitySource
     heis: Mapping[HeiId, CoveredHei]
-    limits: WishLimits
+    limits: Limits
     clock: Clock
 
     async def wish(self, account: AccountId, stored: StoredMobility) -> Wished:
         """Queue what there is to ask about a mobility, unless that was done lately.
 
-        Raises EngineFailed where nobody can tell.
+        Raises LimitsAway where nobody can tell.
         """
         mobility = stored.mobility
         if mobility.tenant not in self.heis:
@@ -70,8 +59,14 @@ class RefreshWishes:
         asked = [each for each in Api if self._is_served(mobility, each)]
         if not asked:
             return Wished(hindrance=Hindrance.NOT_SHARED)
-        if (wait := await self.limits.take(account, stored.mobility_id)) is not None:
-            return Wished(again_at=self.clock() + wait)
+        of_both = (
+            (Limit.ASK_PARTNERS_MOBILITY, stored.mobility_id),
+            (Limit.ASK_PARTNERS, account),
+        )
+        try:
+            await self.limits.take(*of_both)
+        except TooMany as error:
+            return Wished(again_at=self.clock() + timedelta(seconds=error.after))
         wanted = [
             Refresh(
                 tenant=mobility.tenant,

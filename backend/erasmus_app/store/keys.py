@@ -1,15 +1,13 @@
 """What lives in Redis: written once here, with its lifetime and the reason for it.
 
 Only what may be lost. Losing all of it sends students who are logging in back to the start, and
-forgets whose feed tokens were refused, what was asked for again a minute ago, and what a chat was
-about.
+forgets what a chat was about. How often who has come is beside it, see `store.limits`.
 """
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -26,12 +24,9 @@ from erasmus_app.identity.models import (
     CodeForApp,
     LoginUnderWay,
 )
-from erasmus_app.ids import AccountId, HeiId, MobilityId
-from erasmus_app.mobilities.feed_limits import WINDOW, RefusedBefore
-from erasmus_app.mobilities.refresh_wishes import OF_ACCOUNT, OF_MOBILITY
-from erasmus_app.mobilities.refresh_wishes import WINDOW as WISH_WINDOW
+from erasmus_app.ids import AccountId
 
-PATIENCE = 1  # seconds; feeds and wishes do not wait for a server that has fallen silent
+PATIENCE = 1  # seconds; chats do not wait for a server that has fallen silent
 ANSWER_SECONDS = 2.0  # a login does not either: whoever waits for longer has gone by then
 
 
@@ -68,27 +63,6 @@ def replayed_code(code: str) -> str:
 def app_code(code: str) -> str:
     """A one-time code on its way through the phone's browser."""
     return f"app-code:{code}"
-
-
-def refused_tokens(address: str, hei: HeiId | None) -> list[str]:
-    """How many feed tokens of an address, and of an HEI that we cover, were refused."""
-    of_hei = [] if hei is None else [f"feed-refused:hei:{hei}"]
-    return [f"feed-refused:address:{address}", *of_hei]
-
-
-def wished(mobility: MobilityId) -> str:
-    """A wish to have partners asked about a mobility; for a minute."""
-    return f"refresh:mobility:{mobility}"
-
-
-def wishes(account: AccountId) -> str:
-    """How many such wishes an account has had within an hour."""
-    return f"refresh:account:{account}"
-
-
-def questions(account: AccountId, window: timedelta) -> str:
-    """How many questions an account has asked within a minute, or a day."""
-    return f"questions:{account}:{int(window.total_seconds())}"
 
 
 def chat(account: AccountId, conversation: str) -> str:
@@ -218,75 +192,6 @@ class RedisAuthorizations:
 
 
 @dataclass(frozen=True, slots=True)
-class RedisTokenRefusals:
-    """Refused feed tokens by address and HEI, see `mobilities.feed_limits.TokenRefusals`.
-
-    A count lives for one window from its first refusal on.
-    """
-
-    redis: Redis
-
-    async def before(self, address: str, hei: HeiId | None) -> RefusedBefore:
-        """Return the counts. Raises EngineFailed."""
-        with reaching():
-            async with asyncio.timeout(PATIENCE):
-                found = await self.redis.mget(refused_tokens(address, hei))
-        of_address, of_hei = (int(each or 0) for each in (*found, 0)[:2])
-        return RefusedBefore(of_address=of_address, of_hei=of_hei)
-
-    async def add(self, address: str, hei: HeiId | None) -> None:
-        """Count one more. Raises EngineFailed."""
-        with reaching():
-            async with asyncio.timeout(PATIENCE), self.redis.pipeline(transaction=True) as commands:
-                for key in refused_tokens(address, hei):
-                    commands.set(key, 0, ex=WINDOW, nx=True)
-                    commands.incr(key)
-                await commands.execute()
-
-
-@dataclass(frozen=True, slots=True)
-class RedisWishLimits:
-    """Wishes to have partners asked, see `mobilities.refresh_wishes.WishLimits`."""
-
-    redis: Redis
-
-    async def take(self, account: AccountId, mobility: MobilityId) -> timedelta | None:
-        """Count a wish; None, or in how long there may be one. Raises EngineFailed."""
-        of_mobility, of_account = wished(mobility), wishes(account)
-        with reaching():
-            async with asyncio.timeout(PATIENCE):
-                if not await self.redis.set(of_mobility, 1, ex=OF_MOBILITY, nx=True):
-                    return _left(await self.redis.pttl(of_mobility))
-                async with self.redis.pipeline(transaction=True) as commands:
-                    commands.set(of_account, 0, ex=WISH_WINDOW, nx=True)
-                    commands.incr(of_account)
-                    commands.pttl(of_account)
-                    _, number, left = await commands.execute()
-                if number > OF_ACCOUNT:
-                    await self.redis.delete(of_mobility)  # it was not asked about
-                    return _left(left)
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class RedisQuestionCounts:
-    """Questions by account, see `chat.limits.QuestionCounts`."""
-
-    redis: Redis
-
-    async def add(self, account: AccountId, window: timedelta) -> tuple[int, timedelta]:
-        """Count one more. Raises EngineFailed."""
-        key = questions(account, window)
-        with reaching():
-            async with asyncio.timeout(PATIENCE), self.redis.pipeline(transaction=True) as commands:
-                commands.set(key, 0, ex=window, nx=True)
-                commands.incr(key)
-                commands.pttl(key)
-                _, number, left = await commands.execute()
-        return number, _left(left)
-
-
-@dataclass(frozen=True, slots=True)
 class RedisConversations:
     """Turns of conversations, see `chat.ports.Conversations`. Without Redis none is known."""
 
@@ -309,8 +214,3 @@ class RedisConversations:
                 commands.ltrim(name, -MOST_TURNS, -1)
                 commands.expire(name, REMEMBERED)
                 await commands.execute()
-
-
-def _left(milliseconds: int) -> timedelta:
-    """Read how long a key has to live; less than nothing of one that is gone by now."""
-    return timedelta(milliseconds=max(milliseconds, 0))

@@ -44,6 +44,9 @@ class Door:
 
     resource = "https://app.example/graphql"
 
+    async def admit(self, begun: Begun, session: Session) -> None:
+        """Let everything in."""
+
     def begin(self, request: Request, session: Session) -> Begun:
         if request.query == "refused":
             raise Refused(400, "document_invalid", "no")
@@ -69,8 +72,12 @@ class Door:
 SERVICES: Any = SimpleNamespace(
     login=Login(),
     settings=SimpleNamespace(
-        browser_url="https://app.example", public_url="https://app.example", login_url=None
+        browser_url="https://app.example",
+        public_url="https://app.example",
+        login_url=None,
+        trusted_proxies=(),
     ),
+    limits=SimpleNamespace(spend=lambda *_: None),
     clock=lambda: NOW,
 )
 

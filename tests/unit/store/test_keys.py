@@ -6,15 +6,13 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
-from unit.store.samples import HOME
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.identity.models import CodeForApp, LoginUnderWay
 from erasmus_app.ids import AccountId
-from erasmus_app.mobilities.feed_limits import RefusedBefore
 from erasmus_app.store.embedded import embedded_valkey
 from erasmus_app.store.embedded.folder import free_port
-from erasmus_app.store.keys import RedisLoginStates, RedisTokenRefusals
+from erasmus_app.store.keys import RedisLoginStates
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -75,27 +73,6 @@ async def test_losing_everything_is_a_login_to_start_again(redis: Redis):
     assert await states.take_login("s") is None
 
 
-async def test_refused_tokens_are_counted_for_ten_minutes_from_the_first_on(redis: Redis):
-    refusals = RedisTokenRefusals(redis)
-    assert await refusals.before("a", HOME) == RefusedBefore(of_address=0, of_hei=0)
-    await refusals.add("a", HOME)
-    keys = ("feed-refused:address:a", f"feed-refused:hei:{HOME}")
-    lifetimes = [await redis.ttl(each) for each in keys]
-    for key in keys:
-        await redis.expire(key, 300)
-    await refusals.add("a", HOME)
-    await refusals.add("b", HOME)
-    await refusals.add("a", None)
-
-    assert all(595 < each <= 600 for each in lifetimes)
-    assert all([0 < await redis.ttl(each) <= 300 for each in keys])
-    assert await refusals.before("a", HOME) == RefusedBefore(of_address=3, of_hei=3)
-    assert await refusals.before("b", None) == RefusedBefore(of_address=1, of_hei=0)
-    assert sorted(await redis.keys()) == sorted(
-        each.encode() for each in (*keys, "feed-refused:address:b")
-    )
-
-
 @pytest.mark.parametrize("wrong", ["nobody listens", "another password"])
 async def test_valkey_away_is_one_clear_line_without_a_secret(redis_url: str, wrong: str):
     url = (
@@ -104,10 +81,8 @@ async def test_valkey_away_is_one_clear_line_without_a_secret(redis_url: str, wr
         else f"redis://:a-secret@{redis_url.rpartition('@')[2]}"
     )
     async with Redis.from_url(url) as redis:
-        states, refusals = RedisLoginStates(redis), RedisTokenRefusals(redis)
+        states = RedisLoginStates(redis)
         for call in (
-            lambda: refusals.before("a", HOME),
-            lambda: refusals.add("a", HOME),
             lambda: states.keep_login(LOGIN),
             lambda: states.take_login("s"),
             lambda: states.keep_code("c", CODE),

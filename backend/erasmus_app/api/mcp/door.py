@@ -18,10 +18,13 @@ import msgspec
 import structlog
 from litestar.types import HTTPReceiveMessage, HTTPScope, Message, Receive, Send
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.mcp.tools import BY_NAME, USED
-from erasmus_app.errors import NotSignedIn
+from erasmus_app.errors import LimitsAway, NotSignedIn, TooMany
 from erasmus_app.identity.models import Session
+from erasmus_app.limits.ports import Who
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 
 PATH = "/mcp"
@@ -97,7 +100,7 @@ class McpEndpoint:
         """Answer one request, or refuse it."""
         try:
             headers = headers_of(scope)
-            session = await self._let_in(headers)
+            session = await self._let_in(scope, headers)
             if scope["method"] != "POST":  # there is no stream of ours, and no session to end
                 raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, _REFUSED, "POST only", allow="POST")
             body = await _body(headers, receive)
@@ -123,7 +126,7 @@ class McpEndpoint:
             if not self._open[name]:
                 del self._open[name]
 
-    async def _let_in(self, headers: dict[str, str]) -> Session:
+    async def _let_in(self, scope: HTTPScope, headers: dict[str, str]) -> Session:
         """Return the session of a client's token. Raises Refused."""
         origin = headers.get("origin")
         if origin is not None and _origin(origin) not in self._origins:
@@ -134,10 +137,21 @@ class McpEndpoint:
         try:
             session = await session_of(self._services, bearer, self.resource)
         except NotSignedIn as error:
+            address = address_of(scope, self._services.settings.trusted_proxies)
+            self._count(Limit.ANONYMOUS, address)
             raise self._unknown(headers) from error
         if session.client_id is None:  # the app's own token, which is good for all but this
             raise self._unknown(headers)
+        self._count(Limit.ASSISTANT, session.session_id)
         return session
+
+    def _count(self, limit: Limit, who: Who | None) -> None:
+        """Count a call. Raises Refused where there were as many as may be."""
+        try:
+            self._services.limits.spend(limit, who)
+        except (TooMany, LimitsAway) as error:
+            again = {name.replace("-", "_"): value for name, value in error.headers.items()}
+            raise Refused(error.status, _REFUSED, str(error), **again) from error
 
     def _unknown(self, headers: dict[str, str]) -> Refused:
         log.info("mcp.refused", code="not_signed_in")

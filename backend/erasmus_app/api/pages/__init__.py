@@ -10,7 +10,7 @@ from erasmus_app.errors import SettingsInvalid
 from erasmus_app.kit.languages import choose
 from erasmus_app.kit.tables import read_toml
 
-PAGES = ("consent", "doctor")
+PAGES = ("consent", "doctor", "status")
 SOURCE_LANGUAGE = "en"
 _FOLDER = Path(__file__).parent
 

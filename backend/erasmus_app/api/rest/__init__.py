@@ -29,6 +29,7 @@ from erasmus_app.api.rest.mail import ask_to_stop, stop
 from erasmus_app.api.rest.messengers import MESSENGERS
 from erasmus_app.api.rest.metrics import metrics
 from erasmus_app.api.rest.privacy import fetch_export
+from erasmus_app.api.rest.status import status_json, status_of_hei, status_page
 from erasmus_app.identity.clients import CHAT
 
 ROUTES = [
@@ -39,6 +40,7 @@ ROUTES = [
     *(ask, calendar_feed, mobility_calendar),
     *MESSENGERS,
     *(feed, remove, decisions, livez, startupz, readyz, metrics),
+    *(status_page, status_json, status_of_hei),
 ]
 
 

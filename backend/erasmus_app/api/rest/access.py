@@ -13,17 +13,24 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import ASGIRouteHandler, BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.guards import session_of
 from erasmus_app.api.rest.feed_door import let_feed
 from erasmus_app.api.rest.messenger_door import let_messenger
 from erasmus_app.errors import Forbidden, NotSignedIn, ScopeLacking
 from erasmus_app.identity.clients import APP, CHAT
+from erasmus_app.identity.models import Session
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection], Awaitable[None]]
 
 ACCESS = "access"
+COUNTED = "counted"
+"""As what a route is counted by `limits`, where not as its rule says: `by_itself` for one that sees
+to it, `not` for what must always be answered."""
+COST = 20  # points, of a signed-in call: about a query of two things to read
 
 log = structlog.get_logger(__name__)
 
@@ -91,10 +98,27 @@ async def keep(connection: Connection, handler: BaseRouteHandler) -> None:
     """Keep a route's rule. Raises what the rule's guard raises, Forbidden where there is none."""
     if _is_automatic(handler) or isinstance(handler, ASGIRouteHandler):
         return
-    guard = RULES.get(handler.opt.get(ACCESS, ""))
+    rule = handler.opt.get(ACCESS, "")
+    guard = RULES.get(rule)
     if guard is None:
         raise Forbidden("That is not yours to have.")
-    await guard(connection)
+    services: Services = connection.app.state.services
+    counted = handler.opt.get(COUNTED, rule)
+    if counted == "public":
+        services.limits.spend(Limit.ANONYMOUS, address_of(connection.scope, _proxies(services)))
+    try:
+        await guard(connection)
+    except NotSignedIn:
+        services.limits.spend(Limit.ANONYMOUS, address_of(connection.scope, _proxies(services)))
+        raise
+    if counted == "signed_in":
+        session: Session = connection.state.session
+        services.limits.spend(Limit.READING_SESSION, session.session_id, COST)
+        services.limits.spend(Limit.READING, session.account_id, COST)
+
+
+def _proxies(services: Services) -> tuple[str, ...]:
+    return services.settings.trusted_proxies
 
 
 def declared(app: Litestar) -> Litestar:

@@ -22,6 +22,7 @@ from erasmus_app.identity.clients import APP, SCOPES
 from erasmus_app.identity.models import SESSION_LIFETIME, Session
 from erasmus_app.kit.cldr import written_day
 from erasmus_app.kit.languages import accepted
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 
 log = structlog.get_logger(__name__)
@@ -109,6 +110,7 @@ async def authorize(request: Request[Any, Any, Any]) -> Response[Any]:
             if any(name == RETURNED for name, _ in given):
                 raise AuthorizationRefused("cookies_needed", "The browser keeps no cookies.")
             return _see(_login(query))
+        await services.limits.take((Limit.AUTHORIZE, session.account_id))
         client, wanted = await service.read(given)
         if client.is_first_party:
             return _see(await service.allow(wanted, session))
@@ -149,6 +151,7 @@ async def answer(request: Request[Any, Any, Any]) -> Response[Any]:
             raise AuthorizationRefused("question_over", "This was not asked in this browser.")
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             raise AuthorizationRefused("question_over", "This was not asked in this browser.")
+        await services.limits.take((Limit.AUTHORIZE, session.account_id))
         form = await request.form()
         allowed = form.get("answer") == "allow"
         address = await service_of(services).answer(

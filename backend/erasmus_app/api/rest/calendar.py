@@ -15,10 +15,12 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.params import PathParameter, QueryParameter
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.errors import NotFound
 from erasmus_app.ids import HeiId, MobilityId
 from erasmus_app.kit.languages import accepted
+from erasmus_app.limits.rules import Limit
 from erasmus_app.notifications.calendars import Shown
 from erasmus_app.services import Services
 
@@ -42,7 +44,8 @@ PRIVATE = {
     tags=["calendar"],
     operation_id="calendarFeed",
     summary="A student's calendar feed",
-    opt={"access": "public"},  # by the secret alone: a calendar has nothing else
+    # By the secret alone: a calendar has nothing else. Those of many come from one address.
+    opt={"access": "public", "counted": "by_itself"},
     media_type="text/calendar",
 )
 async def calendar_feed(
@@ -58,7 +61,10 @@ async def calendar_feed(
     services: Services = state.services
     known = secret.endswith(".ics") and await services.calendars.subscriber(secret[:-4])
     if not known:
+        address = address_of(request.scope, services.settings.trusted_proxies)
+        services.limits.spend(Limit.CALENDAR_UNKNOWN, address)
         raise NotFound("There is no such calendar: its address was revoked, or is not whole.")
+    services.limits.spend(Limit.CALENDAR, hashlib.sha256(secret.encode()).hexdigest())
     shown = await services.calendars.shown(known.account_id, known.zone)
     content = written(shown, known.language, services)
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'

@@ -28,7 +28,7 @@ from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.rest.login import NO_STORE
 from erasmus_app.api.schema.ids import uuid_of
 from erasmus_app.api.subscribing import EVENT_STREAM
-from erasmus_app.chat.asking import asker_of, handed_in
+from erasmus_app.chat.asking import asker_of, handed_in, questions_of
 from erasmus_app.errors import NotSignedIn, RequestInvalid
 from erasmus_app.identity.clients import CHAT
 from erasmus_app.kit.languages import accepted
@@ -156,7 +156,7 @@ async def ask(
     account = await services.login.account(session.account_id) if services.login else None
     if account is None:
         raise NotSignedIn("The account is gone.")
-    await services.questions.take(account.account_id)
+    await services.limits.take(*questions_of(account.account_id))
     wanted: str = data.language or request.headers.get("accept-language") or ""
     language = accepted(wanted, services.messages.languages, account.language)
     asker = asker_of(account, await services.standings.of(session), language)

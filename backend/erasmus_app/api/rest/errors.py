@@ -11,9 +11,10 @@ from erasmus_app.api.requests import named
 from erasmus_app.errors import (
     AppError,
     FeedRefused,
+    LimitsAway,
     RequestInvalid,
     ScopeLacking,
-    TooManyQuestions,
+    TooMany,
     Unavailable,
 )
 from erasmus_app.services import Services
@@ -44,7 +45,9 @@ def problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[
         body |= {} if error.item is None else {"item": error.item}
         headers |= {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
         headers |= {} if error.after is None else {"Retry-After": str(error.after)}
-    elif isinstance(error, TooManyQuestions | Unavailable):
+    elif isinstance(error, TooMany | LimitsAway):
+        headers |= error.headers
+    elif isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.after)
     elif isinstance(error, ScopeLacking):
         challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'

@@ -1,5 +1,6 @@
 """Who may feed: the token decides, and who shows wrong ones is not listened to for a while."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -8,11 +9,12 @@ from typing import Any
 import structlog
 from litestar.connection import ASGIConnection
 
-from erasmus_app.api.rest.callers import caller_address
-from erasmus_app.errors import EngineFailed, FeedRefused
+from erasmus_app.api.callers import address_of
+from erasmus_app.errors import FeedRefused
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
-from erasmus_app.mobilities.feed_limits import WINDOW
+from erasmus_app.limits.keeping import Limits
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 
 TRIED = frozenset({"feed_token_unknown", "feed_of_another_hei"})
@@ -48,48 +50,47 @@ async def _fed_by(request: ASGIConnection[Any, Any, Any, Any], hei_id: str) -> C
     services: Services = request.app.state.services
     name = HeiId(hei_id.lower())
     known = name if name in services.heis else None  # others anybody can make up
-    address = _address(request, services)
+    address = address_of(request.scope, services.settings.trusted_proxies)
     try:
-        await _look_at_limits(services, address, known)
+        await _look_at_limits(services.limits, address, known)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             words = "Authorization: Bearer is wanted"
             raise FeedRefused("feed_token_missing", words, status=HTTPStatus.UNAUTHORIZED)
-        return services.own.fed_by(name, token.strip())
+        found = services.own.fed_by(name, token.strip())
     except FeedRefused as error:
         await _count(services, address, known, error.code)
         raise
+    services.limits.spend(Limit.FEED, name)
+    return found
 
 
-def _address(request: ASGIConnection[Any, Any, Any, Any], services: Services) -> str | None:
-    if request.client is None:
-        return None
-    forwarded_for = ",".join(request.headers.getall("x-forwarded-for", []))
-    return caller_address(request.client.host, forwarded_for, services.settings.proxy_networks)
+async def _look_at_limits(limits: Limits, address: str | None, known: HeiId | None) -> None:
+    """Refuse an address that was refused too often; one without a refusal never is.
 
-
-async def _look_at_limits(services: Services, address: str | None, known: HeiId | None) -> None:
-    """Refuse an address that was refused too often. Without Valkey the token alone decides."""
-    if address is None:
-        return
-    try:
-        before = await services.token_refusals.before(address, known)
-    except EngineFailed:
-        log.warning("feed.not_limited", hei_id=known)
-        return
-    if before.is_too_much:
+    A token has 256 bits: nobody finds one by guessing. What is limited is the noise, and what comes
+    of a token that an office chose itself. Where an HEI has many guessers, an address has one try.
+    """
+    waits = await limits.waits(
+        (Limit.FEED_REFUSED, address),
+        (Limit.FEED_REFUSED_NOISY, address),
+        (Limit.FEED_REFUSED_HEI, known),
+    )
+    is_noisy = waits.get(Limit.FEED_REFUSED_HEI, 0) > 0
+    rule = Limit.FEED_REFUSED_NOISY if is_noisy else Limit.FEED_REFUSED
+    if (wait := waits.get(rule, 0)) > 0:
+        limits.refused[rule] += 1
         words = "too many tokens of this address were refused; please try again later"
-        status, after = HTTPStatus.TOO_MANY_REQUESTS, int(WINDOW.total_seconds())
+        status, after = HTTPStatus.TOO_MANY_REQUESTS, math.ceil(wait)
         raise FeedRefused("too_many_refusals", words, status=status, after=after)
 
 
 async def _count(services: Services, address: str | None, known: HeiId | None, code: str) -> None:
     """Count a refusal; the caller's answer does not hang on it."""
     if address is not None and code in TRIED:
-        try:
-            await services.token_refusals.add(address, known)
-        except EngineFailed:
-            log.warning("feed.not_limited", hei_id=known)
+        services.limits.count(Limit.FEED_REFUSED, address)
+        services.limits.count(Limit.FEED_REFUSED_NOISY, address)
+        services.limits.count(Limit.FEED_REFUSED_HEI, known)
     if known is not None:
         try:
             await services.refusals.count_refusal(known, "feed", code)

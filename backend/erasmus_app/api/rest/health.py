@@ -11,14 +11,19 @@ from erasmus_app.services import DEGRADED, Services
     tags=["operations"],
     operation_id="livez",
     sync_to_thread=False,
-    opt={"access": "public"},
+    opt={"access": "public", "counted": "not"},
 )
 def livez() -> dict[str, str]:
     """Whether the process turns its event loop. Never asks an engine."""
     return {"status": "ok"}
 
 
-@get("/startupz", tags=["operations"], operation_id="startupz", opt={"access": "public"})
+@get(
+    "/startupz",
+    tags=["operations"],
+    operation_id="startupz",
+    opt={"access": "public", "counted": "not"},
+)
 async def startupz(state: State) -> Response[dict[str, str]]:
     """Whether the start is complete; until then 503 with what it waits for."""
     services: Services = state.services
@@ -26,7 +31,12 @@ async def startupz(state: State) -> Response[dict[str, str]]:
     return Response(missing or {"status": "ok"}, status_code=503 if missing else 200)
 
 
-@get("/readyz", tags=["operations"], operation_id="readyz", opt={"access": "public"})
+@get(
+    "/readyz",
+    tags=["operations"],
+    operation_id="readyz",
+    opt={"access": "public", "counted": "not"},
+)
 async def readyz(state: State) -> Response[dict[str, str]]:
     """Whether traffic makes sense: each check is `ok` or says what is wrong.
 

@@ -8,8 +8,9 @@ from litestar.datastructures import State
 from litestar.params import QueryParameter
 
 from erasmus_app.api.guards import session_cookie
+from erasmus_app.api.rest import login_limits
 from erasmus_app.api.rest.login import failed_page, to_provider
-from erasmus_app.errors import LoginFailed, NotSignedIn
+from erasmus_app.errors import LimitsAway, LoginFailed, NotSignedIn, TooMany
 from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.services import Services
 
@@ -42,8 +43,9 @@ async def start_linking(
         return failed_page(LoginFailed("login_off", "There is no login provider here."), DEFAULT)
     cookie = request.cookies.get(session_cookie(services))
     try:
+        await login_limits.begins(request, DEFAULT)
         address, under_way = await services.linking.start(ticket, cookie)
-    except LoginFailed as failed:
+    except (LoginFailed, TooMany, LimitsAway) as failed:
         log.info("link.refused", code=failed.code)
         return failed_page(failed, DEFAULT)
     except NotSignedIn:

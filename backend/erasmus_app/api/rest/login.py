@@ -15,7 +15,8 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 from litestar.params import PathParameter, QueryParameter
 
 from erasmus_app.api.guards import session_cookie
-from erasmus_app.errors import LoginFailed, NotSignedIn
+from erasmus_app.api.rest import login_limits
+from erasmus_app.errors import LimitsAway, LoginFailed, NotSignedIn, TooMany
 from erasmus_app.identity.models import (
     BROWSER_LIFETIME,
     WISH_LIFETIME,
@@ -26,6 +27,7 @@ from erasmus_app.identity.models import (
 from erasmus_app.identity.providers import DEFAULT, NAME
 from erasmus_app.identity.service import LoginService
 from erasmus_app.kit.languages import accepted
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 from erasmus_app.telemetry.traces import span
 
@@ -81,7 +83,7 @@ def _cookie(name: str, value: str, seconds: int) -> Cookie:
     )
 
 
-def failed_page(error: LoginFailed, provider: str) -> Response[str]:
+def failed_page(error: LoginFailed | TooMany | LimitsAway, provider: str) -> Response[str]:
     """Say in plain words that a login did not go through."""
     further = NAME.fullmatch(provider) is not None and provider != DEFAULT
     page = PAGE.format(
@@ -93,6 +95,7 @@ def failed_page(error: LoginFailed, provider: str) -> Response[str]:
     headers = NO_STORE | {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"
     }
+    headers |= {} if isinstance(error, LoginFailed) else error.headers
     return Response(page, status_code=error.status, media_type=MediaType.HTML, headers=headers)
 
 
@@ -130,14 +133,16 @@ _LoginState = Annotated[str | None, _given("Which login it is.", name="state")]
 
 
 async def _begin(
-    services: Services,
+    request: Request[Any, Any, Any],
     provider: str,
     app_challenge: str | None,
     return_to: str | None,
     login_hint: str | None,
     fresh: bool,
 ) -> Response[Any]:
+    services: Services = request.app.state.services
     try:
+        await login_limits.begins(request, provider)
         address, under_way = await _service(services).start(
             app_challenge=app_challenge,
             return_to=return_to,
@@ -145,7 +150,7 @@ async def _begin(
             provider=provider,
             fresh=fresh,
         )
-    except LoginFailed as error:
+    except (LoginFailed, TooMany, LimitsAway) as error:
         return failed_page(error, provider)
     return to_provider(services, address, under_way)
 
@@ -160,7 +165,7 @@ async def _begin(
     raises=[],
 )
 async def login(
-    state: State,
+    request: Request[Any, Any, Any],
     app_challenge: _Challenge = None,
     return_to: _ReturnTo = None,
     login_hint: _Hint = None,
@@ -171,7 +176,7 @@ async def login(
     An app opens this address in the system's browser, and comes back by its app link with `code`,
     which `/auth/token` swaps for tokens.
     """
-    return await _begin(state.services, DEFAULT, app_challenge, return_to, login_hint, fresh)
+    return await _begin(request, DEFAULT, app_challenge, return_to, login_hint, fresh)
 
 
 @get(
@@ -184,7 +189,7 @@ async def login(
     raises=[],
 )
 async def login_at(
-    state: State,
+    request: Request[Any, Any, Any],
     provider: _Provider,
     app_challenge: _Challenge = None,
     return_to: _ReturnTo = None,
@@ -193,7 +198,7 @@ async def login_at(
 ) -> Response[Any]:
     """Send the browser to a further login provider; all else as at `/auth/login`."""
     named = _further(provider)
-    return await _begin(state.services, named, app_challenge, return_to, login_hint, fresh)
+    return await _begin(request, named, app_challenge, return_to, login_hint, fresh)
 
 
 def _further(provider: str) -> str:
@@ -211,6 +216,7 @@ async def _end(
 ) -> Response[Any]:
     services: Services = request.app.state.services
     try:
+        await login_limits.comes_back(request, provider)
         if not login_state or not (code or error):
             raise LoginFailed("login_unknown", "This is no login provider's answer.")
         cookie_name = _cookie_name(services, login_state)
@@ -238,7 +244,10 @@ async def _end(
     except NotSignedIn:
         gone = LoginFailed("login_other_browser", "This was started in another browser.")
         return failed_page(gone, provider)
+    except (TooMany, LimitsAway) as often:
+        return failed_page(often, provider)
     except LoginFailed as failed:
+        login_limits.failed(request, failed)
         known = provider if NAME.fullmatch(provider) else None  # it is what a stranger wrote
         log.info("login.failed", code=failed.code, provider=known)
         return failed_page(failed, provider)
@@ -342,6 +351,8 @@ async def token(request: Request[Any, Any, Any], state: State) -> Response[Any]:
     services: Services = state.services
     form = await request.form()
     given = {str(name): str(value) for name, value in form.items()}
+    asked = login_limits.of_tokens(request, given)
+    await services.limits.look(*asked)
     try:
         if len(list(form.multi_items())) != len(given):
             raise LoginFailed("invalid_request", "a parameter came twice")
@@ -362,8 +373,16 @@ async def token(request: Request[Any, Any, Any], state: State) -> Response[Any]:
             case _:
                 raise LoginFailed("unsupported_grant_type", "authorization_code or refresh_token")
     except LoginFailed as error:
+        if error.code in login_limits.REFUSED_TOKENS:
+            for each in asked:
+                services.limits.count(*each)
         body = TokenRefused(error=error.code, error_description=str(error))
         return Response(body, status_code=error.status, headers=NO_STORE)
+    if given["grant_type"] == "refresh_token":
+        # Only now is known whose it is. Who is refused has lost nothing: the same token, shown
+        # again, brings the same answer.
+        session = await service.session(bearer=tokens.access_token, cookie=None)
+        await services.limits.take((Limit.REFRESH, session.session_id))
     return Response(tokens, headers=NO_STORE)
 
 

@@ -8,8 +8,10 @@ import structlog
 from litestar import Request
 from litestar.connection import ASGIConnection
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.chat.messengers import Gateway, Messenger
 from erasmus_app.errors import MessengerRefused, NotFound
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 
 LARGEST = {  # bytes of a request
@@ -29,6 +31,7 @@ async def let_messenger(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     Raises:
         NotFound: it is not configured.
         MessengerRefused: the signature is not the messenger's, or the request is too large.
+        TooMany: there were as many requests as may be; messengers come again.
     """
     gateway = gateway_of(connection)
     request = cast("Request[Any, Any, Any]", connection)
@@ -37,8 +40,11 @@ async def let_messenger(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     body = await _bounded(request, LARGEST[gateway.messenger])
     if not gateway.admits(headers, body, services.clock()):
         log.warning("messenger.refused", messenger=gateway.messenger.value)
+        address = address_of(connection.scope, services.settings.trusted_proxies)
+        services.limits.spend(Limit.MESSENGER_FORGED, address)
         status = HTTPStatus.FORBIDDEN if _is_shown(headers) else HTTPStatus.UNAUTHORIZED
         raise MessengerRefused("signature_invalid", "That is not signed as it must be.", status)
+    services.limits.spend(Limit.MESSENGER, gateway.messenger.value)
     connection.state.gateway, connection.state.body = gateway, body
 
 

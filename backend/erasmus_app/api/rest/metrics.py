@@ -14,7 +14,7 @@ from erasmus_app.telemetry.exposition import CONTENT_TYPE, exposition
     tags=["operations"],
     operation_id="metrics",
     media_type="text/plain",
-    opt={"access": "public"},
+    opt={"access": "public", "counted": "not"},
 )
 async def metrics(state: State) -> Response[bytes]:
     """Counts in Prometheus' text form. Nothing personal is in them; keep the path off the net."""

@@ -11,7 +11,7 @@ from erasmus_app.api.schema.enums import described_enum
 from erasmus_app.api.schema.ids import global_id, uuid_of
 from erasmus_app.api.schema.institutions import Institution, institution
 from erasmus_app.chat import models
-from erasmus_app.chat.asking import asker_of, handed_in
+from erasmus_app.chat.asking import asker_of, handed_in, questions_of
 from erasmus_app.chat.models import LONGEST_QUESTION, AnswerKind, CardKind, SourceKind
 from erasmus_app.errors import NotSignedIn
 from erasmus_app.ids import MobilityId
@@ -237,7 +237,7 @@ class ChatQuery:
         account = await context.account()
         if account is None:
             raise NotSignedIn("The account is gone.")
-        await context.services.questions.take(account.account_id)
+        await context.services.limits.take(*questions_of(account.account_id))
         answer = await context.services.chat.ask(
             asker_of(account, await context.standing(), context.language),
             handed_in(question, choice, conversation, uuid_of(mobility or "", "Mobility")),

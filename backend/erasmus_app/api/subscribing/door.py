@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from erasmus_app.api.context import Context
-from erasmus_app.api.requests import Request
+from erasmus_app.api.requests import Refused, Request
 from erasmus_app.identity.models import Session
+from erasmus_app.limits.keeping import Left
 from strawberry_plans.documents import Document
 
 
@@ -31,6 +32,7 @@ class Begun(NamedTuple):
     request: Request
     document: Document
     word: str  # query, mutation, subscription
+    left: Left | None = None  # of what may be read
 
 
 class Door(Protocol):
@@ -40,6 +42,9 @@ class Door(Protocol):
 
     def begin(self, request: Request, session: Session) -> Begun:
         """Return what is to be run. Raises Refused where it may not be."""
+
+    async def admit(self, begun: Begun, session: Session) -> None:
+        """Count what is dear of it. Raises Refused."""
 
     def context(self, begun: Begun, session: Session, headers: dict[str, str]) -> Context:
         """Return what its resolvers may reach."""
@@ -55,6 +60,11 @@ async def results(
     door: Door, begun: Begun, session: Session, headers: dict[str, str]
 ) -> AsyncGenerator[tuple[dict[str, Any], bool], None]:
     """Yield each answer, and whether it is the end: nothing could be run (any more)."""
+    try:
+        await door.admit(begun, session)
+    except Refused as error:
+        yield {"data": None} | error.answer, True
+        return
     context = door.context(begun, session, headers)
     if begun.word != "subscription":
         _, answer = await door.execute(begun, context)

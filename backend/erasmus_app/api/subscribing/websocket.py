@@ -13,13 +13,16 @@ import msgspec
 import structlog
 from litestar.types import Receive, Send, WebSocketScope
 
+from erasmus_app.api.callers import address_of
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.requests import Refused, Request, extensions
 from erasmus_app.api.subscribing.door import Begun, Door, Limits, results
 from erasmus_app.api.subscribing.openings import End, Openings, TooMany
 from erasmus_app.api.subscribing.origins import is_ours
-from erasmus_app.errors import NotSignedIn
+from erasmus_app.errors import LimitsAway, NotSignedIn
+from erasmus_app.errors import TooMany as TooManyRequests
 from erasmus_app.identity.models import Session
+from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 
 PROTOCOL = "graphql-transport-ws"
@@ -75,6 +78,7 @@ class Socket:
     ) -> None:
         self._services, self._door, self._openings, self._limits = services, door, openings, limits
         self._headers, self._offered = headers_of(scope), scope["subprotocols"]
+        self._address = address_of(scope, services.settings.trusted_proxies)
         self._receive, self._send = receive, send
         self._taking_turns = asyncio.Lock()
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -133,6 +137,10 @@ class Socket:
             return await session_of(self._services, headers, self._door.resource)
         except NotSignedIn as error:
             log.info("access.refused", what="/graphql", code=error.code)
+            try:
+                self._services.limits.spend(Limit.ANONYMOUS, self._address)
+            except (TooManyRequests, LimitsAway) as often:
+                raise Closing(4429, "Too many requests") from often
             raise Closing(4403, "Forbidden") from error
 
     async def _talk(self, session: Session) -> None:

@@ -1,10 +1,36 @@
 """From where a request comes."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+
+from litestar.types import Scope
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+
+def address_of(scope: Scope, trusted_proxies: tuple[str, ...]) -> str | None:
+    """Return from where a request comes, see `caller_address`."""
+    client = scope.get("client")
+    if client is None:
+        return None
+    forwarded_for = ",".join(
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+    )
+    return caller_address(client[0], forwarded_for, _networks(trusted_proxies))
+
+
+@lru_cache(maxsize=10)
+def _networks(proxies: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(map(ip_network, proxies))
 
 
 def caller_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str | None:

@@ -1,0 +1,1 @@
+"""How often who may do what: the rules, and what keeps them."""
