@@ -11,7 +11,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop pins clean
+.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-load test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ bench-graphql: $(READY) ## the home screen beside Mercurius, Yoga, Apollo (needs
 bench-push: $(READY) ## pushes a second to a local FCM, durable, beside firebase-admin (Node if there is one)
 	@if command -v npm >/dev/null; then npm ci --prefix bench/push_peers --ignore-scripts --no-audit --no-fund --silent; fi
 	@$(BIN)/python bench/push.py $(ARGS)
+
+bench-load: $(READY) ## a morning of a country, two api and two worker processes; ARGS="--seconds 20 --students 3000 --starts 60"
+	@$(BIN)/python bench/load.py $(ARGS)
 
 bench-auth: $(READY) ## reading access tokens, and whole logins
 	@$(BIN)/python bench/auth.py $(ARGS)
