@@ -79,6 +79,7 @@ class House:
         """Run the `erasmus-app api` or `worker` of this number; yields its process id."""
         own, port = f"{name}-{number}", self.ports[number % len(self.ports)]
         environment = {
+            "WATCHED_SOCKET": str(self.folder / f"{own}.sock"),  # for `watched.py`
             "ERASMUS_APP_LISTEN": f"127.0.0.1:{port}",
             "ERASMUS_APP_PUBLIC_URL": "https://backend.example",
             "ERASMUS_APP_TLS_CA_FILE": str(Authority.open(self.folder / "authority").ca_file),
@@ -98,6 +99,15 @@ class House:
         """Wait for every API."""
         for port in self.ports:
             await until_ready(f"http://127.0.0.1:{port}")
+
+    async def until_understood(self) -> None:
+        """Wait until every API has read what it understands questions with."""
+
+        async def read() -> bool:
+            logs = [self.folder / f"api-{number}.log" for number in range(len(self.ports))]
+            return all("nlu.ready" in each.read_text(errors="replace") for each in logs)
+
+        await until(read, "the weights are not read")
 
     async def ask(self, verb: str, **given: Any) -> dict[str, Any]:
         """Ask something of the network."""

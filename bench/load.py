@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ import psutil
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from house import House, first_sync, fresh_database, idle, until
+from inside import Inside, ask
 from load_clients import Order as Opened
 from load_clients import Results
 from load_students import Student, signed_in
@@ -129,7 +130,7 @@ async def apps(
             await process.wait()
 
 
-async def measured(scale: Scale, apis: int, workers: int) -> bool:
+async def measured(scale: Scale, apis: int, workers: int, inside: bool) -> bool:
     """Start everything, live through a morning, and print it; returns whether all aims are met."""
     morning = planned(scale)
     with tempfile.TemporaryDirectory() as name:
@@ -140,6 +141,8 @@ async def measured(scale: Scale, apis: int, workers: int) -> bool:
             with house.network(scale.students):
                 async with phones(folder) as (services, fcm):
                     house.more = settings(house, services)
+                    if inside:
+                        house.command = [str(HERE / "watched.py")]
                     found = await _run(house, morning, scale, workers, fcm)
     return show(found)
 
@@ -156,6 +159,7 @@ async def _run(
     await connection.execute("vacuum analyze")
     with running(house, database, workers) as ours:
         await house.until_ready()
+        await house.until_understood()
         await until(lambda: idle(connection), "the workers do not come to rest")
         before = await events(connection)
         said(f"{scale.whole:.0f} seconds of a morning")
@@ -177,6 +181,7 @@ async def _run(
         answers = msgspec.convert(await house.ask("told"), list[Answer])
         await until_pushed(house, len(morning.changed))
         told = await events(connection) - before
+        held = await inside(house, ours)
     await connection.close()
     found = Found(
         scale=scale,
@@ -185,9 +190,21 @@ async def _run(
         told=answers,
         watch=watch,
         events=told,
+        held=held,
     )
     for push in read(house.folder / RECORD):
         found.note(push, begin)
+    return found
+
+
+async def inside(house: House, ours: Iterable[str]) -> dict[str, Inside]:
+    """Ask what is inside our processes, where they run with that."""
+    found = {}
+    for name in ours:
+        kind, number = name.split()
+        path = house.folder / f"{kind}-{int(number) - 1}.sock"
+        if path.exists():
+            found[name] = await ask(path)
     return found
 
 
@@ -217,6 +234,7 @@ if __name__ == "__main__":
         parser.add_argument(f"--{each.name}", type=type(each.default), default=each.default)
     parser.add_argument("--apis", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--inside", action="store_true", help="also the collector's pauses")
     given = vars(parser.parse_args())
-    processes = given.pop("apis"), given.pop("workers")
+    processes = given.pop("apis"), given.pop("workers"), given.pop("inside")
     sys.exit(0 if asyncio.run(measured(Scale(**given), *processes)) else 1)

@@ -221,7 +221,7 @@ class Apps:
             place += len(whole) + len(newline)
             for line in filter(None, whole.split(b"\n")):
                 found = msgspec.json.decode(line)
-                if found["status"] == 200:
+                if found["status"] == 200 and found["message"] is not None:
                     self._messages.setdefault(found["device"], []).append(found["message"])
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from inside import Inside
 from load_clients import Asked, Results
 from load_students import number_of, target_of
 from measuring import load, processor
@@ -28,6 +29,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
     at: float  # seconds since the epoch
     device: str
+    message: str | None  # None: it wakes the app and shows nothing
     status: int
 
 
@@ -35,7 +37,8 @@ def read(record: Path) -> list[Push]:
     """Read what FCM has written down so far."""
     whole = record.read_bytes().rpartition(b"\n")[0]
     decode = msgspec.json.Decoder(Push).decode
-    return [decode(each) for each in whole.split(b"\n") if each]
+    found = [decode(each) for each in whole.split(b"\n") if each]
+    return [each for each in found if each.message is not None]
 
 
 @dataclass(kw_only=True)
@@ -48,6 +51,7 @@ class Found:
     told: list[Answer]
     watch: Watch
     events: int  # new ones, that are told
+    held: dict[str, Inside] = field(default_factory=dict)  # where processes ran with `watched.py`
     waits: list[float] = field(default_factory=list)  # seconds from a notification to its push
     pushes: Counter[str] = field(default_factory=Counter)  # that FCM took, by phone
     refused: int = 0  # by FCM
@@ -75,6 +79,8 @@ def show(found: Found) -> bool:
     console.print(f"{processor()}, {os.cpu_count()} cores; wanted by {load()} at the end")
     console.print(_times(found))
     console.print(_processes(found))
+    if found.held:
+        console.print(_pauses(found.held))
     rows = list(_aims(found))
     table = empty_table("The aims", "measured", "aim", "ratio", "met")
     for what, figure, aim, ratio, met in rows:
@@ -134,6 +140,16 @@ def _processes(found: Found) -> Table:
         )
     foreign = watch.busy - sum(watch.cpu.values())
     table.add_row("others on this machine", f"{foreign / watch.seconds:.1%}")
+    return table
+
+
+def _pauses(held: dict[str, Inside]) -> Table:
+    """Show how long the collector has stopped each process since its start."""
+    table = empty_table("The collector's pauses", "objects", "young", "middle", "old", "longest")
+    for name, each in held.items():
+        seconds = (f"{number:,}: {took * 1e3:,.0f} ms" for number, took, _ in each.pauses)
+        longest = max(most for *_, most in each.pauses)
+        table.add_row(name, f"{each.objects:,}", *seconds, f"{longest * 1e3:,.0f} ms")
     return table
 
 

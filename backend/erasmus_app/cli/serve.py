@@ -18,6 +18,7 @@ from erasmus_app.cli.bounded_http import BoundedHttp
 from erasmus_app.cli.bounded_websocket import LARGEST_MESSAGE, BoundedWebSocket
 from erasmus_app.cli.process import with_engines
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.kit.collector import settle
 from erasmus_app.settings import Settings
 
 GOODBYE_SECONDS = 0.2  # for sockets to be closed with a word: uvicorn's own says less
@@ -79,6 +80,7 @@ async def api(settings: Settings) -> int:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, server.handle_exit, name, None)
+        settle()
         await server.serve(sockets=[listener])
     return 0
 
@@ -94,6 +96,7 @@ async def worker(settings: Settings) -> int:
         running(complete) as opened,
         worker_of(opened),
     ):
+        settle()
         await stop.wait()
     return 0
 
