@@ -94,7 +94,13 @@ class Worker:
 
         What has not ended by then is cancelled and given back for another worker at once.
         """
-        async with self.queue.database.listening(CHANNEL) as wake:
+        wake = asyncio.Event()
+
+        def hear(_: str, kind: str | None) -> None:
+            if not kind or kind in self.handlers:  # what others do need not wake this one
+                wake.set()
+
+        async with self.queue.database.hearing((CHANNEL,), hear):
             beat = asyncio.create_task(self._beat(wake))
             stopping = asyncio.create_task(_pass_on(stop, wake))
             try:
