@@ -9,9 +9,10 @@ NLU := $(VENV)/nlu
 ARGS ?=
 INPUTS ?= 10000
 SECONDS ?= 3600
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-load test-interop pins clean
+.PHONY: help run test test-many test-soak matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-load test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,12 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 
 test-faults: $(READY) ## workers are killed, engines restarted, push services refuse; ARGS="R1 --kills 10 --sends 1000"
 	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+test-many: $(READY) $(NLU) ## the journeys once more, with two api and two worker processes behind one door
+	@BED_PROCESSES=2 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/journeys $(ARGS)
+
+test-soak: $(READY) $(NLU) ## ten minutes with all doors: does memory or anything else grow? MINUTES=60 for longer
+	@$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
 
 test-interop: $(READY) ## OpenID provider, GraphQL and MCP clients, audits and TypeScript of others (needs Node)
 	@if command -v npm >/dev/null; then \

@@ -25,6 +25,7 @@ from sandbox.cast import COVERED
 from sandbox.serving import listen
 
 HERE = Path(__file__).parent
+CLIENT_ID, CLIENT_SECRET = "APP-bench", "a-secret-of-thirty-two-characters!"  # ours, at the login
 APIS_OF_A_PARTNER = 4
 LONGEST = 1800.0  # seconds that one phase may take
 _running: dict[subprocess.Popen[bytes], Path] = {}  # and where each writes its log

@@ -9,8 +9,7 @@ import msgspec
 class Inside(msgspec.Struct, frozen=True, kw_only=True):
     """What a process holds."""
 
-    blocks: int  # of memory, given out by Python's own allocator
-    heap: int  # bytes, given out by the C library's
+    bytes: int  # of memory that are given out: by Python's own allocator, and by the C library's
     objects: int  # that the collector knows
     types: dict[str, int]  # the most frequent, and how many there are of each
     tasks: int  # under way in the event loop

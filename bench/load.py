@@ -22,7 +22,7 @@ import msgspec
 import psutil
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from house import House, first_sync, fresh_database, idle, until
+from house import CLIENT_ID, CLIENT_SECRET, House, first_sync, fresh_database, idle, until
 from inside import Inside, ask
 from load_clients import Order as Opened
 from load_clients import Results
@@ -73,8 +73,8 @@ def settings(house: House, services: dict[str, str]) -> dict[str, str]:
         (house.folder / f"{name}.pem").write_bytes(key)
     return {
         "ERASMUS_APP_OIDC_ISSUER": "https://login.example",
-        "ERASMUS_APP_OIDC_CLIENT_ID": "APP-bench",
-        "ERASMUS_APP_OIDC_CLIENT_SECRET": "a-secret-of-thirty-two-characters!",
+        "ERASMUS_APP_OIDC_CLIENT_ID": CLIENT_ID,
+        "ERASMUS_APP_OIDC_CLIENT_SECRET": CLIENT_SECRET,
         "ERASMUS_APP_SESSION_KEY": str(house.folder / "session.pem"),
         "ERASMUS_APP_VAPID_KEY": str(house.folder / "vapid.pem"),
         "ERASMUS_APP_TRUSTED_DOCUMENTS": str(HERE.parent / "graphql" / "documents.json"),
@@ -160,7 +160,7 @@ async def _run(
     with running(house, database, workers) as ours:
         await house.until_ready()
         await house.until_understood()
-        await until(lambda: idle(connection), "the workers do not come to rest")
+        await until(lambda: at_rest(connection), "the workers do not come to rest")
         before = await events(connection)
         said(f"{scale.whole:.0f} seconds of a morning")
         begin = time.time() + AHEAD
@@ -215,6 +215,12 @@ async def until_pushed(house: House, number: int) -> None:
             break
         await asyncio.sleep(1)
     await asyncio.sleep(1)  # for one too many
+
+
+async def at_rest(connection: asyncpg.Connection) -> bool:
+    """Whether nothing is left to fetch, and every mobility was held beside the calendar."""
+    left = await connection.fetchval("select count(*) from mobility where next_look_at <= now()")
+    return int(left) == 0 and await idle(connection)
 
 
 async def events(connection: asyncpg.Connection) -> int:

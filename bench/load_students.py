@@ -48,11 +48,16 @@ def number_of(target: str) -> int:
 
 
 async def signed_in(
-    database: Database, session_key: Path, public_url: str, numbers: Sequence[int], partners: int
+    database: Database,
+    session_key: Path,
+    public_url: str,
+    numbers: Sequence[int],
+    partners: int,
+    lasts: timedelta = timedelta(hours=1),
 ) -> list[Student]:
     """Let the student of each of these mobilities sign in, and open the app once.
 
-    The access tokens are as if of in an hour: they last until then.
+    The access tokens are as if issued when `lasts` is over: they are good until then.
     """
     tokens = SignedTokens((ECKey.import_key(session_key.read_bytes()),), public_url)
     accounts, devices, glances = (
@@ -87,7 +92,7 @@ async def signed_in(
             return Student(
                 target=target_of(number),
                 device=global_id("Device", device.device_id),
-                token=tokens.issue(opened, now + timedelta(hours=1)),
+                token=tokens.issue(opened, now + lasts),
                 refresh=refresh,
             )
 

@@ -10,8 +10,10 @@ import asyncio
 import ctypes
 import gc
 import os
+import re
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -27,6 +29,7 @@ from inside import Inside
 from erasmus_app.cli import main
 
 MOST_TYPES = 400
+_OURS = re.compile(r"# bytes in allocated blocks +=\s+([\d,]+)")
 
 
 class _Pauses:
@@ -57,27 +60,40 @@ class _Mallinfo(ctypes.Structure):
     ]
 
 
-def _heap() -> int:
-    """Return the bytes that glibc has given out: the first arena's, and large ones of their own."""
-    function = getattr(ctypes.CDLL(None), "mallinfo2", None)
-    if function is None:  # another C library
-        return 0
-    function.restype = _Mallinfo
-    found = function()
-    return int(found.uordblks + found.hblkhd)
+def _given_out() -> int:
+    """Return the bytes that are given out: the first of glibc's arenas, large ones, and Python's.
+
+    Python prints its own to the C library's standard error alone; what others write there at that
+    moment is lost.
+    """
+    found = 0
+    if function := getattr(ctypes.CDLL(None), "mallinfo2", None):
+        function.restype = _Mallinfo
+        told = function()
+        found = int(told.uordblks + told.hblkhd)
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            sys._debugmallocstats()  # noqa: SLF001 - nothing else tells
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        file.seek(0)
+        text = file.read().decode()
+    return found + int(_OURS.search(text)[1].replace(",", ""))  # type: ignore[index]
 
 
 def inside(pauses: _Pauses) -> Inside:
     """Count what there is."""
     before = list(pauses.found)
     gc.collect()
-    blocks, heap = sys.getallocatedblocks(), _heap()  # before the counting itself takes any
+    given_out = _given_out()  # before the counting itself takes any
     objects = gc.get_objects()
     types = Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in objects)
     tasks = sum(isinstance(each, asyncio.Task) and not each.done() for each in objects)
     return Inside(
-        blocks=blocks,
-        heap=heap,
+        bytes=given_out,
         objects=len(objects),
         types=dict(types.most_common(MOST_TYPES)),
         tasks=tasks,
