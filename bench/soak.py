@@ -19,6 +19,7 @@ sys.path.append(sys.path.pop(0))
 import asyncpg
 import msgspec
 import psutil
+import structlog
 from house import House, first_sync, fresh_database, until
 from load import HERE, PUBLIC_URL, RESULTS, apps, at_rest, inside, phones, running, said
 from load import settings as of_load
@@ -156,7 +157,13 @@ async def _run(
     return show(watch, rounds, around.opened, around.failures + wrong)
 
 
+def _silent(*_: object) -> object:
+    """Say nothing of what the sandbox's services log."""
+    raise structlog.DropEvent
+
+
 if __name__ == "__main__":
+    structlog.configure(processors=[_silent])
     parser = argparse.ArgumentParser(prog="make test-soak")
     parser.add_argument("--minutes", type=float, default=10)
     given = parser.parse_args()

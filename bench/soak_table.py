@@ -42,8 +42,8 @@ def show(
         resident = [f"{each.memory / MEGABYTE:.1f}" for each in (begin, middle, end)]
         memory.add_row(f"{name}, resident", *resident, _an_hour(watch.memory_line(name)))
         at_rest = [f"{each.held[name].bytes / MEGABYTE:.1f}" for each in rounds]
-        figures = (at_rest[0], at_rest[len(rounds) // 2], at_rest[-1])
-        memory.add_row("   held at rest", *figures, _an_hour(_line(rounds, name)))
+        at_rest = [at_rest[0], at_rest[len(rounds) // 2], at_rest[-1]]
+        memory.add_row("   held at rest", *at_rest, _an_hour(_line(rounds, name)))
     console.print(memory)
     aims = list(_aims(rounds, failures))
     table = empty_table("At rest, round after round", "", "aim", "met")

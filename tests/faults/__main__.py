@@ -14,9 +14,11 @@ from pathlib import Path
 
 import structlog
 from faults.rows import ROWS, Result, Scale
+from faults.soaking import soak
 from rich.console import Console
 from rich.table import Table
 
+ROWS["R18"] = soak
 console = Console(soft_wrap=True, highlight=False)
 
 
@@ -26,8 +28,8 @@ def main() -> int:
     fields = Scale()
     for name in ("kills", "sends", "restarts", "workers"):
         parser.add_argument(f"--{name}", type=int, default=getattr(fields, name))
-    for name in ("outage", "lease"):
-        parser.add_argument(f"--{name}", type=float, default=getattr(fields, name), help="seconds")
+    for name, unit in (("outage", "seconds"), ("lease", "seconds"), ("minutes", "of R18")):
+        parser.add_argument(f"--{name}", type=float, default=getattr(fields, name), help=unit)
     parser.add_argument("--keep", action="store_true", help="leave records and logs where they are")
     given = vars(parser.parse_args())
     rows, keep = given.pop("rows") or list(ROWS), given.pop("keep")

@@ -42,6 +42,7 @@ class Scale:
     outage: float = 45.0  # seconds in which FCM answers 503
     workers: int = 4
     lease: float = 3.0  # seconds
+    minutes: float = 10.0  # of the soak
 
 
 @dataclass(slots=True, kw_only=True)
