@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 # This folder would hide the package `ewp` behind `ewp.py`.
 sys.path.append(sys.path.pop(0))
@@ -157,7 +158,7 @@ async def _run(
     return show(watch, rounds, around.opened, around.failures + wrong)
 
 
-def _silent(*_: object) -> object:
+def _silent(*_: Any) -> Any:
     """Say nothing of what the sandbox's services log."""
     raise structlog.DropEvent
 
