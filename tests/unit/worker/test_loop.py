@@ -129,6 +129,39 @@ async def test_work_of_others_wakes_nobody(database: Database, monkeypatch: pyte
     assert len(claims) < 30
 
 
+async def test_who_is_woken_by_one_kind_looks_for_that_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "LONGEST_SLEEP", 3600.0)
+    looked: list[tuple[str, ...]] = []
+
+    class Noting(JobQueue):
+        async def claim(self, limit: int, lease: Any, worker: Any, kinds: Any = None) -> list[Job]:
+            looked.append(tuple(kinds))
+            return await super().claim(limit, lease, worker, kinds)
+
+    done: list[Any] = []
+
+    async def do(job: Job) -> None:
+        done.append(job.payload)
+
+    worker = Worker(
+        queue=Noting(database, utc_now), handlers={"fetch": do, "mail": do}, limits={"mail": 1}
+    )
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    for number in range(20):
+        await put(database, "fetch", number)
+        await until(lambda number=number: number in done)
+    await put(database, "mail", "a letter")
+    await until(lambda: "a letter" in done)
+    stop.set()
+    await task
+
+    assert looked.count(("fetch",)) >= 20
+    assert looked.count(("mail",)) < 10
+
+
 async def test_polling_alone_is_enough(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(loop, "LONGEST_SLEEP", 0.05)
     monkeypatch.setattr(loop, "CHANNEL", "nobody_speaks_here")
