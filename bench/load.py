@@ -107,7 +107,7 @@ async def students(house: House, database: str, scale: Scale) -> list[Student]:
 
 @asynccontextmanager
 async def apps(
-    house: House, begin: float, morning: Morning, people: list[Student]
+    house: House, begin: float, morning: Morning, people: list[Student], **more: float
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the process that all apps are in."""
     order = Opened(
@@ -116,6 +116,7 @@ async def apps(
         starts=morning.starts,
         students=people,
         record=str(house.folder / RECORD),
+        **more,
     )
     (house.folder / "order.json").write_bytes(msgspec.json.encode(order))
     process = await asyncio.create_subprocess_exec(

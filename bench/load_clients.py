@@ -28,7 +28,6 @@ from websockets.typing import Subprotocol
 from wire import Doors
 
 DOCUMENTS = Path(__file__).parents[1] / "graphql" / "documents.json"
-OPEN_SECONDS = 25.0  # that an app stays open: the change comes, is fetched and told meanwhile
 LOOK_SECONDS = 0.5  # between looks at what phones have got
 MOST_TOLD = 20  # errors that are kept in full
 
@@ -41,6 +40,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     starts: list[Start]
     students: list[Student]
     record: str  # where the push service writes down what phones have got
+    stays: float = 25.0  # seconds that an app is open: the change comes, is fetched and told
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -199,7 +199,7 @@ class Apps:
                 wrong = None if said["type"] == "connection_ack" else str(said)
                 self._note("subscription", due, self._now() - due, wrong)
                 try:
-                    async with asyncio.timeout(OPEN_SECONDS):
+                    async with asyncio.timeout(self._order.stays):
                         while True:
                             said = json.loads(await socket.recv())
                             if said["type"] == "next":

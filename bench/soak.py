@@ -41,6 +41,7 @@ ROUNDS = 10
 QUIET = 5.0  # seconds of a round that are left for coming to rest and for counting
 SCALE = Scale(warm=0, starts=20, changes=1, bursts=1, partners=10)
 LEAST = 300  # students
+STAYS = 4.0  # seconds that an app with a socket is open
 
 
 def slices(morning: Morning, seconds: float) -> list[Morning]:
@@ -66,7 +67,7 @@ async def a_round(house: House, part: Morning, people: list[Student], around: Do
     """Let a part of the morning happen, with all doors beside it."""
     begin = time.time() + 1.0
     ends = asyncio.get_running_loop().time() + 1.0 + max(e.at for e in part.starts)
-    async with apps(house, begin, part, people) as generator:
+    async with apps(house, begin, part, people, stays=STAYS) as generator:
         order = Told(begin=begin, ports=house.ports, told=part.told)
         await house.ask("tell", **msgspec.to_builtins(order))
         await around.until(ends)
