@@ -5,6 +5,11 @@ import gc
 YOUNG = 10_000  # new objects until the youngest are looked through; Python's 700 is for scripts
 
 
+def hold() -> None:
+    """Look for nothing while a process starts, a fifth of which it would take; `settle` ends it."""
+    gc.disable()
+
+
 def settle() -> None:
     """Look through everything once more, and never again through what is there now.
 
@@ -12,6 +17,7 @@ def settle() -> None:
     process for more than 100 ms of CPU, and finds nothing. Call it when something large that lasts
     has been loaded; what was in a circle by then is freed first.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, 10, 10)

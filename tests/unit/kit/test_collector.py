@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from erasmus_app.kit.collector import settle
+from erasmus_app.kit.collector import hold, settle
 
 
 class Circle:
@@ -17,6 +17,7 @@ class Circle:
 @pytest.fixture
 def settled() -> Iterator[Circle]:
     before, lasting = gc.get_threshold(), Circle()
+    hold()
     settle()
     yield lasting
     gc.set_threshold(*before)
@@ -33,3 +34,4 @@ def test_what_comes_later_is_still_freed(settled: Circle):
     gc.collect()
 
     assert gone() is None
+    assert gc.isenabled()
