@@ -1,7 +1,7 @@
 """The backend's own processes over engines of their own, before a network of many partners.
 
-For `sync.py`, `cnr.py`, `latency.py` and `load.py`: `erasmus-app api` and `worker` run as in
-production, and `sync_network.py` answers them from a process of its own.
+For `sync.py`, `cnr.py`, `latency.py`, `load.py`, `soak.py`: `erasmus-app api` and `worker` run as
+in production, and `sync_network.py` answers them from a process of its own.
 """
 
 import asyncio

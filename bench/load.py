@@ -77,6 +77,7 @@ def settings(house: House, services: dict[str, str]) -> dict[str, str]:
         "ERASMUS_APP_OIDC_CLIENT_SECRET": CLIENT_SECRET,
         "ERASMUS_APP_SESSION_KEY": str(house.folder / "session.pem"),
         "ERASMUS_APP_VAPID_KEY": str(house.folder / "vapid.pem"),
+        "ERASMUS_APP_TRUSTED_PROXIES": "127.0.0.0/8",
         "ERASMUS_APP_TRUSTED_DOCUMENTS": str(HERE.parent / "graphql" / "documents.json"),
         "ERASMUS_APP_TRUSTED_DOCUMENTS_ONLY": "true",
         "ERASMUS_APP_FCM_URL": services["fcm"],

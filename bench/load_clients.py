@@ -20,8 +20,8 @@ from typing import Any
 sys.path.append(sys.path.pop(0))
 
 import msgspec
-from load_students import Student
-from morning import Start
+from load_students import Student, number_of
+from morning import Start, forwarded
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
@@ -127,8 +127,8 @@ class Apps:
 
     async def _refresh(self, student: Student, due: float) -> None:
         body = f"grant_type=refresh_token&refresh_token={student.refresh}".encode()
-        kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
-        given = await self._send("refresh of tokens", "/auth/token", kind, body, due)
+        kind = f"Content-Type: application/x-www-form-urlencoded\r\n{_forwarded(student)}"
+        given = await self._send("refresh of tokens", "/auth/token", kind.encode(), body, due)
         if given is not None:
             student.token, student.refresh = given["access_token"], given["refresh_token"]
 
@@ -144,7 +144,7 @@ class Apps:
         """Send one of the app's operations by its hash; the answer has to hold these messages."""
         headers = (
             f"Authorization: Bearer {student.token}\r\nAccept-Language: en\r\n"
-            "Content-Type: application/json\r\n"
+            f"Content-Type: application/json\r\n{_forwarded(student)}"
         ).encode()
         body = msgspec.json.encode({"documentId": self._hashes[name], "variables": variables})
         await self._send(what, "/graphql", headers, body, due, holds)
@@ -224,6 +224,10 @@ class Apps:
                 if found["status"] == 200 and found["message"] is not None:
                     self._messages.setdefault(found["device"], []).append(found["message"])
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _forwarded(student: Student) -> str:
+    return forwarded(number_of(student.target))
 
 
 def _from(file: Path, place: int) -> bytes:

@@ -78,6 +78,16 @@ def partner_of(number: int, partners: int) -> HeiId:
     return HeiId(f"partner-{number // 2 % partners:03}.example")
 
 
+def forwarded(number: int) -> str:
+    """Return what the proxy before us says of who asks: everybody comes from an address of theirs.
+
+    Of the network for measurements (RFC 2544); nothing is ever sent there.
+    """
+    high, low = divmod(number % (1 << 17), 256)
+    address = f"198.{18 + high // 256}.{high % 256}.{low}"
+    return f"X-Forwarded-For: {address}\r\nX-Forwarded-Proto: https\r\n"
+
+
 def sender_of(number: int, partners: int) -> HeiId:
     """Return whose student it is."""
     return partner_of(number, partners) if number % 2 else COVERED.hei_id

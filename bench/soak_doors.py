@@ -23,6 +23,7 @@ from house import CLIENT_ID, CLIENT_SECRET, House
 from joserfc.jwk import ECKey
 from load_clients import hashes
 from load_students import Student
+from morning import forwarded
 
 from erasmus_app.cli.phones import Phone
 from erasmus_app.identity.models import Session
@@ -142,6 +143,8 @@ class Doors:
                 if clock() > moment:
                     return
                 name = door.__name__.strip("_").replace("_", " ")
+                who = forwarded(random.randrange(100_000)).split("\r\n")[0]  # somebody, each time
+                http.headers["x-forwarded-for"] = who.partition(": ")[2]
                 try:
                     await door(http, random.choice(self.students))
                 except (httpx.HTTPError, TimeoutError, AssertionError, KeyError) as error:

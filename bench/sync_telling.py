@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
-from morning import Told, omobility_id, partner_of
+from morning import Told, forwarded, omobility_id, partner_of
 from wire import Doors
 
 from ewp.ids import HeiId
@@ -70,6 +70,7 @@ class Telling:
             now=datetime.now(UTC),
         )
         lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items() if k.lower() != "host")
+        lines += forwarded(120_000 + told.mobility // 2 % self._partners)  # a partner's server
         due = self._order.begin + told.at
         late = time.time() - due
         try:
