@@ -106,13 +106,22 @@ async def students(house: House, database: str, scale: Scale) -> list[Student]:
         return await signed_in(tables, key, PUBLIC_URL, range(scale.students), scale.partners)
 
 
+async def begun(house: House, morning: Morning, generator: asyncio.subprocess.Process) -> float:
+    """Let partners and apps begin at one moment; returns it, in seconds since the epoch."""
+    assert generator.stdin is not None
+    begin = time.time() + AHEAD
+    order = Told(begin=begin, ports=house.ports, told=morning.told)
+    await house.ask("tell", **msgspec.to_builtins(order))
+    generator.stdin.write(f"{begin}\n".encode())
+    return begin
+
+
 @asynccontextmanager
 async def apps(
-    house: House, begin: float, morning: Morning, people: list[Student], **more: float
+    house: House, morning: Morning, people: list[Student], **more: float
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the process that all apps are in."""
+    """Run the process that all apps are in; it is ready to be told when to begin."""
     order = Opened(
-        begin=begin,
         ports=house.ports,
         starts=morning.starts,
         students=people,
@@ -123,8 +132,13 @@ async def apps(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(HERE / "load_clients.py")),
         *(str(house.folder / "order.json"), str(house.folder / RESULTS)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
+    assert process.stdout is not None
     try:
+        if await process.stdout.readline() != b"up\n":
+            raise RuntimeError("the apps' process does not start")
         yield process
     finally:
         if process.returncode is None:
@@ -165,15 +179,13 @@ async def _run(
         await until(lambda: at_rest(connection), "the workers do not come to rest")
         before = await events(connection)
         said(f"{scale.whole:.0f} seconds of a morning")
-        begin = time.time() + AHEAD
-        async with apps(house, begin, morning, people) as generator:
+        async with apps(house, morning, people) as generator:
             watch = Watch(
                 ours
                 | {"apps": psutil.Process(generator.pid)}
                 | {"partners": psutil.Process(house.network_pid), "FCM": fcm}
             )
-            order = Told(begin=begin, ports=house.ports, told=morning.told)
-            await house.ask("tell", **msgspec.to_builtins(order))
+            begin = await begun(house, morning, generator)
             await asyncio.sleep(max(0.0, begin + scale.warm - time.time()))
             watch.begin()
             await asyncio.sleep(max(0.0, begin + scale.whole - time.time()))

@@ -2,6 +2,9 @@
 
     python bench/load_clients.py ORDER.json RESULTS.json
 
+It says `up` when it has read its order, and is told then when the morning begins, in seconds since
+the epoch: however long a busy machine takes to start it, nothing begins late.
+
 A request's time runs from the moment at which it was to be sent; the first of an app that is opened
 from the planned moment, the next ones from the answer before it. Nobody waits for anybody else.
 """
@@ -35,7 +38,6 @@ MOST_TOLD = 20  # errors that are kept in full
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to do."""
 
-    begin: float  # seconds since the epoch
     ports: list[int]
     starts: list[Start]
     students: list[Student]
@@ -72,8 +74,8 @@ def hashes() -> dict[str, str]:
 class Apps:
     """All apps, and what happens to them."""
 
-    def __init__(self, order: Order) -> None:
-        self._order, self._doors = order, Doors(order.ports)
+    def __init__(self, order: Order, begin: float) -> None:
+        self._order, self._doors, self._begin = order, Doors(order.ports), begin
         self._hashes = hashes()
         self._asked: defaultdict[str, list[Asked]] = defaultdict(list)
         self._errors: list[str] = []
@@ -84,7 +86,7 @@ class Apps:
 
     def _now(self) -> float:
         """Return seconds from the beginning."""
-        return time.perf_counter() - self._clock - self._order.begin
+        return time.perf_counter() - self._clock - self._begin
 
     async def run(self) -> Results:
         """Open every app at its moment."""
@@ -240,7 +242,9 @@ def main(order: Path, results: Path) -> None:
     """Do as the order says."""
     given = msgspec.json.decode(order.read_bytes(), type=Order)
     gc.freeze()  # what lasts is not looked at again and again
-    found = asyncio.run(Apps(given).run())
+    sys.stdout.write("up\n")
+    sys.stdout.flush()
+    found = asyncio.run(Apps(given, float(sys.stdin.readline())).run())
     results.write_bytes(msgspec.json.encode(found))
 
 

@@ -22,11 +22,12 @@ import msgspec
 import psutil
 import structlog
 from house import House, first_sync, fresh_database, until
-from load import HERE, PUBLIC_URL, RESULTS, apps, at_rest, inside, phones, running, said
+from load import HERE, PUBLIC_URL, RESULTS, apps, at_rest, begun, inside, phones, running, said
 from load import settings as of_load
 from load_clients import Results
 from load_students import Student, signed_in
 from morning import Morning, Scale, planned
+from morning import Told as TellOne
 from redis.asyncio import Redis
 from soak_doors import Doors, doors
 from soak_table import Round, show
@@ -41,6 +42,7 @@ ROUNDS = 10
 QUIET = 5.0  # seconds of a round that are left for coming to rest and for counting
 SCALE = Scale(warm=0, starts=20, changes=1, bursts=1, partners=10)
 LEAST = 300  # students
+FIRST = 15.0  # seconds in which each door is gone through before anything counts
 STAYS = 4.0  # seconds that an app with a socket is open
 
 
@@ -65,11 +67,10 @@ def slices(morning: Morning, seconds: float) -> list[Morning]:
 
 async def a_round(house: House, part: Morning, people: list[Student], around: Doors) -> Results:
     """Let a part of the morning happen, with all doors beside it."""
-    begin = time.time() + 1.0
-    ends = asyncio.get_running_loop().time() + 1.0 + max(e.at for e in part.starts)
-    async with apps(house, begin, part, people, stays=STAYS) as generator:
-        order = Told(begin=begin, ports=house.ports, told=part.told)
-        await house.ask("tell", **msgspec.to_builtins(order))
+    async with apps(house, part, people, stays=STAYS) as generator:
+        begin = await begun(house, part, generator)
+        seconds = begin - time.time() + max(each.at for each in part.starts)
+        ends = asyncio.get_running_loop().time() + seconds
         await around.until(ends)
         if await generator.wait():
             raise RuntimeError("the apps' process ended badly")
@@ -148,6 +149,14 @@ async def _run(
     with running(house, database, 2) as ours:
         await house.until_ready()
         await house.until_understood()
+        said("filling what processes keep")
+        every = [TellOne(at=n / 100, mobility=n) for n in range(scale.students)]
+        begin = time.time() + 1
+        order = Told(begin=begin, ports=house.ports, told=every)
+        await house.ask("tell", **msgspec.to_builtins(order))
+        await around.fill(key)
+        await around.until(asyncio.get_running_loop().time() + FIRST)
+        await house.ask("told")
         watch = Watch(dict(ours))
         watch.begin()
         for number, part in enumerate(parts, 1):

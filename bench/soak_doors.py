@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,6 +24,7 @@ from joserfc.jwk import ECKey
 from load_clients import hashes
 from load_students import Student
 from morning import forwarded
+from wire import Doors as WireDoors
 
 from erasmus_app.cli.phones import Phone
 from erasmus_app.identity.models import Session
@@ -52,7 +53,8 @@ QUESTIONS = (
 )
 FORM = "application/x-www-form-urlencoded"
 MCP = "2025-06-18"
-PATIENCE = 30.0  # seconds for mails and messengers
+PATIENCE = 60.0  # seconds for mails and messengers
+SEEN, FILLING = 10_000, 24  # tokens that a process keeps; requests at a time
 
 
 @dataclass(kw_only=True)
@@ -68,6 +70,7 @@ class Doors:
     opened: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     _turns: Any = None
+    _next: Any = None  # doors, in turns over all rounds
     _number: int = 0
 
     def settings(self, folder: Path) -> dict[str, str]:
@@ -132,14 +135,11 @@ class Doors:
 
     async def until(self, moment: float) -> None:
         """Come through one door after the other until the loop's clock says so."""
-        every: list[Callable[[httpx.AsyncClient, Student], Awaitable[None]]] = [
-            *(self._sign_in, self._ask, self._assist, self._calendar, self._feed),
-            *(self._mail, self._write, self._listen, self._be_refused, self._operate),
-        ]
         clock = asyncio.get_running_loop().time
         self._turns = itertools.cycle(self.house.ports)
+        self._next = self._next or itertools.cycle(self._every())
         async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
-            for door in itertools.cycle(every):
+            for door in self._next:
                 if clock() > moment:
                     return
                 name = door.__name__.strip("_").replace("_", " ")
@@ -151,6 +151,38 @@ class Doors:
                     self.failures.append(f"{name}: {type(error).__name__}: {str(error)[:300]}")
                 self.opened[name] += 1
                 await asyncio.sleep(0.05)
+
+    def _every(self) -> list[Callable[[httpx.AsyncClient, Student], Awaitable[None]]]:
+        return [
+            *(self._sign_in, self._ask, self._assist, self._calendar, self._feed),
+            *(self._mail, self._write, self._listen, self._be_refused, self._operate),
+        ]
+
+    async def fill(self, session_key: Path) -> None:
+        """Fill what each process keeps: tokens that were seen, connections, statements.
+
+        A cache that fills looks like a leak. Tokens are one student's, each of another second.
+        """
+        until = datetime.now(UTC) + timedelta(days=1)
+        issuer = SignedTokens(
+            (ECKey.import_key(session_key.read_bytes()),), "https://backend.example"
+        )
+        nobody = Session(account_id=AccountId(uuid4()), session_id=uuid4(), expires_at=until)
+        body = b'{"query": "{ __typename }"}'
+        for port in self.house.ports:
+            doors, room = WireDoors([port]), asyncio.Semaphore(FILLING)
+
+            async def one(second: int, doors: WireDoors = doors, room: Any = room) -> None:
+                async with room:
+                    token = issuer.issue(nobody, datetime.now(UTC) + timedelta(seconds=second))
+                    lines = (
+                        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+                        f"{forwarded(second)}"
+                    )
+                    await doors.ask("POST", "/graphql", lines.encode(), body)
+
+            await asyncio.gather(*(one(each) for each in range(SEEN)))
+            doors.close()
 
     def _at(self, path: str) -> str:
         return f"http://127.0.0.1:{next(self._turns)}{path}"

@@ -20,6 +20,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 from balancer import in_turns
 from databases import PATIENCE, until
 
@@ -58,6 +59,7 @@ IN_A_HURRY = {
     "ERASMUS_APP_AGREEMENTS_SECONDS": "1",
 }
 PROCESSES = int(os.environ.get("BED_PROCESSES", "1"))  # apis and workers; see `make test-many`
+of_one_process = pytest.mark.skipif(PROCESSES > 1, reason="counts what one process does")
 KEYS = ("authority", "keys", "push")
 RECURRING = [
     *("poll", "plan-polls", "factsheet", "plan-factsheets", "institution", "plan-institutions"),
