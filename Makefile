@@ -9,9 +9,10 @@ NLU := $(VENV)/nlu
 ARGS ?=
 INPUTS ?= 10000
 SECONDS ?= 3600
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-scale test-interop test-pooled test-partitioned pins clean
+.PHONY: help run test test-many test-soak matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-scale bench-load test-interop test-pooled test-partitioned pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +49,12 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 
 test-faults: $(READY) ## workers are killed, engines restarted, push services refuse; ARGS="R1 --kills 10 --sends 1000"
 	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+test-many: $(READY) $(NLU) ## the journeys once more, with two api and two worker processes behind one door
+	@BED_PROCESSES=2 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/journeys $(ARGS)
+
+test-soak: $(READY) $(NLU) ## ten minutes with all doors: does memory or anything else grow? MINUTES=60 for longer
+	@$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
 
 test-pooled: $(READY) $(NLU) ## the tests that have a database, behind a PgBouncer that lends it for a transaction (Debian's pgbouncer)
 	@TEST_BEHIND_POOLER=1 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/unit/store tests/unit/worker tests/api tests/journeys $(ARGS)
@@ -118,6 +125,9 @@ bench-scale: $(READY) ## a year of Europe's students, what each thing costs as t
 bench-push: $(READY) ## pushes a second to a local FCM, durable, beside firebase-admin (Node if there is one)
 	@if command -v npm >/dev/null; then npm ci --prefix bench/push_peers --ignore-scripts --no-audit --no-fund --silent; fi
 	@$(BIN)/python bench/push.py $(ARGS)
+
+bench-load: $(READY) ## a morning of a country, two api and two worker processes; ARGS="--seconds 20 --students 3000 --starts 60"
+	@$(BIN)/python bench/load.py $(ARGS)
 
 bench-auth: $(READY) ## reading access tokens, and whole logins
 	@$(BIN)/python bench/auth.py $(ARGS)

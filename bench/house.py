@@ -1,7 +1,7 @@
 """The backend's own processes over engines of their own, before a network of many partners.
 
-For `sync.py`, `cnr.py` and `latency.py`: `erasmus-app api` and `worker` run as in production, and
-`sync_network.py` answers them from a process of its own.
+For `sync.py`, `cnr.py`, `latency.py`, `load.py`, `soak.py`: `erasmus-app api` and `worker` run as
+in production, and `sync_network.py` answers them from a process of its own.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from sandbox.cast import COVERED
 from sandbox.serving import listen
 
 HERE = Path(__file__).parent
+CLIENT_ID, CLIENT_SECRET = "APP-bench", "a-secret-of-thirty-two-characters!"  # ours, at the login
 APIS_OF_A_PARTNER = 4
 LONGEST = 1800.0  # seconds that one phase may take
 _running: dict[subprocess.Popen[bytes], Path] = {}  # and where each writes its log
@@ -33,17 +34,20 @@ _running: dict[subprocess.Popen[bytes], Path] = {}  # and where each writes its 
 class House:
     """The backend's processes over engines of their own, and the network that they ask."""
 
-    def __init__(self, folder: Path, own: Engines, partners: int) -> None:
+    def __init__(self, folder: Path, own: Engines, partners: int, apis: int = 1) -> None:
         self.folder, self.own, self.partners = folder, own, partners
         self.more: dict[str, str] = {}  # settings beside those that all benches need
-        listener = listen()
-        self.port = listener.getsockname()[1]
-        listener.close()
+        self.command = ["-m", "erasmus_app.cli"]  # what Python runs
+        listeners = [listen() for _ in range(apis)]
+        self.ports = [each.getsockname()[1] for each in listeners]
+        for each in listeners:
+            each.close()
         self.home = ""
+        self.network_pid = 0
 
     @property
     def backend(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.ports[0]}"
 
     @contextmanager
     def network(self, mobilities: int) -> Iterator[None]:
@@ -53,6 +57,7 @@ class House:
         process = subprocess.Popen(
             [sys.executable, str(HERE / "sync_network.py"), *arguments], stdout=subprocess.PIPE
         )
+        self.network_pid = process.pid
         try:
             assert process.stdout is not None
             if process.stdout.readline() != b"up\n":
@@ -71,10 +76,12 @@ class House:
             process.wait()
 
     @contextmanager
-    def process(self, name: str, database: str) -> Iterator[int]:
-        """Run `erasmus-app api` or `worker`, as in production; yields its process id."""
+    def process(self, name: str, database: str, number: int = 0) -> Iterator[int]:
+        """Run the `erasmus-app api` or `worker` of this number; yields its process id."""
+        own, port = f"{name}-{number}", self.ports[number % len(self.ports)]
         environment = {
-            "ERASMUS_APP_LISTEN": f"127.0.0.1:{self.port}",
+            "WATCHED_SOCKET": str(self.folder / f"{own}.sock"),  # for `watched.py`
+            "ERASMUS_APP_LISTEN": f"127.0.0.1:{port}",
             "ERASMUS_APP_PUBLIC_URL": "https://backend.example",
             "ERASMUS_APP_TLS_CA_FILE": str(Authority.open(self.folder / "authority").ca_file),
             "ERASMUS_APP_EWP_REGISTRY_URL": f"{self.home}/catalogue-v1.xml",
@@ -82,15 +89,26 @@ class House:
             "ERASMUS_APP_DATABASE_URL": database,
             "ERASMUS_APP_REDIS_URL": self.own.redis_url,
             "ERASMUS_APP_DATA_KEYS": str(self.folder / "engines" / "data-keys"),
-            "ERASMUS_APP_DATA_DIR": str(self.folder / f"data-{name}-{database.rpartition('/')[2]}"),
+            "ERASMUS_APP_DATA_DIR": str(self.folder / f"data-{own}-{database.rpartition('/')[2]}"),
         }
         environment |= self.more
-        with backend_process(name, environment, self.folder / f"{name}.log") as pid:
+        log = self.folder / f"{own}.log"
+        with backend_process(name, environment, log, self.command) as pid:
             yield pid
 
     async def until_ready(self) -> None:
-        """Wait for the API."""
-        await until_ready(self.backend)
+        """Wait for every API."""
+        for port in self.ports:
+            await until_ready(f"http://127.0.0.1:{port}")
+
+    async def until_understood(self) -> None:
+        """Wait until every API has read what it understands questions with."""
+
+        async def read() -> bool:
+            logs = [self.folder / f"api-{number}.log" for number in range(len(self.ports))]
+            return all("nlu.ready" in each.read_text(errors="replace") for each in logs)
+
+        await until(read, "the weights are not read")
 
     async def ask(self, verb: str, **given: Any) -> dict[str, Any]:
         """Ask something of the network."""
@@ -102,11 +120,16 @@ class House:
 
 
 @contextmanager
-def backend_process(name: str, environment: Mapping[str, str], log_file: Path) -> Iterator[int]:
+def backend_process(
+    name: str,
+    environment: Mapping[str, str],
+    log_file: Path,
+    command: Sequence[str] = ("-m", "erasmus_app.cli"),
+) -> Iterator[int]:
     """Run `erasmus-app NAME` with these settings; yields its process id."""
     with log_file.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "erasmus_app.cli", name],
+            [sys.executable, *command, name],
             env={**os.environ, "ERASMUS_APP_DRAIN_SECONDS": "0", **environment},
             stdout=log,
             stderr=log,

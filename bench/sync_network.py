@@ -20,6 +20,8 @@ sys.path.append(sys.path.pop(0))
 import httpx
 import msgspec
 import uvicorn
+from morning import omobility_id, partner_of
+from sync_telling import Order, Telling
 
 from ewp.catalogue_xml import read_catalogue
 from ewp.host import EwpHost, HostedHei, host_names
@@ -190,6 +192,8 @@ class Control:
     def __init__(self, all_: Partners, backend: str) -> None:
         self._all = all_
         self._backend = backend
+        self._telling: Telling | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def asked(self, path: str, body: bytes) -> object:
         """Do what the path says."""
@@ -210,6 +214,16 @@ class Control:
             return {}
         if path == "/answers":
             return self._all.answers
+        if path == "/tell":
+            order = msgspec.json.decode(body, type=Order)
+            self._telling = Telling(order, self._all.keys, self._change)
+            self._task = asyncio.create_task(self._telling.run())
+            return {}
+        if path == "/told":
+            assert self._telling is not None
+            assert self._task is not None
+            await self._task
+            return self._telling.answers
         if path == "/fetched":
             return {
                 name: times
@@ -227,6 +241,15 @@ class Control:
                 _approve(hei, name)
                 changed += 1
         return {"changes": changed}
+
+    def _change(self, number: int) -> None:
+        """Decide on an incoming mobility, or record that an outgoing student has come."""
+        name = omobility_id(number)
+        hei = self._all.heis[partner_of(number, len(self._all.partners))]
+        if number % 2:
+            _approve(hei, name)
+        else:
+            office.confirm_arrival(hei, OmobilityId(name))
 
     def _objects(self) -> dict[str, int]:
         found = {"mobilities": 0, "objects": 0}

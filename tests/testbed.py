@@ -7,9 +7,11 @@ async def bed(dsn, valkey, tmp_path) -> AsyncIterator[Bed]:
 """
 
 import atexit
+import os
 import shutil
+import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +20,8 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
+from balancer import in_turns
 from databases import PATIENCE, until
 from metering import Samples, number, shown
 from pooler import engines_of
@@ -58,6 +62,8 @@ IN_A_HURRY = {
     "ERASMUS_APP_AGREEMENTS_SECONDS": "1",
     "ERASMUS_APP_LIMITS_PATIENCE_MS": "5000",  # a busy machine is no Valkey that is away
 }
+PROCESSES = int(os.environ.get("BED_PROCESSES", "1"))  # apis and workers; see `make test-many`
+of_one_process = pytest.mark.skipif(PROCESSES > 1, reason="counts what one process does")
 KEYS = ("authority", "keys", "push")
 RECURRING = [
     *("poll", "plan-polls", "factsheet", "plan-factsheets", "institution", "plan-institutions"),
@@ -74,6 +80,7 @@ class Bed:
     app: Running
     http: httpx.AsyncClient  # as a browser or a phone
     address: str  # of the backend, plain
+    others: tuple[Running, ...] = ()  # further backends on the same engines, behind that address
     before: Samples = field(default_factory=shown)  # what the process had counted by then
 
     async def phone(self, key: str, *, language: str = "en") -> Phone:
@@ -127,7 +134,9 @@ class Bed:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Let a worker work, where the bed has none."""
-        async with worker_of(self.app):
+        async with AsyncExitStack() as stack:
+            for each in (self.app, *self.others):
+                await stack.enter_async_context(worker_of(each))
             yield
 
     async def until_planned(self, polls: int) -> None:
@@ -141,7 +150,9 @@ class Bed:
 
     async def until_waiting(self, subscribers: int) -> None:
         """Wait until so many wait for news at this backend."""
-        await until(lambda: sum(map(len, self.app.news._waiting.values())) == subscribers)
+        all_ = (self.app, *self.others)
+        waiting = [each.news._waiting for each in all_]
+        await until(lambda: sum(len(s) for w in waiting for s in w.values()) == subscribers)
 
     async def until_idle(self, seconds: float = PATIENCE) -> None:
         """Wait until no job but the recurring ones is left."""
@@ -246,15 +257,18 @@ async def bed_running(
             **engines_of(dsn, redis_url),
             "ERASMUS_APP_DATA_DIR": str(folder / "backend"),
         }
-        app = await stack.enter_async_context(running(load_settings(environment)))
-        address = await stack.enter_async_context(
-            serving(create_app(app, graphql), listener=listener, websocket=BoundedWebSocket)
-        )
+        given = load_settings(environment)
+        app, *others = [await stack.enter_async_context(running(given)) for _ in range(PROCESSES)]
+        address = await _served(stack, (app, *others), graphql, listener)
         assert await around.network.read_manifests(), "the backend serves no manifest"
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=PATIENCE, trust_env=False))
-        bed = Bed(world=around, app=app, http=http, address=address)
+        # Where there are several, each request is another's.
+        limits = httpx.Limits(max_keepalive_connections=0 if others else None)
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(timeout=PATIENCE, trust_env=False, limits=limits)
+        )
+        bed = Bed(world=around, app=app, http=http, address=address, others=tuple(others))
         if worker:
-            await stack.enter_async_context(worker_of(app))
+            await stack.enter_async_context(bed.working())
 
             async def synchronised() -> bool:
                 done = await app.database.fetchval(
@@ -265,3 +279,20 @@ async def bed_running(
 
             await until(synchronised)
         yield bed
+
+
+async def _served(
+    stack: AsyncExitStack, apps: Sequence[Running], graphql: GuardedSchema, listener: socket.socket
+) -> str:
+    """Serve a backend, or several behind one door; returns the address."""
+    if len(apps) == 1:
+        return await stack.enter_async_context(
+            serving(create_app(apps[0], graphql), listener=listener, websocket=BoundedWebSocket)
+        )
+    addresses = [
+        await stack.enter_async_context(
+            serving(create_app(each, graphql), websocket=BoundedWebSocket)
+        )
+        for each in apps
+    ]
+    return await stack.enter_async_context(in_turns(addresses, listener))

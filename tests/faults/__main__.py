@@ -15,17 +15,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 import structlog
-from faults import backup_rows, engine_rows, killed, rolling, rows, suites
+from faults import backup_rows, engine_rows, killed, rolling, rows, soaking, suites
 from faults.engine_rows import Skipped
-from faults.rows import Result, Scale
+from faults.rows import Result, Row, Scale
 from rich.console import Console
 from rich.table import Table
 
-FOUND = rows.ROWS | rolling.ROWS | killed.ROWS | engine_rows.ROWS | backup_rows.ROWS | suites.ROWS
-ROWS = {
-    name: FOUND[name]
-    for name in sorted(FOUND, key=lambda name: (int(re.sub(r"\D", "", name) or 99), name))
-}
+FOUND: dict[str, Row] = {}
+for _each in (rows, rolling, killed, engine_rows, backup_rows, soaking, suites):
+    FOUND |= _each.ROWS
+
+
+def _place(name: str) -> tuple[int, str]:
+    """R2, R3, R3b, R10; words behind them."""
+    return int(re.sub(r"\D", "", name) or 99), name
+
+
+ROWS = {name: FOUND[name] for name in sorted(FOUND, key=_place)}
 console = Console(soft_wrap=True, highlight=False)
 
 

@@ -48,6 +48,7 @@ class Scale:
     inputs: int = 10_000  # to each reader
     steps: int = 100_000  # of the machines together
     lease: float = 3.0  # seconds
+    minutes: float = 10.0  # of the soak
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 from api.test_roles import with_an_office
 from databases import until
 from journeys.looking import Hand, a_job
-from testbed import bed_running
+from testbed import bed_running, of_one_process
 
 from erasmus_app.cli.phones import Phone
 from erasmus_app.institutions.asks import AGREEMENTS
@@ -317,6 +317,7 @@ async def test_the_second_reading_asks_for_what_has_changed_only(
     assert asked == [TO_CLAIRVAL]
 
 
+@of_one_process
 async def test_copies_are_read_anew_only_when_somebody_was_asked_since(
     house: House, monkeypatch: pytest.MonkeyPatch
 ):

@@ -16,6 +16,7 @@ from erasmus_app.chat.words import load_chat_words
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import InstitutionNames
 from erasmus_app.kit.clock import Clock
+from erasmus_app.kit.collector import settle
 from erasmus_app.notifications.agenda_words import AgendaWords
 from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder
 from erasmus_app.notifications.explanations import Explanations
@@ -119,4 +120,6 @@ def _nlu() -> Nlu:
 
 @cache
 def _opened() -> Nlu:
-    return open_nlu()
+    opened = open_nlu()
+    settle()  # phrases and vocabularies are most of what the collector would look through
+    return opened

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from erasmus_app.errors import AppError
+from erasmus_app.kit.collector import hold
 from erasmus_app.settings import load_settings
 
 
@@ -287,6 +288,7 @@ def _run(given: argparse.Namespace) -> int:
             play(step=given.step, speed=given.speed, fresh=given.fresh, stay=not given.no_wait)
         )
     if given.command in {"api", "worker"}:
+        hold()
         from erasmus_app.cli import process, serve
         from erasmus_app.telemetry import traces
 

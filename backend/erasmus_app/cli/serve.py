@@ -21,6 +21,7 @@ from erasmus_app.cli.bounded_websocket import LARGEST_MESSAGE, BoundedWebSocket
 from erasmus_app.cli.leaving import Leaving
 from erasmus_app.cli.process import has_own_engines, with_engines
 from erasmus_app.errors import SettingsInvalid
+from erasmus_app.kit.collector import settle
 from erasmus_app.settings import Settings
 from erasmus_app.worker.port import WorkerPort
 
@@ -106,6 +107,7 @@ async def api(settings: Settings) -> int:
     ):
         leaving.started()
         server = _Server(opened)
+        settle()
         async with beside(server.end(leaving)):
             await server.serve(sockets=[listener])
     return 0
@@ -122,6 +124,7 @@ async def worker(settings: Settings) -> int:
         worker_of(opened) as working,
         _served(WorkerPort(opened.services, working), listener),
     ):
+        settle()
         leaving.started()
         await leaving.asked.wait()
     return 0

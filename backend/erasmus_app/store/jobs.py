@@ -21,7 +21,7 @@ from erasmus_app.kit.clock import Clock
 from erasmus_app.store.database import Database
 from erasmus_app.telemetry.traces import carried
 
-CHANNEL = "erasmus_job"
+CHANNEL = "erasmus_job"  # a NOTIFY says of which kind the work is; nothing for any
 MOST_ATTEMPTS = 12
 _SOON = "due <= now() + interval '1 second'"
 BATCH = 100  # jobs that are handed over together at most
@@ -152,7 +152,7 @@ async def _put(
                        then job.traces || excluded.traces
                        else excluded.traces || job.traces end)[:{MOST_TRACES}]
                returning due)
-           select pg_notify('{CHANNEL}', '') from put where {_SOON}""",  # noqa: S608 - constants
+           select pg_notify('{CHANNEL}', $1) from put where {_SOON}""",  # noqa: S608 - constants
         kind,
         [msgspec.json.encode(payload).decode() for _, payload in jobs],
         [key for key, _ in jobs],
@@ -309,8 +309,8 @@ class JobQueue:
             revived = await self.database.fetchrow(
                 f"""with revived as (
                        update job set dead_at = null, attempts = 0, due = now()
-                       where job_id = $1 and dead_at is not null returning 1)
-                   select pg_notify('{CHANNEL}', '') from revived""",  # noqa: S608 - a constant
+                       where job_id = $1 and dead_at is not null returning kind)
+                   select pg_notify('{CHANNEL}', kind) from revived""",  # noqa: S608 - a constant
                 job_id,
             )
         except asyncpg.UniqueViolationError:
@@ -354,8 +354,8 @@ async def _end(connection: asyncpg.Connection, job: Job) -> bool:
     waits = await connection.fetch(
         f"""with back as (
                update job set attempts = 0, last_error = null, {_LET_GO}
-               where {_MINE} and again returning due)
-           select due, case when {_SOON} then pg_notify('{CHANNEL}', '') end from back""",  # noqa: S608 - constants
+               where {_MINE} and again returning due, kind)
+           select due, case when {_SOON} then pg_notify('{CHANNEL}', kind) end from back""",  # noqa: S608 - constants
         *_mine(job),
     )
     return bool(deleted or waits)

@@ -94,13 +94,22 @@ class Worker:
     name: UUID = field(default_factory=uuid4)
     beaten_at: float = -inf  # by the loop's clock, when the database last took a heartbeat
     _running: dict[asyncio.Task[None], _Place] = field(default_factory=dict)
+    _news: set[str] | None = None  # kinds that there may be work of; None: any
+    _is_tight: bool = False  # some kinds were not looked for, as there was no room
 
     async def run(self, stop: asyncio.Event, *, drain: float = DRAIN_SECONDS) -> None:
         """Work until `stop` is set; then give what is under way `drain` seconds to end.
 
         What has not ended by then is cancelled and given back for another worker at once.
         """
-        async with self.queue.database.listening(CHANNEL) as wake:
+        wake = asyncio.Event()
+
+        def hear(_: str, kind: str | None) -> None:
+            if not kind or kind in self.handlers:  # what others do need not wake this one
+                self._hear_of(kind or None)
+                wake.set()
+
+        async with self.queue.database.hearing((CHANNEL,), hear):
             beat = asyncio.create_task(self._beat(wake))
             stopping = asyncio.create_task(_pass_on(stop, wake))
             try:
@@ -117,31 +126,48 @@ class Worker:
             if beat.done():  # without heartbeats no lease is ours for long
                 beat.result()
 
+    def _hear_of(self, kind: str | None) -> None:
+        if kind is None:
+            self._news = None
+        elif self._news is not None:
+            self._news.add(kind)
+
     async def _round(self, wake: asyncio.Event) -> None:
-        """Claim what there is room for, then sleep until there is something to do."""
+        """Claim what there is room for, then sleep until there is something to do.
+
+        Whoever is woken by one kind looks for that alone: when others are due, the sleep is over.
+        """
         wake.clear()
         sleep = LONGEST_SLEEP
+        news, self._news = self._news, set()
         try:
             full = False  # whether some claim brought all it asked for
             for kinds, room in self._rooms():
+                if news is not None and news.isdisjoint(kinds):
+                    continue
                 claimed = await self.queue.claim(room, self.lease, self.name, kinds)
                 for job in claimed:
                     self._begin(job, wake)
                 full = full or sum(len(job.all) for job in claimed) >= room
             open_kinds = [kind for kinds, _ in self._rooms() for kind in kinds]
+            self._is_tight = len(open_kinds) < len(self.handlers)
             if not open_kinds:
                 sleep = min(sleep, PATIENCE)  # a place may be lent by then
             else:
                 if full:
+                    self._news = None
                     return  # there may be more
                 due = await self.queue.until_next(open_kinds)
                 if due is not None:
                     sleep = min(sleep, max(due.total_seconds(), 0.01))
         except AWAY as error:
+            self._news = None
             log.warning("worker.database_away", error=type(error).__name__)
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(sleep):
                 await wake.wait()
+        except TimeoutError:
+            self._news = None
 
     def _rooms(self) -> Iterator[tuple[list[str], int]]:
         """Yield kinds and how many more of them may start now."""
@@ -174,6 +200,7 @@ class Worker:
 
         def ended(_: asyncio.Task[None]) -> None:
             del self._running[task]
+            self._hear_of(None if self._is_tight else job.kind)
             wake.set()
 
         task.add_done_callback(ended)
@@ -292,6 +319,7 @@ class Worker:
                     await self.queue.heartbeat(ids, self.lease, self.name)
                 if found := await self.queue.take_over():
                     log.warning("worker.took_over", jobs=found)
+                    self._news = None
                     wake.set()
                 self.beaten_at = asyncio.get_running_loop().time()
             except AWAY as error:

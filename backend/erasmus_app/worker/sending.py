@@ -22,6 +22,7 @@ from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.notifications.ports import Channel, Outcome, Push, PushResult, WideChannel
 from erasmus_app.notifications.preferences import How
 from erasmus_app.store.database import AWAY
+from erasmus_app.store.deliveries import DELIVER
 from erasmus_app.store.jobs import (
     BATCHED_ATTEMPTS,
     CHANNEL,
@@ -138,6 +139,8 @@ class Sending:
 
     def _heard(self, channel: str, told: str | None) -> None:
         """Take notice of work, or of a lane that another worker has found closed."""
+        if channel == CHANNEL and told not in {None, "", DELIVER}:
+            return  # others' work
         if channel == CLOSED and told is not None:
             name, _, seconds = told.partition(" ")
             lane = self._lanes[name]
@@ -186,6 +189,8 @@ class Sending:
 
     async def _take(self, claimed: Sequence[Claimed]) -> None:
         """Read what was claimed, and send it as soon as its lane lets it."""
+        if not claimed:  # another worker was quicker; to find that out is cheap, to read is not
+            return
         for each in claimed:
             self._held[each.job.job_id] = each.job
         if dead := [each.job for each in claimed if each.job.attempts > MOST_ATTEMPTS]:

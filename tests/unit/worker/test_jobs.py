@@ -324,7 +324,7 @@ async def test_a_dead_job_lets_its_like_in_and_is_replayed_when_that_is_gone(
 async def test_what_is_due_now_is_announced_and_what_is_due_later_is_not(database: Database):
     heard: list[str] = []
     listener = await asyncpg.connect(database.direct or database.dsn)
-    await listener.add_listener("erasmus_job", lambda *_: heard.append("job"))
+    await listener.add_listener("erasmus_job", lambda *told: heard.append(told[3]))
     await listener.add_listener("end", lambda *_: heard.append("end"))
     await put(database, due=datetime.now(UTC) + timedelta(hours=1))
     await put(database)
@@ -332,7 +332,7 @@ async def test_what_is_due_now_is_announced_and_what_is_due_later_is_not(databas
     await until(lambda: "end" in heard)
     await listener.close()
 
-    assert heard == ["job", "end"]
+    assert heard == ["fetch", "end"]
 
 
 @pytest.mark.parametrize("hours", [-1, 1], ids=["late", "ahead"])

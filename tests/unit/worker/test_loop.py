@@ -19,7 +19,17 @@ from erasmus_app.errors import NotFound
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.embedded import embedded_postgres
-from erasmus_app.store.jobs import Again, Bury, Job, JobQueue, Later, Retry, complete, enqueue
+from erasmus_app.store.jobs import (
+    CHANNEL,
+    Again,
+    Bury,
+    Job,
+    JobQueue,
+    Later,
+    Retry,
+    complete,
+    enqueue,
+)
 from erasmus_app.store.versions import upgrade
 from erasmus_app.worker import loop
 from erasmus_app.worker.loop import Handler, Worker, waiting
@@ -87,6 +97,71 @@ async def test_a_notify_wakes_a_worker_that_would_sleep_for_long(
         await until(empty(database))  # it listens by then, or finds the job when it does
         await put(database, "fetch")
         await asyncio.wait_for(done.wait(), 20)
+
+
+async def test_work_of_others_wakes_nobody(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "LONGEST_SLEEP", 3600.0)
+    claims: list[int] = []
+
+    class Counting(JobQueue):
+        async def claim(self, *given: Any) -> list[Job]:
+            claims.append(1)
+            return await super().claim(*given)
+
+    done: list[Any] = []
+
+    async def fetch(job: Job) -> None:
+        done.append(job.payload)
+
+    worker = Worker(queue=Counting(database, utc_now), handlers={"fetch": fetch})
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    async with database.listening(CHANNEL) as heard:
+        await put(database, "fetch", "first")
+        await until(lambda: done == ["first"])
+        for number in range(30):
+            heard.clear()
+            await put(database, "deliver", number)
+            await heard.wait()  # the worker has heard it too
+        await put(database, "fetch", "last")
+        await until(lambda: done == ["first", "last"])
+    stop.set()
+    await task
+
+    assert len(claims) < 30
+
+
+async def test_who_is_woken_by_one_kind_looks_for_that_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "LONGEST_SLEEP", 3600.0)
+    looked: list[tuple[str, ...]] = []
+
+    class Noting(JobQueue):
+        async def claim(self, limit: int, lease: Any, worker: Any, kinds: Any = None) -> list[Job]:
+            looked.append(tuple(kinds))
+            return await super().claim(limit, lease, worker, kinds)
+
+    done: list[Any] = []
+
+    async def do(job: Job) -> None:
+        done.append(job.payload)
+
+    worker = Worker(
+        queue=Noting(database, utc_now), handlers={"fetch": do, "mail": do}, limits={"mail": 1}
+    )
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    for number in range(20):
+        await put(database, "fetch", number)
+        await until(lambda number=number: number in done)
+    await put(database, "mail", "a letter")
+    await until(lambda: "a letter" in done)
+    stop.set()
+    await task
+
+    assert looked.count(("fetch",)) >= 20
+    assert looked.count(("mail",)) < 10
 
 
 async def test_polling_alone_is_enough(database: Database, monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -184,6 +184,23 @@ def idle(database: Database) -> Callable[[], Any]:
                         "select count(*) = 0 from job where leased_by is not null"))  # fmt: skip
 
     return look
+
+
+async def test_nothing_is_read_where_another_was_quicker(database: Database):
+    reads: list[int] = []
+
+    class Counting(DeliveryTable):
+        async def pendings(self, deliveries: Any) -> Any:
+            reads.append(len(deliveries))
+            return await super().pendings(deliveries)
+
+    async with sending(database, {"fcm": Channel(takes=0)}) as made:
+        made.deliverer = replace(made.deliverer, deliveries=Counting(database))
+        await database.execute("select pg_notify('erasmus_job', 'deliver')")
+        await put(database, "phone")
+        await until(idle(database))
+
+    assert reads == [1]
 
 
 @pytest.mark.parametrize("kind", [Channel, Wide])
