@@ -35,6 +35,7 @@ LONGEST_KEPT = 600  # months
 LONGEST_MERGE = 3600  # seconds: a push that waits longer is late
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
 MAY_BE_NOTHING = {"merge_seconds"}  # 0 turns it off
+LISTS = {"trusted_proxies", "app_links", "administrators", "web_push_networks", "ewp_networks"}
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ewp_registry_url: str | None = None
     ewp_heis: Path | None = None
     ewp_monitoring: bool = True  # tell the network's statistics portal of calls that failed
+    ewp_networks: tuple[str, ...] = ()  # where partners may be beside the open internet
     ewp_timeout_seconds: float = 10  # for a partner to connect, and between bytes
     ewp_max_ids: int = 20  # what our manifests allow in one call to us
     poll_seconds: float = 900  # the shortest interval: own systems, partners who tell us nothing
@@ -197,6 +199,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return tuple(ip_network(each) for each in self.web_push_networks)
 
     @property
+    def partner_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks that partners' addresses may lead into beside the open internet."""
+        return tuple(ip_network(each) for each in self.ewp_networks)
+
+    @property
     def absences(self) -> tuple[timedelta, timedelta]:
         """How long an absence must last to count: a learning agreement's, anything else's."""
         return (
@@ -266,7 +273,7 @@ def _known(field: str, name: str, spelled: Callable[[str], str]) -> str:
 
 
 def _from_text(field: str, value: str) -> Any:
-    if field in {"trusted_proxies", "app_links", "administrators", "web_push_networks"}:
+    if field in LISTS:
         return [each.strip() for each in value.split(",") if each.strip()]
     if not value.strip():  # a secret that did not come must not start an engine of our own
         raise SettingsInvalid(f"{PREFIX}{field.upper()}: is empty; leave it out for the default")
@@ -288,7 +295,7 @@ def _check(settings: Settings) -> None:
     ):
         if (value := getattr(settings, name.lower())) is not None:
             _check_url(name, value, loopback_http=True)
-    for name in ("TRUSTED_PROXIES", "WEB_PUSH_NETWORKS"):
+    for name in ("TRUSTED_PROXIES", "WEB_PUSH_NETWORKS", "EWP_NETWORKS"):
         try:
             tuple(map(ip_network, getattr(settings, name.lower())))
         except ValueError as error:
