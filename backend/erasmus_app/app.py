@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
+from erasmus_app.api.browsers import Browsers
 from erasmus_app.api.endpoint import GraphQLEndpoint
 from erasmus_app.api.mcp.door import PATH as MCP
 from erasmus_app.api.mcp.door import McpEndpoint
@@ -29,9 +30,13 @@ class Application:
 
     graphql: GraphQLEndpoint
     framework: Litestar
+    browsers: Browsers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or keep the services alive."""
+        if await self.browsers.preflight(scope, send):
+            return
+        send = self.browsers.around(scope, send)
         if _is_graphql(str(scope.get("path", ""))):  # which a lifespan has not
             await self.graphql(scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:  # no other door has sockets
@@ -106,4 +111,4 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             lifespan=[hearing_news, hearing_of_rules, serving_assistants, warming_up],
         )
     )
-    return Application(endpoint, framework)
+    return Application(endpoint, framework, Browsers(settings))

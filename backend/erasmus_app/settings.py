@@ -35,7 +35,8 @@ LONGEST_KEPT = 600  # months
 LONGEST_MERGE = 3600  # seconds: a push that waits longer is late
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
 MAY_BE_NOTHING = {"merge_seconds"}  # 0 turns it off
-LISTS = {"trusted_proxies", "app_links", "administrators", "web_push_networks", "ewp_networks"}
+LISTS = {"trusted_proxies", "app_links", "app_origins", "administrators", "web_push_networks"}
+LISTS |= {"ewp_networks"}
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -74,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oauth_documents: bool = True  # also who describes itself at an address of its own
     session_key: Path | None = None  # EC P-256, PEM, or a folder; None: made once in `data_dir`
     app_links: tuple[str, ...] = ()  # exact addresses that a login of the app may return to
+    app_origins: tuple[str, ...] = ()  # of web apps whose pages may read our answers
     administrators: tuple[str, ...] = ()  # `subject` at OIDC_ISSUER, or `issuer subject`
 
     # The network
@@ -300,6 +302,12 @@ def _check(settings: Settings) -> None:
             tuple(map(ip_network, getattr(settings, name.lower())))
         except ValueError as error:
             raise SettingsInvalid(f"{PREFIX}{name}: {error}") from error
+    for origin in settings.app_origins:
+        if _ORIGIN.fullmatch(origin) is None:
+            raise SettingsInvalid(
+                f"{PREFIX}APP_ORIGINS: {origin!r} is no origin as browsers write it: https://host, "
+                "in small letters, with a port that is not 443, and nothing behind it"
+            )
     _check_spans(settings)
     _check_paths(settings)
     for each in msgspec.structs.fields(Settings):
@@ -377,6 +385,10 @@ class _HeisFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ORIGIN = re.compile(  # http on this machine alone: for who develops an app
+    r"https://[a-z0-9.-]+(?::(?!443$)[1-9][0-9]{0,4})?"
+    r"|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::(?!80$)[1-9][0-9]{0,4})?"
+)
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]")
 
 

@@ -90,7 +90,8 @@ def failed_page(error: LoginFailed, provider: str) -> Response[str]:
         again=f"/auth/{provider}/login" if further else "/auth/login",
     )
     headers = NO_STORE | {
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     }
     return Response(page, status_code=error.status, media_type=MediaType.HTML, headers=headers)
 

@@ -14,10 +14,10 @@ import structlog
 from litestar.types import Receive, Send, WebSocketScope
 
 from erasmus_app.api.guards import headers_of, session_of
+from erasmus_app.api.origins import is_ours
 from erasmus_app.api.requests import Refused, Request
 from erasmus_app.api.subscribing.door import Begun, Door, Limits, results
 from erasmus_app.api.subscribing.openings import End, Openings, TooMany
-from erasmus_app.api.subscribing.origins import is_ours
 from erasmus_app.errors import NotSignedIn
 from erasmus_app.identity.models import Session
 from erasmus_app.services import Services
