@@ -11,7 +11,7 @@ INPUTS ?= 10000
 SECONDS ?= 3600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push test-interop pins clean
+.PHONY: help run test matrix test-faults test-openapi fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-refusals test-interop pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ fuzz: $(READY) ## strange inputs to every reader, for a night; INPUTS=1000 SECON
 
 test-faults: $(READY) ## workers are killed, engines restarted, push services refuse; ARGS="R1 --kills 10 --sends 1000"
 	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+test-openapi: $(READY) ## whatever the published documents allow is asked of a backend; ARGS="--examples 500 --only graphql"
+	@PYTHONPATH=tests $(BIN)/python -m generated $(ARGS)
 
 test-interop: $(READY) ## OpenID provider, GraphQL and MCP clients, audits and TypeScript of others (needs Node)
 	@if command -v npm >/dev/null; then \
@@ -109,6 +112,9 @@ bench-graphql: $(READY) ## the home screen beside Mercurius, Yoga, Apollo (needs
 bench-push: $(READY) ## pushes a second to a local FCM, durable, beside firebase-admin (Node if there is one)
 	@if command -v npm >/dev/null; then npm ci --prefix bench/push_peers --ignore-scripts --no-audit --no-fund --silent; fi
 	@$(BIN)/python bench/push.py $(ARGS)
+
+bench-refusals: $(READY) ## what it costs to refuse GraphQL that is made to wear us out
+	@$(BIN)/python bench/refusals.py
 
 bench-auth: $(READY) ## reading access tokens, and whole logins
 	@$(BIN)/python bench/auth.py $(ARGS)

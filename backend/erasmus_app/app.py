@@ -34,9 +34,12 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or keep the services alive."""
-        if await self.browsers.preflight(scope, send):
-            return
-        send = self.browsers.around(scope, send)
+        if scope["type"] == ScopeType.HTTP:
+            await self.browsers(scope, receive, send, self._answer)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_graphql(str(scope.get("path", ""))):  # which a lifespan has not
             await self.graphql(scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:  # no other door has sockets

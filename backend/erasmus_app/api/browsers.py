@@ -6,10 +6,12 @@ cookies are for this site's own pages, so no answer allows credentials.
 
 from urllib.parse import urlsplit
 
-from litestar.enums import ScopeType
-from litestar.types import HTTPScope, Message, Scope, Send
+import msgspec
+import structlog
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
 from erasmus_app.settings import LOOPBACK_NAMES, Settings
+from ewp.errors import place_of
 
 Lines = tuple[tuple[bytes, bytes], ...]
 
@@ -37,6 +39,40 @@ ASKS: Lines = (
 )
 READS = b"content-disposition, content-language, etag, retry-after, www-authenticate, x-request-id"
 VARIES = (b"vary", b"Origin")
+PROBLEM = (b"content-type", b"application/problem+json")
+FAILED = msgspec.json.encode(
+    {
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": "an error of ours",
+        "code": "internal_error",
+    }
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Answer:
+    """What sends one answer with all that it has to say."""
+
+    __slots__ = ("_always", "_more", "_send", "begun")
+
+    def __init__(self, send: Send, always: Lines, more: Lines) -> None:
+        self._send, self._always, self._more = send, always, more
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send a part of it."""
+        if message["type"] == "http.response.start":
+            self.begun = True
+            headers = list(message["headers"])
+            said = {name.lower(): value for name, value in headers}
+            headers += [each for each in self._always if each[0] not in said]
+            if said.get(b"content-type", b"").startswith(b"text/html"):
+                headers.append(PAGES)
+            message["headers"] = [*headers, *self._more]
+        await self._send(message)
 
 
 class Browsers:
@@ -47,34 +83,35 @@ class Browsers:
         self._always = ALWAYS if local else (*ALWAYS, TLS_ONLY)
         self._origins = frozenset(each.encode("ascii") for each in settings.app_origins)
 
-    def around(self, scope: Scope, send: Send) -> Send:
-        """Return what sends an answer with all that it has to say."""
-        if scope["type"] != ScopeType.HTTP:
-            return send
-        more: Lines = ()
-        if self._origins and scope["path"].startswith(OPEN):
-            more = (VARIES,)
-            if (origin := self._listed(scope)) is not None:
-                more = (*_allows(origin), (b"access-control-expose-headers", READS))
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send, door: ASGIApp) -> None:
+        """Have a door answer, and answer for what it has not foreseen."""
+        if await self._preflight(scope, send):
+            return
+        answer = Answer(send, self._always, self._for_origin(scope))
+        try:
+            await door(scope, receive, answer)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told nothing of it
+            # Where, but not what it says: that may be the student's.
+            log.error("request.failed", error=type(error).__name__, where=place_of(error))  # noqa: TRY400
+            if not answer.begun:  # else the server ends the connection within the answer
+                await answer({"type": "http.response.start", "status": 500, "headers": [PROBLEM]})
+                await answer({"type": "http.response.body", "body": FAILED, "more_body": False})
 
-        async def complete(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message["headers"])
-                said = {name.lower(): value for name, value in headers}
-                headers += [each for each in self._always if each[0] not in said]
-                if said.get(b"content-type", b"").startswith(b"text/html"):
-                    headers.append(PAGES)
-                message["headers"] = [*headers, *more]
-            await send(message)
+    def _for_origin(self, scope: HTTPScope) -> Lines:
+        """Return what lets the page that asks read the answer, if it may."""
+        if not self._origins or not scope["path"].startswith(OPEN):
+            return ()
+        origin = self._listed(scope)
+        if origin is None:
+            return (VARIES,)
+        return (*_allows(origin), (b"access-control-expose-headers", READS))
 
-        return complete
-
-    async def preflight(self, scope: Scope, send: Send) -> bool:
+    async def _preflight(self, scope: HTTPScope, send: Send) -> bool:
         """Answer a browser that asks for a page whether it may call here.
 
         False: nobody asks that, or the page may not, which any other answer says as well.
         """
-        if scope["type"] != ScopeType.HTTP or scope["method"] != "OPTIONS":
+        if scope["method"] != "OPTIONS":
             return False
         origin = self._listed(scope) if scope["path"].startswith(OPEN) else None
         asks = any(name == b"access-control-request-method" for name, _ in scope["headers"])

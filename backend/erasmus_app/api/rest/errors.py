@@ -10,10 +10,12 @@ from litestar.exceptions import HTTPException
 from erasmus_app.errors import (
     AppError,
     FeedRefused,
+    NotSignedIn,
     RequestInvalid,
     ScopeLacking,
     TooManyQuestions,
 )
+from ewp.errors import place_of
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +29,7 @@ def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict
         code = HTTPStatus(status).name.lower()
         detail = error.detail
     else:
-        log.error("request.failed", error=type(error).__name__, exc_info=error)
+        log.error("request.failed", error=type(error).__name__, where=place_of(error))
         status, code, detail = 500, "internal_error", "an error of ours"
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     body |= {"detail": detail, "code": code}
@@ -36,6 +38,10 @@ def problem(_request: Request[Any, Any, Any], error: Exception) -> Response[dict
         body |= {} if error.item is None else {"item": error.item}
         headers |= {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
         headers |= {} if error.after is None else {"Retry-After": str(error.after)}
+    elif isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, HTTPException):
+        headers |= error.headers or {}
     elif isinstance(error, TooManyQuestions):
         headers["Retry-After"] = str(error.after)
     elif isinstance(error, ScopeLacking):
