@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 import httpx
+import structlog
 
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.kit.addresses import Address, AddressRefused, is_public
@@ -23,8 +24,11 @@ TIMEOUT = 10.0  # seconds, where a call names no other
 CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
 
 
+log = structlog.get_logger(__name__)
+
+
 class AddressInside(httpx.ConnectError):
-    """A host that leads inside; by this name the log and the doctor show it."""
+    """A host that leads inside; the toolkit names it by the class."""
 
 
 class _GuardedTransport(httpx.AsyncHTTPTransport):
@@ -43,6 +47,7 @@ class _GuardedTransport(httpx.AsyncHTTPTransport):
             return await super().handle_async_request(request)
         except AddressRefused as error:
             if error.code == "address_inside":
+                log.warning("partner.inside", host=request.url.host)
                 raise AddressInside(error.code, request=request) from error
             raise httpx.ConnectError(error.code, request=request) from error
 

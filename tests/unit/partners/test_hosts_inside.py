@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from unit.ewp.client.partner import HEI, KEY, Calls, calling
 from unit.ewp.registries import Clock, Registry, listening
 from unit.partners.test_own_systems import GOOD, RIBEIRA
@@ -46,9 +47,10 @@ async def test_an_hei_that_registers_an_address_of_ours_is_not_called(calls: Cal
     calls.partner.origin = f"{host}:{port}"
     calls.know()
 
-    with pytest.raises(PartnerUnreachable, match="AddressInside"):
+    with capture_logs() as logs, pytest.raises(PartnerUnreachable, match="AddressInside"):
         await echo(calls, Settings())
     assert calls.partner.heard == []
+    assert [each["event"] for each in logs] == ["partner.inside"]
 
 
 @pytest.mark.parametrize(
