@@ -61,7 +61,7 @@ ALSO: dict[str, Answers] = {
     "authorizationServer": _OFF,
     "protectedResource": _OFF,
     "protectedResourceAtRoot": _OFF,
-    "doctor": {401: (PROBLEM,)},
+    "loginDoctor": {401: (PAGE, PROBLEM)},
     "fetchExport": {**_OWN, 403: (PROBLEM,)},
     "askToStopMails": _SECRET,
     "stopMails": {**_SECRET, 413: (PROBLEM,)},
