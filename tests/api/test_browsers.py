@@ -122,7 +122,8 @@ async def test_a_named_app_may_call_what_apps_need_and_never_with_a_cookie(open_
             {
                 "allow-origin": APP,
                 "allow-methods": "GET, POST",
-                "allow-headers": "authorization, content-type, if-none-match",
+                "allow-headers": "accept, accept-language, authorization, content-type, "
+                "if-none-match",
                 "max-age": "7200",
             },
             "Origin",

@@ -34,7 +34,10 @@ OPEN = (
 """What a web app of another origin has to do with; by the beginnings of paths."""
 ASKS: Lines = (
     (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"authorization, content-type, if-none-match"),
+    (
+        b"access-control-allow-headers",
+        b"accept, accept-language, authorization, content-type, if-none-match",
+    ),
     (b"access-control-max-age", b"7200"),  # seconds; no browser remembers it for longer
 )
 READS = b"content-disposition, content-language, etag, retry-after, www-authenticate, x-request-id"
