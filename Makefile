@@ -12,7 +12,7 @@ SECONDS ?= 3600
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-many test-soak matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-scale bench-load test-interop test-pooled test-partitioned pins clean
+.PHONY: help run test test-many test-soak test-openapi matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-scale bench-load bench-refusals test-interop test-pooled test-partitioned pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ test-pooled: $(READY) $(NLU) ## the tests that have a database, behind a PgBounc
 
 test-partitioned: $(READY) $(NLU) ## the same with tables that `erasmus-app db partition` has partitioned
 	@TEST_PARTITIONED=1 $(BIN)/python -m pytest -n auto --dist worksteal -q tests/unit/store tests/unit/worker tests/api tests/journeys $(ARGS)
+
+test-openapi: $(READY) ## whatever the published documents allow is asked of a backend; ARGS="--examples 500 --only graphql"
+	@PYTHONPATH=tests $(BIN)/python -m generated $(ARGS)
 
 test-interop: $(READY) ## OpenID provider, GraphQL and MCP clients, audits and TypeScript of others (needs Node)
 	@if command -v npm >/dev/null; then \
@@ -128,6 +131,9 @@ bench-push: $(READY) ## pushes a second to a local FCM, durable, beside firebase
 
 bench-load: $(READY) ## a morning of a country, two api and two worker processes; ARGS="--seconds 20 --students 3000 --starts 60"
 	@$(BIN)/python bench/load.py $(ARGS)
+
+bench-refusals: $(READY) ## what it costs to refuse GraphQL that is made to wear us out
+	@$(BIN)/python bench/refusals.py
 
 bench-auth: $(READY) ## reading access tokens, and whole logins
 	@$(BIN)/python bench/auth.py $(ARGS)

@@ -85,6 +85,7 @@ class House:
             "ERASMUS_APP_PUBLIC_URL": "https://backend.example",
             "ERASMUS_APP_TLS_CA_FILE": str(Authority.open(self.folder / "authority").ca_file),
             "ERASMUS_APP_EWP_REGISTRY_URL": f"{self.home}/catalogue-v1.xml",
+            "ERASMUS_APP_EWP_NETWORKS": "127.0.0.0/8, ::1/128",
             "ERASMUS_APP_EWP_HEIS": str(self.folder / "heis.toml"),
             "ERASMUS_APP_DATABASE_URL": database,
             "ERASMUS_APP_REDIS_URL": self.own.redis_url,

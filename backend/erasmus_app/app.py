@@ -10,6 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from erasmus_app.api.arrivals import Arrivals
+from erasmus_app.api.browsers import Browsers
 from erasmus_app.api.endpoint import GraphQLEndpoint
 from erasmus_app.api.mcp.door import PATH as MCP
 from erasmus_app.api.mcp.door import McpEndpoint
@@ -34,13 +35,20 @@ class Application:
     graphql: GraphQLEndpoint
     framework: Litestar
     arrivals: Arrivals
+    browsers: Browsers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or keep the services alive."""
         if scope["type"] in {ScopeType.HTTP, ScopeType.WEBSOCKET}:
-            await self.arrivals(scope, receive, send, self._answer)
+            await self.arrivals(scope, receive, send, self._shown)
         else:
             await self.framework(scope, receive, send)
+
+    async def _shown(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            await self.browsers(scope, receive, send, self._answer)
+        else:
+            await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_graphql(scope["path"]):
@@ -139,4 +147,4 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
             ],
         )
     )
-    return Application(endpoint, framework, Arrivals(settings.proxy_networks))
+    return Application(endpoint, framework, Arrivals(settings.proxy_networks), Browsers(settings))

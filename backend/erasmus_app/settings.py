@@ -37,6 +37,7 @@ LONGEST_DRAIN = 300  # seconds: who restarts us has given up by then
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
 LISTS = {"trusted_proxies", "app_links", "administrators", "web_push_networks", "limits"}
 MAY_BE_NOTHING = {"merge_seconds", "drain_seconds"}  # 0 turns it off
+LISTS |= {"app_origins", "ewp_networks"}
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -77,12 +78,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oauth_documents: bool = True  # also who describes itself at an address of its own
     session_key: Path | None = None  # EC P-256, PEM, or a folder; None: made once in `data_dir`
     app_links: tuple[str, ...] = ()  # exact addresses that a login of the app may return to
+    app_origins: tuple[str, ...] = ()  # of web apps whose pages may read our answers
     administrators: tuple[str, ...] = ()  # `subject` at OIDC_ISSUER, or `issuer subject`
 
     # The network
     ewp_registry_url: str | None = None
     ewp_heis: Path | None = None
     ewp_monitoring: bool = True  # tell the network's statistics portal of calls that failed
+    ewp_networks: tuple[str, ...] = ()  # where partners may be beside the open internet
     ewp_timeout_seconds: float = 10  # for a partner to connect, and between bytes
     ewp_max_ids: int = 20  # what our manifests allow in one call to us
     poll_seconds: float = 900  # the shortest interval: own systems, partners who tell us nothing
@@ -211,6 +214,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return tuple(ip_network(each) for each in self.web_push_networks)
 
     @property
+    def partner_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks that partners' addresses may lead into beside the open internet."""
+        return tuple(ip_network(each) for each in self.ewp_networks)
+
+    @property
     def absences(self) -> tuple[timedelta, timedelta]:
         """How long an absence must last to count: a learning agreement's, anything else's."""
         return (
@@ -311,7 +319,7 @@ def _check(settings: Settings) -> None:
             _check_url(name, value, loopback_http=True)
     if settings.otlp_url is not None and not settings.otlp_url.startswith("http://"):
         _check_url("OTLP_URL", settings.otlp_url, loopback_http=True)  # traces name nobody
-    for name in ("TRUSTED_PROXIES", "WEB_PUSH_NETWORKS"):
+    for name in ("TRUSTED_PROXIES", "WEB_PUSH_NETWORKS", "EWP_NETWORKS"):
         try:
             tuple(map(ip_network, getattr(settings, name.lower())))
         except ValueError as error:
@@ -320,6 +328,12 @@ def _check(settings: Settings) -> None:
         raise SettingsInvalid(
             f"{PREFIX}DATABASE_DIRECT_URL: leads past DATABASE_URL, which is not set"
         )
+    for origin in settings.app_origins:
+        if _ORIGIN.fullmatch(origin) is None:
+            raise SettingsInvalid(
+                f"{PREFIX}APP_ORIGINS: {origin!r} is no origin as browsers write it: https://host, "
+                "in small letters, with a port that is not 443, and nothing behind it"
+            )
     _check_spans(settings)
     _check_paths(settings)
     for each in msgspec.structs.fields(Settings):
@@ -401,6 +415,10 @@ class _HeisFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ORIGIN = re.compile(  # http on this machine alone: for who develops an app
+    r"https://[a-z0-9.-]+(?::(?!443$)[1-9][0-9]{0,4})?"
+    r"|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::(?!80$)[1-9][0-9]{0,4})?"
+)
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]")
 
 

@@ -175,6 +175,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
                 "ERASMUS_APP_OIDC_CLIENT_SECRET": CLIENT_SECRET,
                 "ERASMUS_APP_APP_LINKS": APP_LINK,
                 "ERASMUS_APP_EWP_REGISTRY_URL": f"{secure['network']}/catalogue-v1.xml",
+                "ERASMUS_APP_EWP_NETWORKS": "127.0.0.0/8, ::1/128",
                 "ERASMUS_APP_EWP_HEIS": str(_covered(folder, secure["network"])),
                 "ERASMUS_APP_FCM_CREDENTIALS": str(push.service_account_file),
                 "ERASMUS_APP_FCM_URL": push.url,

@@ -25,6 +25,7 @@ from strawberry_plans.running import Run
 from strawberry_plans.selections import Selections, conditions_of, fragments_of, operation_of
 
 MOST_VARIANTS = 16
+MOST_ERRORS = 50  # of variables: as many as the executor tells
 """Of one operation, by what its conditions decide."""
 
 NO_VARIABLES = VariableValues({}, {})
@@ -80,11 +81,12 @@ class Plans:
                 GraphQLError. What it returns is `Document.found`.
             most_tokens: longer documents are refused while they are parsed.
             most_characters: longer documents are refused before they are parsed.
-            hide_suggestions: whether errors of validation name no fields that there are.
+            hide_suggestions: whether errors in documents and variables name nothing that there is.
             alike: types whose fields are the same wherever one object stands in an answer, because
                 no resolver asks for its path. A selection of such an object is completed once.
         """
         self._strawberry, self._alike = schema, frozenset(alike)
+        self._hide_suggestions = hide_suggestions
         self._schema: GraphQLSchema = schema._schema  # noqa: SLF001 - there is no public name
         self._documents = Documents(
             self._schema,
@@ -124,6 +126,8 @@ class Plans:
             )
 
         ready = self._ready(operation, variables, context, root)
+        if isinstance(ready, ExecutionResult):
+            return ready
         if isinstance(ready, str):
             return await self._fall_back(ready, reference)
         run, plan = ready
@@ -152,6 +156,7 @@ class Plans:
             context,
             dict(variables or {}),
             operation_name,
+            hide_suggestions=self._hide_suggestions,
         )
         if not isinstance(executor, Executor):
             return ExecutionResult(None, executor)
@@ -164,7 +169,7 @@ class Plans:
         async def answered(of_event: Executor[Any]) -> ExecutionResult:
             event = of_event.root_value
             ready = self._ready(operation, variables, context, event)
-            found = ready if isinstance(ready, str) else await self._planned(*ready)
+            found = await self._planned(*ready) if isinstance(ready, tuple) else ready
             if not isinstance(found, str):
                 return found
             self.fell_back[found] += 1
@@ -233,13 +238,13 @@ class Plans:
         variables: Mapping[str, Any] | None,
         context: Any,
         root: Any,
-    ) -> tuple[Run, Plan] | str:
-        """Return a run and its plan, or why there is none."""
+    ) -> tuple[Run, Plan] | ExecutionResult | str:
+        """Return a run and its plan, what is wrong with the variables, or why there is no plan."""
         if isinstance(operation, str):
             return operation
         values = self._variables(operation, variables)
-        if values is None:
-            return "variables"
+        if not isinstance(values, VariableValues):
+            return ExecutionResult(None, values)
         plan = self._plan(operation, values)
         if isinstance(plan, str):
             return plan
@@ -260,12 +265,13 @@ class Plans:
 
     def _variables(
         self, operation: Operation, given: Mapping[str, Any] | None
-    ) -> VariableValues | None:
+    ) -> VariableValues | list[GraphQLError]:
         definitions = operation.node.variable_definitions
         if not definitions:
             return NO_VARIABLES
-        found = get_variable_values(self._schema, definitions, dict(given or {}))
-        return found if isinstance(found, VariableValues) else None
+        return get_variable_values(
+            self._schema, definitions, dict(given or {}), MOST_ERRORS, self._hide_suggestions
+        )
 
     def _plan(self, operation: Operation, values: VariableValues) -> Plan | str:
         decided = {name: bool(values.coerced.get(name)) for name in operation.conditions}

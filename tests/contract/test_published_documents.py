@@ -7,6 +7,7 @@ import pytest
 from graphql import parse, validate
 
 from erasmus_app.api import published
+from erasmus_app.api.rest.described import ALSO
 from erasmus_app.api.schema import schema
 from erasmus_app.api.trusted import hash_of, load_trusted
 
@@ -20,6 +21,13 @@ def test_the_schema_we_serve_is_the_one_we_publish():
 
 def test_the_rest_routes_we_serve_are_the_ones_we_publish():
     assert (ROOT / "openapi/openapi.json").read_text(encoding="utf-8") == published.openapi()
+
+
+def test_what_operations_may_answer_is_said_of_those_that_there_are():
+    paths = json.loads(published.openapi())["paths"].values()
+    known = {each["operationId"] for path in paths for each in path.values()}
+
+    assert set(ALSO) - known == set()
 
 
 def test_the_rules_of_access_we_keep_are_the_ones_we_publish():

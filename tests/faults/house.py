@@ -92,6 +92,7 @@ class House:
             "ERASMUS_APP_PUBLIC_URL": "https://backend.example",
             "ERASMUS_APP_TLS_CA_FILE": self.services["authority"],
             "ERASMUS_APP_EWP_REGISTRY_URL": self.services["catalogue"],
+            "ERASMUS_APP_EWP_NETWORKS": "127.0.0.0/8, ::1/128",
             "ERASMUS_APP_DATABASE_URL": self.own.database_url,
             "ERASMUS_APP_REDIS_URL": self.own.redis_url,
             "ERASMUS_APP_DATA_KEYS": str(self.folder / "engines" / "data-keys"),

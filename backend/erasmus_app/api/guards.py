@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from litestar.types import Scope
 
+from erasmus_app.api.origins import is_ours
 from erasmus_app.errors import NotSignedIn
 from erasmus_app.identity.models import Session
 from erasmus_app.services import Services
@@ -46,6 +47,10 @@ async def session_of(services: Services, headers: dict[str, str], *resources: st
     scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else None
     cookie = cookies_of(headers).get(session_cookie(services))
+    settings = services.settings
+    if cookie is not None and not is_ours(headers.get("origin", settings.browser_url), settings):
+        # Browsers send it whatever page asks; where that may change something, they say which.
+        cookie = None
     session = await services.login.session(bearer=bearer, cookie=cookie)
     if session.client_id is not None and session.resource not in resources:
         raise NotSignedIn("This token is for something else.")

@@ -42,6 +42,7 @@ MOST_VARIABLES = 50  # of one operation
 MOST_REPEATED = 10  # how often one selection may name one field: each pair is compared
 DEEPEST_INTROSPECTION = 24  # what tools ask of a schema nests deeper
 MOST_COST = 10_000
+LONGEST_NUMBER = 11  # characters of a 32-bit one with its sign
 LENGTH = 10  # of a list that is not read page by page
 WAITING, COMPUTED = 10, 1
 STUDENT = "Student"
@@ -260,7 +261,9 @@ def _page_of(found: GraphQLField, node: FieldNode) -> int | None:
     for each in node.arguments or ():
         if each.name.value == "first":
             value = each.value
-            given = int(value.value) if isinstance(value, IntValueNode) else MOST_AT_ONCE
+            given = MOST_AT_ONCE
+            if isinstance(value, IntValueNode) and len(value.value) <= LONGEST_NUMBER:
+                given = int(value.value)  # what is longer is for validation to refuse
     if given is Undefined or not isinstance(given, int):
         return MOST_AT_ONCE
     return max(0, min(given, MOST_AT_ONCE))

@@ -26,6 +26,7 @@ from erasmus_app.bootstrap.limiting import limits_of
 from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
 from erasmus_app.bootstrap.measuring import Figures
 from erasmus_app.bootstrap.messengers import chat_desk
+from erasmus_app.bootstrap.outgoing import open_client, partners_client
 from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.links import ChatLinkService
 from erasmus_app.errors import SettingsInvalid
@@ -106,9 +107,6 @@ from ewp.host import EwpHost
 from ewp.keys import PrivateKey
 from ewp.registry import PRODUCTION, CatalogueKeeper
 
-# Those under way are bounded by host (`Breakers`): silent hosts must not take the others' places.
-CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
@@ -151,14 +149,9 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     vault = load_vault(settings.data_keys, settings.data_dir)
     logs.keyed(vault.lookup)
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(
-            httpx.AsyncClient(
-                verify=trusting(settings.tls_ca_file),
-                timeout=10,
-                trust_env=False,
-                limits=CONNECTIONS,
-            )
-        )
+        http = await stack.enter_async_context(open_client(settings))
+        to_partners = await stack.enter_async_context(partners_client(settings))
+        to_own = await stack.enter_async_context(partners_client(settings, heis.values()))
         tables = await stack.enter_async_context(
             open_database(settings.database_url, vault, direct=settings.database_direct_url)
         )
@@ -170,10 +163,13 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         records = RecordTable(tables, clock)
         messages = load_catalogue(catalogue_folder())
         names = CatalogueNames(lambda: keeper.current, heis)
-        own_systems = OwnSystems(http, heis, clock, settings.ewp_timeout_seconds)
+        own_systems = OwnSystems(to_own, heis, clock, settings.ewp_timeout_seconds)
         agreement, other = settings.absences
         client = EwpClient(
-            http, lambda: keeper.current, now=clock, silent_seconds=settings.ewp_timeout_seconds
+            to_partners,
+            lambda: keeper.current,
+            now=clock,
+            silent_seconds=settings.ewp_timeout_seconds,
         )
         breakers = Breakers(clock)
         monitoring = Monitoring(

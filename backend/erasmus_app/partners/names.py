@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.models import CoveredHei
 from erasmus_app.kit.languages import LONGEST_TAG, choose
+from erasmus_app.kit.plain import plain
 from ewp.catalogue import Catalogue
 from ewp.errors import CatalogueUnavailable
 
+LONGEST_NAME = 200  # characters: a push has 4 kB for all of it
 MOST_CHOSEN = 10_000  # languages may come from outside
 
 
@@ -38,6 +41,12 @@ class CatalogueNames:
                 self._ours[hei, language] = found
             return found
         try:
-            return self.catalogue().name(hei, language) or hei
+            return _shown(self.catalogue().name(hei, language) or "") or hei
         except CatalogueUnavailable:
             return hei
+
+
+@lru_cache(maxsize=20_000)  # there are 4,000 HEIs, and a name is asked for again and again
+def _shown(name: str) -> str:
+    """Return a name as it may stand in a push, a mail's subject or a page: its HEI wrote it."""
+    return plain(name, LONGEST_NAME)

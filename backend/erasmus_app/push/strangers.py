@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,11 +59,15 @@ class Doors:
         return None
 
 
-class _Guarded(httpcore.AsyncNetworkBackend):
-    """Connects to an address that was looked at, and to no other: names may change meanwhile."""
+class Guarded(httpcore.AsyncNetworkBackend):
+    """Connects to an address that was looked at, and to no other: names may change meanwhile.
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
+    `allowed` says of a name, one of its addresses and a port whether that may be connected to;
+    `connect_tcp` raises AddressRefused.
+    """
+
+    def __init__(self, allowed: Callable[[str, Address, int], bool]) -> None:
+        self._allowed = allowed
         self._real = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -75,7 +79,9 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Look the name up, and connect to the first of its addresses that lets us."""
-        addresses = await checked_addresses(host, port, lambda found: self._doors.open(found, port))
+        addresses = await checked_addresses(
+            host, port, lambda found: self._allowed(host, found, port)
+        )
         *others, last = addresses[:MOST_ADDRESSES]
         for address in others:  # one of IPv6, say, where that leads nowhere
             with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -94,7 +100,7 @@ class StrangersHttp:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             http2=True,
-            network_backend=_Guarded(doors),
+            network_backend=Guarded(lambda _, address, port: doors.open(address, port)),
             max_connections=None,  # as many as the worker has jobs
             max_keepalive_connections=IDLE_CONNECTIONS,
             keepalive_expiry=IDLE_SECONDS,

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import os
 import stat
 import sys
@@ -13,6 +14,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
@@ -127,6 +130,52 @@ def test_a_token_without_a_signature_proves_nothing():
 
     assert TOKENS.read(f"{none}.{claims}.", NOW) is None
     assert TOKENS.read(f"{header}.{claims}.", NOW) is None
+
+
+OTHER = ECKey.generate_key("P-256", private=True)
+POINTERS: dict[str, object] = {
+    "jwk": OTHER.as_dict(private=False),
+    "jku": "https://attacker.example/keys.json",
+    "x5u": "https://attacker.example/cert.pem",
+    "x5c": ["MIIB"],
+    "kid": "../../../../dev/null",
+    "crit": ["exp"],
+}
+
+
+@pytest.mark.parametrize("name", POINTERS)
+def test_a_token_that_brings_or_names_a_key_of_its_own_proves_nothing(name: str):
+    _, body, _ = signed().split(".")
+    head = {"alg": "ES256", "typ": "at+jwt", name: POINTERS[name]}
+    encoded = base64.urlsafe_b64encode(msgspec.json.encode(head)).decode().rstrip("=")
+    private = OTHER.private_key
+    assert private is not None
+    r, s = decode_dss_signature(private.sign(f"{encoded}.{body}".encode(), ec.ECDSA(SHA256())))
+    raw = base64.urlsafe_b64encode(r.to_bytes(32) + s.to_bytes(32)).decode().rstrip("=")
+
+    assert TOKENS.read(f"{encoded}.{body}.{raw}", NOW) is None
+
+
+@pytest.mark.parametrize("encoding", ["PEM", "DER", "raw"])
+def test_our_public_key_is_no_secret_to_sign_with(encoding: str):
+    public = KEY.public_key
+    secret = {
+        "PEM": public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+        "DER": public.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+        "raw": public.public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        ),
+    }[encoding]
+    _, body, _ = signed().split(".")
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"at+jwt"}').decode().rstrip("=")
+    mac = hmac.digest(secret, f"{head}.{body}".encode(), "sha256")
+    proof = base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+    assert TOKENS.read(f"{head}.{body}.{proof}", NOW) is None
 
 
 def test_only_so_many_verified_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch):

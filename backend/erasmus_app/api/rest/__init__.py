@@ -7,6 +7,7 @@ from litestar.openapi.spec import (
     Components,
     OAuthFlow,
     OAuthFlows,
+    Operation,
     SecurityScheme,
     Server,
 )
@@ -20,6 +21,7 @@ from erasmus_app.api.rest.assistants import (
 from erasmus_app.api.rest.authorize import answer, authorization_server, authorize, revoke
 from erasmus_app.api.rest.calendar import calendar_feed, mobility_calendar
 from erasmus_app.api.rest.chat import SIGNING_IN, ask
+from erasmus_app.api.rest.described import Described
 from erasmus_app.api.rest.doctor import doctor
 from erasmus_app.api.rest.feed import decisions, feed, remove
 from erasmus_app.api.rest.health import livez, readyz, startupz
@@ -42,6 +44,11 @@ ROUTES = [
     *(feed, remove, decisions, livez, startupz, readyz, metrics),
     *(status_page, status_json, status_of_hei),
 ]
+
+
+for _each in ROUTES:
+    if _each.operation_class is Operation:
+        _each.operation_class = Described
 
 
 def routes() -> Router:

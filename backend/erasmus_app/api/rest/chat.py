@@ -15,7 +15,6 @@ from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
-    Operation,
     Schema,
 )
 from litestar.params import Body
@@ -24,6 +23,7 @@ from msgspec import Meta
 
 from erasmus_app.api.rest.chat_answer import BOUNDS, LANGUAGE, ChatAnswer, ChatEvent, ChatQuestion
 from erasmus_app.api.rest.chat_events import events, traced
+from erasmus_app.api.rest.described import Described
 from erasmus_app.api.rest.errors import problem
 from erasmus_app.api.rest.login import NO_STORE
 from erasmus_app.api.schema.ids import uuid_of
@@ -76,10 +76,11 @@ def _problem(description: str) -> ResponseSpec:
 
 
 @dataclass
-class ChatOperation(Operation):
+class ChatOperation(Described):
     """Adds what an answer in pieces looks like, which no type of ours says."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         found = (self.responses or {}).get("200")
         if isinstance(found, OpenAPIResponse) and found.content is not None:
             found.content[EVENT_STREAM] = OpenAPIMediaType(

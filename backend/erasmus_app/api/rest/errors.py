@@ -12,6 +12,7 @@ from erasmus_app.errors import (
     AppError,
     FeedRefused,
     LimitsAway,
+    NotSignedIn,
     RequestInvalid,
     ScopeLacking,
     TooMany,
@@ -45,6 +46,10 @@ def problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[
         body |= {} if error.item is None else {"item": error.item}
         headers |= {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
         headers |= {} if error.after is None else {"Retry-After": str(error.after)}
+    elif isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, HTTPException):
+        headers |= error.headers or {}
     elif isinstance(error, TooMany | LimitsAway):
         headers |= error.headers
     elif isinstance(error, Unavailable):

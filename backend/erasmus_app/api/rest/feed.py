@@ -9,9 +9,10 @@ import msgspec
 import structlog
 from litestar import Request, Response, delete, get, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, RequestBody, Schema
 from litestar.params import PathParameter, QueryParameter
 
+from erasmus_app.api.rest.described import Described
 from erasmus_app.api.rest.feed_door import noted
 from erasmus_app.errors import FeedRefused, NotFound
 from erasmus_app.ids import HeiId
@@ -59,10 +60,11 @@ class PartnerDecisions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class _FeedOperation(Operation):
+class _FeedOperation(Described):
     """Describes the body, which is read by hand: it is XML."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         schema = Schema(
             type=OpenAPIType.STRING,
             description=(

@@ -11,11 +11,12 @@ import structlog
 from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import Cookie, State
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, RequestBody, Schema
 from litestar.params import PathParameter, QueryParameter
 
 from erasmus_app.api.guards import session_cookie
 from erasmus_app.api.rest import login_limits
+from erasmus_app.api.rest.described import Described
 from erasmus_app.errors import LimitsAway, LoginFailed, NotSignedIn, TooMany
 from erasmus_app.identity.models import (
     BROWSER_LIFETIME,
@@ -93,7 +94,8 @@ def failed_page(error: LoginFailed | TooMany | LimitsAway, provider: str) -> Res
         again=f"/auth/{provider}/login" if further else "/auth/login",
     )
     headers = NO_STORE | {
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     }
     headers |= {} if isinstance(error, LoginFailed) else error.headers
     return Response(page, status_code=error.status, media_type=MediaType.HTML, headers=headers)
@@ -305,10 +307,11 @@ async def callback_from(
 
 
 @dataclass
-class TokenOperation(Operation):
+class TokenOperation(Described):
     """Describes the form, which is read by hand: RFC 6749 prescribes how it is refused."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         fields = {
             "grant_type": "`authorization_code` or `refresh_token`.",
             "code": "The one-time code that came by app link.",

@@ -15,10 +15,10 @@ from litestar.types import Receive, Send, WebSocketScope
 
 from erasmus_app.api.callers import address_of
 from erasmus_app.api.guards import headers_of, session_of
+from erasmus_app.api.origins import is_ours
 from erasmus_app.api.requests import Refused, Request, extensions
 from erasmus_app.api.subscribing.door import Begun, Door, Limits, results
 from erasmus_app.api.subscribing.openings import End, Openings, TooMany
-from erasmus_app.api.subscribing.origins import is_ours
 from erasmus_app.errors import LimitsAway, NotSignedIn
 from erasmus_app.errors import TooMany as TooManyRequests
 from erasmus_app.identity.models import Session

@@ -1,4 +1,4 @@
-"""Which pages may use the cookie of a browser that opens a socket to us."""
+"""Which pages may use the cookie of a browser that comes to us."""
 
 from functools import lru_cache
 from urllib.parse import urlsplit
