@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 from redis.asyncio import Redis
@@ -22,7 +21,7 @@ from erasmus_app.bootstrap.identity import (
     login_service,
     standings,
 )
-from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
+from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post, mail_sender
 from erasmus_app.bootstrap.messengers import chat_desk
 from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.links import ChatLinkService
@@ -59,7 +58,6 @@ from erasmus_app.partners.notices import EwpNotices
 from erasmus_app.partners.own_messages import EwpOwnMessages
 from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.privacy.words import load_purposes
-from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.push.webhooks import Webhooks
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
@@ -188,7 +186,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ledger=ledger,
         )
         factsheets, rules = FactsheetTable(tables), load_rules()
-        mail = _mail(settings)
+        mail = mail_sender(settings)
         institutions = InstitutionTable(tables)
         explanations = load_explanations(catalogue_folder(), messages.languages)
         guidance = load_guidance(
@@ -360,13 +358,6 @@ async def _catalogue(
     await keeper.start()
     await stack.enter_async_context(beside(keeper.run()))
     return keeper
-
-
-def _mail(settings: Settings) -> SmtpSender | None:
-    if settings.smtp_url is None:
-        return None
-    sender = settings.mail_from or f"no-reply@{urlsplit(settings.public_url).hostname}"
-    return smtp_sender(settings.smtp_url, sender, trusting(settings.tls_ca_file))
 
 
 def _key(settings: Settings, path: Path) -> PrivateKey:

@@ -63,6 +63,14 @@ def _parser() -> argparse.ArgumentParser:
         "rotate-keys", help="seal personal data anew with the first data key; may be broken off"
     )
 
+    config = commands.add_parser("config", help="the settings, and the files that they name")
+    checking = config.add_subparsers(dest="what", required=True, metavar="COMMAND").add_parser(
+        "check", help="a line for each thing that is wrong; status 1 if anything is"
+    )
+    checking.add_argument(
+        "--connect", action="store_true", help="also reach the engines and services named"
+    )
+
     _student(commands.add_parser("student", help="what is held of a student: export, erase"))
 
     _chat(commands.add_parser("chat", help="what was asked in vain, for the understanding"))
@@ -288,6 +296,10 @@ def _run(given: argparse.Namespace) -> int:
             serve.end_with_stdin()
         run = serve.api if given.command == "api" else serve.worker
         return process.run(run(settings))
+    if given.command == "config":
+        from erasmus_app.cli import config
+
+        return asyncio.run(config.check(os.environ, connect=given.connect))
     if given.command == "db":
         from erasmus_app.cli import process, tables
 

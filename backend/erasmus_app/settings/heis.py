@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -88,38 +88,63 @@ def load_heis(path: Path | None) -> dict[HeiId, CoveredHei]:
     Raises:
         SettingsInvalid: the file, a name or a value in it is wrong.
     """
+    heis, faults = read_heis(path)
+    if faults:
+        raise SettingsInvalid(faults[0])
+    return heis
+
+
+def read_heis(path: Path | None) -> tuple[dict[HeiId, CoveredHei], list[str]]:
+    """Read the covered HEIs, and go on where one is wrong; also a line for each that is."""
     if path is None:
-        return {}
+        return {}, []
     where = f"{PREFIX}EWP_HEIS: {path}"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         tables = msgspec.convert(content, _HeisFile).hei
     except (OSError, ValueError) as error:
-        raise SettingsInvalid(f"{where}: {error}") from error
+        return {}, [f"{where}: {error}"]
     heis: dict[HeiId, CoveredHei] = {}
+    faults: list[str] = []
     for number, table in enumerate(tables, 1):
         try:
-            hei = msgspec.convert(table, CoveredHei, dec_hook=path_of)
-        except msgspec.ValidationError as error:
-            name = table.get("id") or f"hei number {number}"
-            raise SettingsInvalid(f"{where}: {name}: {error}") from error
-        if _DOMAIN.fullmatch(hei.id) is None or len(hei.id) > 253:
-            raise SettingsInvalid(f"{where}: {hei.id!r} is not a lower-case domain")
-        if hei.id in heis:
-            raise SettingsInvalid(f"{where}: {hei.id} stands there twice")
-        _check_people(hei, heis.values(), f"{where}: {hei.id}")
-        _check_apis(hei, f"{where}: {hei.id}")
-        if not hei.admin_emails:
-            raise SettingsInvalid(f"{where}: {hei.id}: admin_emails: a manifest names at least one")
-        client_key = path.parent / hei.client_key
-        server_key = path.parent / (hei.server_key or hei.client_key)
-        for key in (client_key, server_key):
-            if not is_file(key):
-                raise SettingsInvalid(f"{where}: {hei.id}: there is no key file {key}")
-        heis[hei.id] = msgspec.structs.replace(
-            hei,
-            client_key=client_key.resolve(),
-            server_key=server_key.resolve(),
-            webhook=_webhooks(hei, path.parent, f"{where}: {hei.id}"),
-        )
-    return heis
+            hei = _hei(table, number, heis, path.parent, where)
+        except SettingsInvalid as error:
+            faults.append(str(error))
+        else:
+            heis[hei.id] = hei
+    return heis, faults
+
+
+def _hei(
+    table: dict[str, Any],
+    number: int,
+    before: Mapping[HeiId, CoveredHei],
+    folder: Path,
+    where: str,
+) -> CoveredHei:
+    """Read one. Raises SettingsInvalid."""
+    try:
+        hei = msgspec.convert(table, CoveredHei, dec_hook=path_of)
+    except msgspec.ValidationError as error:
+        name = table.get("id") or f"hei number {number}"
+        raise SettingsInvalid(f"{where}: {name}: {error}") from error
+    if _DOMAIN.fullmatch(hei.id) is None or len(hei.id) > 253:
+        raise SettingsInvalid(f"{where}: {hei.id!r} is not a lower-case domain")
+    if hei.id in before:
+        raise SettingsInvalid(f"{where}: {hei.id} stands there twice")
+    _check_people(hei, before.values(), f"{where}: {hei.id}")
+    _check_apis(hei, f"{where}: {hei.id}")
+    if not hei.admin_emails:
+        raise SettingsInvalid(f"{where}: {hei.id}: admin_emails: a manifest names at least one")
+    client_key = folder / hei.client_key
+    server_key = folder / (hei.server_key or hei.client_key)
+    for key in (client_key, server_key):
+        if not is_file(key):
+            raise SettingsInvalid(f"{where}: {hei.id}: there is no key file {key}")
+    return msgspec.structs.replace(
+        hei,
+        client_key=client_key.resolve(),
+        server_key=server_key.resolve(),
+        webhook=_webhooks(hei, folder, f"{where}: {hei.id}"),
+    )
