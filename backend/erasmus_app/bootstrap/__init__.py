@@ -1,5 +1,6 @@
 """Everything is wired here: adapters opened in order, closed in reverse."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -133,6 +134,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             "ERASMUS_APP_DATABASE_URL and ERASMUS_APP_REDIS_URL: both are needed here; "
             "the command `erasmus-app` starts engines of its own where they are not given"
         )
+    _see_data_dir(settings.data_dir)
     heis = load_heis(settings.ewp_heis)
     keys = {hei.id: _key(settings, hei.client_key) for hei in heis.values()}
     server_keys = {
@@ -353,11 +355,22 @@ async def _catalogue(
     stack: AsyncExitStack, settings: Settings, http: httpx.AsyncClient, clock: Clock
 ) -> CatalogueKeeper:
     url = settings.ewp_registry_url or PRODUCTION
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     keeper = CatalogueKeeper(http, url, settings.data_dir / "catalogue.xml", now=clock)
     await keeper.start()
     await stack.enter_async_context(beside(keeper.run()))
     return keeper
+
+
+def _see_data_dir(folder: Path) -> None:
+    """Make the folder where there is none. Raises SettingsInvalid where it cannot be written."""
+    why = "cannot be written by this user"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return
+    except OSError as error:
+        why = error.strerror or why
+    raise SettingsInvalid(f"ERASMUS_APP_DATA_DIR: {folder}: {why}")
 
 
 def _key(settings: Settings, path: Path) -> PrivateKey:

@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         "--connect", action="store_true", help="also reach the engines and services named"
     )
 
+    healthy = commands.add_parser("healthy", help="is a process well? for health checks")
+    healthy.add_argument("url", metavar="URL", help="as http://127.0.0.1:8000/livez")
+
     _student(commands.add_parser("student", help="what is held of a student: export, erase"))
 
     _chat(commands.add_parser("chat", help="what was asked in vain, for the understanding"))
@@ -296,10 +299,8 @@ def _run(given: argparse.Namespace) -> int:
             serve.end_with_stdin()
         run = serve.api if given.command == "api" else serve.worker
         return process.run(run(settings))
-    if given.command == "config":
-        from erasmus_app.cli import config
-
-        return asyncio.run(config.check(os.environ, connect=given.connect))
+    if given.command in {"healthy", "config"}:
+        return _looking(given)
     if given.command == "db":
         from erasmus_app.cli import process, tables
 
@@ -331,6 +332,16 @@ def _run(given: argparse.Namespace) -> int:
     else:
         given.file.write_text(document, encoding="utf-8")
     return 0
+
+
+def _looking(given: argparse.Namespace) -> int:
+    if given.command == "healthy":
+        from erasmus_app.cli import healthy
+
+        return healthy.ask(given.url)
+    from erasmus_app.cli import config
+
+    return asyncio.run(config.check(os.environ, connect=given.connect))
 
 
 def _on_the_data(given: argparse.Namespace) -> int:

@@ -1,14 +1,20 @@
 """`erasmus-app config check` says all that is wrong before a start, and asks nobody unless told."""
 
 import stat
+from asyncio import to_thread
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from erasmus_app.bootstrap import running
 from erasmus_app.cli.config import check
+from erasmus_app.cli.healthy import ask
+from erasmus_app.errors import SettingsInvalid
+from erasmus_app.settings import Settings
 from ewp.keys import PrivateKey
+from sandbox.serving import serving
 from sandbox.world import world
 
 
@@ -141,3 +147,30 @@ async def test_all_that_is_named_is_reached_when_asked_for(
     assert status == 1
     assert [line.partition(": ")[0] for line in lines if "note" not in line] == ["wrong"] * 7
     assert not any("pssst" in line for line in lines)
+
+
+async def test_a_folder_that_cannot_be_written_ends_the_start_with_one_line(tmp_path: Path):
+    folder = file(tmp_path / "data", "no folder")
+    engines = {"database_url": "postgresql:///x", "redis_url": "redis://127.0.0.1:9"}
+
+    with pytest.raises(SettingsInvalid) as refused:
+        async with running(Settings(data_dir=folder, **engines)):
+            pytest.fail("it has started")
+
+    assert str(refused.value) == f"ERASMUS_APP_DATA_DIR: {folder}: File exists"
+
+
+async def test_health_is_asked_for_without_another_tool(capsys):
+    async def well(scope, receive, send):
+        status = 200 if scope["path"] == "/livez" else 503
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with serving(well) as address:
+        asked = [await to_thread(ask, f"{address}{path}") for path in ("/livez", "/readyz")]
+
+    assert asked == [0, 1]
+    assert [ask(address), ask("http://[::1"), ask("nonsense")] == [1, 1, 1]
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == [f"{address}/livez: 200", f"{address}/readyz: 503"]
+    assert said[2] == f"{address}: [Errno 111] Connection refused"
