@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from supply.pins import NLU, RUN, Pin, pins
@@ -88,5 +89,7 @@ def table(only: str | None = None) -> Iterator[str]:
     yield "| --- |" + " --- |" * len(PYTHONS)
     for platform in PLATFORMS:
         if only is None or only in platform:
-            cells = (", ".join(missing(platform, each)) or "all" for each in PYTHONS)
+            with ThreadPoolExecutor() as beside:  # each waits for the index
+                lacking = beside.map(missing, [platform] * len(PYTHONS), PYTHONS)
+            cells = (", ".join(each) or "all" for each in lacking)
             yield f"| {platform} | {' | '.join(cells)} |"
