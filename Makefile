@@ -72,7 +72,7 @@ drift: $(READY)
 	@$(BIN)/python -m pytest -q tests/contract/test_published_documents.py
 
 package: $(READY)
-	@$(BIN)/python -m pytest -q tests/contract/test_compose.py tests/contract/test_dockerfile.py tests/contract/test_supply.py
+	@$(BIN)/python -m pytest -q tests/contract/test_compose.py tests/contract/test_dockerfile.py tests/contract/test_systemd.py tests/contract/test_supply.py
 
 audit: $(READY) ## known vulnerabilities of what is pinned; RECORDS=PyPI-all.zip: of the OSV schema, offline
 	@PYTHONPATH=tests $(BIN)/python -m supply audit $(or $(RECORDS),8)
