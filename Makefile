@@ -12,7 +12,7 @@ SECONDS ?= 3600
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-many test-soak test-openapi matrix test-faults fuzz check lint types imports drift format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-scale bench-load bench-refusals test-interop test-pooled test-partitioned pins clean
+.PHONY: help run test test-many test-soak test-openapi matrix test-faults fuzz check lint types imports drift package audit sbom check-image check-wheels format export bench-chat nlu-head bench-ewp bench-cnr bench-latency bench-sync bench-auth bench-access bench-graphql bench-push bench-scale bench-load bench-refusals test-interop test-pooled test-partitioned pins clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,8 +71,8 @@ test-interop: $(READY) ## OpenID provider, GraphQL and MCP clients, audits and T
 		$(BIN)/python -m pytest -q tests/interop $(ARGS); \
 	else echo "Node is not installed: nothing was tried against what others have made"; fi
 
-check: $(READY) ## style, types, the import table, drift of the exported files
-	@$(MAKE) --no-print-directory --output-sync=target -j2 types lint imports drift
+check: $(READY) ## style, types, imports, drift of exported files, containers, licences, known holes
+	@$(MAKE) --no-print-directory --output-sync=target -j2 types lint imports drift package audit
 
 lint: $(READY)
 	@$(BIN)/ruff check .
@@ -86,6 +86,21 @@ imports: $(READY)
 
 drift: $(READY)
 	@$(BIN)/python -m pytest -q tests/contract/test_published_documents.py
+
+package: $(READY)
+	@$(BIN)/python -m pytest -q tests/contract/test_compose.py tests/contract/test_dockerfile.py tests/contract/test_systemd.py tests/contract/test_supply.py
+
+audit: $(READY) ## known vulnerabilities of what is pinned; RECORDS=PyPI-all.zip: of the OSV schema, offline
+	@PYTHONPATH=tests $(BIN)/python -m supply audit $(or $(RECORDS),8)
+
+sbom: $(READY) ## write sbom.cdx.json: what a deployment is made of, in CycloneDX
+	@PYTHONPATH=tests $(BIN)/python -m supply sbom sbom.cdx.json
+
+check-image: $(READY) ## the Dockerfile's steps without a container engine, and what they make, run (root)
+	@PYTHONPATH=tests $(BIN)/python -m image $(ARGS)
+
+check-wheels: $(READY) ## for which platforms and Pythons what is pinned has wheels; ARGS="macOS"
+	@PYTHONPATH=tests $(BIN)/python -m supply wheels $(ARGS)
 
 format: $(READY) ## let ruff put the code in shape
 	@$(BIN)/ruff check --fix .
@@ -143,6 +158,7 @@ pins: ## resolve the dependencies anew (needs uv)
 	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["nlu"], sep="\n")' | \
 		uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - -c requirements/run.txt -o requirements/nlu.txt $(ARGS)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:dev -c requirements/run.txt -c requirements/nlu.txt -o requirements/dev.txt $(ARGS)
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:build -c requirements/dev.txt -c requirements/run.txt -o requirements/build.txt $(ARGS)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group pyproject.toml:fuzz -o requirements/fuzz.txt $(ARGS)
 
 clean: ## remove what make made here: the virtual environment and the sandbox's data

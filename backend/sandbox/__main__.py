@@ -3,6 +3,7 @@
 BACKEND is `host:port` of the backend's plain HTTP listener. Once everything listens, one line of
 JSON goes to standard output: the backend's settings, and where the control API is. The process
 ends with SIGTERM, or when its standard input is closed: so it cannot outlive who started it.
+SANDBOX_LOGIN may name another address for its login, as 0.0.0.0:8011 inside a container.
 """
 
 import asyncio
@@ -86,11 +87,13 @@ class Control:
         return []
 
 
-async def main(folder: Path, backend: tuple[str, int]) -> None:
+async def main(
+    folder: Path, backend: tuple[str, int], login: tuple[str, int] | None = None
+) -> None:
     """Run until told to stop."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    async with world(folder, backend) as running:
+    async with world(folder, backend, login) as running:
         control = Control(running)
 
         async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,9 +127,20 @@ def _until_closed(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
         loop.call_soon_threadsafe(stop.set)
 
 
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
 if __name__ == "__main__":
-    host, _, port = sys.argv[2].rpartition(":")
+    elsewhere = os.environ.get("SANDBOX_LOGIN")
     try:
-        asyncio.run(main(Path(sys.argv[1]).resolve(), (host, int(port))))
+        asyncio.run(
+            main(
+                Path(sys.argv[1]).resolve(),
+                _address(sys.argv[2]),
+                _address(elsewhere) if elsewhere else None,
+            )
+        )
     except DoorTaken as error:
         sys.exit(str(error))

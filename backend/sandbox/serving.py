@@ -9,7 +9,7 @@ import uvicorn
 
 from sandbox.authority import Certificate
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK, ANYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only where it is asked for
 PATIENCE = 2  # seconds that requests under way have when a server stops
 
 AsgiApp = Callable[..., Awaitable[None]]
@@ -86,6 +86,11 @@ def listen(port: int = 0, *, host: str = LOOPBACK) -> socket.socket:
     return listener
 
 
+def here(host: str) -> str:
+    """Return where a browser on this machine reaches what listens on `host`."""
+    return LOOPBACK if host == ANYWHERE else host
+
+
 def origin(listener: socket.socket, *, secure: bool, name: str | None = None) -> str:
     """Return `scheme://host:port` of a bound port.
 
@@ -93,9 +98,10 @@ def origin(listener: socket.socket, *, secure: bool, name: str | None = None) ->
         listener: the bound port.
         secure: https, else http.
         name: the host as callers write it; by default `localhost` for https on 127.0.0.1, else the
-            address itself.
+            address itself. What listens on every address is called by 127.0.0.1.
     """
     host, port = listener.getsockname()[:2]
+    host = here(host)
     address = f"[{host}]" if ":" in host else str(host)
     shown = name or ("localhost" if secure and host == LOOPBACK else address)
     return f"{'https' if secure else 'http'}://{shown}:{port}"

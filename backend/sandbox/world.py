@@ -22,7 +22,7 @@ from sandbox.mail import MailSink
 from sandbox.mail import running as running_mail
 from sandbox.network import Network, kept_key
 from sandbox.push import PushService, running_push
-from sandbox.serving import listen, origin, serving
+from sandbox.serving import LOOPBACK, here, listen, origin, serving
 from sandbox.story import Story
 from sandbox.terminator import terminating
 from sandbox.web_push import WebPushService, running_web_push
@@ -56,8 +56,12 @@ class World:
     environment: dict[str, str]
 
 
-def doors(folder: Path) -> dict[str, socket.socket]:
+def doors(folder: Path, login: tuple[str, int] | None = None) -> dict[str, socket.socket]:
     """Bind every port; the same ones at each run, so that addresses outlive a restart.
+
+    Args:
+        folder: keeps which ports they are.
+        login: where the login listens, if it is to be reached from elsewhere.
 
     Raises:
         DoorTaken: one of them is in use.
@@ -67,14 +71,18 @@ def doors(folder: Path) -> dict[str, socket.socket]:
     if file.is_file():
         known = msgspec.json.decode(file.read_bytes(), type=dict[str, int])
     bound: dict[str, socket.socket] = {}
+    named = {name: (LOOPBACK, port) for name, port in known.items()}
+    if login is not None:
+        named["login"] = login
     for name in DOORS:
+        host, port = named.get(name, (LOOPBACK, None))
         try:
-            bound[name] = listen(known[name]) if name in known else _new_door()
+            bound[name] = _new_door() if port is None else listen(port, host=host)
         except OSError as error:
             for each in bound.values():
                 each.close()
             raise DoorTaken(
-                f"port {known.get(name)} of the sandbox ({name}) is in use; "
+                f"port {port} of the sandbox ({name}) is in use; "
                 f"free it, or remove {file} to have others chosen"
             ) from error
     ports = {name: each.getsockname()[1] for name, each in bound.items()}
@@ -91,12 +99,15 @@ def _new_door() -> socket.socket:
 
 
 @asynccontextmanager
-async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
+async def world(
+    folder: Path, backend: tuple[str, int], login: tuple[str, int] | None = None
+) -> AsyncIterator[World]:
     """Run the network for a backend whose plain HTTP listener is, or will be, at `backend`.
 
     Args:
         folder: keeps keys, ports, what the universities know, and how far the story is.
         backend: IP address and port.
+        login: likewise, of the login, if browsers elsewhere are to reach it.
 
     Raises:
         DoorTaken: a port of an earlier run is in use.
@@ -107,11 +118,11 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
     keys = folder / "keys"
     keys.mkdir(exist_ok=True)
     async with AsyncExitStack() as stack:
-        bound = doors(folder)
+        bound = doors(folder, login)
         for each in bound.values():
             stack.callback(each.close)
         secure = {name: origin(each, secure=True) for name, each in bound.items()}
-        browser = f"http://{backend[0]}:{backend[1]}"
+        browser = f"http://{here(backend[0])}:{backend[1]}"
         http = await stack.enter_async_context(
             httpx.AsyncClient(verify=authority.client_context(), trust_env=False, timeout=20)
         )
@@ -138,7 +149,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
             secret=CLIENT_SECRET,
             redirect_uris=(f"{browser}/auth/callback",),
         )
-        login = await stack.enter_async_context(
+        signing_in = await stack.enter_async_context(
             running_login(
                 clients=[client],
                 issuer=origin(bound["login"], secure=False),
@@ -150,7 +161,11 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
             serving(_hosts(network), listener=bound["network"], tls=authority.server)
         )
         await stack.enter_async_context(
-            terminating(backend, authority.server_context(), listener=bound["backend"])
+            terminating(
+                (here(backend[0]), backend[1]),
+                authority.server_context(),
+                listener=bound["backend"],
+            )
         )
         stack.push_async_callback(http.aclose)  # first: servers wait for its goodbye
         await network.read_manifests(of_backend=False)  # which may wait for us
@@ -161,7 +176,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
             story=Story(network, folder / "story"),
             push=push,
             web_push=web_push,
-            login=login,
+            login=signing_in,
             mail=post,
             authority=authority,
             control=bound["control"],
@@ -170,7 +185,7 @@ async def world(folder: Path, backend: tuple[str, int]) -> AsyncIterator[World]:
                 "ERASMUS_APP_PUBLIC_URL": secure["backend"],
                 "ERASMUS_APP_LOGIN_URL": browser,
                 "ERASMUS_APP_TLS_CA_FILE": str(authority.ca_file),
-                "ERASMUS_APP_OIDC_ISSUER": login.issuer,
+                "ERASMUS_APP_OIDC_ISSUER": signing_in.issuer,
                 "ERASMUS_APP_OIDC_CLIENT_ID": CLIENT_ID,
                 "ERASMUS_APP_OIDC_CLIENT_SECRET": CLIENT_SECRET,
                 "ERASMUS_APP_APP_LINKS": APP_LINK,

@@ -1,10 +1,10 @@
 """Everything is wired here: adapters opened in order, closed in reverse."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -23,7 +23,7 @@ from erasmus_app.bootstrap.identity import (
     standings,
 )
 from erasmus_app.bootstrap.limiting import limits_of
-from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post
+from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post, mail_sender
 from erasmus_app.bootstrap.measuring import Figures
 from erasmus_app.bootstrap.messengers import chat_desk
 from erasmus_app.bootstrap.outgoing import open_client, partners_client
@@ -35,7 +35,6 @@ from erasmus_app.ids import HeiId
 from erasmus_app.institutions.ports import AgreementSource, FactsheetSource, InstitutionSource
 from erasmus_app.institutions.status import StatusService
 from erasmus_app.kit.clock import Clock, utc_now
-from erasmus_app.kit.trust import trusting
 from erasmus_app.mobilities.consolidate import AbsenceRules
 from erasmus_app.mobilities.own_service import OwnDataService
 from erasmus_app.mobilities.refresh_wishes import RefreshWishes
@@ -64,7 +63,6 @@ from erasmus_app.partners.own_keys import OwnKeys
 from erasmus_app.partners.own_messages import EwpOwnMessages
 from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.privacy.words import load_purposes
-from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.push.webhooks import Webhooks
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings, load_heis
@@ -141,6 +139,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             "ERASMUS_APP_DATABASE_URL and ERASMUS_APP_REDIS_URL: both are needed here; "
             "the command `erasmus-app` starts engines of its own where they are not given"
         )
+    _see_data_dir(settings.data_dir)
     heis = load_heis(settings.ewp_heis)
     keys = {hei.id: _key(settings, hei.client_key) for hei in heis.values()}
     server_keys = {
@@ -196,7 +195,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             ledger=ledger,
         )
         factsheets, rules = FactsheetTable(tables), load_rules()
-        mail, channels = _mail(settings), opened_channels(settings, clock, stack)
+        mail, channels = mail_sender(settings), opened_channels(settings, clock, stack)
         institutions = InstitutionTable(tables)
         explanations = load_explanations(catalogue_folder(), messages.languages)
         guidance = load_guidance(
@@ -383,23 +382,22 @@ async def _catalogue(
     stack: AsyncExitStack, settings: Settings, http: httpx.AsyncClient, clock: Clock
 ) -> CatalogueKeeper:
     url = settings.ewp_registry_url or PRODUCTION
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsInvalid(
-            f"ERASMUS_APP_DATA_DIR: {settings.data_dir}: {error.strerror}"
-        ) from error
     keeper = CatalogueKeeper(http, url, settings.data_dir / "catalogue.xml", now=clock)
     await keeper.start()
     await stack.enter_async_context(beside(keeper.run()))
     return keeper
 
 
-def _mail(settings: Settings) -> SmtpSender | None:
-    if settings.smtp_url is None:
-        return None
-    sender = settings.mail_from or f"no-reply@{urlsplit(settings.public_url).hostname}"
-    return smtp_sender(settings.smtp_url, sender, trusting(settings.tls_ca_file))
+def _see_data_dir(folder: Path) -> None:
+    """Make the folder where there is none. Raises SettingsInvalid where it cannot be written."""
+    why = "cannot be written by this user"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return
+    except OSError as error:
+        why = error.strerror or why
+    raise SettingsInvalid(f"ERASMUS_APP_DATA_DIR: {folder}: {why}")
 
 
 def _key(settings: Settings, path: Path) -> PrivateKey:

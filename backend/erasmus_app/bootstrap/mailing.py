@@ -1,14 +1,16 @@
 """Messages by e-mail: addresses, letters, and the way to the server."""
 
 from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 from erasmus_app.kit.clock import Clock
+from erasmus_app.kit.trust import trusting
 from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder
 from erasmus_app.notifications.letters import Letters, load_mail_words
 from erasmus_app.notifications.mail_addresses import MailAddressService
 from erasmus_app.notifications.mailing import Rhythm
 from erasmus_app.notifications.ports import MailSender, Post
-from erasmus_app.push.mail import SmtpSender
+from erasmus_app.push.mail import SmtpSender, smtp_sender
 from erasmus_app.push.smtp import SmtpPost
 from erasmus_app.services import Services
 from erasmus_app.settings import Settings
@@ -26,6 +28,14 @@ def letters(settings: Settings, messages: Catalogue) -> Letters:
         app_url=(settings.app_url or settings.public_url).rstrip("/"),
         public_url=settings.public_url.rstrip("/"),
     )
+
+
+def mail_sender(settings: Settings) -> SmtpSender | None:
+    """Return who speaks to the mail server; None where there is none. Raises SettingsInvalid."""
+    if settings.smtp_url is None:
+        return None
+    sender = settings.mail_from or f"no-reply@{urlsplit(settings.public_url).hostname}"
+    return smtp_sender(settings.smtp_url, sender, trusting(settings.tls_ca_file))
 
 
 def mail_post(sender: SmtpSender | None, clock: Clock, stack: AsyncExitStack) -> Post | None:

@@ -70,6 +70,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     partition.add_argument("--parts", type=int, default=16, metavar="N", help="of each; 16")
 
+    config = commands.add_parser("config", help="the settings, and the files that they name")
+    checking = config.add_subparsers(dest="what", required=True, metavar="COMMAND").add_parser(
+        "check", help="a line for each thing that is wrong; status 1 if anything is"
+    )
+    checking.add_argument(
+        "--connect", action="store_true", help="also reach the engines and services named"
+    )
+
+    healthy = commands.add_parser("healthy", help="is a process well? for health checks")
+    healthy.add_argument("url", metavar="URL", help="as http://127.0.0.1:8000/livez")
+
     _student(commands.add_parser("student", help="what is held of a student: export, erase"))
 
     _chat(commands.add_parser("chat", help="what was asked in vain, for the understanding"))
@@ -301,6 +312,8 @@ def _run(given: argparse.Namespace) -> int:
             return process.run(run(settings))
         finally:
             traces.stop()
+    if given.command in {"healthy", "config"}:
+        return _looking(given)
     if given.command == "db":
         return _on_the_tables(given)
     if given.command in {"student", "data", "dead", "deliveries", "webhooks", "chat"}:
@@ -338,6 +351,16 @@ def _on_the_tables(given: argparse.Namespace) -> int:
         return process.run(tables.partition(settings, given.parts))
     work = {"upgrade": tables.upgrade, "status": tables.status}.get(given.what, tables.rotate_keys)
     return process.run(work(settings))
+
+
+def _looking(given: argparse.Namespace) -> int:
+    if given.command == "healthy":
+        from erasmus_app.cli import healthy
+
+        return healthy.ask(given.url)
+    from erasmus_app.cli import config
+
+    return asyncio.run(config.check(os.environ, connect=given.connect))
 
 
 def _on_the_data(given: argparse.Namespace) -> int:

@@ -182,12 +182,7 @@ class _Nothing:
 @asynccontextmanager
 async def opened(settings: Settings, *, now: Clock = utc_now) -> AsyncIterator[Tools]:
     """Open what commands need; HEIs are read by those who need them."""
-    try:
-        trust = trusting(settings.tls_ca_file)
-    except OSError as error:
-        raise CommandFailed(
-            f"ERASMUS_APP_TLS_CA_FILE: {settings.tls_ca_file}: {one_line(error)}"
-        ) from error
+    trust = trusting(settings.tls_ca_file)
     clocks = Clocks(now)
     async with httpx.AsyncClient(
         verify=trust,

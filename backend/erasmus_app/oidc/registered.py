@@ -22,6 +22,7 @@ from erasmus_app.identity.providers import (
 )
 from erasmus_app.oidc.provider import is_safe
 from erasmus_app.settings import PREFIX, Settings
+from erasmus_app.settings.values import secret_of
 
 _FILE = f"{PREFIX}OIDC_PROVIDERS"
 
@@ -36,7 +37,8 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: str
     issuer: str
     client_id: str
-    client_secret: str
+    client_secret: str | None = None
+    client_secret_file: str | None = None  # in its place; a path beside this file
     mapper: str = DEFAULT
     scopes: tuple[str, ...] = ()
     claims: dict[str, str] = {}
@@ -82,12 +84,12 @@ def _from_file(path: Path) -> Iterable[ProviderConfig]:
     for number, content in enumerate(tables, 1):
         named = f"{where}: {content.get('name') or f'provider number {number}'}"
         try:
-            yield _config(msgspec.convert(content, _Table))
+            yield _config(msgspec.convert(content, _Table), path.parent)
         except ValueError as error:  # msgspec's is one as well
             raise SettingsInvalid(f"{named}: {error}") from error
 
 
-def _config(table: _Table) -> ProviderConfig:
+def _config(table: _Table, folder: Path) -> ProviderConfig:
     """Return what a table means. Raises ValueError, which says what is wrong with it."""
     if NAME.fullmatch(table.name) is None or table.name in TAKEN:
         raise ValueError("name: wants lower-case letters, digits and -, and none that is taken")
@@ -97,7 +99,15 @@ def _config(table: _Table) -> ProviderConfig:
             raise ValueError(f"{what}: is not an https address (http only on loopback)")
     if table.mapper not in MAPPERS:
         raise ValueError(f"mapper: is not one of {', '.join(MAPPERS)}")
-    if not table.client_id or not table.client_secret:
+    secret = table.client_secret
+    if table.client_secret_file is not None:
+        if secret is not None:
+            raise ValueError("client_secret and client_secret_file: give one of the two")
+        try:
+            secret = secret_of(folder / table.client_secret_file)
+        except ValueError as error:
+            raise ValueError(f"client_secret_file: {error}") from error
+    if not table.client_id or not secret:
         raise ValueError("client_id and client_secret: both are needed")
     if not table.algorithms or not set(table.algorithms) <= set(ALGORITHMS):
         raise ValueError(f"algorithms: wants some of {', '.join(ALGORITHMS)}")
@@ -113,7 +123,7 @@ def _config(table: _Table) -> ProviderConfig:
         name=table.name,
         issuer=table.issuer,
         client_id=table.client_id,
-        client_secret=table.client_secret,
+        client_secret=secret,
         scopes=scopes,
         claims=msgspec.convert(names, ClaimNames),
         algorithms=table.algorithms,

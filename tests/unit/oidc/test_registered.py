@@ -61,6 +61,23 @@ def test_a_file_alone_brings_feide_with_its_own_claims(tmp_path: Path):
     }
 
 
+def test_a_secret_may_stand_in_a_file_beside_it(tmp_path: Path):
+    named = NORWAY.replace('client_secret = "secret"', 'client_secret_file = "feide.secret"')
+    (tmp_path / "feide.secret").write_text("pssst\n", encoding="utf-8")
+    both = named + 'client_secret = "pssst"\n'
+
+    assert loaded(tmp_path, named)["feide"].client_secret == "pssst"
+    for text, content, reason in (
+        (both, "pssst", "client_secret and client_secret_file: give one of the two"),
+        (named, "", "client_secret_file: .*feide.secret: is empty"),
+        (named, "pssst\npssst", "client_secret_file: .*feide.secret: wants one line"),
+    ):
+        (tmp_path / "feide.secret").write_text(content, encoding="utf-8")
+        with pytest.raises(SettingsInvalid, match=reason) as refused:
+            loaded(tmp_path, text)
+        assert "pssst" not in str(refused.value)
+
+
 def test_a_provider_that_nobody_knows_is_described_by_its_claims(tmp_path: Path):
     text = """
     [[provider]]
