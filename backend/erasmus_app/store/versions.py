@@ -173,7 +173,7 @@ async def upgrade(
                     "they were: end what holds them (see pg_stat_activity), and start it again"
                 )
             if told != came.waits_for:
-                log.warning("upgrade.waits", waits_for=came.waits_for, at=came.at)
+                log.warning("upgrade.waits", why=came.waits_for, version=came.at)
             told = came.waits_for
             await asyncio.sleep(AGAIN_SECONDS)
     finally:
@@ -218,7 +218,7 @@ async def _one_step(engine: AsyncEngine, dsn: str, keys: Vault | None, scripts: 
         if isinstance(cause, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError):
             return _Came(at, waits_for="somebody's transaction")
         raise _failed(cause, at) from error
-    log.info("upgrade.step", to=target.revision)
+    log.info("upgrade.step", version=target.revision)
     return _Came(target.revision)
 
 
