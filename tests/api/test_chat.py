@@ -191,7 +191,12 @@ async def test_an_error_on_the_way_ends_the_stream_and_tells_nothing_of_the_insi
 
     assert events_of(answer.text)[-1] == (
         "error",
-        {"code": "internal_error", "detail": "an error of ours", "status": 500},
+        {
+            "code": "internal_error",
+            "detail": "an error of ours",
+            "status": 500,
+            "request_id": answer.headers["x-request-id"],
+        },
     )
     assert (whole.status_code, whole.json()["code"]) == (500, "internal_error")
     assert "secret" not in answer.text + whole.text

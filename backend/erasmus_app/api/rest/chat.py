@@ -63,6 +63,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
     status: Annotated[int, Meta(description="The status.")]
     detail: Annotated[str, Meta(description="What it is, in English.")]
     code: Annotated[str, Meta(description="Stable, for programs.")]
+    request_id: Annotated[str, Meta(description="Which request, for whoever runs this.")]
     field: Annotated[str | None, Meta(description="Of the body, where one does not fit.")] = None
 
 

@@ -36,6 +36,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     detail: str
     code: str
+    request_id: str  # for whoever runs this to find it in the log
     item: int | None = None
 
 
