@@ -9,13 +9,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Self
 
 import structlog
 
 GOODBYE_SECONDS = 4.5  # from the end of a pause to that of the process, however it hangs
-THREADS_SECONDS = 0.5  # from then on, for what runs beside the event loop
 CUT_SHORT = 1  # the exit status of one that hung
 
 log = structlog.get_logger(__name__)
@@ -38,6 +38,7 @@ class Leaving:
         self.asked = asyncio.Event()
         self._pause, self._goodbye, self._own_engines = pause, goodbye, own_engines
         self._starting = asyncio.current_task()
+        self._asked_at = 0.0
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._told, name)
@@ -46,13 +47,17 @@ class Leaving:
         return self
 
     async def __aexit__(self, _kind: object, error: object, _traceback: object) -> bool:
-        """Take a start that a signal broke off for an end in order.
+        """End here, where all is closed; also a start that a signal broke off.
 
-        Python waits for its threads now; whoever reads a file there does so for nobody any more.
+        Python would go on to wait for threads, which read files for nobody any more, and take all
+        that it has loaded apart, for seconds on a machine that is busy.
         """
         broken_off = isinstance(error, asyncio.CancelledError) and self.asked.is_set()
         if (broken_off or (error is None and self.asked.is_set())) and not self._own_engines:
-            _later(THREADS_SECONDS, lambda: os._exit(0))
+            log.info("process.ended", seconds=round(time.monotonic() - self._asked_at, 1))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
         return broken_off
 
     @property
@@ -72,6 +77,7 @@ class Leaving:
         if name is signal.SIGINT:  # somebody sits at the terminal, and no balancer is in front
             self._pause = 0.0
         self.asked.set()
+        self._asked_at = time.monotonic()
         if not self._own_engines:
             _later(self._pause + self._goodbye, _cut_short)
         if self._starting is not None:
