@@ -101,4 +101,6 @@ class RedisCounts:
                 raise EngineFailed("Valkey did not answer in time; look at ERASMUS_APP_REDIS_URL")
             return task.result()
         finally:
-            task.cancel()
+            if not task.done():  # its connection is closed before anybody goes on
+                task.cancel()
+                await asyncio.wait({task})
