@@ -31,7 +31,7 @@ async def hang(stack: AsyncExitStack, api: Api, begin: bytes) -> asyncio.StreamR
 async def test_an_api_that_is_told_to_end_answers_on_unready_and_then_hangs_for_nobody(bed: Bed):
     phone = await bed.signed_in("ines")
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(api_running(bed, drain_seconds=1))
+        api = await stack.enter_async_context(api_running(bed, drain_seconds=4))
         for path in ("/startupz", "/readyz"):
             assert (await bed.http.get(f"{api.address}{path}")).status_code == 200
         pool = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
