@@ -1,5 +1,6 @@
 """Accounts and their sessions in PostgreSQL."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +19,7 @@ from erasmus_app.identity.models import (
 from erasmus_app.identity.providers import DEFAULT
 from erasmus_app.identity.roles import KnownIdentity
 from erasmus_app.ids import AccountId, HeiId
-from erasmus_app.store.database import Database
+from erasmus_app.store.database import AWAY, Database
 from erasmus_app.store.devices import SEEN, UNSEEN
 from erasmus_app.store.esis import note_esis
 from erasmus_app.store.sealed import Vault
@@ -255,10 +256,11 @@ class AccountTable:
             now,
         )
         if row and row["is_unseen"]:
-            await self.database.execute(
-                f"update device set {SEEN} where session_id = $1 and {UNSEEN}",  # noqa: S608
-                row["session_id"],
-            )
+            with suppress(*AWAY):  # whoever only reads is served though nothing can be written
+                await self.database.execute(
+                    f"update device set {SEEN} where session_id = $1 and {UNSEEN}",  # noqa: S608
+                    row["session_id"],
+                )
         return session_of(row) if row else None
 
     async def revoke(self, session: UUID) -> str | None:

@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 from databases import VAULT, DatabaseServer, database_of_old, until
 
-from erasmus_app.cli import main
+from erasmus_app.cli.tables import status
 from erasmus_app.errors import EngineFailed
+from erasmus_app.settings import load_settings
 from erasmus_app.store.database import open_database
 from erasmus_app.store.versions import MIGRATIONS, see_tables, standing, upgrade
 
@@ -285,21 +286,22 @@ async def test_tables_that_are_a_little_newer_are_as_good(dsn: str):
     assert (how.fits, how.wrong) == (True, None)
 
 
-def test_the_status_of_the_tables_is_told_and_is_the_commands_own(
-    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+async def test_the_status_of_the_tables_is_told_and_is_the_commands_own(
+    dsn: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
-    for name, value in {
-        "DATABASE_URL": dsn,
-        "REDIS_URL": "redis://127.0.0.1:1",
-        "PUBLIC_URL": "https://backend.example",
-        "DATA_DIR": str(tmp_path),
-    }.items():
-        monkeypatch.setenv(f"ERASMUS_APP_{name}", value)
-    wanted = asyncio.run(standing(dsn)).wanted
+    settings = load_settings(
+        {
+            "ERASMUS_APP_DATABASE_URL": dsn,
+            "ERASMUS_APP_REDIS_URL": "redis://127.0.0.1:1",
+            "ERASMUS_APP_PUBLIC_URL": "https://backend.example",
+            "ERASMUS_APP_DATA_DIR": str(tmp_path),
+        }
+    )
+    wanted = (await standing(dsn)).wanted
 
-    current = main(["db", "status"]), capsys.readouterr().out
-    asyncio.run(done(dsn, "update alembic_version set version_num = '0027'"))
-    older = main(["db", "status"]), capsys.readouterr().out
+    current = await status(settings), capsys.readouterr().out
+    await done(dsn, "update alembic_version set version_num = '0027'")
+    older = await status(settings), capsys.readouterr().out
 
     assert current == (0, f"tables: {wanted}\nprogram: {wanted}\n")
     assert (older[0], older[1].splitlines()[:3]) == (
