@@ -22,10 +22,9 @@ sys.path.append(sys.path.pop(0))
 import asyncpg
 import httpx
 from house import House, cpu_seconds, first_sync, fresh_database, idle, until
+from load_students import identity_of
 from rows import show, yes_or_no
 
-from erasmus_app.identity.claims import Identity
-from erasmus_app.ids import EuropeanStudentId
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import open_database
 from erasmus_app.store.devices import DeviceTable
@@ -73,21 +72,8 @@ async def phones(house: House, database: str, service: PushService, number: int)
     async with open_database(database, vault) as tables:
         accounts, devices = AccountTable(tables), DeviceTable(tables)
         for each in range(number):
-            home, fid = partner_of(each), service.register()
-            esi = f"urn:schac:personalUniqueCode:int:esi:{home}:{2 * each + 1}"
-            account = await accounts.signed_in(
-                Identity(
-                    issuer="https://login.example",
-                    subject=f"s{each}",
-                    display_name="Sasha Testperson",
-                    email=f"s{each}@mail.example",
-                    home_hei_ids=(),
-                    affiliations=(),
-                    esis=(EuropeanStudentId(esi),),
-                    missing=(),
-                ),
-                "en",
-            )
+            fid = service.register()
+            account = await accounts.signed_in(identity_of(2 * each + 1, partner_of(each)), "en")
             await devices.register(account, Platform.ANDROID, TargetKind.FID, fid, None)
             found.append(fid)
     return found

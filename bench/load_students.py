@@ -72,7 +72,7 @@ async def signed_in(
     async def one(number: int) -> Student:
         async with room:
             home = sender_of(number, partners)
-            account = await accounts.signed_in(_identity(number, home), "en")
+            account = await accounts.signed_in(identity_of(number, home), "en")
             refresh = secrets.token_urlsafe(32)
             session = await accounts.open_session(
                 account, "app", hashlib.sha256(refresh.encode()).digest(), now + SESSION_LIFETIME
@@ -99,7 +99,8 @@ async def signed_in(
     return await asyncio.gather(*(one(each) for each in numbers))
 
 
-def _identity(number: int, home: str) -> Identity:
+def identity_of(number: int, home: str) -> Identity:
+    """Return what a login says of the student of that mobility, whose home that is."""
     return Identity(
         issuer="https://login.example",
         subject=f"s{number}",

@@ -18,6 +18,7 @@ from rows import empty_table, megabytes, yes_or_no
 from sync_telling import Answer
 from watching import Watch
 
+OURS = ("api", "worker", "PostgreSQL", "Valkey")
 READS = ("first screen", "inbox")
 AIM_READ, AIM_P95, AIM_P99 = 0.1, 5.0, 30.0  # seconds: a read; from a notification to its push
 MAY_GROW = 0.05  # of its memory, in the second half: tokens that were seen are still being kept
@@ -138,6 +139,8 @@ def _processes(found: Found) -> Table:
             f"{begin.handles} {middle.handles} {end.handles}",
             str(end.threads),
         )
+    ours = sum(cpu for name, cpu in watch.cpu.items() if name.startswith(OURS))
+    table.add_row("api, worker and engines together", f"{ours / watch.seconds:.1%}")
     foreign = watch.busy - sum(watch.cpu.values())
     table.add_row("others on this machine", f"{foreign / watch.seconds:.1%}")
     return table
