@@ -75,7 +75,7 @@ async def test_every_answer_of_every_route_tells_browsers_how_to_treat_it(bed: B
                 wrong.append(f"{where}: a page without a permissions policy")
             if got["x-content-type-options"] != "nosniff" or got["x-frame-options"] != "DENY":
                 wrong.append(f"{where}: may be sniffed or framed")
-            public = path.startswith("/.well-known/")
+            public = path.startswith(("/.well-known/", "/status"))
             if got["cache-control"] not in {"no-store", "private, no-cache"} and not public:
                 wrong.append(f"{where}: {got['cache-control']}")
             wrong += [f"{where}: {n}" for n in ("x-powered-by", "set-cookie2") if n in got]

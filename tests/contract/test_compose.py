@@ -46,7 +46,7 @@ def test_every_name_in_the_environment_is_a_setting(service: str):
     names = {name for name in environment(service) if name.startswith("ERASMUS")}
     settings = {f"ERASMUS_APP_{each.upper()}" for each in NAMES}
 
-    assert names - settings <= {"ERASMUS_APP_WORKER_LISTEN"}  # until the worker has that port
+    assert names - settings == set()
     assert set(environment(service)) - names <= {"SANDBOX_LOGIN"}
 
 

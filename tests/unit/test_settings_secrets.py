@@ -13,6 +13,7 @@ from erasmus_app.settings.reading import exposed, read_settings
 
 ADDRESSES = {
     "database_url": "postgresql://erasmus:pssst@db.example/erasmus",
+    "database_direct_url": "postgresql://erasmus:pssst@direct.example/erasmus",
     "redis_url": "rediss://:pssst@valkey.example:6379/0",
     "oidc_client_secret": "pssst",
     "smtp_url": "smtps://user:pssst@mail.example",

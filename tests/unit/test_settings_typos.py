@@ -40,6 +40,10 @@ BY_TYPE: dict[Any, dict[str, str]] = {
 # What is wrong with one setting alone.
 BY_NAME = {
     "listen": {"8000": "'8000' is not host:port"},
+    "worker_listen": {"8001": "'8001' is not host:port"},
+    "app_origins": {"https://App.uni.example/": "is no origin as browsers write it: https://host"},
+    "ewp_networks": {"inside": "'inside' does not appear to be an IPv4 or IPv6 network"},
+    "otlp_url": {"collector:4318": "'collector:4318' is not an address of http or https"},
     "app_links": {"app.uni.example": "'app.uni.example' is not an address, as https://"},
     "administrators": {"login.example subject": "is neither a subject nor an issuer and one"},
     "mail_from": {"erasmus": "'erasmus' is not an e-mail address"},
@@ -49,11 +53,16 @@ BY_NAME = {
     "trusted_proxies": {"10.0.0.1/8": "10.0.0.1/8 has host bits set"},
     "web_push_networks": {"ntfy": "'ntfy' does not appear to be an IPv4 or IPv6 network"},
     "redis_url": {"localhost:6379": "14 characters that are not an address as redis://"},
-    "database_url": {"erasmus": "7 characters that are not an address as postgresql://"},
+    "database_url": {
+        "erasmus": "7 characters that are not an address as postgresql://",
+        "postgresql://one.example,two.example:port/erasmus": "characters that are not an address",
+    },
+    "database_direct_url": {"erasmus": "7 characters that are not an address as postgresql://"},
     "smtp_url": {"mail.example": "12 characters that are not an address as smtps://"},
 }
 ANY = {  # nothing can be wrong with these but that there is no text
     *("oidc_client_id", "oidc_client_secret", "privacy_notice_version"),
+    "limits",  # which its own reader looks at, see unit/limits
 }
 
 

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
+from erasmus_app.api.requests import named
 from erasmus_app.settings import LOOPBACK_NAMES, Settings
 from ewp.errors import place_of
 
@@ -43,15 +44,13 @@ ASKS: Lines = (
 READS = b"content-disposition, content-language, etag, retry-after, www-authenticate, x-request-id"
 VARIES = (b"vary", b"Origin")
 PROBLEM = (b"content-type", b"application/problem+json")
-FAILED = msgspec.json.encode(
-    {
-        "type": "about:blank",
-        "title": "Internal Server Error",
-        "status": 500,
-        "detail": "an error of ours",
-        "code": "internal_error",
-    }
-)
+FAILED = {
+    "type": "about:blank",
+    "title": "Internal Server Error",
+    "status": 500,
+    "detail": "an error of ours",
+    "code": "internal_error",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +97,8 @@ class Browsers:
             log.error("request.failed", error=type(error).__name__, where=place_of(error))  # noqa: TRY400
             if not answer.begun:  # else the server ends the connection within the answer
                 await answer({"type": "http.response.start", "status": 500, "headers": [PROBLEM]})
-                await answer({"type": "http.response.body", "body": FAILED, "more_body": False})
+                body = msgspec.json.encode(FAILED | named())
+                await answer({"type": "http.response.body", "body": body, "more_body": False})
 
     def _for_origin(self, scope: HTTPScope) -> Lines:
         """Return what lets the page that asks read the answer, if it may."""

@@ -34,6 +34,7 @@ WORDS = {
     403: "Not for who calls.",
     404: "There is no such thing, or it is not the caller's.",
     413: "The body is too large.",
+    429: "That is too often; `Retry-After` says in how many seconds it is not.",
     502: "The login provider's answer makes no sense.",
     503: "It cannot be done right now, or is not set up here.",
 }
@@ -72,7 +73,13 @@ ALSO: dict[str, Answers] = {
     **dict.fromkeys(("matrixTransaction", "matrixPing"), _SIGNED),
     **dict.fromkeys(("matrixUser", "matrixRoom"), _UNKNOWN),
     "readyz": {503: (JSON,)},
+    "startupz": {503: (JSON,)},
+    "statusPage": {404: (PROBLEM,)},
+    "status": {404: (PROBLEM,)},
+    "statusOfHei": {404: (PAGE, PROBLEM)},
 }
+OF_PROCESSES = {"livez", "readyz", "startupz", "metrics"}  # nobody is too often there
+EVERYWHERE: Answers = {429: (PROBLEM,), 503: (PROBLEM,)}  # too often; an engine is away
 
 
 @dataclass
@@ -81,7 +88,10 @@ class Described(Operation):
 
     def __post_init__(self) -> None:
         responses = dict(self.responses or {})
-        for status, kinds in ALSO.get(str(self.operation_id), {}).items():
+        name = str(self.operation_id)
+        mine, common = ALSO.get(name, {}), {} if name in OF_PROCESSES else EVERYWHERE
+        both = {each: (*mine.get(each, ()), *common.get(each, ())) for each in {*mine, *common}}
+        for status, kinds in both.items():
             known = responses.get(str(status))
             content = {
                 name: OpenAPIMediaType(schema=schema)
