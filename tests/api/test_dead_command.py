@@ -144,10 +144,10 @@ async def test_webhooks_that_were_not_taken_are_seen_and_sent_again(bed: Bed):
            select mobility_id from mobility"""
     )
     await bed.app.database.execute(
-        """insert into webhook_delivery (tenant, endpoint, mobility_id, event_id, kind, state,
-               last_error, expires_at)
-           select tenant, 'app', mobility_id, gen_random_uuid(), 'nominated', 'expired', 'HTTP_500',
-               now() from mobility, generate_series(1, 3)"""
+        """insert into webhook_delivery (tenant, endpoint, person_id, mobility_id, event_id, kind,
+               state, last_error, expires_at)
+           select tenant, 'app', person_id, mobility_id, gen_random_uuid(), 'nominated', 'expired',
+               'HTTP_500', now() from mobility, generate_series(1, 3)"""
     )
     await bed.app.database.execute(
         "insert into webhook_disabled (tenant, endpoint, url) values ('ribeira.example', 'app', '')"

@@ -264,11 +264,16 @@ async def test_a_refusal_says_what_the_rule_is_and_how_it_stands(house: House):
         429,
         f'"reading";r=0;t={wait}',
     )
+    asked = read[2].headers["x-request-id"]
     assert read[2].json() == {
         "errors": [
             {
                 "message": f"That was too often: please come back in {wait} s.",
-                "extensions": {"code": "too_many_requests", "retryAfter": wait},
+                "extensions": {
+                    "code": "too_many_requests",
+                    "request_id": asked,
+                    "retryAfter": wait,
+                },
             }
         ]
     }

@@ -274,7 +274,7 @@ async def house(dsn: str, valkey: str, folder: Path, **more: Any) -> AsyncIterat
         "administrators": administrators(people),
         "privacy_notice_url": "https://uni.example/privacy",
         "privacy_notice_version": NOTICE,
-        "limits": "everything=off",
+        "limits": "everything=off,ask_partners_mobility=1/60",  # one refusal is to be seen
         "telegram_address": "https://t.me/erasmus_play_bot",
     }
     for name in ("telegram_token", "telegram_secret"):

@@ -382,9 +382,10 @@ async def _give_addresses(bed: Bed, person: Person) -> None:
     await store.confirm(person.account, letter.code, person.moment(0))
     await store.ask(person.account, f"{person.mark}-b@post.example", person.moment(0))
     await bed.app.database.execute(
-        """insert into webhook_delivery (tenant, endpoint, mobility_id, event_id, kind, created_at,
-               expires_at, state)
-           select tenant, $2, mobility_id, gen_random_uuid(), 'nominated', $3, $3, 'accepted'
+        """insert into webhook_delivery (tenant, endpoint, person_id, mobility_id, event_id, kind,
+               created_at, expires_at, state)
+           select tenant, $2, person_id, mobility_id, gen_random_uuid(), 'nominated', $3, $3,
+               'accepted'
            from mobility where mobility_id = $1 on conflict do nothing""",
         UUID(person.ids["mobility"][0]),
         f"{person.mark}-app",

@@ -50,9 +50,11 @@ def test_every_setting_that_holds_a_secret_is_known_as_one():
 def test_a_secret_is_read_from_the_file_that_is_named(tmp_path: Path, name: str, end: str):
     path = file(tmp_path / name, ADDRESSES[name] + end)
 
-    settings = load_settings({f"ERASMUS_APP_{name.upper()}_FILE": path})
+    around = {} if name != "database_direct_url" else {"database_url": ADDRESSES["database_url"]}
+    beside = {f"ERASMUS_APP_{each.upper()}": value for each, value in around.items()}
+    settings = load_settings(beside | {f"ERASMUS_APP_{name.upper()}_FILE": path})
 
-    assert settings == msgspec.structs.replace(Settings(), **{name: ADDRESSES[name]})
+    assert settings == msgspec.structs.replace(Settings(), **around, **{name: ADDRESSES[name]})
 
 
 def test_a_file_of_settings_names_files_of_secrets_too_and_the_environment_wins(tmp_path: Path):

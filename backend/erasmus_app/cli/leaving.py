@@ -15,6 +15,8 @@ from typing import Self
 
 import structlog
 
+from erasmus_app.telemetry import traces
+
 GOODBYE_SECONDS = 4.5  # from the end of a pause to that of the process, however it hangs
 CUT_SHORT = 1  # the exit status of one that hung
 
@@ -54,6 +56,7 @@ class Leaving:
         """
         broken_off = isinstance(error, asyncio.CancelledError) and self.asked.is_set()
         if (broken_off or (error is None and self.asked.is_set())) and not self._own_engines:
+            traces.stop()
             log.info("process.ended", seconds=round(time.monotonic() - self._asked_at, 1))
             sys.stdout.flush()
             sys.stderr.flush()
