@@ -1,4 +1,4 @@
-# The image of the api and the worker: docs/operations.md, «In containers».
+# The image of the api and the worker: docs/operations/install.md, «In containers».
 #
 # The base is named by a tag, so that building again brings the fixes of Debian and Python. For the
 # same bytes each time name a digest: --build-arg BASE=python:3.13-slim-bookworm@sha256:…

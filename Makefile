@@ -71,7 +71,7 @@ test-interop: $(READY) ## OpenID provider, GraphQL and MCP clients, audits and T
 		$(BIN)/python -m pytest -q tests/interop $(ARGS); \
 	else echo "Node is not installed: nothing was tried against what others have made"; fi
 
-check: $(READY) ## style, types, imports, drift of exported files, containers, licences, known holes
+check: $(READY) $(NLU) ## style, types, imports, drift of exported files, containers, licences, known holes
 	@$(MAKE) --no-print-directory --output-sync=target -j2 types lint imports drift package audit
 
 lint: $(READY)
@@ -87,7 +87,7 @@ imports: $(READY)
 drift: $(READY)
 	@$(BIN)/python -m pytest -q tests/contract/test_published_documents.py
 
-package: $(READY)
+package: $(READY) $(NLU)
 	@$(BIN)/python -m pytest -q tests/contract/test_compose.py tests/contract/test_dockerfile.py tests/contract/test_systemd.py tests/contract/test_supply.py
 
 audit: $(READY) ## known vulnerabilities of what is pinned; RECORDS=PyPI-all.zip: of the OSV schema, offline

@@ -11,6 +11,7 @@ import promql_parser
 import pytest
 import yaml
 from databases import until
+from guide import section
 from metering import Samples, read
 from testbed import Bed, bed_running
 
@@ -23,7 +24,6 @@ from ewp.ids import HeiId
 ROOT = Path(__file__).parents[2]
 DASHBOARD = json.loads((ROOT / "docs/monitoring/dashboard.json").read_text(encoding="utf-8"))
 RULES = yaml.safe_load((ROOT / "docs/monitoring/alerts.yaml").read_text(encoding="utf-8"))
-GUIDE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 OF_PROMETHEUS = {"up", "instance", "job"}  # what it adds itself
 NOT_TODAY = {"graphql_fell_back_total", "erasmus_retained_rows_total"}  # a good day has no line
 NAMES = r"\b(in[eê]s|almeida|camille|zofia|jonas|tiago)\b"
@@ -128,8 +128,7 @@ def all_drawn_is_shown(samples: Samples) -> None:
 
 def all_shown_is_explained(text: str) -> None:
     shown = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    chapter = GUIDE.partition("\n## Health and metrics\n")[2].partition("\n## ")[0]
-    chapter = chapter.partition("\n| Metric |")[2]
+    chapter = section("Health and metrics").partition("\n| Metric |")[2]
     assert set(re.findall(r"^\| `([a-z_]+)", chapter, re.MULTILINE)) == shown
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
+from guide import PAGES, places
 from promql import NAME, Labels, Series, labels, without_name
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "docs/monitoring/alerts.yaml"
-GUIDE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 CASES = yaml.safe_load(Path(__file__).with_name("alerts.yaml").read_text(encoding="utf-8"))
 MINUTE = 60
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -110,14 +110,8 @@ def test_each_alert_is_seen_firing_and_not():
     assert seen == {name: {True, False} for name in alerts()}
 
 
-def anchors() -> set[str]:
-    """The places in the guide to which a link may lead, as the forges make them of headings."""
-    headings = re.findall(r"^#+ (.+)$", GUIDE, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
-
-
 def test_each_alert_says_what_is_wrong_what_that_means_and_where_to_read_on():
-    there = {f"docs/operations.md#{each}" for each in anchors()}
+    there = {f"{page}#{place}" for page, text in PAGES.items() for place in places(text)}
     for name, rule in alerts().items():
         said = rule["annotations"]
         assert set(said) == {"summary", "description", "runbook"}, name

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from guide import section
+
 from erasmus_app.telemetry.logs import FIELDS, HASHED, RENAMED
 
 ROOT = Path(__file__).parents[2]
@@ -47,11 +49,9 @@ def test_every_event_is_a_name_and_every_field_is_on_the_list():
 
 
 def test_the_operator_s_guide_has_every_event_and_no_other():
-    guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    section = guide.partition("\n## Logs\n")[2].partition("\n## ")[0]
     told = {
         name
-        for row in section.splitlines()
+        for row in section("Logs").splitlines()
         if row.startswith("| `")
         for name in re.findall(r"`([a-z_]+\.[a-z_]+)`", row.split("|")[1])
     }

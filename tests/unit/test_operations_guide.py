@@ -6,16 +6,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+from guide import PAGES, places, section
 
 from erasmus_app.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
-
-
-def chapter(title: str) -> str:
-    return GUIDE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def rows(text: str) -> Iterator[list[str]]:
@@ -42,7 +38,7 @@ def defaults() -> dict[str, str | None]:
 def test_the_guide_has_every_setting_with_its_default_and_an_example():
     table = {
         name.strip("`"): (default, example)
-        for name, _, default, example in rows(chapter("Settings"))
+        for name, _, default, example in rows(section("Settings"))
     }
 
     assert {name: default for name, (default, _) in table.items()} == {
@@ -69,3 +65,20 @@ def test_the_example_file_has_every_setting_commented_out_behind_a_line_about_it
         name: found.get(name, "an example") if default is None else default
         for name, default in defaults().items()
     }
+
+
+def test_each_link_of_the_guide_leads_somewhere():
+    wrong = []
+    for page, text in PAGES.items():
+        folder = (ROOT / page).parent
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            path, _, place = link.partition("#")
+            if link.startswith("https://"):
+                continue
+            there = (folder / path).resolve() if path else ROOT / page
+            if not there.exists() or (
+                place and place not in places(there.read_text(encoding="utf-8"))
+            ):
+                wrong.append(f"{page}: {link}")
+
+    assert wrong == []

@@ -6,7 +6,7 @@ there is no moment at which a window ends and everybody may come again.
 What students and partners do when all is well stays far below every figure; who meets one is a
 program that has gone wild, or somebody who tries. Addresses are counted for what nobody signed and
 for what failed, never for signed-in reading: a dormitory of 5,000 has one address. How each figure
-was found: docs/operations.md, «Limits».
+was found: docs/operations/running.md, «Limits».
 """
 
 import re

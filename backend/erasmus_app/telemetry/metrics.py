@@ -5,7 +5,7 @@ not to one application in it: `PUSH_ATTEMPTS["fcm", "accepted"].inc()`. What is 
 database and of what is open at the moment comes beside it, see `telemetry.exposition`.
 
 Labels hold words of ours alone, or those of a list that somebody else keeps short: never an id of
-a student's, a token or an address. docs/operations.md explains each metric.
+a student's, a token or an address. docs/operations/watching.md explains each metric.
 """
 
 import platform

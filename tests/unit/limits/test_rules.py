@@ -1,10 +1,10 @@
 """The rules, and what an operator makes of them."""
 
 import re
-from pathlib import Path
 
 import msgspec
 import pytest
+from guide import section
 
 from erasmus_app.errors import SettingsInvalid
 from erasmus_app.limits.rules import RULES, Away, Limit, load_rules
@@ -54,8 +54,7 @@ def test_a_typo_is_one_line_that_names_it(given: str, told: str):
 
 
 def test_the_guide_has_every_rule_as_it_is():
-    guide = (Path(__file__).parents[3] / "docs/operations.md").read_text(encoding="utf-8")
-    chapter = guide.partition("\n## Limits\n")[2].partition("\n## ")[0]
+    chapter = section("Limits")
     spans = {60: "a minute", 600: "10 minutes", 3600: "an hour", 86_400: "a day"}
 
     rows = [
