@@ -35,7 +35,7 @@ class FcmTransport(StrEnum):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every setting by its name in lower case; docs/operations/settings.md explains them one by one."""
+    """Every setting by its name in lower case; docs/operations/settings.md explains each."""
 
     # Engines; None: a server of our own in `data_dir`
     database_url: str | None = None
