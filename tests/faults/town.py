@@ -218,6 +218,7 @@ async def town(
             "ERASMUS_APP_OIDC_CLIENT_SECRET": "a-secret-of-thirty-two-characters!",
             "ERASMUS_APP_CNR_DEBOUNCE_SECONDS": "0.05",
             "ERASMUS_APP_MERGE_SECONDS": "0",
+            "ERASMUS_APP_LIMITS": "everything=off",  # all callers have one address
         }
         ports = []
         for _ in range(apis):

@@ -20,7 +20,6 @@ from testbed import Bed, bed_running
 
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).parent / "schemathesis.toml"
-MOST_QUESTIONS = "1000000"  # limits are tested elsewhere; here they would hide what is behind them
 
 
 async def run(document: str, token: str | None, bed: Bed, examples: int, more: list[str]) -> int:
@@ -50,7 +49,7 @@ async def asked(
 ) -> int:
     """Run all of it against one backend; return how many runs have found something."""
     found = 0
-    unlimited = {"questions_a_minute": MOST_QUESTIONS, "questions_a_day": MOST_QUESTIONS}
+    unlimited = {"limits": "everything=off"}  # here they would hide what is behind them
     async with (
         fresh_database(server) as dsn,
         bed_running(dsn, valkey, folder, worker=False, **unlimited) as bed,
