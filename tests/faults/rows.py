@@ -46,7 +46,7 @@ class Scale:
     away: float = 20.0  # seconds in which an engine is gone, full, or takes no writes
     workers: int = 4
     inputs: int = 10_000  # to each reader
-    steps: int = 100_000  # of the machines together
+    steps: int = 50_000  # of each machine
     lease: float = 3.0  # seconds
     minutes: float = 10.0  # of the soak
 
