@@ -60,6 +60,8 @@ IN_A_HURRY = {
     "ERASMUS_APP_FACTSHEET_SECONDS": "1",
     "ERASMUS_APP_MERGE_SECONDS": "0",  # each change is one push; where not, a test says so
     "ERASMUS_APP_AGREEMENTS_SECONDS": "1",
+    # Tests ask again and again until something is so.
+    "ERASMUS_APP_LIMITS": "reading=1000000000/60,reading_session=1000000000/60",
     "ERASMUS_APP_LIMITS_PATIENCE_MS": "5000",  # a busy machine is no Valkey that is away
 }
 PROCESSES = int(os.environ.get("BED_PROCESSES", "1"))  # apis and workers; see `make test-many`
