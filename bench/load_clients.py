@@ -169,9 +169,9 @@ class Apps:
         waited = self._now() - due
         found = msgspec.json.decode(answer) if status == 200 else {}
         wrong = status != 200 or "errors" in found
-        if holds:
+        if holds and not wrong:
             known = {each["id"] for each in found["data"]["me"]["inbox"]["nodes"]}
-            wrong = wrong or not known.issuperset(holds)
+            wrong = not known.issuperset(holds)
         self._note(what, due, waited, None if not wrong else f"{status} {answer[:300]!r}")
         return None if wrong else found
 

@@ -68,7 +68,10 @@ class Limits:
     refused: Counter[str] = field(default_factory=Counter)  # by rule, since the start
     _debts: dict[tuple[Limit, Who], _Debt] = field(default_factory=dict)
     _unsettled: set[tuple[Limit, Who]] = field(default_factory=set)
-    _again: float = -math.inf  # when Valkey is asked again
+    # When Valkey is asked again: of what is open without it, and of what is closed.
+    _again: dict[bool, float] = field(
+        default_factory=lambda: dict.fromkeys((False, True), -math.inf)
+    )
     _tell: float = -math.inf
 
     def spend(self, limit: Limit, who: Who | None, cost: float = 1) -> Left | None:
@@ -108,7 +111,7 @@ class Limits:
         """
         charges = self._charges(asked)
         try:
-            waits = await self._reached(lambda: self.counts.take(charges)) if charges else []
+            waits = await self._asked(charges, lambda: self.counts.take(charges))
         except EngineFailed:
             self._none_closed(charges)
             for rule, who, _ in charges:
@@ -171,7 +174,7 @@ class Limits:
     async def _waits(self, charges: list[Charge]) -> list[float]:
         here = [self._owed(rule.name, who) + cost - rule.seconds for rule, who, cost in charges]
         try:
-            known = await self._reached(lambda: self.counts.look(charges)) if charges else []
+            known = await self._asked(charges, lambda: self.counts.look(charges))
         except EngineFailed:
             self._none_closed(charges)
             known = [0.0 for _ in charges]
@@ -216,15 +219,30 @@ class Limits:
         if rule is not None and wait > 0:
             raise self._too_many(rule, wait)
 
-    async def _reached(self, call: Callable[[], Awaitable[list[float]]]) -> list[float]:
+    async def _asked(
+        self, charges: list[Charge], call: Callable[[], Awaitable[list[float]]]
+    ) -> list[float]:
+        """Ask Valkey of these, if there are any. Raises EngineFailed.
+
+        What is closed without an answer waits for longer, and is asked unless such a wait was in
+        vain: an answer that was late for a reading must refuse nobody a login.
+        """
+        closed = any(each.rule.away is Away.CLOSED for each in charges)
+        return await self._reached(call, closed=closed) if charges else []
+
+    async def _reached(
+        self, call: Callable[[], Awaitable[list[float]]], *, closed: bool = False
+    ) -> list[float]:
         """Ask Valkey, unless it has failed just now. Raises EngineFailed."""
-        if self.elapsed() < self._again:
+        if self.elapsed() < self._again[closed]:
             raise EngineFailed("Valkey has failed just now")
         try:
             return await call()
         except EngineFailed:
             now = self.elapsed()
-            self._again = now + LEFT_ALONE
+            self._again[False] = now + LEFT_ALONE
+            if closed:
+                self._again[True] = now + LEFT_ALONE
             if now >= self._tell:
                 self._tell = now + TOLD_EACH
                 self.away()

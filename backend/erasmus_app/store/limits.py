@@ -20,10 +20,12 @@ from redis.commands.core import AsyncScript
 
 from erasmus_app.errors import EngineFailed
 from erasmus_app.limits.ports import Charge
+from erasmus_app.limits.rules import Away
 from erasmus_app.store.keys import reaching
 from erasmus_app.store.sealed import Vault
 
 HASH = 12  # bytes of it: two of a hundred million are the same once in a trillion
+CLOSED_SECONDS = 1.5  # for what is closed without an answer: late is better than not at all
 GRACE = 0.2  # of the patience: for an answer that came while this process did something else
 
 SCRIPT = """
@@ -77,8 +79,12 @@ class RedisCounts:
         numbers = [
             ceil(seconds * 1000) for each in charges for seconds in (each.rule.seconds, each.cost)
         ]
+        patience = self.patience
+        if any(each.rule.away is Away.CLOSED for each in charges):  # who would be refused can wait
+            patience = max(patience, CLOSED_SECONDS)
         with reaching():
-            found: list[int] = await self._patiently(self._script(keys=keys, args=[what, *numbers]))
+            call = self._script(keys=keys, args=[what, *numbers])
+            found: list[int] = await self._patiently(call, patience)
         return [each / 1000 for each in found]
 
     def key(self, charge: Charge) -> str:
@@ -87,16 +93,16 @@ class RedisCounts:
         digest = hmac.digest(self.vault.lookup, told, "sha256")[:HASH]
         return f"limit:{charge.rule.name}:{base64.urlsafe_b64encode(digest).decode('ascii')}"
 
-    async def _patiently(self, call: Awaitable[Any]) -> Any:
+    async def _patiently(self, call: Awaitable[Any], patience: float) -> Any:
         """Wait for an answer, for a moment. Raises EngineFailed.
 
         Not by a timeout, which would be over as well where this process itself was busy.
         """
         task = asyncio.ensure_future(call)
         try:
-            done, _ = await asyncio.wait({task}, timeout=self.patience)
+            done, _ = await asyncio.wait({task}, timeout=patience)
             if not done:
-                done, _ = await asyncio.wait({task}, timeout=self.patience * GRACE)
+                done, _ = await asyncio.wait({task}, timeout=patience * GRACE)
             if not done:
                 raise EngineFailed("Valkey did not answer in time; look at ERASMUS_APP_REDIS_URL")
             return task.result()
