@@ -69,9 +69,7 @@ class Limits:
     _debts: dict[tuple[Limit, Who], _Debt] = field(default_factory=dict)
     _unsettled: set[tuple[Limit, Who]] = field(default_factory=set)
     # When Valkey is asked again: of what is open without it, and of what is closed.
-    _again: dict[bool, float] = field(
-        default_factory=lambda: dict.fromkeys((False, True), -math.inf)
-    )
+    _again: dict[bool, float] = field(default_factory=lambda: {False: -math.inf, True: -math.inf})
     _tell: float = -math.inf
 
     def spend(self, limit: Limit, who: Who | None, cost: float = 1) -> Left | None:
@@ -84,7 +82,7 @@ class Limits:
         rule = self.rules.get(limit)
         if rule is None or who is None:
             return None
-        if rule.away is Away.CLOSED and self.elapsed() < self._again:
+        if rule.away is Away.CLOSED and self.elapsed() < self._again[False]:
             raise self._closed(rule)
         price = min(cost * rule.step, rule.seconds)
         debt, now = self._debt(rule, who), self.elapsed()

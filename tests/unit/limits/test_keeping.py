@@ -230,6 +230,18 @@ async def test_that_it_is_away_is_told_once_a_minute_and_asked_once_a_second(
     assert told == ["away at 1000.0", "away at 1060.0", "away at 1120.0"]
 
 
+async def test_an_answer_that_was_late_for_a_reading_refuses_nobody_a_login(
+    limits: Limits, shared: Shared
+):
+    shared.away = True
+    await limits.take((Limit.ANONYMOUS, "tiago"))
+    shared.away = False
+
+    await limits.take((Limit.LOGIN, "tiago"))
+
+    assert shared.asked == 3  # the last is a look and an addition
+
+
 async def test_a_closed_rule_that_is_counted_here_is_closed_as_well(shared: Shared, time: Time):
     rules = load_rules(["changing=3/60 closed"])
     limits = Limits(rules=rules, counts=shared, elapsed=time)
