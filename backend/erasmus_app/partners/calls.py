@@ -29,44 +29,34 @@ async def called(
         PartnerFailed: with the toolkit's code; `retry` says whether it may go well later.
     """
     with span("ewp.call", "client", api=entry.api, hei=hei, endpoint=endpoint):
-        return await _called(breakers, hei, entry, endpoint, call)
-
-
-async def _called(
-    breakers: Breakers,
-    hei: HeiId,
-    entry: ApiEntry,
-    endpoint: str,
-    call: Callable[[], Awaitable[T]],
-) -> T:
-    try:
-        async with breakers.call(host_of(entry.urls.get(endpoint, "")), hei, entry.api):
-            began, code = perf_counter(), "cancelled"
-            try:
-                found = await call()
-                code = "ok"
-            except PartnerError as error:
-                code = error.code
-                if isinstance(error, PartnerUnreachable):
-                    raise Silent from error
-                raise
-            finally:
-                CLIENT_REQUESTS[entry.api, hei, code].inc()
-                CLIENT_SECONDS[entry.api].observe(perf_counter() - began)
-            return found
-    except Resting as rest:
-        raise PartnerFailed(
-            PartnerUnreachable.code,
-            f"{hei} did not answer a moment ago",
-            retry=True,
-            after=rest.wait.total_seconds(),
-        ) from rest
-    except Silent as silent:
-        why = silent.__cause__
-        raise PartnerFailed(PartnerUnreachable.code, str(why), retry=True) from why
-    except PartnerError as error:
-        retry = isinstance(error, ApiNotServed)
-        raise PartnerFailed(error.code, str(error), retry=retry) from error
+        try:
+            async with breakers.call(host_of(entry.urls.get(endpoint, "")), hei, entry.api):
+                began, code = perf_counter(), "cancelled"
+                try:
+                    found = await call()
+                    code = "ok"
+                except PartnerError as error:
+                    code = error.code
+                    if isinstance(error, PartnerUnreachable):
+                        raise Silent from error
+                    raise
+                finally:
+                    CLIENT_REQUESTS[entry.api, hei, code].inc()
+                    CLIENT_SECONDS[entry.api].observe(perf_counter() - began)
+                return found
+        except Resting as rest:
+            raise PartnerFailed(
+                PartnerUnreachable.code,
+                f"{hei} did not answer a moment ago",
+                retry=True,
+                after=rest.wait.total_seconds(),
+            ) from rest
+        except Silent as silent:
+            why = silent.__cause__
+            raise PartnerFailed(PartnerUnreachable.code, str(why), retry=True) from why
+        except PartnerError as error:
+            retry = isinstance(error, ApiNotServed)
+            raise PartnerFailed(error.code, str(error), retry=retry) from error
 
 
 async def noted(
