@@ -42,7 +42,7 @@ async def bed(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Bed]:
     async with bed_running(dsn, valkey, tmp_path, worker=False, prepare=with_an_office) as bed:
         app, stop = bed.app, asyncio.Event()
         worker = Worker(
-            queue=JobQueue(app.database, app.services.clock),
+            queue=JobQueue(app.database),
             handlers={MAIL: ClaimMailer(app.services, ClaimTable(app.database))},
             limits={},
             concurrency=4,

@@ -45,7 +45,7 @@ async def bed(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Bed]:
     async with bed_running(dsn, valkey, tmp_path, worker=False) as bed:
         app, stop = bed.app, asyncio.Event()
         worker = Worker(
-            queue=JobQueue(app.database, app.services.clock),
+            queue=JobQueue(app.database),
             handlers={MAIL_CODE: CodeMailer(app.services, MailAddressTable(app.database))},
             limits={},
             concurrency=4,

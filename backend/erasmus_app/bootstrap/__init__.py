@@ -176,7 +176,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             catalogue=lambda: keeper.current,
             keys=keys,
             breakers=breakers,
-            jobs=JobQueue(tables, clock),
+            jobs=JobQueue(tables),
             clock=clock,
         )
         ledger = CallLedgerTable(tables, clock)
@@ -252,7 +252,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             fields=load_fields(catalogue_folder()),
             source=partners,
             wishes=RefreshWishes(
-                jobs=JobQueue(tables, clock),
+                jobs=JobQueue(tables),
                 source=partners,
                 heis=heis,
                 limits=limits,
@@ -352,7 +352,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                     heis,
                     keys,
                     server_keys,
-                    JobQueue(tables, clock),
+                    JobQueue(tables),
                     services.own,
                     FigureTable(tables),
                     noting(services.access, clock),

@@ -81,7 +81,7 @@ async def worker_of(app: Running) -> AsyncIterator[Worker]:
         timedelta(days=services.settings.device_quiet_days),
         timedelta(days=services.settings.device_gone_days),
     )
-    queue = JobQueue(tables, services.clock)
+    queue = JobQueue(tables)
     concurrency = services.settings.worker_concurrency
     worker = Worker(
         queue=queue,
@@ -139,7 +139,7 @@ async def worker_of(app: Running) -> AsyncIterator[Worker]:
             deliverer=Deliverer(
                 services, ledger, DeliveryTable(ledger), services.settings.merge_for
             ),
-            queue=JobQueue(ledger, services.clock),
+            queue=JobQueue(ledger),
             lease=worker.lease,
         )
         tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]

@@ -17,7 +17,6 @@ import msgspec
 
 from erasmus_app.ids import JobId
 from erasmus_app.kit.backoff import backoff
-from erasmus_app.kit.clock import Clock
 from erasmus_app.store.database import Database
 from erasmus_app.telemetry.traces import carried
 
@@ -167,7 +166,6 @@ class JobQueue:
     """The table of jobs as a queue."""
 
     database: Database
-    clock: Clock
 
     async def write(self, kind: str, jobs: Mapping[str, Any], *, after: timedelta) -> None:
         """Write jobs by their dedupe keys in one transaction of its own.

@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 from databases import VAULT
 
-from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.dead_jobs import BATCH, Chosen, DeadJobs
 from erasmus_app.store.jobs import JobQueue, enqueue
@@ -34,7 +33,7 @@ async def bury(
 ) -> None:
     async with database.transaction() as connection:
         await enqueue(connection, kind, payload or {}, dedupe_key=key)
-    queue = JobQueue(database, utc_now)
+    queue = JobQueue(database)
     [job] = await queue.claim(1, LEASE, uuid4(), [kind])
     await queue.bury(job, code)
 

@@ -56,7 +56,7 @@ async def told(database: Database, account: AccountId, event: int, **changed: An
 
 async def fails(database: Database, code: str = "INVALID_ARGUMENT") -> None:
     """All that is on its way ends by our fault."""
-    deliveries, queue = DeliveryTable(database), JobQueue(database, utc_now)
+    deliveries, queue = DeliveryTable(database), JobQueue(database)
     for job in await queue.claim(100, timedelta(seconds=30), UUID(int=1)):
         async with database.transaction() as connection:
             await deliveries.end(connection, job.payload["delivery_id"], "failed", code=code)
@@ -68,7 +68,7 @@ async def standing(failed: FailedDeliveries) -> dict[UUID, str]:
 
 
 async def on_their_way(database: Database) -> list[UUID]:
-    queue, deliveries = JobQueue(database, utc_now), DeliveryTable(database)
+    queue, deliveries = JobQueue(database), DeliveryTable(database)
     found = []
     for job in await queue.claim(100, timedelta(seconds=30), UUID(int=2)):
         pending = await deliveries.pending(DeliveryId(UUID(job.payload["delivery_id"])))

@@ -88,7 +88,7 @@ async def test_jobs_by_kind_and_state_but_for_pushes(database: Database):
         for kind in ("fetch", "fetch", "fetch", "deliver"):
             await enqueue(connection, kind, {})
         await enqueue(connection, "poll", {}, due=utc_now() + timedelta(hours=1))
-    queue = JobQueue(database, utc_now)
+    queue = JobQueue(database)
     _, dead = await queue.claim(2, timedelta(seconds=30), uuid4(), ["fetch"])
     await queue.bury(dead, "gone")
     await database.execute("update job set due = now() - interval '1 min' where kind = 'fetch'")
@@ -106,7 +106,7 @@ async def test_jobs_by_kind_and_state_but_for_pushes(database: Database):
 async def test_a_job_whose_worker_died_is_late_from_the_end_of_its_lease(database: Database):
     async with database.transaction() as connection:
         await enqueue(connection, "plan-polls", {})
-    await JobQueue(database, utc_now).claim(1, timedelta(seconds=30), uuid4())
+    await JobQueue(database).claim(1, timedelta(seconds=30), uuid4())
     assert await labelled(database, "erasmus_jobs_overdue_seconds") == {}
 
     await database.execute("update job set lease_until = now() - interval '5 min'")

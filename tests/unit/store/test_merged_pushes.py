@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from unit.store.samples import ABROAD, HOME, OM, a_nomination, an_answer, log_in, take_in
 
 from erasmus_app.ids import AccountId, DeliveryId, EventId, HeiId
-from erasmus_app.kit.clock import utc_now
 from erasmus_app.mobilities.events import KINDS, MobilityEvent, Row
 from erasmus_app.mobilities.local_rules import Role
 from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder, load_catalogue
@@ -203,7 +202,7 @@ async def test_what_two_universities_see_of_one_mobility_is_one_push(desk: Desk)
 async def test_a_push_that_a_worker_has_in_hand_is_not_added_to(desk: Desk):
     await desk.happen(Row.B8)
     await desk.time_goes_by()
-    [job] = await JobQueue(desk.database, utc_now).claim(9, WINDOW, uuid4())
+    [job] = await JobQueue(desk.database).claim(9, WINDOW, uuid4())
     await desk.database.execute("update job set due = now() + interval '1 minute'")
     await desk.happen(DATES)
 

@@ -69,7 +69,7 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 async def claimed(database: Database) -> Job:
     """A message that came, and its job in a worker's hands."""
     assert await ChatMessageTable(database).take(ASKED, NOW)
-    queue = JobQueue(database, lambda: NOW)
+    queue = JobQueue(database)
     (job,) = await queue.claim(1, timedelta(minutes=1), uuid4(), [CHAT_MESSAGE])
     return job
 
@@ -135,7 +135,7 @@ async def test_after_some_tries_or_some_time_it_is_let_go_unsaid(database: Datab
 async def test_an_invitation_is_followed_or_tried_anew(database: Database):
     await ChatMessageTable(database).take_invitation(Messenger.MATRIX, "!r:b")
     await ChatMessageTable(database).take_invitation(Messenger.MATRIX, "!r:b")
-    queue = JobQueue(database, lambda: NOW)
+    queue = JobQueue(database)
     (job,) = await queue.claim(9, timedelta(minutes=1), uuid4())
     desk = Desk()
     await RoomJoiner(cast("ChatDesk", desk))(job)

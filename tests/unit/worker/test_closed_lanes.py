@@ -79,7 +79,7 @@ async def a_worker(database: Database, fcm: Fcm) -> AsyncIterator[None]:
     deliverer = Deliverer(fcm, database, DeliveryTable(database))  # type: ignore[arg-type]
     stop = asyncio.Event()
     task = asyncio.create_task(
-        Sending(deliverer=deliverer, queue=JobQueue(database, utc_now)).run(stop, drain=1)
+        Sending(deliverer=deliverer, queue=JobQueue(database)).run(stop, drain=1)
     )
     yield
     stop.set()

@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 from databases import VAULT, until
 
-from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.jobs import (
     MOST_ATTEMPTS,
@@ -35,7 +34,7 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def queue(database: Database) -> JobQueue:
-    return JobQueue(database, utc_now)
+    return JobQueue(database)
 
 
 async def put(database: Database, payload: Any = None, **named: Any) -> None:
@@ -335,9 +334,7 @@ async def test_what_is_due_now_is_announced_and_what_is_due_later_is_not(databas
     assert heard == ["fetch", "end"]
 
 
-@pytest.mark.parametrize("hours", [-1, 1], ids=["late", "ahead"])
-async def test_a_clock_of_ours_that_is_wrong_makes_no_job_wait(database: Database, hours: int):
-    queue = JobQueue(database, lambda: utc_now() + timedelta(hours=hours))
+async def test_what_is_due_at_once_is_there_at_once_and_no_clock_of_ours_is_asked(queue: JobQueue):
     await queue.write("fetch", {"one": 1}, after=timedelta(0))
 
     job = await the_job(queue)

@@ -16,7 +16,6 @@ import structlog
 from databases import VAULT, until
 
 from erasmus_app.errors import NotFound
-from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.embedded import embedded_postgres
 from erasmus_app.store.jobs import (
@@ -53,7 +52,7 @@ async def put(database: Database, kind: str, payload: Any = None, **named: Any) 
 async def working(
     database: Database, handlers: Mapping[str, Handler], *, drain: float = 10, **named: Any
 ) -> AsyncIterator[Worker]:
-    worker = Worker(queue=JobQueue(database, utc_now), handlers=handlers, **named)
+    worker = Worker(queue=JobQueue(database), handlers=handlers, **named)
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop, drain=drain))
     try:
@@ -113,7 +112,7 @@ async def test_work_of_others_wakes_nobody(database: Database, monkeypatch: pyte
     async def fetch(job: Job) -> None:
         done.append(job.payload)
 
-    worker = Worker(queue=Counting(database, utc_now), handlers={"fetch": fetch})
+    worker = Worker(queue=Counting(database), handlers={"fetch": fetch})
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
     async with database.listening(CHANNEL) as heard:
@@ -147,9 +146,7 @@ async def test_who_is_woken_by_one_kind_looks_for_that_alone(
     async def do(job: Job) -> None:
         done.append(job.payload)
 
-    worker = Worker(
-        queue=Noting(database, utc_now), handlers={"fetch": do, "mail": do}, limits={"mail": 1}
-    )
+    worker = Worker(queue=Noting(database), handlers={"fetch": do, "mail": do}, limits={"mail": 1})
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
     for number in range(20):
@@ -486,7 +483,7 @@ async def main():
         async def never_ends(job):
             print("began", flush=True)
             await asyncio.Event().wait()
-        worker = Worker(queue=JobQueue(database, utc_now), handlers={"fetch": never_ends},
+        worker = Worker(queue=JobQueue(database), handlers={"fetch": never_ends},
                         concurrency=5, lease=timedelta(seconds=float(sys.argv[2])))
         await worker.run(asyncio.Event())
 asyncio.run(main())

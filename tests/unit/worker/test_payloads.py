@@ -105,9 +105,7 @@ async def pushed(
     await database.execute("update job set due = now() - interval '1 s'")
     service = Seeing()
     deliver = Deliverer(Parts({"fcm": service}), database, DeliveryTable(database))  # type: ignore[arg-type]
-    for job in await JobQueue(database, utc_now).claim(
-        99, timedelta(minutes=1), uuid4(), [DELIVER]
-    ):
+    for job in await JobQueue(database).claim(99, timedelta(minutes=1), uuid4(), [DELIVER]):
         await deliver(job)
     return service.seen
 

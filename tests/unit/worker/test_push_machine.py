@@ -104,7 +104,7 @@ class Pushes(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.outbox, self.queue = Outbox(self.database), JobQueue(self.database, utc_now)
+        self.outbox, self.queue = Outbox(self.database), JobQueue(self.database)
         self.deliveries = DeliveryTable(self.database)
         self.deliverer = Deliverer(Services(), self.database, self.deliveries)  # type: ignore[arg-type]
         self.told: dict[UUID, Told] = {}

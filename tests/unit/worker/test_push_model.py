@@ -291,7 +291,7 @@ class Pushes(RuleBasedStateMachine):
         await self.database.execute(
             "update job set lease_until = now() - interval '1 s' where leased_by = $1", name
         )
-        await JobQueue(self.database, utc_now).take_over()
+        await JobQueue(self.database).take_over()
 
     # What holds at any time
 

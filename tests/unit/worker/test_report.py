@@ -52,7 +52,7 @@ class Bench:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         assert self.partners.monitoring is not None
-        queue = JobQueue(self.database, lambda: NOW)
+        queue = JobQueue(self.database)
         worker = Worker(queue=queue, handlers={REPORT: Reporter(self.partners.monitoring)})
         stop = asyncio.Event()
         task = asyncio.create_task(worker.run(stop))
@@ -99,7 +99,7 @@ async def bench(dsn: str) -> AsyncIterator[Bench]:
         }
         partners = EwpPartners(
             own_systems=OwnSystems(partner.http, {}, lambda: NOW),
-            monitoring=Monitoring(jobs=JobQueue(database, lambda: NOW), **common_parts),
+            monitoring=Monitoring(jobs=JobQueue(database), **common_parts),
             **common_parts,
         )
         yield Bench(partner, portal, database, partners)

@@ -150,7 +150,7 @@ def sending_to(
 ) -> Sending:
     parts: Any = Parts(channels, clock=clock)
     deliverer = Deliverer(parts, database, DeliveryTable(database))
-    return Sending(deliverer=deliverer, queue=JobQueue(database, utc_now), **named)
+    return Sending(deliverer=deliverer, queue=JobQueue(database), **named)
 
 
 @asynccontextmanager
@@ -408,7 +408,7 @@ async def test_many_a_lease_is_kept_as_long_as_its_push_is_under_way(database: D
     async with sending(database, {"fcm": channel}, lease=timedelta(seconds=0.6)):
         await until(lambda: len(channel.sent) == 20)
         for _ in range(6):
-            assert await JobQueue(database, utc_now).take_over() == 0
+            assert await JobQueue(database).take_over() == 0
             await asyncio.sleep(0.2)
         await until(idle(database))
 

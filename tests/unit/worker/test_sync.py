@@ -80,7 +80,7 @@ async def planned(database: Database) -> Sequence[str]:
 async def synced(database: Database, service: PushService, authority: Authority) -> None:
     """Run what is planned, as if its time had come."""
     await database.execute("update job set due = now() - interval '1 s'")
-    queue = JobQueue(database, utc_now)
+    queue = JobQueue(database)
     async with sending(service, authority, clock=utc_now) as sender:
         syncer = Syncer(Parts({"fcm": Fcm(sender)}), SyncTable(database))  # type: ignore[arg-type]
         for job in await queue.claim(9, timedelta(minutes=1), UUID(int=1), [SYNC]):

@@ -90,7 +90,7 @@ class Office:
         async with AsyncExitStack() as stack:
             webhooks = opened_webhooks({HOME: self.hei}, trusting(None), utc_now, stack)
             sender = WebhookSender(WebhookTable(self.database), webhooks, self.clock or utc_now)
-            worker = Worker(queue=JobQueue(self.database, utc_now), handlers={WEBHOOK: sender})
+            worker = Worker(queue=JobQueue(self.database), handlers={WEBHOOK: sender})
             task = asyncio.create_task(worker.run(stop))
             try:
                 yield

@@ -121,7 +121,7 @@ class Night:
         await self.database.execute(
             "update job set due = '-infinity' where kind = $1 and due <= $2", DELIVER, self.now
         )
-        queue = JobQueue(self.database, self.clock)
+        queue = JobQueue(self.database)
         deliver = Deliverer(self, self.database, DeliveryTable(self.database))  # type: ignore[arg-type]
         for job in await queue.claim(99, timedelta(minutes=1), uuid4(), [DELIVER]):
             await self._do(deliver, queue, job)
