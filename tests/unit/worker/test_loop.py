@@ -473,7 +473,6 @@ async def test_a_job_that_kills_its_workers_is_buried_in_the_end(database: Datab
 WORKER_OF_ITS_OWN = """
 import asyncio, sys
 from datetime import timedelta
-from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.database import AWAY, open_database
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.worker.loop import Worker
