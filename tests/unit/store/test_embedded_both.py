@@ -83,12 +83,15 @@ async def test_api_and_worker_need_no_engines_of_others(tmp_path: Path):
         try:
             async with httpx.AsyncClient(trust_env=False) as http:
 
-                async def ready() -> bool:
+                async def told(url: str) -> httpx.Response | None:
                     try:
-                        answer = await http.get(f"http://{listen}/readyz")
-                    except httpx.HTTPError:
-                        return False
-                    return answer.json() == {
+                        return await http.get(url)
+                    except httpx.HTTPError:  # its port opens when it has begun
+                        return None
+
+                async def ready() -> bool:
+                    answer = await told(f"http://{listen}/readyz")
+                    return answer is not None and answer.json() == {
                         "draining": "ok",
                         "database": "ok",
                         "migrations": "ok",
@@ -100,8 +103,9 @@ async def test_api_and_worker_need_no_engines_of_others(tmp_path: Path):
                 await until(ready, seconds=40)
 
                 async def planned() -> bool:
-                    numbers = (await http.get(f"http://{of_worker}/metrics")).text
-                    return 'erasmus_job_attempts_total{kind="plan-polls"' in numbers
+                    numbers = await told(f"http://{of_worker}/metrics")
+                    counted = 'erasmus_job_attempts_total{kind="plan-polls"'
+                    return numbers is not None and counted in numbers.text
 
                 await until(planned, seconds=40)
                 works = await http.get(f"http://{of_worker}/readyz")
