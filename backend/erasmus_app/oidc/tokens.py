@@ -5,9 +5,10 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from joserfc import jwt
@@ -52,7 +53,10 @@ class SignedTokens:
             claims["auth_time"] = int(session.authenticated_at.timestamp())
         if session.client_id is not None:  # RFC 9068 §2.2, §2.2.3
             claims |= {"client_id": session.client_id, "scope": " ".join(session.scopes or ())}
-        return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self._kid}, claims, self._key)
+        header = {"alg": "ES256", "typ": "at+jwt", "kid": self._kid}
+        token = jwt.encode(header, claims, self._key)
+        self._remember(_name(token), _session(claims))  # whoever has it comes with it next
+        return token
 
     def successor(self, refresh_token: str) -> str:
         """Return the refresh token that follows another: the same one whenever it is asked for."""
@@ -64,16 +68,19 @@ class SignedTokens:
 
         A client's is for one resource alone, which is for whoever asks to compare.
         """
-        name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        name = _name(token)
         known = self._seen.get(name)
         if known is None:
             known = self._verified(token)
             if known is None:
                 return None
-            self._seen[name] = known
-            while len(self._seen) > MOST_CACHED:
-                self._seen.popitem(last=False)
+            self._remember(name, known)
         return known if now < known.expires_at else None
+
+    def _remember(self, name: bytes, session: Session) -> None:
+        self._seen[name] = session
+        while len(self._seen) > MOST_CACHED:
+            self._seen.popitem(last=False)
 
     def _verified(self, token: str) -> Session | None:
         try:
@@ -84,22 +91,31 @@ class SignedTokens:
             client_id, audience = claims.get("client_id"), claims["aud"]
             if client_id is None and audience != self._audience:
                 return None
-            since = claims.get("auth_time")
-            return Session(
-                account_id=AccountId(UUID(claims["sub"])),
-                session_id=UUID(claims["sid"]),
-                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-                authenticated_at=None if since is None else datetime.fromtimestamp(since, UTC),
-                client_id=client_id,
-                scopes=None if client_id is None else tuple(claims["scope"].split()),
-                resource=None if client_id is None else audience,
-            )
+            return _session(claims)
         except (JoseError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
 
     def _named(self, token: GuestProtocol) -> ECKey:
         """Return the key that a token's `kid` names. Raises KeyError: none of ours."""
         return self._by_kid[str(token.headers().get("kid", self._kid))]
+
+
+def _name(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _session(claims: Mapping[str, Any]) -> Session:
+    """Return what claims say. Raises KeyError, ValueError, TypeError where they say it wrongly."""
+    client_id, since = claims.get("client_id"), claims.get("auth_time")
+    return Session(
+        account_id=AccountId(UUID(claims["sub"])),
+        session_id=UUID(claims["sid"]),
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        authenticated_at=None if since is None else datetime.fromtimestamp(since, UTC),
+        client_id=client_id,
+        scopes=None if client_id is None else tuple(claims["scope"].split()),
+        resource=None if client_id is None else claims["aud"],
+    )
 
 
 def session_keys(path: Path | None, data_dir: Path) -> tuple[ECKey, ...]:

@@ -187,62 +187,63 @@ class AccountTable:
         for our own app. Not so where the same swap is asked for again within a minute, and nobody
         has used what it led to: an app asked twice at once, or the answer was lost.
         """
-        async with self.database.transaction() as connection:
-            row = await connection.fetchrow(
-                f"""update session set refresh_sha256 = $2, refreshed_at = $3
+        row = await self.database.fetchrow(
+            f"""with rotated as (
+                    update session set refresh_sha256 = $2, refreshed_at = $3
                     where refresh_sha256 = $1 and kind = 'app' and revoked_at is null
                         and expires_at > $3 and refreshed_at > $4
                         and client_id is not distinct from $5
-                    returning {SESSION_COLUMNS}""",  # noqa: S608 - a constant
+                    returning {SESSION_COLUMNS}),
+                seen as (update device set {SEEN} from rotated
+                    where device.session_id = rotated.session_id and {UNSEEN}),
+                spent as (insert into spent_refresh (refresh_sha256, session_id, spent_at)
+                    select $1, session_id, $3 from rotated),
+                forgotten as (delete from spent_refresh
+                    where session_id = (select session_id from rotated) and spent_at <= $4)
+                select * from rotated""",  # noqa: S608 - constants
+            old,
+            new,
+            now,
+            now - REFRESH_LIFETIME,
+            client_id,
+        )
+        if row is None:
+            return await self._not_rotated(old, new, now, client_id)
+        return session_of(row)
+
+    async def _not_rotated(
+        self, old: bytes, new: bytes, now: datetime, client_id: str | None
+    ) -> Session | None:
+        """Return the session of a swap that was made a moment ago; else end what was stolen."""
+        async with self.database.transaction() as connection:
+            again = await connection.fetchrow(
+                f"""select {SESSION_COLUMNS}
+                    from session join spent_refresh spent using (session_id)
+                    where spent.refresh_sha256 = $1 and session.refresh_sha256 = $2
+                        and spent_at > $4 and revoked_at is null and expires_at > $3
+                        and client_id is not distinct from $5""",  # noqa: S608 - a constant
                 old,
                 new,
                 now,
-                now - REFRESH_LIFETIME,
+                now - RETRY_LIFETIME,
                 client_id,
             )
-            if row is None:
-                again = await connection.fetchrow(
-                    f"""select {SESSION_COLUMNS}
-                        from session join spent_refresh spent using (session_id)
-                        where spent.refresh_sha256 = $1 and session.refresh_sha256 = $2
-                            and spent_at > $4 and revoked_at is null and expires_at > $3
-                            and client_id is not distinct from $5""",  # noqa: S608 - a constant
+            if again is None:
+                ended = await connection.fetch(
+                    """with ended as (
+                           update session set revoked_at = $2 from spent_refresh
+                           where spent_refresh.session_id = session.session_id
+                               and spent_refresh.refresh_sha256 = $1 and revoked_at is null
+                           returning session.session_id),
+                       silenced as (delete from device
+                           where session_id in (select session_id from ended))
+                       select pg_notify($3, '') from ended""",
                     old,
-                    new,
                     now,
-                    now - RETRY_LIFETIME,
-                    client_id,
+                    REVOKED,
                 )
-                if again is None:
-                    ended = await connection.fetch(
-                        """with ended as (
-                               update session set revoked_at = $2 from spent_refresh
-                               where spent_refresh.session_id = session.session_id
-                                   and spent_refresh.refresh_sha256 = $1 and revoked_at is null
-                               returning session.session_id),
-                           silenced as (delete from device
-                               where session_id in (select session_id from ended))
-                           select pg_notify($3, '') from ended""",
-                        old,
-                        now,
-                        REVOKED,
-                    )
-                    REFRESH_REUSE.inc(len(ended))
-                return session_of(again) if again else None
-            await connection.execute(
-                f"""with seen as (update device set {SEEN} where session_id = $2 and {UNSEEN})
-                    insert into spent_refresh (refresh_sha256, session_id, spent_at)
-                    values ($1, $2, $3)""",  # noqa: S608 - constants
-                old,
-                row["session_id"],
-                now,
-            )
-            await connection.execute(
-                "delete from spent_refresh where session_id = $1 and spent_at <= $2",
-                row["session_id"],
-                now - REFRESH_LIFETIME,
-            )
-        return session_of(row)
+                REFRESH_REUSE.inc(len(ended))
+        return session_of(again) if again else None
 
     async def by_secret(self, secret: bytes, now: datetime) -> Session | None:
         """Return the browser session with this hash; its device has been heard of."""

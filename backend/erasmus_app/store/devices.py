@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -69,6 +70,27 @@ class DeviceTable:
         """
         vault = self.database.vault
         key = vault.hashed("target", name or target)
+        given = (
+            account,
+            platform.value,
+            kind.value,
+            vault.seal(target.encode(), "device.target", kind.value, key),
+            language,
+            key,
+            session,
+        )
+        known = await self.database.fetchrow(  # as a rule: apps register at each start
+            f"""update device set platform = $2, target = $4, language = $5, session_id = $7,
+                    registered_at = clock_timestamp(), last_seen_at = clock_timestamp(),
+                    quiet_since = null
+                where account_id = $1 and target_kind = $3 and target_key = $6
+                returning {_COLUMNS}""",  # noqa: S608 - a constant
+            *given,
+        )
+        return _device(known or await self._put(account, given))
+
+    async def _put(self, account: AccountId, given: Sequence[Any]) -> asyncpg.Record:
+        """Keep what the account does not have yet, and no more devices than it may have."""
         async with self.database.transaction() as connection:
             await connection.execute(
                 "select from account where account_id = $1 for no key update", account
@@ -86,13 +108,7 @@ class DeviceTable:
                         registered_at = excluded.registered_at,
                         last_seen_at = excluded.last_seen_at, quiet_since = null
                     returning {_COLUMNS}""",  # noqa: S608 - a constant
-                account,  # with an id of its own, so that what was on its way to another stays away
-                platform.value,
-                kind.value,
-                vault.seal(target.encode(), "device.target", kind.value, key),
-                language,
-                key,
-                session,
+                *given,  # with an id of its own, so that what was on its way to another stays away
             )
             await connection.execute(
                 """delete from device where account_id = $1 and device_id = any(array(
@@ -104,7 +120,7 @@ class DeviceTable:
                 account,
                 MOST_DEVICES,
             )
-        return _device(row)
+        return row
 
     async def devices(self, account: AccountId) -> Sequence[Device]:
         """Return the account's devices, the last seen first."""
