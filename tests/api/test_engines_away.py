@@ -125,7 +125,7 @@ async def test_a_database_that_is_gone_is_told_to_apps_and_partners(bed: Bed):
     network, hei = bed.world.network, LINDENTAL.hei_id
     entry = network.known().entry(RIBEIRA.hei_id, "omobility-cnr", 2)
     assert entry is not None
-    await bed.app.database.pool.close()
+    bed.app.database.pool.terminate()
 
     assert await logged_in(bed) == unavailable("database_away")
     assert await codes(bed, phone, LIST) == ["unavailable"]  # of the session, or of what it asks

@@ -182,7 +182,7 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     )
 
 
-def _is_read_only(connection: asyncpg.Connection) -> bool:
+def is_read_only(connection: asyncpg.Connection) -> bool:
     """Whether the server has said that nothing can be written here; it tells whenever that changes.
 
     After a failover this may be the old primary, or a standby, while another takes writes.
@@ -234,7 +234,7 @@ async def open_database(
         if connection.is_in_transaction():
             await connection.reset()
         now = asyncio.get_running_loop().time()
-        if _is_read_only(connection) and now - renewed_at >= renew:
+        if is_read_only(connection) and now - renewed_at >= renew:
             renewed_at = now
             log.warning("database.read_only")
             await pool.expire_connections()  # each is made anew when it is wanted next

@@ -7,12 +7,13 @@ from datetime import timedelta
 from time import monotonic
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from erasmus_app.identity.models import ACCESS_LIFETIME
 from erasmus_app.kit.clock import Clock
 from erasmus_app.store.accounts import REVOKED
-from erasmus_app.store.database import AWAY, Database
+from erasmus_app.store.database import AWAY, Database, is_read_only
 
 OFTEN = 0.5  # seconds between two looks, where nothing is heard
 STALE = 1.0  # seconds after which what was read says nothing any more
@@ -41,23 +42,35 @@ class SessionRevocations:
         return session in self._ended
 
     async def keep(self) -> None:
-        """Read whenever the database says so, and twice a second, until cancelled."""
+        """Read whenever the database says so, and twice a second, until cancelled.
+
+        Over a connection of its own: in a line behind all who ask it would come too late when there
+        are many, and all of these would then ask for their session as well.
+        """
         async with self.database.listening(REVOKED) as heard:
             while True:
-                heard.clear()
-                await self._read()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(OFTEN):
-                        await heard.wait()
+                try:
+                    async with self.database.pool.acquire() as connection:
+                        await self._read(connection)
+                        await self._keep(connection, heard)
+                except AWAY as error:
+                    log.warning("revocations.unreadable", error=type(error).__name__)
+                    await asyncio.sleep(OFTEN)
 
-    async def _read(self) -> None:
+    async def _keep(self, connection: asyncpg.Connection, heard: asyncio.Event) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(OFTEN):
+                    await heard.wait()
+            if is_read_only(connection):  # it is for the pool to look for another server
+                return
+            heard.clear()
+            await self._read(connection)
+
+    async def _read(self, connection: asyncpg.Connection) -> None:
         began = monotonic()
-        try:
-            rows = await self.database.fetch(
-                "select session_id from session where revoked_at > $1",
-                self.clock() - ACCESS_LIFETIME - MARGIN,
-            )
-        except AWAY as error:
-            log.warning("revocations.unreadable", error=type(error).__name__)
-            return
+        rows = await connection.fetch(
+            "select session_id from session where revoked_at > $1",
+            self.clock() - ACCESS_LIFETIME - MARGIN,
+        )
         self._ended, self._read_at = frozenset(row["session_id"] for row in rows), began

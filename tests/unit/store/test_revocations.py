@@ -69,6 +69,21 @@ async def test_nothing_is_known_before_the_first_look_and_once_nobody_looks_any_
         await until(lambda: revocations.has(uuid4()) is None)
 
 
+async def test_what_has_ended_is_known_also_while_many_stand_in_line_for_a_connection(dsn: str):
+    async with open_database(dsn, VAULT, size=2) as database:
+        revocations = SessionRevocations(database, utc_now)
+        async with beside(revocations.keep()):
+            await until(lambda: revocations.has(uuid4()) is False)
+            async with database.pool.acquire():
+                waits = [asyncio.create_task(database.fetchval("select 1")) for _ in range(20)]
+                known = []
+                for _ in range(25):
+                    await asyncio.sleep(0.1)
+                    known.append(revocations.has(uuid4()))
+                assert known == [False] * 25
+            assert await asyncio.gather(*waits) == [1] * 20
+
+
 async def test_an_ended_session_is_remembered_as_long_as_its_tokens_live(dsn: str):
     async with open_database(dsn, VAULT) as database:
         accounts, at = AccountTable(database), utc_now()
