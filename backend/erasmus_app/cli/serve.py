@@ -25,6 +25,7 @@ from erasmus_app.kit.collector import settle
 from erasmus_app.settings import Settings
 from erasmus_app.worker.port import WorkerPort
 
+ACCEPTED_AT_ONCE = 16  # connections
 GOODBYE_SECONDS = 0.2  # for sockets to be closed with a word: uvicorn's own says less
 WORKER_SECONDS = 9.5  # from the signal on: a worker drains in `worker.stopping`'s time, and closes
 FINISH_SECONDS = 2  # for answers under way, after a pause in which most have been given
@@ -109,7 +110,7 @@ async def api(settings: Settings) -> int:
         server = _Server(opened)
         settle()
         async with beside(server.end(leaving)):
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=at_once(listener))
     return 0
 
 
@@ -158,6 +159,16 @@ async def _served(app: WorkerPort, listener: socket.socket | None) -> AsyncItera
 def open_listener(settings: Settings) -> socket.socket:
     """Bind the api's listener; raises as `bound`."""
     return bound("LISTEN", *settings.listen_address)
+
+
+def at_once(listener: socket.socket) -> list[socket.socket]:
+    """Return a listener as often as connections are to be taken in one turn of the loop.
+
+    uvloop takes one of each in a turn (libuv since 1.45). Under load a turn lasts some ten
+    milliseconds, and whoever came with a new connection stood before a full queue, from which the
+    kernel asks again after 1, 3, 7, ... seconds.
+    """
+    return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
 def bound(name: str, host: str, port: int) -> socket.socket:

@@ -5,8 +5,9 @@ import socket
 from collections.abc import Callable
 
 import pytest
+import uvloop
 
-from erasmus_app.cli.serve import open_listener
+from erasmus_app.cli.serve import at_once, open_listener
 from erasmus_app.settings import load_settings
 from sandbox.serving import listen
 
@@ -36,3 +37,29 @@ async def test_an_answer_in_two_pieces_does_not_wait_for_the_first_to_be_acknowl
         _, writer = await asyncio.open_connection(*bound.getsockname())
         assert await told != 0
         writer.close()
+
+
+def test_many_who_come_at_once_are_taken_in_few_turns_of_the_loop():
+    """Of uvloop's own loop, which takes one of each listener in a turn."""
+
+    async def turns(listeners: list[socket.socket]) -> int:
+        loop = asyncio.get_running_loop()
+        made: list[asyncio.BaseTransport] = []
+
+        class Taken(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                made.append(transport)
+
+        servers = [await loop.create_server(Taken, sock=each, backlog=128) for each in listeners]
+        callers = [socket.create_connection(listeners[0].getsockname()) for _ in range(64)]
+        count = 0
+        while len(made) < len(callers):
+            await asyncio.sleep(0)
+            count += 1
+        for each in (*made, *servers, *callers):
+            each.close()
+        await asyncio.sleep(0)
+        return count
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(turns(at_once(of_the_backend()))) < 16
