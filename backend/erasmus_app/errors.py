@@ -203,6 +203,22 @@ class LimitsAway(AppError):
         return {"Retry-After": str(self.after)}
 
 
+class Crowded(AppError):
+    """More than this process can do just now; come again in `after` seconds."""
+
+    code = "busy"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, after: int) -> None:
+        super().__init__(f"Too many are asking just now: please come back in {after} s.")
+        self.after = after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says of it."""
+        return {"Retry-After": str(self.after)}
+
+
 class MessengerRefused(AppError):
     """A request to a messenger's door that brings nothing: forged, too large, or not readable."""
 

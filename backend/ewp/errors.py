@@ -171,6 +171,16 @@ class CatalogueUnavailable(EwpError):
     code = "catalogue_unavailable"
 
 
+class HostBusy(EwpError):
+    """Our host has more to do than it can just now; callers may come again in `after` seconds."""
+
+    code = "host_busy"
+
+    def __init__(self, after: float) -> None:
+        super().__init__(f"come again in {after:.1f} s")
+        self.after = after
+
+
 class KeyInvalid(EwpError, ValueError):
     """A key that is not RSA, is shorter than 2048 bits or cannot be read."""
 

@@ -15,7 +15,6 @@ Proxies in front may write a `Date` of their own, as nginx does: the signature c
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,18 +32,18 @@ from ewp.errors import (
     CallerNotAuthenticated,
     CallerUnknown,
     CatalogueUnavailable,
+    HostBusy,
     MediaTypeNotSupported,
-    MethodNotAllowed,
     RequestRefused,
     SignatureRefused,
     place_of,
 )
-from ewp.host_calls import Call, Endpoint, Service, UnknownEndpoint, as_xml_text, read_form
+from ewp.host_answers import Answer, TakesOnly, TooOften, busy, failure, refusal
+from ewp.host_calls import Call, Endpoint, Service, UnknownEndpoint, read_form
 from ewp.host_echo import EchoService
 from ewp.ids import HeiId
 from ewp.keys import PrivateKey, PublicKey
 from ewp.manifest import Manifest, write_manifest
-from ewp.messages.common import ErrorResponse, write_error_response
 from ewp.messages.file import File
 from ewp.signing import (
     ORIGINAL_DATE_RESPONSE_STYLE,
@@ -75,6 +74,10 @@ def _now() -> datetime:
 Pace = Callable[[Scope, VerifiedRequest | None, str], float | None]
 """Is told who has called which API, None being nobody who could prove it. Returns after how many
 seconds that caller may come again, None where it may go on."""
+
+
+Place = Callable[[], contextlib.AbstractAsyncContextManager[None]]
+"""Waits until one more request may be worked on, which it is within the block. Raises HostBusy."""
 
 
 async def _nothing(*_: object) -> None:
@@ -128,13 +131,6 @@ class HostedHei:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 class EwpHost:
     """The ASGI application."""
 
@@ -149,17 +145,19 @@ class EwpHost:
         on_refusal: Callable[[HeiId, str, str], Awaitable[None]] = _nothing,
         seen: SeenRequests | None = None,
         pace: Pace = _at_any_pace,
+        place: Place = contextlib.nullcontext,
         body_seconds: float = BODY_SECONDS,
         unavailable: Callable[[BaseException], object] = lambda _: None,
     ) -> None:
         """Serve the HEIs that `hosted` knows under the names in `hosts` (with and without port).
 
-        `on_refusal(hei_id, api, code)` hears of every refused request, of what is not served with
+        `onrefusal(hei_id, api, code)` hears of every refused request, of what is not served with
         an empty `api`; `refresh_for_unknown_key` is asked once before a key counts as unknown, and
         must limit itself. `seen` remembers requests, so that a recorded one is not taken again; one
         of its own where none is given. `pace` says who has come too often: 429, which is neither
-        signed nor told of where nobody knows who that is. A body has `body_seconds` to arrive. An
-        error of a service of which `unavailable` says something is answered with 503: come again.
+        signed nor told of where nobody knows who that is. A body has `body_seconds` to arrive; a
+        request that has arrived is worked on within `place`. An error of a service of which
+        `unavailable` says something is answered with 503: come again.
         """
         self._hosted = hosted
         self._catalogue = catalogue
@@ -169,6 +167,7 @@ class EwpHost:
         self._on_refusal = on_refusal
         self._seen = SeenRequests() if seen is None else seen
         self._pace = pace
+        self._place = place
         self._body_seconds = body_seconds
         self._unavailable = unavailable
 
@@ -188,37 +187,44 @@ class EwpHost:
                 raise UnknownEndpoint("no such HEI here")
             body = await _body(receive, self._body_seconds)
             request = msgspec.structs.replace(request, body=body)
-            if api == "manifest.xml" and not rest:
-                self._keep_pace(scope, None, api)
-                answer = self._manifest(hosted, request.method)
-            else:
-                endpoint = _endpoint(hosted, api, rest)
-                verified = await self._caller(request, endpoint)
-                self._keep_pace(scope, verified, api)
-                answer = await self._call(hosted, endpoint, request, verified, query)
-        except _TooOften as error:
-            answer = _refusal(error)
+            async with self._place():
+                if api == "manifest.xml" and not rest:
+                    self._keep_pace(scope, None, api)
+                    answer = self._manifest(hosted, request.method)
+                else:
+                    endpoint = _endpoint(hosted, api, rest)
+                    verified = await self._caller(request, endpoint)
+                    self._keep_pace(scope, verified, api)
+                    answer = await self._call(hosted, endpoint, request, verified, query)
+        except TooOften as error:
+            answer = refusal(error)
             hosted = hosted if verified is not None else None  # a signature is dear
         except RequestRefused as error:
-            answer = _refusal(error)
+            answer = refusal(error)
             if verified is None and (wait := self._pace(scope, None, api)) is not None:
-                answer, hosted = _refusal(_TooOften(wait)), None
+                answer, hosted = refusal(TooOften(wait)), None
             if hosted is not None:
                 await self._note(hosted, api, error)
-        except CatalogueUnavailable:
-            answer = _failure(503, "no catalogue yet; please try again later")
         except Exception as error:  # noqa: BLE001 - one caller's misfortune is that caller's
-            # Where, but not what it says: that may be a student's.
-            log.error("ewp.failed", api=api, error=type(error).__name__, where=place_of(error))  # noqa: TRY400
-            if self._unavailable(error):
-                answer = _failure(503, "our data cannot be reached; please try again later")
-            else:
-                answer = _failure(500, "an error of ours; please try again later")
+            answer = self._failed(api, error)
+            hosted = None if isinstance(error, HostBusy) else hosted  # a signature is dear
         await self._send(send, hosted, request, verified, answer)
+
+    def _failed(self, api: str, error: Exception) -> Answer:
+        """Say of what is no fault of the caller's when to come again."""
+        if isinstance(error, HostBusy):
+            return busy(error)
+        if isinstance(error, CatalogueUnavailable):
+            return failure(503, "no catalogue yet; please try again later")
+        # Where, but not what it says: that may be a student's.
+        log.error("ewp.failed", api=api, error=type(error).__name__, where=place_of(error))
+        if self._unavailable(error):
+            return failure(503, "our data cannot be reached; please try again later")
+        return failure(500, "an error of ours; please try again later")
 
     def _keep_pace(self, scope: Scope, verified: VerifiedRequest | None, api: str) -> None:
         if (wait := self._pace(scope, verified, api)) is not None:
-            raise _TooOften(wait)
+            raise TooOften(wait)
 
     async def _note(self, hosted: HostedHei, api: str, error: RequestRefused) -> None:
         """Tell of a refusal. Names that anybody can make up are neither logged nor counted."""
@@ -235,11 +241,11 @@ class EwpHost:
             return None, "", ()
         return self._hosted(HeiId(parts[1])), parts[2], tuple(parts[3:])
 
-    def _manifest(self, hosted: HostedHei, method: str) -> _Answer:
+    def _manifest(self, hosted: HostedHei, method: str) -> Answer:
         if method not in {"GET", "HEAD"}:
-            raise _TakesOnly("GET", "HEAD")
+            raise TakesOnly("GET", "HEAD")
         body = write_manifest(hosted.manifest())
-        return _Answer(200, body, (("Cache-Control", "max-age=300"),))
+        return Answer(200, body, (("Cache-Control", "max-age=300"),))
 
     async def _caller(self, request: IncomingRequest, endpoint: Endpoint) -> VerifiedRequest | None:
         """Authenticate. None: an anonymous caller, where public data allow one."""
@@ -279,9 +285,9 @@ class EwpHost:
         request: IncomingRequest,
         verified: VerifiedRequest | None,
         query: bytes,
-    ) -> _Answer:
+    ) -> Answer:
         if request.method not in endpoint.methods:
-            raise _TakesOnly(*sorted(endpoint.methods))
+            raise TakesOnly(*sorted(endpoint.methods))
         parameters: tuple[tuple[str, str], ...] = ()
         if request.method == "GET":
             parameters = read_form(query)
@@ -303,8 +309,8 @@ class EwpHost:
         )
         content = await endpoint.handle(call)
         if isinstance(content, File):
-            return _Answer(200, content.content, (("Content-Type", content.media_type),))
-        return _Answer(200, content)
+            return Answer(200, content.content, (("Content-Type", content.media_type),))
+        return Answer(200, content)
 
     async def _send(
         self,
@@ -312,7 +318,7 @@ class EwpHost:
         hosted: HostedHei | None,
         request: IncomingRequest,
         verified: VerifiedRequest | None,
-        answer: _Answer,
+        answer: Answer,
     ) -> None:
         given, now = joined(request.headers), self._now()
         body = b"" if request.method == "HEAD" else answer.body
@@ -363,43 +369,6 @@ def _bare_signature(headers: Mapping[str, str]) -> str | None:
     value = headers.get("authorization", "")
     _, found, rest = value.partition('signature="')
     return rest.partition('"')[0] if found else None
-
-
-class _TakesOnly(MethodNotAllowed):
-    """Another method than those of the endpoint."""
-
-    def __init__(self, *methods: str) -> None:
-        super().__init__(f"takes {' and '.join(methods)} only")
-        self.allow = ", ".join(methods)
-
-
-class _TooOften(RequestRefused):
-    """More often than one may."""
-
-    code = "too_many_requests"
-    status = 429
-
-    def __init__(self, wait: float) -> None:
-        self.after = math.ceil(wait)
-        super().__init__(f"that was too often; please come back in {self.after} s")
-
-
-def _refusal(error: RequestRefused) -> _Answer:
-    headers: tuple[tuple[str, str], ...] = ()
-    if error.status == 401:
-        headers = (("WWW-Authenticate", 'Signature realm="EWP"'), ("Want-Digest", "SHA-256"))
-    elif isinstance(error, _TakesOnly):
-        headers = (("Allow", error.allow),)
-    elif isinstance(error, _TooOften):
-        headers = (("Retry-After", str(error.after)),)
-    elif isinstance(error, BodyTooSlow):
-        headers = (("Connection", "close"),)  # nobody waits for the rest of it
-    message = ErrorResponse(developer_message=as_xml_text(str(error)) or error.code)
-    return _Answer(error.status, write_error_response(message), headers)
-
-
-def _failure(status: int, words: str) -> _Answer:
-    return _Answer(status, write_error_response(ErrorResponse(developer_message=words)))
 
 
 async def _body(receive: Receive, seconds: float) -> bytes:

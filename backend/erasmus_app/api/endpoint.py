@@ -6,7 +6,7 @@ document is looked at, validated and compiled once (`strawberry_plans`).
 
 import hashlib
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from datetime import UTC
 from functools import lru_cache
 from http import HTTPStatus
@@ -23,7 +23,7 @@ from erasmus_app.api.context import Context
 from erasmus_app.api.explorer import page_at
 from erasmus_app.api.guards import headers_of, session_of
 from erasmus_app.api.limits import MOST_CHARACTERS, MOST_TOKENS, Inspected, Inspection
-from erasmus_app.api.often import refused, spend, take
+from erasmus_app.api.often import OUTSIDE, refused, spend, take
 from erasmus_app.api.requests import (
     Refused,
     Request,
@@ -36,10 +36,11 @@ from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.api.scopes import lacking
 from erasmus_app.api.subscribing import Begun, Limits, Transports, takes_events, takes_events_only
 from erasmus_app.api.trusted import Trusted, load_trusted
-from erasmus_app.errors import AppError, LimitsAway, NotSignedIn, TooMany, Unavailable
+from erasmus_app.errors import AppError, Crowded, LimitsAway, NotSignedIn, TooMany, Unavailable
 from erasmus_app.identity.models import Session
 from erasmus_app.kit.languages import accepted
 from erasmus_app.limits.keeping import Left
+from erasmus_app.limits.places import Places
 from erasmus_app.limits.rules import Limit
 from erasmus_app.services import Services
 from erasmus_app.telemetry.exposition import Figure
@@ -50,6 +51,7 @@ from strawberry_plans import Plans
 from strawberry_plans.documents import Document
 
 MOST_DOCUMENTS = 500
+AT_WORK = 64  # operations at once: a core and ten connections make use of no more
 ALIKE = frozenset({"Institution"})  # what a university is called depends on no mobility
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
@@ -78,6 +80,7 @@ class GraphQLEndpoint:
         self._services = services
         self.resource = f"{settings.public_url.rstrip('/')}/graphql"
         self._transports = Transports(services, self, limits)
+        self._places = Places(name="busy_graphql", most=AT_WORK, refused=services.limits.refused)
         inspect = Inspection(schema._schema, introspection=settings.explorer)  # noqa: SLF001 - there is no public name
         self.plans = Plans(
             schema,
@@ -136,13 +139,12 @@ class GraphQLEndpoint:
                 await self._transports.events(begun, session, headers, receive, send)
                 return
             more += _left(begun.left)
-            await self.admit(begun, session)
             if begun.word == "subscription":
                 raise Refused(HTTPStatus.BAD_REQUEST, "stream_needed", STREAM_NEEDED)
             context = self.context(begun, session, headers)
             # Which of our languages was taken; a field's own argument goes before it.
             more.append((b"content-language", context.language.encode("ascii")))
-            status, answer = await self.execute(begun, context)
+            status, answer = await self._at_a_place(begun, session, context)
         except Refused as error:
             GRAPHQL_REJECTED[error.code].inc()
             status, answer = error.status, error.answer
@@ -166,10 +168,26 @@ class GraphQLEndpoint:
             body = b""
         await _send(send, status, f"{kind}; charset=utf-8", body, more)
 
+    async def _at_a_place(
+        self, begun: Begun, session: Session, context: Context
+    ) -> tuple[int, dict[str, Any]]:
+        """Run an operation when there is a place for it. Raises Refused."""
+        outside = not OUTSIDE.isdisjoint(begun.document.found.changes)
+        try:
+            async with nullcontext() if outside else self._places:
+                await self.admit(begun, session)
+                return await self.execute(begun, context)
+        except Crowded as error:
+            raise refused(error) from error
+
     async def _asked(
         self, scope: HTTPScope, headers: dict[str, str], receive: Receive
     ) -> tuple[Session, Request, bool]:
         """Return who asks, for what, and whether it may change something."""
+        try:
+            self._places.look()
+        except Crowded as error:
+            raise refused(error) from error
         if scope["method"] == "PUT" or (scope["method"] != "POST" and takes_events_only(headers)):
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", DISTINCT_ONLY)
         if scope["method"] == "POST":

@@ -22,7 +22,7 @@ from erasmus_app.bootstrap.identity import (
     login_service,
     standings,
 )
-from erasmus_app.bootstrap.limiting import limits_of
+from erasmus_app.bootstrap.limiting import limits_of, partners_place
 from erasmus_app.bootstrap.mailing import letters, mail_addresses, mail_post, mail_sender
 from erasmus_app.bootstrap.measuring import Figures
 from erasmus_app.bootstrap.messengers import chat_desk
@@ -364,6 +364,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 on_refusal=records.count_refusal,
                 unavailable=services.operations.outage,
                 pace=pace_of(limits, settings.trusted_proxies),
+                place=partners_place(limits),
             ),
             own_systems=own_systems,
             factsheets=EwpFactsheets(partners),

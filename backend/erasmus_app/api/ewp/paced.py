@@ -5,13 +5,17 @@ after that was seen: behind the address of a node that serves fifty universities
 wrong key must not keep the others out.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from erasmus_app.api.callers import address_of
-from erasmus_app.errors import LimitsAway, TooMany
+from erasmus_app.errors import Crowded, LimitsAway, TooMany
 from erasmus_app.limits.keeping import Limits
+from erasmus_app.limits.places import Places
 from erasmus_app.limits.rules import Limit
-from ewp.host import Pace, Scope
+from ewp.errors import HostBusy
+from ewp.host import Pace, Place, Scope
 from ewp.signing import VerifiedRequest
 
 
@@ -31,3 +35,17 @@ def pace_of(limits: Limits, trusted_proxies: tuple[str, ...]) -> Pace:
         return None
 
     return pace
+
+
+def place_among(places: Places) -> Place:
+    """Return what lets requests in as there are places for them."""
+
+    @asynccontextmanager
+    async def place() -> AsyncIterator[None]:
+        try:
+            async with places:
+                yield
+        except Crowded as error:
+            raise HostBusy(error.after) from error
+
+    return place
