@@ -51,7 +51,7 @@ from strawberry_plans import Plans
 from strawberry_plans.documents import Document
 
 MOST_DOCUMENTS = 500
-AT_WORK = 64  # operations at once: a core and ten connections make use of no more
+AT_WORK = 64  # operations at once: many more would only wait for a core and for connections
 ALIKE = frozenset({"Institution"})  # what a university is called depends on no mobility
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"

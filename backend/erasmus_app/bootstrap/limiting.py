@@ -13,8 +13,8 @@ from erasmus_app.store.limits import RedisCounts
 from erasmus_app.store.sealed import Vault
 from ewp.host import Place
 
-EWP_AT_WORK = 32  # calls of partners at once
-EWP_PATIENCE, EWP_HURRIED = 15.0, 5.0
+EWP_AT_WORK = 128  # calls of partners at once
+EWP_PATIENCE, EWP_HURRIED = 30.0, 15.0
 """Seconds that these wait for a place. More than apps do: an app asks again by itself, a partner
 that is refused its notification may not, and the change comes hours later then, by a poll."""
 
