@@ -187,36 +187,37 @@ class TooMany(AppError):
         }
 
 
-class LimitsAway(AppError):
-    """What is not done while nobody can count how often it is; try again in `after` seconds."""
+class ComeAgain(AppError):
+    """What is not done just now, whoever asks; try again in `after` seconds."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, message: str, after: int) -> None:
+        super().__init__(f"{message}: please come back in {after} s.")
+        self.after = after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says of it."""
+        return {"Retry-After": str(self.after)}
+
+
+class LimitsAway(ComeAgain):
+    """What is not done while nobody can count how often it is."""
 
     code = "limits_away"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
 
     def __init__(self, after: int) -> None:
-        super().__init__(f"That cannot be done just now: please come back in {after} s.")
-        self.after = after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What the answer says of it."""
-        return {"Retry-After": str(self.after)}
+        super().__init__("That cannot be done just now", after)
 
 
-class Crowded(AppError):
-    """More than this process can do just now; come again in `after` seconds."""
+class Crowded(ComeAgain):
+    """More than this process can do just now."""
 
     code = "busy"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
 
     def __init__(self, after: int) -> None:
-        super().__init__(f"Too many are asking just now: please come back in {after} s.")
-        self.after = after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What the answer says of it."""
-        return {"Retry-After": str(self.after)}
+        super().__init__("Too many are asking just now", after)
 
 
 class MessengerRefused(AppError):

@@ -151,7 +151,7 @@ class EwpHost:
     ) -> None:
         """Serve the HEIs that `hosted` knows under the names in `hosts` (with and without port).
 
-        `onrefusal(hei_id, api, code)` hears of every refused request, of what is not served with
+        `on_refusal(hei_id, api, code)` hears of every refused request, of what is not served with
         an empty `api`; `refresh_for_unknown_key` is asked once before a key counts as unknown, and
         must limit itself. `seen` remembers requests, so that a recorded one is not taken again; one
         of its own where none is given. `pace` says who has come too often: 429, which is neither

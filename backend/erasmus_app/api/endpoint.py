@@ -145,12 +145,13 @@ class GraphQLEndpoint:
             # Which of our languages was taken; a field's own argument goes before it.
             more.append((b"content-language", context.language.encode("ascii")))
             status, answer = await self._at_a_place(begun, session, context)
-        except Refused as error:
-            GRAPHQL_REJECTED[error.code].inc()
-            status, answer = error.status, error.answer
-            if error.is_of_document and kind == JSON and not as_events:
+        except (Refused, Crowded) as error:
+            told = refused(error) if isinstance(error, Crowded) else error
+            GRAPHQL_REJECTED[told.code].inc()
+            status, answer = told.status, told.answer
+            if told.is_of_document and kind == JSON and not as_events:
                 status = HTTPStatus.OK  # the request itself was well-formed
-            more = [(k.lower().encode(), v.encode()) for k, v in error.headers.items()]
+            more = [(k.lower().encode(), v.encode()) for k, v in told.headers.items()]
         except NotSignedIn as error:
             GRAPHQL_REJECTED[error.code].inc()
             log.info("access.refused", what="/graphql", code=error.code)
@@ -171,23 +172,20 @@ class GraphQLEndpoint:
     async def _at_a_place(
         self, begun: Begun, session: Session, context: Context
     ) -> tuple[int, dict[str, Any]]:
-        """Run an operation when there is a place for it. Raises Refused."""
+        """Run an operation when there is a place for it. Raises Refused, Crowded."""
         outside = not OUTSIDE.isdisjoint(begun.document.found.changes)
-        try:
-            async with nullcontext() if outside else self._places:
-                await self.admit(begun, session)
-                return await self.execute(begun, context)
-        except Crowded as error:
-            raise refused(error) from error
+        async with nullcontext() if outside else self._places:
+            await self.admit(begun, session)
+            return await self.execute(begun, context)
 
     async def _asked(
         self, scope: HTTPScope, headers: dict[str, str], receive: Receive
     ) -> tuple[Session, Request, bool]:
-        """Return who asks, for what, and whether it may change something."""
-        try:
-            self._places.look()
-        except Crowded as error:
-            raise refused(error) from error
+        """Return who asks, for what, and whether it may change something.
+
+        Raises Refused, NotSignedIn; Crowded where it would be of no use to look.
+        """
+        self._places.look()
         if scope["method"] == "PUT" or (scope["method"] != "POST" and takes_events_only(headers)):
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", DISTINCT_ONLY)
         if scope["method"] == "POST":

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from erasmus_app.api.limits import Inspected
 from erasmus_app.api.requests import Refused, extensions
-from erasmus_app.errors import Crowded, LimitsAway, TooMany
+from erasmus_app.errors import ComeAgain, LimitsAway, TooMany
 from erasmus_app.identity.models import Session
 from erasmus_app.limits.keeping import Left, Limits
 from erasmus_app.limits.rules import Limit
@@ -50,7 +50,7 @@ async def take(limits: Limits, session: Session, looked: Inspected) -> None:
         raise refused(error) from error
 
 
-def refused(error: TooMany | LimitsAway | Crowded) -> Refused:
+def refused(error: TooMany | ComeAgain) -> Refused:
     """Return a refusal as an answer of GraphQL's: 429, or 503, of the whole request."""
     told = extensions(error.code) | {"retryAfter": error.after}
     answer = {"errors": [{"message": str(error), "extensions": told}]}

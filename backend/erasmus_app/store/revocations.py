@@ -51,21 +51,21 @@ class SessionRevocations:
             while True:
                 try:
                     async with self.database.pool.acquire() as connection:
-                        await self._read(connection)
                         await self._keep(connection, heard)
                 except AWAY as error:
                     log.warning("revocations.unreadable", error=type(error).__name__)
                     await asyncio.sleep(OFTEN)
 
     async def _keep(self, connection: asyncpg.Connection, heard: asyncio.Event) -> None:
+        """Read until no writes are taken there: it is for the pool to look for another server."""
         while True:
+            heard.clear()
+            await self._read(connection)
             with suppress(TimeoutError):
                 async with asyncio.timeout(OFTEN):
                     await heard.wait()
-            if is_read_only(connection):  # it is for the pool to look for another server
+            if is_read_only(connection):
                 return
-            heard.clear()
-            await self._read(connection)
 
     async def _read(self, connection: asyncpg.Connection) -> None:
         began = monotonic()
