@@ -18,6 +18,7 @@ from testbed import Bed
 from ewp.client import Reply
 from ewp.ids import HeiId, OmobilityId, ProposalId
 from ewp.messages import imobilities, omobilities, omobility_las
+from ewp.signing import sign_request
 from sandbox.cast import INES
 from sandbox.network import kept_key
 from sandbox.office import nominee
@@ -199,4 +200,16 @@ async def call(
     more: dict[str, Any] = {"parameters": list(parameters)} if body is None else {"body": body}
     return await network.client().call(
         network.keys[caller], OUTONO, entry, f"{endpoint}-url", **more
+    )
+
+
+def signed(bed: Bed, path: str, body: bytes) -> dict[str, str]:
+    """Headers of a call of our EWP host, signed by a partner."""
+    return sign_request(
+        bed.world.network.keys[LINDENTAL],
+        method="POST",
+        url=f"{bed.app.services.settings.public_url}{path}",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        body=body,
+        now=datetime.now(UTC),
     )

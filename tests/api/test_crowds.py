@@ -1,6 +1,5 @@
 """More than a process can do at once: who waits in vain is told when to come again."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from lxml import etree
 from testbed import Bed, bed_running
 
 from erasmus_app.limits.places import LATEST, SOONEST, Places
-from ewp.signing import sign_request
 
 READ = {"query": "{ me { displayName } }"}
 LINK = {"query": 'mutation { beginLinking(provider: "myacademicid") { url } }'}
@@ -25,14 +23,7 @@ def counted(metrics: httpx.Response) -> dict[str, str]:
 async def notified(bed: Bed) -> httpx.Response:
     path = f"/ewp/{fed.OUTONO}/imobility-tor-cnr/1"
     body = b"omobility_id=x"
-    headers = sign_request(
-        bed.world.network.keys[fed.LINDENTAL],
-        method="POST",
-        url=f"{bed.app.services.settings.public_url}{path}",
-        headers={"Content-Type": "application/x-www-form-urlencoded"},
-        body=body,
-        now=datetime.now(UTC),
-    )
+    headers = fed.signed(bed, path, body)
     return await bed.http.post(f"{bed.address}{path}", headers=headers, content=body)
 
 

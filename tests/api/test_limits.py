@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from testbed import Bed, bed_running
 from erasmus_app.cli.phones import Phone
 from erasmus_app.limits.rules import RULES, Limit, load_rules
 from erasmus_app.store.embedded.folder import free_port
-from ewp.signing import sign_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -73,15 +71,7 @@ class House:
 
     async def calls(self, path: str, body: bytes = b"") -> Answer:
         """Call our EWP host, signed by a partner."""
-        url = f"{self.bed.app.services.settings.public_url}{path}"
-        headers = sign_request(
-            self.bed.world.network.keys[fed.LINDENTAL],
-            method="POST",
-            url=url,
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            body=body,
-            now=datetime.now(UTC),
-        )
+        headers = fed.signed(self.bed, path, body)
         return await self.post(path, headers, content=body)
 
     async def refreshes(self) -> Answer:

@@ -19,7 +19,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from erasmus_app.errors import EngineFailed, LimitsAway, TooMany
-from erasmus_app.limits.ports import Charge, Counts, Who
+from erasmus_app.limits.ports import Charge, Counts, Who, is_closed
 from erasmus_app.limits.rules import Away, Limit, Rule
 
 SETTLED_EACH = 1.0  # seconds
@@ -225,8 +225,7 @@ class Limits:
         What is closed without an answer waits for longer, and is asked unless such a wait was in
         vain: an answer that was late for a reading must refuse nobody a login.
         """
-        closed = any(each.rule.away is Away.CLOSED for each in charges)
-        return await self._reached(call, closed=closed) if charges else []
+        return await self._reached(call, closed=is_closed(charges)) if charges else []
 
     async def _reached(
         self, call: Callable[[], Awaitable[list[float]]], *, closed: bool = False

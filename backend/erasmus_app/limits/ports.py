@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from erasmus_app.limits.rules import Rule
+from erasmus_app.limits.rules import Away, Rule
 
 Who = str | UUID
 """Who is counted; hashed before it is kept anywhere but in memory."""
@@ -16,6 +16,11 @@ class Charge(NamedTuple):
     rule: Rule
     who: Who
     cost: float  # seconds
+
+
+def is_closed(charges: Sequence[Charge]) -> bool:
+    """Whether one of them is refused where nobody can count: who is can wait for longer."""
+    return any(each.rule.away is Away.CLOSED for each in charges)
 
 
 class Counts(Protocol):

@@ -19,8 +19,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from erasmus_app.errors import EngineFailed
-from erasmus_app.limits.ports import Charge
-from erasmus_app.limits.rules import Away
+from erasmus_app.limits.ports import Charge, is_closed
 from erasmus_app.store.keys import reaching
 from erasmus_app.store.sealed import Vault
 
@@ -80,7 +79,7 @@ class RedisCounts:
             ceil(seconds * 1000) for each in charges for seconds in (each.rule.seconds, each.cost)
         ]
         patience = self.patience
-        if any(each.rule.away is Away.CLOSED for each in charges):  # who would be refused can wait
+        if is_closed(charges):
             patience = max(patience, CLOSED_SECONDS)
         with reaching():
             call = self._script(keys=keys, args=[what, *numbers])
