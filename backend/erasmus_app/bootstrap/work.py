@@ -57,7 +57,7 @@ from erasmus_app.worker.sweep import SWEEP, Sweeper
 from erasmus_app.worker.sync import Syncer
 from erasmus_app.worker.webhook import WebhookSender
 
-SENDING = 4  # connections to the database of those who claim, read and write down pushes
+SENDING = 2  # connections to the database for pushes by ones and twos, and as many for hundreds
 
 
 @asynccontextmanager
@@ -131,15 +131,17 @@ async def worker_of(app: Running) -> AsyncIterator[Worker]:
     async with (
         beside(app.own_systems.keep_reading()),
         beside(watch_loop()),
+        open_database(tables.dsn, tables.keys, direct=tables.direct, size=SENDING) as few,
         open_database(
             tables.dsn, tables.keys, direct=tables.direct, size=SENDING, fresh_plans=True
-        ) as ledger,
+        ) as many,
     ):
         sending = Sending(
             deliverer=Deliverer(
-                services, ledger, DeliveryTable(ledger), services.settings.merge_for
+                services, few, DeliveryTable(few, many), services.settings.merge_for
             ),
-            queue=JobQueue(ledger),
+            queue=JobQueue(few),
+            many=many,
             lease=worker.lease,
         )
         tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -85,24 +86,29 @@ class Database:
 
     @asynccontextmanager
     async def locked(
-        self, name: str, *, at_leisure: bool = False
+        self, name: str, *, at_leisure: bool = False, heard_at: datetime | None = None
     ) -> AsyncIterator[asyncpg.Connection]:
         """A transaction for which others with the same name wait; begun and locked in one go.
 
         With `at_leisure` it need not be on disk at once: a crash of the server may lose it, but
-        not without whatever was committed later.
+        not without whatever was committed later. `heard_at` is what the tables take for the time
+        at which its cause was heard of.
         """
-        key = lock_key(name)
-        later = "set local synchronous_commit = off;" if at_leisure else ""
+        begin = "begin;"
+        if at_leisure:
+            begin += " set local synchronous_commit = off;"
+        if heard_at is not None:
+            begin += f" set local erasmus.heard_at = '{heard_at.isoformat()}';"
+        begin += f" select pg_advisory_xact_lock({lock_key(name)})"
         with span("db.transaction", "client"):
-            async with self._locked(key, later) as connection:
+            async with self._locked(begin) as connection:
                 yield connection
 
     @asynccontextmanager
-    async def _locked(self, key: int, later: str) -> AsyncIterator[asyncpg.Connection]:
+    async def _locked(self, begin: str) -> AsyncIterator[asyncpg.Connection]:
         async with self.pool.acquire() as connection:
             try:
-                await connection.execute(f"begin; {later} select pg_advisory_xact_lock({key})")
+                await connection.execute(begin)
                 yield connection
             except BaseException:
                 if not connection.is_closed():

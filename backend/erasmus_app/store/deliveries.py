@@ -13,13 +13,24 @@ from erasmus_app.store.devices import forget_dead
 from erasmus_app.store.preferences import preferences_of
 
 DELIVER = "deliver"
+FEW = 10  # rows that PostgreSQL expects of an array whose length it does not know
+
+
+def fitting(rows: int, few: Database, many: Database | None) -> Database:
+    """Return through which of two pools a statement over so many rows goes."""
+    return few if rows <= FEW or many is None else many
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTable:
-    """The ledger of deliveries."""
+    """The ledger of deliveries.
+
+    More than a `FEW` at a time are read through `many`, where each statement is planned for what it
+    is given; of these statements planning takes ten times as long as doing it for one.
+    """
 
     database: Database
+    many: Database | None = None  # the same, with fresh plans
 
     async def pending(self, delivery: DeliveryId) -> PendingDelivery | None:
         """Return what is needed to send, with what goes out as the same push.
@@ -40,7 +51,7 @@ class DeliveryTable:
 
         One whose target cannot be opened has the error: DataKeyMissing, SealBroken.
         """
-        rows = await self.database.fetch(
+        rows = await fitting(len(deliveries), self.database, self.many).fetch(
             """select asked.delivery_id as carrier, delivery.delivery_id, delivery.account_id,
                    device_id, platform, target_kind, target, target_key, registered_at,
                    inbox_entry_id, coalesce(device.language, account.language) as language,

@@ -26,8 +26,6 @@ _SOON = "due <= now() + interval '1 second'"
 BATCH = 100  # jobs that are handed over together at most
 MOST_TRACES = 8  # of those that asked for one job
 BATCHED_ATTEMPTS = 3  # one that has failed more often stands alone: it may be why the others did
-_MINE = """leased_by = $2 and (job_id, attempts) in (
-    select * from unnest($1::bigint[], $3::integer[]))"""  # this claim, not a later one
 _LET_GO = "again = false, lease_until = null, leased_by = null"
 
 
@@ -264,23 +262,25 @@ class JobQueue:
 
     async def postpone(self, job: Job, after: timedelta, code: str | None) -> None:
         """Give a job back, to be done in `after`. Without a code it starts afresh."""
+        mine, claim = _mine(job)
         await self.database.execute(
             f"""update job set last_error = $5, {_LET_GO},
                    due = case when again then least(due, now() + $4) else now() + $4 end,
                    attempts = case when $5::text is null then 0 else attempts end,
                    traces = case when $5::text is null and not again then null else traces end
-               where {_MINE}""",  # noqa: S608 - constants
-            *_mine(job),
+               where {mine}""",  # noqa: S608 - constants
+            *claim,
             after,
             code,
         )
 
     async def release(self, job: Job, after: timedelta = timedelta(0)) -> None:
         """Give a job back that was not done, as if it had not been claimed."""
+        mine, claim = _mine(job)
         await self.database.execute(
             f"""update job set due = now() + $4, attempts = attempts - 1, {_LET_GO}
-               where {_MINE}""",  # noqa: S608 - constants
-            *_mine(job),
+               where {mine}""",  # noqa: S608 - constants
+            *claim,
             after,
         )
 
@@ -294,10 +294,11 @@ class JobQueue:
 
     async def bury(self, job: Job, code: str) -> None:
         """Put a job aside for an operator; `code` is stable and holds nothing personal."""
+        mine, claim = _mine(job)
         await self.database.execute(
             f"""update job set dead_at = now(), last_error = $4, {_LET_GO}
-               where {_MINE}""",  # noqa: S608 - constants
-            *_mine(job),
+               where {mine}""",  # noqa: S608 - constants
+            *claim,
             code,
         )
 
@@ -315,16 +316,18 @@ class JobQueue:
             return False
         return revived is not None
 
-    async def until_next(self, kinds: Collection[str] | None = None) -> timedelta | None:
-        """Return in how long the next waiting job is due; None where none waits."""
-        wait: timedelta | None = await self.database.fetchval(
-            """select due - now() from job
+    async def until_next(
+        self, kinds: Collection[str] | None = None
+    ) -> tuple[timedelta, str] | None:
+        """Return in how long the next waiting job is due, and its kind; None where none waits."""
+        row = await self.database.fetchrow(
+            """select due - now() as wait, kind from job
                where dead_at is null and leased_by is null
                    and ($1::text[] is null or kind = any($1))
                order by due limit 1""",
             None if kinds is None else list(kinds),
         )
-        return wait
+        return None if row is None else (row["wait"], row["kind"])
 
 
 async def complete(connection: asyncpg.Connection, job: Job) -> None:
@@ -337,23 +340,36 @@ async def complete(connection: asyncpg.Connection, job: Job) -> None:
         raise LeaseLost(f"job {job.job_id}")
 
 
-def _mine(job: Job) -> tuple[list[int], UUID, list[int]]:
-    """Return the arguments of `_MINE`."""
-    return [each.job_id for each in job.all], job.leased_by, [each.attempts for each in job.all]
+def _mine(job: Job) -> tuple[str, tuple[Any, ...]]:
+    """Return a condition that holds for this claim of the job, not for a later one.
+
+    And its arguments, the first three. That of one job is planned once, that of an array each time.
+    """
+    if not job.with_it:
+        return (
+            "leased_by = $2 and job_id = $1 and attempts = $3",
+            (job.job_id, job.leased_by, job.attempts),
+        )
+    claims = "select * from unnest($1::bigint[], $3::integer[])"
+    return (
+        f"leased_by = $2 and (job_id, attempts) in ({claims})",
+        ([each.job_id for each in job.all], job.leased_by, [each.attempts for each in job.all]),
+    )
 
 
 async def _end(connection: asyncpg.Connection, job: Job) -> bool:
+    mine, claim = _mine(job)
     deleted = await connection.fetch(
-        f"delete from job where {_MINE} and not again returning 1",  # noqa: S608 - constants
-        *_mine(job),
+        f"delete from job where {mine} and not again returning 1",  # noqa: S608 - constants
+        *claim,
     )
     if len(deleted) == len(job.all):
         return True
     waits = await connection.fetch(
         f"""with back as (
                update job set attempts = 0, last_error = null, {_LET_GO}
-               where {_MINE} and again returning due, kind)
+               where {mine} and again returning due, kind)
            select due, case when {_SOON} then pg_notify('{CHANNEL}', kind) end from back""",  # noqa: S608 - constants
-        *_mine(job),
+        *claim,
     )
     return bool(deleted or waits)

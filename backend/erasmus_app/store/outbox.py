@@ -8,6 +8,7 @@ lost the lease of one writes nothing of that one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, count
 from uuid import UUID
 
 import asyncpg
@@ -16,11 +17,12 @@ import msgspec
 from erasmus_app.ids import DeliveryId, JobId
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.store.database import Database
-from erasmus_app.store.deliveries import DELIVER
+from erasmus_app.store.deliveries import DELIVER, FEW, fitting
 from erasmus_app.store.jobs import BATCHED_ATTEMPTS, Job
 
 CLOSED = "erasmus_lane"
 """The channel on which workers tell each other that a push service wants to hear nothing."""
+MANY = FEW + 1
 NOBODYS = "00000000-0000-0000-0000-000000000000"  # of a job that names no delivery
 
 
@@ -51,23 +53,33 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Deliveries under way, many at a time."""
+    """Deliveries under way, many at a time; `many` as in `DeliveryTable`."""
 
     database: Database
+    many: Database | None = None
 
     async def claim(
-        self, rooms: Mapping[str, int], lease: timedelta, worker: UUID, suspects: int
+        self,
+        rooms: Mapping[str, int],
+        lease: timedelta,
+        worker: UUID,
+        suspects: int,
+        *,
+        likely: int = MANY,
     ) -> list[Claimed]:
         """Take up to so many due jobs of each lane that nobody holds, the longest due first.
+
+        `likely`: how many that will be.
 
         One whose workers have died several times may be why they did: of those `suspects` are
         taken at most, so that it does not take others along for ever.
         """
         # What is to be sent is read by a statement of its own, after this one: whoever let another
         # message join one of these held its job until then, and would be overlooked here.
-        rows = await self.database.fetch(
+        lanes = _given(len(rooms), "text", "integer", after=3)
+        rows = await fitting(likely, self.database, self.many).fetch(
             f"""with picked as materialized (
-                   select job_id from unnest($1::text[], $2::integer[]) as open (lane, room)
+                   select job_id from {lanes} as open (lane, room)
                    cross join lateral (
                        select job_id from job
                        where kind = '{DELIVER}' and dead_at is null and leased_by is null
@@ -77,18 +89,18 @@ class Outbox:
                suspect as materialized (
                    select job_id from job
                    where kind = '{DELIVER}' and dead_at is null and leased_by is null
-                       and lane = any($1) and due <= now() and attempts >= {BATCHED_ATTEMPTS}
-                   order by due limit $5 for update skip locked)
-               update job set lease_until = now() + $3, leased_by = $4, attempts = attempts + 1
+                       and lane in (select lane from {lanes} as open (lane, room))
+                       and due <= now() and attempts >= {BATCHED_ATTEMPTS}
+                   order by due limit $3 for update skip locked)
+               update job set lease_until = now() + $1, leased_by = $2, attempts = attempts + 1
                from (table picked union all table suspect) as taken
                where job.job_id = taken.job_id
                returning job.job_id, lane, payload ->> 'delivery_id' as delivery_id, attempts,
                    requested_at, due""",  # noqa: S608 - constants
-            list(rooms),
-            list(rooms.values()),
             lease,
             worker,
             suspects,
+            *chain.from_iterable(rooms.items()),
         )
         rows.sort(key=lambda row: row["due"])
         return [
@@ -110,13 +122,13 @@ class Outbox:
     async def until_next(self, lanes: Sequence[str]) -> timedelta | None:
         """Return in how long the next waiting job of these lanes is due; None where none waits."""
         wait: timedelta | None = await self.database.fetchval(
-            f"""select min(first) - now() from unnest($1::text[]) as open (lane)
+            f"""select min(first) - now() from {_given(len(lanes), "text")} as open (lane)
                cross join lateral (
                    select due as first from job
                    where kind = '{DELIVER}' and dead_at is null and leased_by is null
                        and job.lane = open.lane
                    order by due limit 1) as waiting""",  # noqa: S608 - a constant
-            list(lanes),
+            *lanes,
         )
         return wait
 
@@ -137,7 +149,7 @@ class Outbox:
 
     async def _end(self, verdicts: Sequence[Verdict], worker: UUID) -> set[JobId]:
         gone = [(each.job.job_id, each.gone) for each in verdicts if each.gone is not None]
-        rows = await self.database.fetch(
+        rows = await fitting(len(verdicts), self.database, self.many).fetch(
             """with told as materialized (
                    select * from unnest($2::bigint[], $3::integer[], $4::uuid[], $5::text[],
                        $6::integer[], $7::text[], $8::text[])
@@ -181,7 +193,7 @@ class Outbox:
         return {JobId(row["job_id"]) for row in rows}
 
     async def _give_back(self, verdicts: Sequence[Verdict], worker: UUID) -> set[JobId]:
-        rows = await self.database.fetch(
+        rows = await fitting(len(verdicts), self.database, self.many).fetch(
             """with told as materialized (
                    select * from unnest($2::bigint[], $3::integer[], $4::uuid[], $5::integer[],
                        $6::text[], $7::interval[])
@@ -212,6 +224,16 @@ class Outbox:
             [timedelta(seconds=each.after) for each in verdicts],
         )
         return {JobId(row["job_id"]) for row in rows}
+
+
+def _given(rows: int, *types: str, after: int = 0) -> str:
+    """Return the parameters after the first ones as so many rows.
+
+    Of these PostgreSQL knows how many they are, and plans once; for arrays it plans each time.
+    """
+    number = count(after + 1)
+    row = [", ".join(f"${next(number)}::{each}" for each in types) for _ in range(rows)]
+    return f"(values {', '.join(f'({each})' for each in row)})"
 
 
 def _kept(text: str | None) -> str | None:

@@ -31,11 +31,12 @@ UNREAD = frozenset({"reply_invalid", "reply_not_trusted", "partner_refused"})
 """Errors after which an object may have changed without our having read it."""
 
 
-_MOBILITIES = """mobilities as materialized (
-    select omobility_id from mobility
-    where tenant = $1 and sending_hei_id = $4 and omobility_id = any($5)
-    order by omobility_id for update)"""
-"""Who changes many takes the records first, as who changes one does, and in one order for all."""
+def _mobilities(whose: str) -> str:
+    """Return what takes the records first, as who changes one does, and in one order for all."""
+    return f"""mobilities as materialized (
+        select omobility_id from mobility
+        where tenant = $1 and sending_hei_id = $4 and omobility_id = {whose}
+        order by omobility_id for update)"""  # noqa: S608 - a constant
 
 
 class PollState(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,7 +193,7 @@ class PollTable:
     ) -> None:
         """Take away what failed before `began`: an index has said that nothing changed since."""
         await self.database.execute(
-            f"""with {_MOBILITIES},
+            f"""with {_mobilities("any($5)")},
                documents as (
                    update source_document set last_attempt_at = null, last_error = null
                    from mobilities
@@ -224,36 +225,45 @@ class PollTable:
         """
         # `any($5)`, here and there: by the whole key, also before the server has statistics.
         there = [(each.reading, each.document) for each in answers if each.document is not None]
+        if not there:
+            return set()
+        if len(there) == 1:  # which PostgreSQL plans once, and an array of it each time anew
+            whose, said = "$5", "(values ($5::text, $6::bytea, $7::integer, $8::timestamptz))"
+        else:
+            whose = "any($5)"
+            said = "unnest($5::text[], $6::bytea[], $7::integer[], $8::timestamptz[])"
+        given = (
+            [reading.omobility_id for reading, _ in there],
+            [document.sha256 for _, document in there],
+            [reading.major for reading, _ in there],
+            [reading.at for reading, _ in there],
+        )
         rows = await self.database.fetch(
-            f"""with {_MOBILITIES},
+            f"""with {_mobilities(whose)},
                same as (
                    select d.object_id, s.at from mobilities
                    join source_document d on d.object_id = mobilities.omobility_id
-                   join unnest($5::text[], $6::bytea[], $7::integer[], $8::timestamptz[])
-                       as s (id, sha256, major, at)
+                   join {said} as s (id, sha256, major, at)
                        on d.object_id = s.id and d.sha256 = s.sha256 and d.major = s.major
                    where d.tenant = $1 and d.hei_id = $2 and d.api = $3 and d.sending_hei_id = $4
-                       and d.object_id = any($5) and d.last_confirmed_at <= s.at
+                       and d.object_id = {whose} and d.last_confirmed_at <= s.at
                        and d.missing_since is null and d.last_error is null
                    order by d.object_id for update of d),
                documents as (
                    update source_document d set last_confirmed_at = same.at from same
                    where d.tenant = $1 and d.hei_id = $2 and d.api = $3 and d.sending_hei_id = $4
-                       and d.object_id = any($5) and d.object_id = same.object_id)
+                       and d.object_id = {whose} and d.object_id = same.object_id)
                update mobility set record = jsonb_set(record,
                    array[$9, 'source', 'last_confirmed_at'], to_jsonb(to_char(
                        same.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
                from same
-               where tenant = $1 and sending_hei_id = $4 and omobility_id = any($5)
+               where tenant = $1 and sending_hei_id = $4 and omobility_id = {whose}
                    and omobility_id = same.object_id
                    and record #>> array[$9, 'source', 'hei_id'] = $2
-               returning omobility_id""",  # noqa: S608 - a constant
+               returning omobility_id""",  # noqa: S608 - constants
             *asked,
             sending,
-            [reading.omobility_id for reading, _ in there],
-            [document.sha256 for _, document in there],
-            [reading.major for reading, _ in there],
-            [reading.at for reading, _ in there],
+            *(given if len(there) > 1 else (each for (each,) in given)),
             FIELD[asked.api],
         )
         return {row["omobility_id"] for row in rows}

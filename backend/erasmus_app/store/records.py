@@ -149,12 +149,8 @@ class RecordTable:
         written after them, and on disk only with them: they are made once more.
         """
         async with self.database.locked(
-            _lock_of(tenant, sending, omobility_id), at_leisure=silent
+            _lock_of(tenant, sending, omobility_id), at_leisure=silent, heard_at=heard_at
         ) as connection:
-            if heard_at is not None:
-                await connection.execute(
-                    "select set_config('erasmus.heard_at', $1, true)", heard_at.isoformat()
-                )
             yield await record_within(connection, tenant, sending, omobility_id, self.clock)
 
     async def link(self, account: AccountId, esis: Sequence[EuropeanStudentId]) -> int:

@@ -8,6 +8,7 @@ docs/decisions/0023-screens.md says why it is done so.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -58,9 +59,14 @@ class ScreenTable:
                 mine.cancel()
 
     async def _read(self, some: Sequence[tuple[AccountId, asyncio.Future[bytes | None]]]) -> None:
+        given: Any = [account for account, _ in some]
+        if len(given) == 1:  # which PostgreSQL plans once, and an array of it each time anew
+            whose, given = "$1", given[0]
+        else:
+            whose = "any($1::uuid[])"
         rows = await self.database.fetch(
-            "select account_id, sealed from screen where account_id = any($1::uuid[])",
-            [account for account, _ in some],
+            f"select account_id, sealed from screen where account_id = {whose}",  # noqa: S608
+            given,
         )
         found = {row["account_id"]: row["sealed"] for row in rows}
         for account, mine in some:

@@ -36,6 +36,7 @@ Handler = Callable[[Job], Awaitable[None]]
 """Does one job. May raise Retry, Later, Bury or Again; anything else is a failed attempt."""
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
+GAP = 0.03  # seconds between two looks, where the one before has brought all there was
 OUTAGE = timedelta(seconds=OUTAGE_SECONDS)
 PATIENCE = 0.5  # seconds that a job may wait for somebody outside before its place is lent
 MOST_WAITING = 8  # jobs under way at most, in `concurrency`: what they hold has to fit in memory
@@ -136,9 +137,11 @@ class Worker:
         """Claim what there is room for, then sleep until there is something to do.
 
         Whoever is woken by one kind looks for that alone: when others are due, the sleep is over.
+        What comes by ones and twos in quick succession is looked for together.
         """
         wake.clear()
-        sleep = LONGEST_SLEEP
+        sleep, next_kind = LONGEST_SLEEP, None
+        looked_at = asyncio.get_running_loop().time()
         news, self._news = self._news, set()
         try:
             full = False  # whether some claim brought all it asked for
@@ -157,9 +160,10 @@ class Worker:
                 if full:
                     self._news = None
                     return  # there may be more
-                due = await self.queue.until_next(open_kinds)
-                if due is not None:
-                    sleep = min(sleep, max(due.total_seconds(), 0.01))
+                found = await self.queue.until_next(open_kinds)
+                if found is not None and found[0].total_seconds() < sleep:
+                    due, next_kind = found
+                    sleep = max(due.total_seconds(), 0.01)
         except AWAY as error:
             self._news = None
             log.warning("worker.database_away", error=type(error).__name__)
@@ -167,7 +171,10 @@ class Worker:
             async with asyncio.timeout(sleep):
                 await wake.wait()
         except TimeoutError:
-            self._news = None
+            self._hear_of(next_kind)
+        if not self._is_tight:
+            gap = looked_at + GAP - asyncio.get_running_loop().time()
+            await asyncio.sleep(max(gap, 0))
 
     def _rooms(self) -> Iterator[tuple[list[str], int]]:
         """Yield kinds and how many more of them may start now."""

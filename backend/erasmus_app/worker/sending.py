@@ -21,7 +21,7 @@ from erasmus_app.ids import JobId
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.notifications.ports import Channel, Outcome, Push, PushResult, WideChannel
 from erasmus_app.notifications.preferences import How
-from erasmus_app.store.database import AWAY
+from erasmus_app.store.database import AWAY, Database
 from erasmus_app.store.deliveries import DELIVER
 from erasmus_app.store.jobs import (
     BATCHED_ATTEMPTS,
@@ -42,6 +42,7 @@ from erasmus_app.worker.window import Window
 from ewp.errors import place_of
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
+GAP = 0.03  # seconds between two looks, where the one before has brought all there was
 MOST_CLAIMED = 500  # jobs of a lane in one claim
 AT_ONCE = 32  # pushes under way on a channel that is not wide
 TOGETHER, TOGETHER_SECONDS = 250, 0.01  # outcomes that are written in one go, or after that time
@@ -96,6 +97,7 @@ class Sending:
 
     deliverer: Deliverer
     queue: JobQueue
+    many: Database | None = None  # the same, with fresh plans
     lease: timedelta = timedelta(seconds=30)
     name: UUID = field(default_factory=uuid4)
     _lanes: dict[str, _Lane] = field(default_factory=dict)
@@ -107,6 +109,8 @@ class Sending:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _unwritten: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
+    _brought: int = 0  # by the last look
+    _left_some: bool = False  # the last look may not have brought all there was
     _stuck: bool = False  # what was sent cannot be written down just now: nothing more is sent
 
     async def run(self, stop: asyncio.Event, *, drain: float = DRAIN_SECONDS) -> None:
@@ -159,17 +163,25 @@ class Sending:
         self._wake.set()
 
     async def _round(self) -> None:
-        """Claim what there is room for, then sleep until there is something to do."""
+        """Claim what there is room for, then sleep until there is something to do.
+
+        What comes by ones and twos in quick succession is looked for together.
+        """
         self._wake.clear()
-        sleep = LONGEST_SLEEP
+        sleep, looked_at = LONGEST_SLEEP, asyncio.get_running_loop().time()
         busy = self._stuck or len(self._verdicts) > MOST_UNWRITTEN
         rooms = {} if busy else {name: lane.room() for name, lane in self._lanes.items()}
         rooms = {name: room for name, room in rooms.items() if room > 0}
+        self._left_some = len(rooms) < len(self._lanes)
         try:
             if rooms:
                 suspects = 1 if self._suspect is None else 0
-                claimed = await self._outbox.claim(rooms, self.lease, self.name, suspects)
+                claimed = await self._outbox.claim(
+                    rooms, self.lease, self.name, suspects, likely=self._brought
+                )
+                self._brought = len(claimed)
                 await self._take(claimed)
+                self._left_some = self._left_some or self._suspect is not None
                 taken = Counter(each.lane for each in claimed)
                 if any(taken[name] >= room for name, room in rooms.items()):
                     await asyncio.sleep(0)
@@ -178,14 +190,18 @@ class Sending:
                 if due is not None and due.total_seconds() > 0:
                     sleep = min(sleep, max(due.total_seconds(), 0.01))
         except AWAY as error:
+            self._left_some = True
             log.warning("worker.database_away", error=type(error).__name__)
         with suppress(TimeoutError):
             async with asyncio.timeout(sleep):
                 await self._wake.wait()
+        if not self._left_some:
+            gap = looked_at + GAP - asyncio.get_running_loop().time()
+            await asyncio.sleep(max(gap, 0))
 
     @property
     def _outbox(self) -> Outbox:
-        return Outbox(self.queue.database)
+        return Outbox(self.queue.database, self.many)
 
     async def _take(self, claimed: Sequence[Claimed]) -> None:
         """Read what was claimed, and send it as soon as its lane lets it."""
@@ -317,7 +333,7 @@ class Sending:
     def _go_on(self, lane: _Lane) -> None:
         if lane.ready:
             self._send_from(lane)
-        if not self._wake.is_set() and lane.room() > 0:
+        if self._left_some and not self._wake.is_set() and lane.room() > 0:
             self._wake.set()
 
     def _settled(self, verdict: Verdict) -> None:
@@ -349,7 +365,9 @@ class Sending:
                 self._sent.clear()
                 await self._write(verdicts)
                 self._let_go(each.job.job_id for each in verdicts)
-            self._wake.set()
+                self._left_some = self._left_some or any(each.state is None for each in verdicts)
+            if self._left_some:
+                self._wake.set()
 
     async def _write(self, verdicts: Sequence[Verdict]) -> None:
         """Write, if need be after the database is back.

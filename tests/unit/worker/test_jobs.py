@@ -80,9 +80,11 @@ async def test_only_what_is_due_is_claimed_the_longest_due_first(
         await put(database, name, due=now + timedelta(hours=hours))
 
     assert [job.payload for job in await queue.claim(5, LEASE, ONE)] == ["old", "recent"]
-    wait = await queue.until_next()
-    assert wait is not None
+    found = await queue.until_next()
+    assert found is not None
+    wait, kind = found
     assert timedelta(minutes=59) < wait <= timedelta(hours=1)
+    assert kind == "fetch"
     assert await queue.until_next(["other"]) is None
 
 

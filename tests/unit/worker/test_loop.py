@@ -419,9 +419,10 @@ async def test_a_stopped_worker_ends_though_its_claim_hangs_and_a_handler_does_n
             await begun.wait()
             await connection.execute("begin; lock table job in access exclusive mode")
             await until(lambda: hangs(connection))
-        free.set()  # it has ended by now, and what it leaves is as after a kill
-        await connection.execute("rollback")
+        # It has ended by now, and what it leaves is as after a kill.
         left = await connection.fetch("select leased_by from job")
+        free.set()
+        await connection.execute("rollback")
     finally:
         await connection.close()
 
