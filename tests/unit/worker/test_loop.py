@@ -161,6 +161,67 @@ async def test_who_is_woken_by_one_kind_looks_for_that_alone(
     assert looked.count(("mail",)) < 10
 
 
+async def test_who_wakes_for_what_is_due_looks_for_that_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "LONGEST_SLEEP", 3600.0)
+    looked: list[tuple[str, ...]] = []
+
+    class Noting(JobQueue):
+        async def claim(self, limit: int, lease: Any, worker: Any, kinds: Any = None) -> list[Job]:
+            looked.append(tuple(kinds))
+            return await super().claim(limit, lease, worker, kinds)
+
+    done: list[Any] = []
+
+    async def do(job: Job) -> None:
+        done.append(job.payload)
+
+    for number in range(5):
+        due = datetime.now(UTC) + timedelta(seconds=1 + number / 5)
+        await put(database, "fetch", number, due=due)
+    worker = Worker(queue=Noting(database), handlers={"fetch": do, "mail": do}, limits={"mail": 1})
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    await until(lambda: done == [0, 1, 2, 3, 4])
+    stop.set()
+    await task
+
+    assert looked.count(("fetch",)) > looked.count(("mail",)) <= 2  # at the start, and by its ears
+
+
+async def test_what_comes_in_quick_succession_is_looked_for_together(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loop, "GAP", 0.5)
+    looked: list[int] = []
+
+    class Noting(JobQueue):
+        async def claim(self, limit: int, *given: Any) -> list[Job]:
+            found = await super().claim(limit, *given)
+            looked.append(len(found))
+            return found
+
+    done: list[Any] = []
+
+    async def fetch(job: Job) -> None:
+        done.append(job.payload)
+
+    worker = Worker(queue=Noting(database), handlers={"fetch": fetch}, concurrency=100)
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    await until(lambda: looked)
+    for number in range(20):
+        await put(database, "fetch", number)
+        await asyncio.sleep(0.01)
+    await until(lambda: sorted(done) == list(range(20)))
+    stop.set()
+    await task
+
+    assert max(looked) > 5
+    assert len(looked) < 10
+
+
 async def test_polling_alone_is_enough(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(loop, "LONGEST_SLEEP", 0.05)
     monkeypatch.setattr(loop, "CHANNEL", "nobody_speaks_here")

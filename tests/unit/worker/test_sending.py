@@ -18,7 +18,7 @@ from erasmus_app.notifications.ports import Outcome, Push, PushResult, Target, W
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.jobs import MOST_ATTEMPTS, JobQueue, enqueue
-from erasmus_app.store.outbox import Outbox, Verdict
+from erasmus_app.store.outbox import Claimed, Outbox, Verdict
 from erasmus_app.students.models import TargetKind
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.sending import Sending
@@ -201,6 +201,54 @@ async def test_nothing_is_read_where_another_was_quicker(database: Database):
         await until(idle(database))
 
     assert reads == [1]
+
+
+async def test_after_a_push_nobody_looks_for_others_where_none_were_left(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("erasmus_app.worker.sending.LONGEST_SLEEP", 3600.0)
+    looked: list[int] = []
+    claim = Outbox.claim
+
+    async def noted(self: Outbox, *given: Any, **named: Any) -> list[Claimed]:
+        found = await claim(self, *given, **named)
+        looked.append(len(found))
+        return found
+
+    monkeypatch.setattr(Outbox, "claim", noted)
+    async with sending(database, {"fcm": Channel(takes=0.05)}):
+        await until(lambda: looked == [0])
+        for number in range(3):
+            await put(database, f"phone-{number}")
+            await until(idle(database))
+
+    assert sum(looked) == 3
+    assert len(looked) <= 5  # at the start, when it listens, and once for each
+
+
+@pytest.mark.parametrize("number", [2, 120])
+async def test_what_comes_by_twos_or_by_hundreds_is_sent_once_through_two_pools(
+    database: Database, dsn: str, number: int
+):
+    names = [f"phone-{each}" for each in range(number)]
+    for name in names:
+        await put(database, name)
+    channel = Wide(takes=0.01)
+    async with open_database(dsn, VAULT, fresh_plans=True) as many:
+        deliverer = Deliverer(
+            Parts({"fcm": channel}),  # type: ignore[arg-type]
+            database,
+            DeliveryTable(database, many),
+        )
+        stop = asyncio.Event()
+        made = Sending(deliverer=deliverer, queue=JobQueue(database), many=many)
+        task = asyncio.create_task(made.run(stop))
+        await until(idle(database))
+        stop.set()
+        await task
+
+    assert Counter(channel.sent) == Counter(names)
+    assert await ledger(database) == {"accepted": number}
 
 
 @pytest.mark.parametrize("kind", [Channel, Wide])
