@@ -19,7 +19,7 @@ import structlog
 from erasmus_app.errors import AppError
 from erasmus_app.ids import JobId
 from erasmus_app.notifications.models import PendingDelivery
-from erasmus_app.notifications.ports import Channel, Outcome, Push, PushResult, WideChannel
+from erasmus_app.notifications.ports import Channel, Outcome, PushResult, WideChannel
 from erasmus_app.notifications.preferences import How
 from erasmus_app.store.database import AWAY, Database
 from erasmus_app.store.deliveries import DELIVER
@@ -35,15 +35,15 @@ from erasmus_app.store.jobs import (
 from erasmus_app.store.outages import is_away
 from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
 from erasmus_app.students.models import TargetKind
-from erasmus_app.telemetry.traces import OFF, Span, span
+from erasmus_app.telemetry.traces import span
 from erasmus_app.worker.deliver import Deliverer, count_end
+from erasmus_app.worker.lanes import Item, Lane
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
 GAP = 0.03  # seconds between two looks, where the one before has brought all there was
-MOST_CLAIMED = 500  # jobs of a lane in one claim
 AT_ONCE = 32  # pushes under way on a channel that is not wide
 TOGETHER, TOGETHER_SECONDS = 250, 0.01  # outcomes that are written in one go, or after that time
 MOST_UNWRITTEN = 5_000  # outcomes; with more the database does not keep up, and nothing is claimed
@@ -51,44 +51,6 @@ FRESH_SECONDS = 1.0  # what was read is read again after: something may have ove
 NOWHERE = ""  # the lane of jobs without a delivery
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Item:
-    """One delivery under way."""
-
-    claimed: Claimed
-    pending: PendingDelivery
-    push: Push
-    read_at: float  # the loop's clock
-    began: float = 0.0
-    attempt: Span = OFF  # of a trace
-
-
-@dataclass(slots=True, eq=False)
-class _Lane:
-    """One channel's deliveries under way in this process."""
-
-    name: str
-    window: Window
-    wide: WideChannel | None = None  # where its channel is one
-    ready: deque[_Item] = field(default_factory=deque)
-    sending: dict[JobId, _Item] = field(default_factory=dict)
-    told_until: float = 0.0  # the loop's clock: until then all workers know it to be closed
-
-    def closed(self) -> float | None:
-        return None if self.wide is None else self.wide.closed()
-
-    def room(self) -> int:
-        """Return how many more to claim; none until that is worth a claim."""
-        if self.closed() is not None:
-            return 0
-        # Half a window lies ready, so that the next ones start as soon as others have ended.
-        room = int(self.window.size * 1.5) + 1 - len(self.sending) - len(self.ready)
-        if self.wide is not None:  # and no more than its pace lets through
-            room = min(room, self.wide.room() - len(self.ready))
-        worth = min(self.window.size / 4, MOST_CLAIMED)
-        return min(room, MOST_CLAIMED) if room >= worth or not self.sending else 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +62,7 @@ class Sending:
     many: Database | None = None  # the same, with fresh plans
     lease: timedelta = timedelta(seconds=30)
     name: UUID = field(default_factory=uuid4)
-    _lanes: dict[str, _Lane] = field(default_factory=dict)
+    _lanes: dict[str, Lane] = field(default_factory=dict)
     _held: dict[JobId, Job] = field(default_factory=dict)
     _verdicts: deque[Verdict] = field(default_factory=deque)
     _sent: Counter[tuple[str, str, Outcome, str | None]] = field(default_factory=Counter)
@@ -121,8 +83,8 @@ class Sending:
         """
         for name, channel in self.deliverer.services.channels.items():
             wide = channel if isinstance(channel, WideChannel) else None
-            self._lanes[name] = _Lane(name, Window(wide.at_most if wide else AT_ONCE), wide)
-        self._lanes.setdefault(NOWHERE, _Lane(NOWHERE, Window(AT_ONCE)))
+            self._lanes[name] = Lane(name, Window(wide.at_most if wide else AT_ONCE), wide)
+        self._lanes.setdefault(NOWHERE, Lane(NOWHERE, Window(AT_ONCE)))
         async with self.queue.database.hearing((CHANNEL, CLOSED), self._heard):
             beat = asyncio.create_task(self._beat())
             writer = asyncio.create_task(self._write_all())
@@ -153,7 +115,7 @@ class Sending:
                 lane.wide.close(float(seconds))
         self._wake.set()
 
-    async def _tell_closed(self, lane: _Lane, seconds: float) -> None:
+    async def _tell_closed(self, lane: Lane, seconds: float) -> None:
         with suppress(*AWAY):  # each finds out for itself then
             await self._outbox.tell_closed(lane.name, seconds)
 
@@ -246,7 +208,7 @@ class Sending:
             self._later(self._hold(claimed.job, found))
             return
         push = self.deliverer.push(found, rings=departure is How.AT_ONCE)
-        self._lanes[claimed.lane].ready.append(_Item(claimed, found, push, now))
+        self._lanes[claimed.lane].ready.append(Item(claimed, found, push, now))
 
     async def _hold(self, job: Job, pending: PendingDelivery) -> None:
         """Leave one for the time at which its student wants it."""
@@ -262,7 +224,7 @@ class Sending:
             return
         self._let_go([job.job_id])
 
-    def _send_from(self, lane: _Lane) -> None:
+    def _send_from(self, lane: Lane) -> None:
         """Send what is ready, as many as the lane's window lets through."""
         loop = asyncio.get_running_loop()
         if lane.ready and (self._stopping or lane.closed() is not None):
@@ -293,7 +255,7 @@ class Sending:
         if stale:
             self._later(self._take_again(stale))
 
-    async def _send_one(self, lane: _Lane, item: _Item, channel: Channel) -> None:
+    async def _send_one(self, lane: Lane, item: Item, channel: Channel) -> None:
         try:
             result = await channel.send(item.push)
         except Exception as error:  # noqa: BLE001 - one delivery's crash is that delivery's
@@ -309,7 +271,7 @@ class Sending:
         with suppress(*AWAY):  # given back then
             await self._take(stale)
 
-    def _answered(self, lane: _Lane, item: _Item, result: PushResult) -> None:
+    def _answered(self, lane: Lane, item: Item, result: PushResult) -> None:
         """Note what became of one that was sent."""
         now, under_way = asyncio.get_running_loop().time(), len(lane.sending)
         if lane.sending.pop(item.claimed.job.job_id, None) is None:
@@ -330,7 +292,7 @@ class Sending:
         self._settled(self.deliverer.verdict(item.claimed.job, pending, result))
         self._go_on(lane)
 
-    def _go_on(self, lane: _Lane) -> None:
+    def _go_on(self, lane: Lane) -> None:
         if lane.ready:
             self._send_from(lane)
         if self._left_some and not self._wake.is_set() and lane.room() > 0:
