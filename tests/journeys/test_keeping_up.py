@@ -133,8 +133,7 @@ async def test_what_a_silent_partner_withdraws_is_found_by_comparing_ids(dsn, va
 async def test_ids_that_a_partner_tells_of_together_are_fetched_by_one_call(dsn, valkey, tmp_path):
     async with bed_running(dsn, valkey, tmp_path, cnr_debounce_seconds="0.5", **RARELY) as bed:
         heard = listening(bed, CLAIRVAL)
-        for number in range(10):
-            await tell(bed, f"new-{number}")
+        await asyncio.gather(*(tell(bed, f"new-{number}") for number in range(10)))
         await until(lambda: heard.gets("omobilities"))
         await bed.until_idle()
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from databases import until
 from subscribers import a_message, account_of
-from testbed import Bed, bed_running
+from testbed import Bed, bed_running, of_one_process
 
 from erasmus_app.cli.phones import Phone
 from erasmus_app.kit.clock import utc_now
@@ -32,6 +32,7 @@ async def tell_many(bed: Bed, phone: Phone, numbers: range) -> None:
             assert await tell(connection, message, utc_now())
 
 
+@of_one_process
 async def test_a_closed_lane_holds_up_nobody_else_and_costs_no_attempts(bed: Bed):
     phone = await bed.phone("ines")
     browser = await bed.browser(phone)

@@ -125,9 +125,10 @@ class Pigeons:
 def with_pigeons(bed: Bed, answer: Callable[[Push], Awaitable[PushResult]]) -> Pigeons:
     """Have pigeons bring what browsers would get."""
     pigeons = Pigeons(answer)
-    channels = bed.app.services.channels
-    assert isinstance(channels, dict)
-    channels["web_push"] = pigeons
+    for each in (bed.app, *bed.others):
+        channels = each.services.channels
+        assert isinstance(channels, dict)
+        channels["web_push"] = pigeons
     return pigeons
 
 

@@ -162,6 +162,7 @@ class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
     preferences: Preferences = DEFAULTS
     zone: str = "UTC"  # of the student's clock
     traces: tuple[str, ...] = ()  # what caused it and the others, where that is traced
+    told: tuple[DeliveryId, ...] = ()  # those of the messages that it tells, the first and others
 
     @property
     def is_held(self) -> bool:

@@ -127,6 +127,7 @@ class DeliveryTable:
             held_until=row["held_until"],
             merges=row["merges"],
             heard_at=row["heard_at"],
+            told=tuple(DeliveryId(each["delivery_id"]) for each in standing),
         )
 
     async def attempted(self, delivery: DeliveryId, code: str | None) -> None:
@@ -147,17 +148,23 @@ class DeliveryTable:
         attempts: int = 1,
         code: str | None = None,
         provider_id: str | None = None,
+        told: Sequence[DeliveryId] = (),
     ) -> None:
-        """Write the final state, also of what goes with it, as part of ending the job."""
+        """Write the final state, also of what goes with it, as part of ending the job.
+
+        `told`: what has gone out, and is no less so where something has overtaken it on its way.
+        """
         await connection.execute(
             """update delivery set state = $2, attempts = attempts + $3, last_error = $4,
                    provider_id = $5, finished_at = now()
-               where (delivery_id = $1 or carried_by = $1) and state = 'pending'""",
+               where (delivery_id = $1 or carried_by = $1) and (state = 'pending'
+                   or state = 'superseded' and delivery_id = any($6))""",
             delivery,
             state,
             attempts,
             code,
             provider_id,
+            told,
         )
 
     async def forget_device(self, connection: asyncpg.Connection, pending: PendingDelivery) -> None:

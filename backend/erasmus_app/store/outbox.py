@@ -47,6 +47,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 1  # to be counted
     code: str | None = None
     provider_id: str | None = None
+    told: tuple[DeliveryId, ...] = ()  # what has gone out with it
     gone: PendingDelivery | None = None  # whose device is to be forgotten
     after: float = 0  # seconds, for one that comes again
 
@@ -168,7 +169,8 @@ class Outbox:
                        union all
                        select carried.delivery_id, ours.* from ours
                        join delivery as carried on carried.carried_by = ours.delivery_id) as ours
-                   where delivery.delivery_id = which and delivery.state = 'pending'),
+                   where delivery.delivery_id = which and (delivery.state = 'pending'
+                       or delivery.state = 'superseded' and which = any($13))),
                forgotten as (
                    delete from device
                    using unnest($9::bigint[], $10::uuid[], $11::uuid[], $12::timestamptz[])
@@ -189,6 +191,7 @@ class Outbox:
             [each.account_id for _, each in gone],
             [each.device_id for _, each in gone],
             [each.registered_at for _, each in gone],
+            [told for each in verdicts for told in each.told],  # also what was overtaken since
         )
         return {JobId(row["job_id"]) for row in rows}
 

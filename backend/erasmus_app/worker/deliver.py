@@ -214,6 +214,7 @@ class Deliverer:
             state=state,
             code=result.code,
             provider_id=result.provider_id,
+            told=pending.told if result.outcome is Outcome.ACCEPTED else (),
             gone=pending if result.outcome is Outcome.DEVICE_GONE else None,
             after=max(wait, result.retry_after or 0),
         )
@@ -235,6 +236,7 @@ class Deliverer:
                 attempts=verdict.attempts,
                 code=verdict.code,
                 provider_id=verdict.provider_id,
+                told=verdict.told,
             )
             if verdict.gone is not None:
                 await self.deliveries.forget_device(connection, verdict.gone)

@@ -237,6 +237,7 @@ async def test_what_is_pending_says_all_that_sending_takes(
         preferences=AWAKE,
         zone="Europe/Brussels",
         told_at=told_at,
+        told=(delivery,),
     )
     await a_phone(devices, account, language="de")
     again = await deliveries.pending(delivery)

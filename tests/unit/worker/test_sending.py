@@ -330,6 +330,31 @@ async def test_a_device_that_registered_again_meanwhile_stays(database: Database
     assert [row["target_key"] for row in rows] == [VAULT.hashed("target", "new")]
 
 
+async def test_what_is_overtaken_while_it_is_on_its_way_was_sent_all_the_same(database: Database):
+    outcomes = {
+        "sent": ACCEPTED,
+        "asked for again": ACCEPTED,
+        "failed": PushResult(outcome=Outcome.REJECTED, code="INVALID_ARGUMENT"),
+    }
+    deliveries = {name: await put(database, name) for name in outcomes}
+    channel = Channel(lambda push: outcomes[push.target], takes=0.3)
+    async with sending(database, {"fcm": channel}):
+        await until(lambda: len(channel.sent) == 3)
+        await database.execute("update delivery set state = 'superseded', finished_at = now()")
+        await database.execute("update job set again = true where dedupe_key = 'asked for again'")
+        await until(idle(database))
+
+    rows = await database.fetch("select delivery_id, state, attempts, provider_id from delivery")
+    found = {
+        row["delivery_id"]: (row["state"], row["attempts"], row["provider_id"]) for row in rows
+    }
+    assert {name: found[each] for name, each in deliveries.items()} == {
+        "sent": ("accepted", 1, "p"),
+        "asked for again": ("accepted", 1, "p"),
+        "failed": ("superseded", 0, None),
+    }
+
+
 async def test_a_channel_that_hangs_holds_up_no_other(database: Database):
     for number in range(100):
         await put(database, f"slow-{number}", target_kind="web_push", channel="web_push")
