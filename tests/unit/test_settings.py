@@ -113,6 +113,7 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("MERGE_SECONDS", "-1", "must be a number of 0 or more, not -1.0"),
         ("MERGE_SECONDS", "nan", "must be a number of 0 or more, not nan"),
         ("MERGE_SECONDS", "3601", "must be at most 3600"),
+        ("DATABASE_CONNECTIONS", "4", "must be at least 5"),
         ("DEVICE_GONE_DAYS", "59", "must be at least DEVICE_QUIET_DAYS"),
         ("SWEEP_SECONDS", "nan", "must be a number above 0"),
         ("SWEEP_SECONDS", "inf", "must be a number above 0"),

@@ -152,7 +152,12 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         to_partners = await stack.enter_async_context(partners_client(settings))
         to_own = await stack.enter_async_context(partners_client(settings, heis.values()))
         tables = await stack.enter_async_context(
-            open_database(settings.database_url, vault, direct=settings.database_direct_url)
+            open_database(
+                settings.database_url,
+                vault,
+                direct=settings.database_direct_url,
+                size=settings.database_connections,
+            )
         )
         await see_tables(tables, older_too=True)
         redis = open_redis(settings.redis_url)

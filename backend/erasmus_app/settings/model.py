@@ -14,6 +14,7 @@ import msgspec
 
 PREFIX = "ERASMUS_APP_"
 LONGEST_KEPT = 600  # months
+FEWEST_CONNECTIONS = 5  # one is for ended sessions, and a job may hold two at a time
 LONGEST_MERGE = 3600  # seconds: a push that waits longer is late
 LONGEST_DRAIN = 300  # seconds: who restarts us has given up by then
 LARGEST = 1_000_000_000  # seconds, ids, jobs: nobody means more
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Engines; None: a server of our own in `data_dir`
     database_url: str | None = None
     database_direct_url: str | None = None  # past the pooler at `database_url`, where it is one
+    database_connections: int = 10  # of a process at once, beside those that listen
     redis_url: str | None = None
     data_dir: Path = Path(".erasmus-app")
     data_keys: Path | None = None  # file or folder; None: made once in `data_dir`
@@ -352,6 +354,8 @@ def _numbers(settings: Settings) -> Iterator[Fault]:
 
 
 def _spans(settings: Settings) -> Iterator[Fault]:
+    if settings.database_connections < FEWEST_CONNECTIONS:
+        yield "database_connections", f"must be at least {FEWEST_CONNECTIONS}"
     if settings.merge_seconds > LONGEST_MERGE:
         yield "merge_seconds", f"must be at most {LONGEST_MERGE}"
     if settings.drain_seconds > LONGEST_DRAIN:
