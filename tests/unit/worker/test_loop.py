@@ -4,8 +4,10 @@ import asyncio
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -130,24 +132,29 @@ async def test_work_of_others_wakes_nobody(database: Database, monkeypatch: pyte
     assert len(claims) < 30
 
 
+@dataclass(frozen=True, slots=True)
+class Noting(JobQueue):
+    """Counts what is looked for."""
+
+    looked: Counter[tuple[str, ...]]
+
+    async def claim(self, limit: int, lease: Any, worker: Any, kinds: Any = None) -> list[Job]:
+        self.looked[tuple(kinds)] += 1
+        return await JobQueue.claim(self, limit, lease, worker, kinds)
+
+
 async def test_who_is_woken_by_one_kind_looks_for_that_alone(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(loop, "LONGEST_SLEEP", 3600.0)
-    looked: list[tuple[str, ...]] = []
-
-    class Noting(JobQueue):
-        async def claim(self, limit: int, lease: Any, worker: Any, kinds: Any = None) -> list[Job]:
-            looked.append(tuple(kinds))
-            return await super().claim(limit, lease, worker, kinds)
-
     done: list[Any] = []
 
     async def do(job: Job) -> None:
         done.append(job.payload)
 
-    worker = Worker(queue=Noting(database), handlers={"fetch": do, "mail": do}, limits={"mail": 1})
-    stop = asyncio.Event()
+    looked, stop = Counter[tuple[str, ...]](), asyncio.Event()
+    queue = Noting(database, looked)
+    worker = Worker(queue=queue, handlers={"fetch": do, "mail": do}, limits={"mail": 1})
     task = asyncio.create_task(worker.run(stop))
     for number in range(20):
         await put(database, "fetch", number)
@@ -157,21 +164,14 @@ async def test_who_is_woken_by_one_kind_looks_for_that_alone(
     stop.set()
     await task
 
-    assert looked.count(("fetch",)) >= 20
-    assert looked.count(("mail",)) < 10
+    assert looked["fetch",] >= 20
+    assert looked["mail",] < 10
 
 
 async def test_who_wakes_for_what_is_due_looks_for_that_alone(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(loop, "LONGEST_SLEEP", 3600.0)
-    looked: list[tuple[str, ...]] = []
-
-    class Noting(JobQueue):
-        async def claim(self, limit: int, lease: Any, worker: Any, kinds: Any = None) -> list[Job]:
-            looked.append(tuple(kinds))
-            return await super().claim(limit, lease, worker, kinds)
-
     done: list[Any] = []
 
     async def do(job: Job) -> None:
@@ -180,14 +180,15 @@ async def test_who_wakes_for_what_is_due_looks_for_that_alone(
     for number in range(5):
         due = datetime.now(UTC) + timedelta(seconds=1 + number / 5)
         await put(database, "fetch", number, due=due)
-    worker = Worker(queue=Noting(database), handlers={"fetch": do, "mail": do}, limits={"mail": 1})
-    stop = asyncio.Event()
+    looked, stop = Counter[tuple[str, ...]](), asyncio.Event()
+    queue = Noting(database, looked)
+    worker = Worker(queue=queue, handlers={"fetch": do, "mail": do}, limits={"mail": 1})
     task = asyncio.create_task(worker.run(stop))
     await until(lambda: done == [0, 1, 2, 3, 4])
     stop.set()
     await task
 
-    assert looked.count(("fetch",)) > looked.count(("mail",)) <= 2  # at the start, and by its ears
+    assert looked["fetch",] > looked["mail",] <= 2  # at the start, and by its ears
 
 
 async def test_what_comes_in_quick_succession_is_looked_for_together(
@@ -196,7 +197,7 @@ async def test_what_comes_in_quick_succession_is_looked_for_together(
     monkeypatch.setattr(loop, "GAP", 0.5)
     looked: list[int] = []
 
-    class Noting(JobQueue):
+    class Bringing(JobQueue):
         async def claim(self, limit: int, *given: Any) -> list[Job]:
             found = await super().claim(limit, *given)
             looked.append(len(found))
@@ -207,7 +208,7 @@ async def test_what_comes_in_quick_succession_is_looked_for_together(
     async def fetch(job: Job) -> None:
         done.append(job.payload)
 
-    worker = Worker(queue=Noting(database), handlers={"fetch": fetch}, concurrency=100)
+    worker = Worker(queue=Bringing(database), handlers={"fetch": fetch}, concurrency=100)
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
     await until(lambda: looked)
