@@ -258,4 +258,4 @@ async def test_an_idle_mobility_is_not_looked_at(hand: Hand):
                where next_look_at <= now() order by next_look_at limit 200"""
         )
 
-    assert "mobility_by_look" in str(plan)
+    assert "Index Cond: (next_look_at <= now())" in "".join(row[0] for row in plan)
