@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from pooler import BEHIND
 from testbed import Bed
 
 from erasmus_app.cli.phones import Phone
@@ -67,7 +68,8 @@ async def read_only(bed: Bed) -> AsyncIterator[None]:
     """Let the database take no writes, as a standby or one whose operator wants it so."""
     name = urlsplit(bed.app.database.dsn).path[1:]
     writable = {"default_transaction_read_only": "off"}
-    other = await asyncpg.connect(bed.app.database.dsn, server_settings=writable)
+    dsn = bed.app.database.direct or bed.app.database.dsn
+    other = await asyncpg.connect(dsn, server_settings=writable)
     await other.execute(f"alter database {name} set default_transaction_read_only = on")
     await bed.app.database.pool.expire_connections()
     try:
@@ -78,6 +80,7 @@ async def read_only(bed: Bed) -> AsyncIterator[None]:
         await bed.app.database.pool.expire_connections()
 
 
+@pytest.mark.skipif(BEHIND, reason="a pooler's own connections are not made anew")
 async def test_a_database_that_takes_no_writes_is_read_and_says_so_to_who_writes(bed: Bed):
     phone = await bed.signed_in("ines")
     before = await answer(bed, phone, LIST)

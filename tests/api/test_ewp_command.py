@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from pooler import past
 from testbed import Bed
 from unit.ewp.host.world import Kept
 
@@ -99,7 +100,8 @@ async def test_where_all_is_well_the_doctor_finds_nothing_amiss(desk: Desk, dsn:
         OTHER,
     )
 
-    status, out, _ = await desk(f"doctor --json --partner {PARTNER}", database_url=dsn)
+    way_past = {"database_direct_url": direct} if (direct := past(dsn)) else {}
+    status, out, _ = await desk(f"doctor --json --partner {PARTNER}", database_url=dsn, **way_past)
 
     assert status == 0
     document = json.loads(out)

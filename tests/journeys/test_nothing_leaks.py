@@ -25,6 +25,7 @@ from databases import PATIENCE, until
 from journeys.scenes import Scene
 from journeys.test_bad_partners import OMOBILITIES, breaks
 from journeys.test_mails import ASK, CONFIRM
+from pooler import engines_of
 from testbed import IN_A_HURRY, OWN_SYSTEM_APIS, Bed
 
 from erasmus_app.cli.phones import Phone
@@ -237,8 +238,7 @@ async def test_no_log_trace_or_metric_holds_what_is_a_student_s_or_a_secret(
         fed.outono(around)
         environment = dict(around.environment) | IN_A_HURRY
         environment |= {
-            "ERASMUS_APP_DATABASE_URL": dsn,
-            "ERASMUS_APP_REDIS_URL": valkey,
+            **engines_of(dsn, valkey),
             "ERASMUS_APP_DATA_DIR": str(tmp_path / "backend"),
             "ERASMUS_APP_LISTEN": f"{host}:{port}",
             "ERASMUS_APP_OTLP_URL": url,

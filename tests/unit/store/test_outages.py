@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from databases import VAULT
+from pooler import past
 from redis.exceptions import ConnectionError as RedisGone
 
 from erasmus_app.errors import EngineFailed, SettingsInvalid
@@ -38,6 +39,12 @@ def test_outages_are_told_from_what_is_a_matter_of_the_statement():
     ]
     assert [each for each in ERRORS if is_away(each)] == list(ERRORS[:8])
     assert [each for each in ERRORS if is_outage(each)] == [FULL, READ_ONLY, STARTS]
+
+
+@pytest.fixture
+def dsn(dsn: str) -> str:
+    """A way that no pooler is on: none passes on what a server says of itself."""
+    return past(dsn) or dsn
 
 
 async def pid(database: Database) -> int:
