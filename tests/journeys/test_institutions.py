@@ -363,6 +363,16 @@ async def test_both_ends_of_known_mobilities_and_the_covered_university_are_aske
             return {"lindental.example", "ribeira.example"} <= {row["hei_id"] for row in found}
 
         await until(asked)
+    rows = await hand.bed.app.database.fetch(
+        """select dedupe_key from job where kind = 'institution' and dedupe_key <> all(array(
+               select 'institution ' || partner_id from agreement_copy
+               where hei_id = tenant and partner_id <> 'lindental.example'))"""
+    )
+
+    assert sorted(row["dedupe_key"] for row in rows) == [
+        "institution lindental.example",
+        "institution ribeira.example",
+    ]
 
 
 async def test_however_many_institutions_an_answer_has_they_are_one_read(

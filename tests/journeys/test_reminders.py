@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from databases import PARTITIONED
 from journeys.looking import Hand, working_by_hand
 from journeys.scenes import APPLY, BEGINS, DAY, TODAY, Scene
 
@@ -259,3 +260,4 @@ async def test_an_idle_mobility_is_not_looked_at(hand: Hand):
         )
 
     assert "Index Cond: (next_look_at <= now())" in "".join(row[0] for row in plan)
+    assert PARTITIONED or "mobility_by_look" in str(plan)  # of partitions each has its own name

@@ -52,9 +52,14 @@ async def put(database: Database, kind: str, payload: Any = None, **named: Any) 
 
 @asynccontextmanager
 async def working(
-    database: Database, handlers: Mapping[str, Handler], *, drain: float = 10, **named: Any
+    database: Database,
+    handlers: Mapping[str, Handler],
+    *,
+    drain: float = 10,
+    queue: JobQueue | None = None,
+    **named: Any,
 ) -> AsyncIterator[Worker]:
-    worker = Worker(queue=JobQueue(database), handlers=handlers, **named)
+    worker = Worker(queue=queue or JobQueue(database), handlers=handlers, **named)
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop, drain=drain))
     try:
@@ -152,20 +157,16 @@ async def test_who_is_woken_by_one_kind_looks_for_that_alone(
     async def do(job: Job) -> None:
         done.append(job.payload)
 
-    looked, stop = Counter[tuple[str, ...]](), asyncio.Event()
-    queue = Noting(database, looked)
-    worker = Worker(queue=queue, handlers={"fetch": do, "mail": do}, limits={"mail": 1})
-    task = asyncio.create_task(worker.run(stop))
-    for number in range(20):
-        await put(database, "fetch", number)
-        await until(lambda number=number: number in done)
-    await put(database, "mail", "a letter")
-    await until(lambda: "a letter" in done)
-    stop.set()
-    await task
+    queue, both = Noting(database, Counter()), {"fetch": do, "mail": do}
+    async with working(database, both, queue=queue, limits={"mail": 1}):
+        for number in range(20):
+            await put(database, "fetch", number)
+            await until(lambda number=number: number in done)
+        await put(database, "mail", "a letter")
+        await until(lambda: "a letter" in done)
 
-    assert looked["fetch",] >= 20
-    assert looked["mail",] < 10
+    assert queue.looked["fetch",] >= 20
+    assert queue.looked["mail",] < 10
 
 
 async def test_who_wakes_for_what_is_due_looks_for_that_alone(
@@ -180,15 +181,11 @@ async def test_who_wakes_for_what_is_due_looks_for_that_alone(
     for number in range(5):
         due = datetime.now(UTC) + timedelta(seconds=1 + number / 5)
         await put(database, "fetch", number, due=due)
-    looked, stop = Counter[tuple[str, ...]](), asyncio.Event()
-    queue = Noting(database, looked)
-    worker = Worker(queue=queue, handlers={"fetch": do, "mail": do}, limits={"mail": 1})
-    task = asyncio.create_task(worker.run(stop))
-    await until(lambda: done == [0, 1, 2, 3, 4])
-    stop.set()
-    await task
+    queue, both = Noting(database, Counter()), {"fetch": do, "mail": do}
+    async with working(database, both, queue=queue, limits={"mail": 1}):
+        await until(lambda: done == [0, 1, 2, 3, 4])
 
-    assert looked["fetch",] > looked["mail",] <= 2  # at the start, and by its ears
+    assert queue.looked["fetch",] > queue.looked["mail",] <= 2  # at the start, and by its ears
 
 
 async def test_what_comes_in_quick_succession_is_looked_for_together(
@@ -208,16 +205,13 @@ async def test_what_comes_in_quick_succession_is_looked_for_together(
     async def fetch(job: Job) -> None:
         done.append(job.payload)
 
-    worker = Worker(queue=Bringing(database), handlers={"fetch": fetch}, concurrency=100)
-    stop = asyncio.Event()
-    task = asyncio.create_task(worker.run(stop))
-    await until(lambda: looked)
-    for number in range(20):
-        await put(database, "fetch", number)
-        await asyncio.sleep(0.01)
-    await until(lambda: sorted(done) == list(range(20)))
-    stop.set()
-    await task
+    queue = Bringing(database)
+    async with working(database, {"fetch": fetch}, queue=queue, concurrency=100):
+        await until(lambda: looked)
+        for number in range(20):
+            await put(database, "fetch", number)
+            await asyncio.sleep(0.01)
+        await until(lambda: sorted(done) == list(range(20)))
 
     assert max(looked) > 5
     assert len(looked) < 10

@@ -146,11 +146,16 @@ async def put(
 
 
 def sending_to(
-    database: Database, channels: dict[str, Any], *, clock: Any = utc_now, **named: Any
+    database: Database,
+    channels: dict[str, Any],
+    *,
+    clock: Any = utc_now,
+    many: Database | None = None,
+    **named: Any,
 ) -> Sending:
     parts: Any = Parts(channels, clock=clock)
-    deliverer = Deliverer(parts, database, DeliveryTable(database))
-    return Sending(deliverer=deliverer, queue=JobQueue(database), **named)
+    deliverer = Deliverer(parts, database, DeliveryTable(database, many))
+    return Sending(deliverer=deliverer, queue=JobQueue(database), many=many, **named)
 
 
 @asynccontextmanager
@@ -234,18 +239,11 @@ async def test_what_comes_by_twos_or_by_hundreds_is_sent_once_through_two_pools(
     for name in names:
         await put(database, name)
     channel = Wide(takes=0.01)
-    async with open_database(dsn, VAULT, fresh_plans=True) as many:
-        deliverer = Deliverer(
-            Parts({"fcm": channel}),  # type: ignore[arg-type]
-            database,
-            DeliveryTable(database, many),
-        )
-        stop = asyncio.Event()
-        made = Sending(deliverer=deliverer, queue=JobQueue(database), many=many)
-        task = asyncio.create_task(made.run(stop))
+    async with (
+        open_database(dsn, VAULT, fresh_plans=True) as many,
+        sending(database, {"fcm": channel}, many=many),
+    ):
         await until(idle(database))
-        stop.set()
-        await task
 
     assert Counter(channel.sent) == Counter(names)
     assert await ledger(database) == {"accepted": number}
