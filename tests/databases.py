@@ -57,6 +57,10 @@ class DatabaseServer:
     def dsn_of(self, name: str) -> str:
         return urlunsplit(urlsplit(self.pooled or self.dsn)._replace(path=f"/{name}"))
 
+    def direct_dsn_of(self, name: str) -> str:
+        """The way that no pooler is on, which is how `db upgrade` goes."""
+        return urlunsplit(urlsplit(self.dsn)._replace(path=f"/{name}"))
+
 
 def in_memory() -> Path | None:
     """A folder that is no disk, where this machine has one and room in it; None where it has not.
@@ -98,7 +102,7 @@ def valkey_running() -> Iterator[str]:
 
 async def _make_template(server: DatabaseServer) -> None:
     await _execute(server, f"create database {TEMPLATE}")
-    dsn = urlunsplit(urlsplit(server.dsn)._replace(path=f"/{TEMPLATE}"))
+    dsn = server.direct_dsn_of(TEMPLATE)
     await upgrade(dsn)
     if PARTITIONED:
         connection = await asyncpg.connect(dsn)
@@ -119,10 +123,10 @@ async def fresh_database(server: DatabaseServer) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def database_of_old(server: DatabaseServer, revision: str) -> AsyncIterator[str]:
-    """Yield the address of a database with the tables of a migration; it is gone afterwards."""
+    """Yield the direct address of a database with the tables of a migration; gone afterwards."""
     name = f"old{secrets.token_hex(8)}"
     await _execute(server, f"create database {name}")
-    dsn = server.dsn_of(name)
+    dsn = server.direct_dsn_of(name)
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn)
     )

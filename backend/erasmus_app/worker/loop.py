@@ -29,14 +29,13 @@ from erasmus_app.store.jobs import (
 from erasmus_app.store.outages import OUTAGE_SECONDS, is_away, is_outage
 from erasmus_app.telemetry.metrics import JOB_ATTEMPTS
 from erasmus_app.telemetry.traces import span
+from erasmus_app.worker.looking import LONGEST_SLEEP, apart
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from ewp.errors import place_of
 
 Handler = Callable[[Job], Awaitable[None]]
 """Does one job. May raise Retry, Later, Bury or Again; anything else is a failed attempt."""
 
-LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
-GAP = 0.03  # seconds between two looks, where the one before has brought all there was
 OUTAGE = timedelta(seconds=OUTAGE_SECONDS)
 PATIENCE = 0.5  # seconds that a job may wait for somebody outside before its place is lent
 MOST_WAITING = 8  # jobs under way at most, in `concurrency`: what they hold has to fit in memory
@@ -137,7 +136,6 @@ class Worker:
         """Claim what there is room for, then sleep until there is something to do.
 
         Whoever is woken by one kind looks for that alone: when others are due, the sleep is over.
-        What comes by ones and twos in quick succession is looked for together.
         """
         wake.clear()
         sleep, next_kind = LONGEST_SLEEP, None
@@ -173,8 +171,7 @@ class Worker:
         except TimeoutError:
             self._hear_of(next_kind)
         if not self._is_tight:
-            gap = looked_at + GAP - asyncio.get_running_loop().time()
-            await asyncio.sleep(max(gap, 0))
+            await apart(looked_at)
 
     def _rooms(self) -> Iterator[tuple[list[str], int]]:
         """Yield kinds and how many more of them may start now."""

@@ -38,12 +38,11 @@ from erasmus_app.students.models import TargetKind
 from erasmus_app.telemetry.traces import span
 from erasmus_app.worker.deliver import Deliverer, count_end
 from erasmus_app.worker.lanes import Item, Lane
+from erasmus_app.worker.looking import LONGEST_SLEEP, apart
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
 
-LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
-GAP = 0.03  # seconds between two looks, where the one before has brought all there was
 AT_ONCE = 32  # pushes under way on a channel that is not wide
 TOGETHER, TOGETHER_SECONDS = 250, 0.01  # outcomes that are written in one go, or after that time
 MOST_UNWRITTEN = 5_000  # outcomes; with more the database does not keep up, and nothing is claimed
@@ -125,10 +124,7 @@ class Sending:
         self._wake.set()
 
     async def _round(self) -> None:
-        """Claim what there is room for, then sleep until there is something to do.
-
-        What comes by ones and twos in quick succession is looked for together.
-        """
+        """Claim what there is room for, then sleep until there is something to do."""
         self._wake.clear()
         sleep, looked_at = LONGEST_SLEEP, asyncio.get_running_loop().time()
         busy = self._stuck or len(self._verdicts) > MOST_UNWRITTEN
@@ -158,8 +154,7 @@ class Sending:
             async with asyncio.timeout(sleep):
                 await self._wake.wait()
         if not self._left_some:
-            gap = looked_at + GAP - asyncio.get_running_loop().time()
-            await asyncio.sleep(max(gap, 0))
+            await apart(looked_at)
 
     @property
     def _outbox(self) -> Outbox:

@@ -11,7 +11,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 from databases import VAULT, DatabaseServer, database_of_old, until
-from pooler import past
 
 from erasmus_app.cli.tables import status
 from erasmus_app.errors import EngineFailed
@@ -26,7 +25,7 @@ NO_ROOM = "raise exception using errcode = '53100', message = 'could not extend 
 @pytest.fixture
 async def old(database_server: DatabaseServer) -> AsyncIterator[str]:
     async with database_of_old(database_server, "0026") as dsn:
-        yield past(dsn) or dsn  # as `db upgrade` goes
+        yield dsn
 
 
 async def in_the_middle(dsn: str, then: str) -> None:
@@ -123,8 +122,7 @@ async def test_an_upgrade_without_room_says_so_and_changes_nothing(old: str):
 async def test_whoever_reads_beside_an_upgrade_that_has_to_wait_is_served(
     database_server: DatabaseServer,
 ):
-    async with database_of_old(database_server, "0023") as found:  # after which `job` is altered
-        dsn = past(found) or found
+    async with database_of_old(database_server, "0023") as dsn:  # after which `job` is altered
         long, other = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
         reads = long.transaction()
         await reads.start()
@@ -193,7 +191,7 @@ create index concurrently shelf_book on shelf (book);
 @pytest.fixture
 async def empty(database_server: DatabaseServer) -> AsyncIterator[str]:
     async with database_of_old(database_server, "base") as dsn:
-        yield past(dsn) or dsn
+        yield dsn
 
 
 async def test_each_step_stays_though_the_next_one_fails(empty: str, tmp_path: Path):

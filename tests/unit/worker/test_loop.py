@@ -32,7 +32,7 @@ from erasmus_app.store.jobs import (
     enqueue,
 )
 from erasmus_app.store.versions import upgrade
-from erasmus_app.worker import loop
+from erasmus_app.worker import looking, loop
 from erasmus_app.worker.loop import Handler, Worker, waiting
 
 BACKEND = Path(__file__).parents[3] / "backend"
@@ -191,7 +191,7 @@ async def test_who_wakes_for_what_is_due_looks_for_that_alone(
 async def test_what_comes_in_quick_succession_is_looked_for_together(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(loop, "GAP", 0.5)
+    monkeypatch.setattr(looking, "GAP", 0.5)
     looked: list[int] = []
 
     class Bringing(JobQueue):
