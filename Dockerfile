@@ -33,9 +33,9 @@ LABEL org.opencontainers.image.title="Erasmus+ App backend" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# What installs software has no business where it runs. The user's number is fixed, as files outside
-# are given to a number: `chown 10001 keys/*`.
-RUN python -m pip uninstall --yes --quiet --root-user-action=ignore pip \
+# What installs software has no business where it runs; bases of Python 3.11 have setuptools as well.
+# The user's number is fixed, as files outside are given to a number: `chown 10001 keys/*`.
+RUN python -m pip uninstall --yes -qq --root-user-action=ignore setuptools wheel pip \
  && rm -rf /usr/local/lib/python3.*/ensurepip \
  && groupadd --gid 10001 erasmus \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin erasmus \
