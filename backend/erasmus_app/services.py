@@ -9,7 +9,7 @@ from erasmus_app.chat.knowledge import Knowledge
 from erasmus_app.chat.learning import Learning
 from erasmus_app.chat.links import ChatLinkService
 from erasmus_app.chat.service import ChatService
-from erasmus_app.errors import Unavailable
+from erasmus_app.errors import AppError
 from erasmus_app.glance import Glances
 from erasmus_app.identity.authorization import AuthorizationService
 from erasmus_app.identity.claiming import ClaimService
@@ -79,8 +79,8 @@ class Operations(Protocol):
     async def checks(self) -> dict[str, str]:
         """Return what should be well, each `ok`, what is wrong, or DEGRADED and what is wrong."""
 
-    def outage(self, error: BaseException) -> Unavailable | None:
-        """Return what is told of an error where an engine made it; None where it is no engine's."""
+    def told_of(self, error: BaseException) -> AppError | None:
+        """Return what is told of an error that an engine made; None where it is no engine's."""
 
 
 class Figures(Protocol):

@@ -127,6 +127,18 @@ async def test_an_archive_is_refused_to_others_and_after_an_older_login(bed: Bed
     assert (over["state"], over["downloadUrl"]) == ("EXPIRED", None)
 
 
+async def test_a_text_that_no_database_keeps_is_refused_and_no_error_of_ours(bed: Bed):
+    phone = await bed.signed_in("ines")
+    bearer = {"Authorization": f"Bearer {phone.token}"}
+    withdraw = r'mutation { withdrawConsent(purpose: "ne\u0000ws") { purpose } }'
+    answer = await bed.http.post(f"{bed.address}/graphql", json={"query": withdraw}, headers=bearer)
+
+    [error] = answer.json()["errors"]
+    assert answer.json()["data"] == {"withdrawConsent": None}
+    assert error["message"] == "a text has U+0000 in it, which no text here can have"
+    assert error["extensions"]["code"] == "request_invalid"
+
+
 async def test_a_consent_is_given_to_the_present_text_and_withdrawn(bed: Bed):
     phone = await bed.signed_in("ines")
     offered = "{ me { consents { purpose version title text given history { version } } } }"

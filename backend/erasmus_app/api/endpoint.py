@@ -214,7 +214,7 @@ class GraphQLEndpoint:
                 raise refused(error) from error
             raise
         except Exception as error:
-            if (away := self._outage(error)) is None:
+            if not isinstance(away := self._told_of(error), Unavailable):
                 raise
             raise Refused(away.status, away.code, str(away), after=away.after) from error
 
@@ -256,17 +256,18 @@ class GraphQLEndpoint:
             wanted=looked.wanted,
         )
 
-    def _outage(self, error: BaseException) -> Unavailable | None:
-        """Return what is told of an error where an engine made it."""
-        if (away := self._services.operations.outage(error)) is not None:
-            log.warning("graphql.unavailable", code=away.reason, error=type(error).__name__)
-        return away
+    def _told_of(self, error: BaseException) -> AppError | None:
+        """Return what is told of an error that an engine made."""
+        told = self._services.operations.told_of(error)
+        if isinstance(told, Unavailable):
+            log.warning("graphql.unavailable", code=told.reason, error=type(error).__name__)
+        return told
 
     def _written(self, result: Any) -> dict[str, Any]:
         """Write a result."""
         if not result.errors:
             return {"data": result.data}
-        errors = [_formatted(each, None, self._outage) for each in result.errors]
+        errors = [_formatted(each, None, self._told_of) for each in result.errors]
         return {"errors": errors, "data": result.data}
 
     async def execute(self, begun: Begun, context: Context) -> tuple[int, dict[str, Any]]:
@@ -342,13 +343,16 @@ def _wrong(document: Document, request: Request) -> dict[str, Any] | None:
 def _formatted(
     error: GraphQLError,
     code: str | None,
-    outage: Callable[[BaseException], Unavailable | None] = lambda _: None,
+    told_of: Callable[[BaseException], AppError | None] = lambda _: None,
 ) -> dict[str, Any]:
     """Write an error; what went wrong inside of us stays inside."""
     original = error.original_error
-    if original is not None and (away := outage(original)) is not None:
-        told = {"code": away.code, "reason": away.reason, "retryAfter": away.after}
-        return {"message": str(away), "path": error.path, "extensions": told}
+    told = None if original is None else told_of(original)
+    if isinstance(told, Unavailable):
+        more = {"code": told.code, "reason": told.reason, "retryAfter": told.after}
+        return {"message": str(told), "path": error.path, "extensions": more}
+    if told is not None:
+        return {"message": str(told), "path": error.path, "extensions": extensions(told.code)}
     if isinstance(original, AppError):
         code = original.code
     elif original is not None and not isinstance(original, GraphQLError):

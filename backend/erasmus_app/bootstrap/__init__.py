@@ -89,6 +89,7 @@ from erasmus_app.store.measures import Measures
 from erasmus_app.store.news import AccountNews
 from erasmus_app.store.offices import OfficeTable
 from erasmus_app.store.operations import OperationsView
+from erasmus_app.store.outages import outage
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.receipts import ReceiptTable
 from erasmus_app.store.records import RecordTable
@@ -367,7 +368,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                 now=clock,
                 refresh_for_unknown_key=keeper.refresh_for_unknown_key,
                 on_refusal=records.count_refusal,
-                unavailable=services.operations.outage,
+                unavailable=outage,
                 pace=pace_of(limits, settings.trusted_proxies),
                 place=partners_place(limits),
             ),

@@ -8,10 +8,10 @@ from datetime import timedelta
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from erasmus_app.errors import Unavailable
+from erasmus_app.errors import AppError
 from erasmus_app.services import DEGRADED
 from erasmus_app.store.database import AWAY, Database
-from erasmus_app.store.outages import outage
+from erasmus_app.store.outages import told_of
 from erasmus_app.store.versions import standing
 
 IS_READ_ONLY = "select current_setting('transaction_read_only')::bool"
@@ -89,6 +89,6 @@ class OperationsView:
         unlisted = self.unlisted_keys()
         return f"{DEGRADED}not in the catalogue: {', '.join(unlisted)}" if unlisted else "ok"
 
-    def outage(self, error: BaseException) -> Unavailable | None:
-        """Return what is told of an error where an engine made it."""
-        return outage(error)
+    def told_of(self, error: BaseException) -> AppError | None:
+        """Return what is told of an error that an engine made."""
+        return told_of(error)

@@ -1,9 +1,9 @@
-"""What engines that are gone, full or read-only make their libraries raise."""
+"""What engines raise that are gone, full or read-only, and what is told of it outside."""
 
 import asyncpg
 from redis.exceptions import RedisError
 
-from erasmus_app.errors import EngineFailed, Unavailable
+from erasmus_app.errors import AppError, EngineFailed, RequestInvalid, Unavailable
 
 OUTAGE_SECONDS = 5.0  # after which one may ask again
 _OUTAGES = (
@@ -41,8 +41,15 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, _OUTAGES + _AWAY)
 
 
+def told_of(error: BaseException) -> AppError | None:
+    """Return what an edge tells of an error that an engine made; None where it is no engine's."""
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+        return RequestInvalid("a text has U+0000 in it, which no text here can have")
+    return outage(error)
+
+
 def outage(error: BaseException) -> Unavailable | None:
-    """Return what is told of an error of an edge; None where it is no engine's."""
+    """Return what is told of an engine that cannot work just now; None where it is none."""
     if isinstance(error, RedisError | EngineFailed):  # of Valkey, once a process has started
         return Unavailable("valkey_away", "We cannot do this just now")
     if isinstance(error, asyncpg.DiskFullError):

@@ -10,11 +10,11 @@ from databases import VAULT
 from pooler import past
 from redis.exceptions import ConnectionError as RedisGone
 
-from erasmus_app.errors import EngineFailed, SettingsInvalid
+from erasmus_app.errors import EngineFailed, RequestInvalid, SettingsInvalid, Unavailable
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.embedded.folder import free_port
 from erasmus_app.store.keys import RedisLoginStates, open_redis
-from erasmus_app.store.outages import is_away, is_outage, outage
+from erasmus_app.store.outages import is_away, is_outage, outage, told_of
 
 FULL, READ_ONLY = asyncpg.DiskFullError("x"), asyncpg.ReadOnlySQLTransactionError("x")
 STARTS, CRASHED = asyncpg.CannotConnectNowError("x"), asyncpg.CrashShutdownError("x")
@@ -39,6 +39,16 @@ def test_outages_are_told_from_what_is_a_matter_of_the_statement():
     ]
     assert [each for each in ERRORS if is_away(each)] == list(ERRORS[:8])
     assert [each for each in ERRORS if is_outage(each)] == [FULL, READ_ONLY, STARTS]
+
+
+def test_a_text_that_cannot_be_kept_is_a_matter_of_whoever_sent_it():
+    told = [told_of(each) for each in (asyncpg.CharacterNotInRepertoireError("x"), FULL, OURS)]
+
+    assert [each and (type(each), each.status) for each in told] == [
+        (RequestInvalid, 400),
+        (Unavailable, 503),
+        None,
+    ]
 
 
 @pytest.fixture

@@ -26,9 +26,10 @@ log = structlog.get_logger(__name__)
 def problem(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Write any error; what went wrong inside of us stays inside."""
     services: Services = request.app.state.services
-    if (away := services.operations.outage(error)) is not None:
-        log.warning("request.unavailable", code=away.reason, error=type(error).__name__)
-        error = away
+    if (told := services.operations.told_of(error)) is not None:
+        if isinstance(told, Unavailable):
+            log.warning("request.unavailable", code=told.reason, error=type(error).__name__)
+        error = told
     if isinstance(error, AppError):
         status, code, detail = error.status, error.code, str(error)
     elif isinstance(error, HTTPException):
