@@ -29,6 +29,7 @@ from erasmus_app.store.links import MAIL_LINKED, LinkTable
 from erasmus_app.store.looks import LookTable
 from erasmus_app.store.mail_addresses import MAIL_CODE, MailAddressTable
 from erasmus_app.store.mails import MAIL as MAIL_MESSAGES
+from erasmus_app.store.outbox import Outbox
 from erasmus_app.store.own_objects import OwnObjectTable
 from erasmus_app.store.retention import RetentionTable
 from erasmus_app.store.syncs import SYNC, SyncTable
@@ -141,7 +142,7 @@ async def worker_of(app: Running) -> AsyncIterator[Worker]:
                 services, few, DeliveryTable(few, many), services.settings.merge_for
             ),
             queue=JobQueue(few),
-            many=many,
+            outbox=Outbox(few, many),
             lease=worker.lease,
         )
         tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]

@@ -5,7 +5,7 @@ it is written; its lease is kept for as long.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from erasmus_app.ids import JobId
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.notifications.ports import Channel, Outcome, PushResult, WideChannel
 from erasmus_app.notifications.preferences import How
-from erasmus_app.store.database import AWAY, Database
+from erasmus_app.store.database import AWAY
 from erasmus_app.store.deliveries import DELIVER
 from erasmus_app.store.jobs import (
     BATCHED_ATTEMPTS,
@@ -32,20 +32,17 @@ from erasmus_app.store.jobs import (
     LeaseLost,
     together,
 )
-from erasmus_app.store.outages import is_away
-from erasmus_app.store.outbox import CLOSED, OF_A_ROW, Claimed, Outbox, Verdict
-from erasmus_app.students.models import TargetKind
+from erasmus_app.store.outbox import CLOSED, Claimed, Outbox, Verdict
 from erasmus_app.telemetry.traces import span
-from erasmus_app.worker.deliver import Deliverer, count_end
+from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.lanes import Item, Lane
 from erasmus_app.worker.looking import LONGEST_SLEEP, apart
+from erasmus_app.worker.outcomes import Outcomes
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
 
 AT_ONCE = 32  # pushes under way on a channel that is not wide
-TOGETHER, TOGETHER_SECONDS = 250, 0.01  # outcomes that are written in one go, or after that time
-MOST_UNWRITTEN = 5_000  # outcomes; with more the database does not keep up, and nothing is claimed
 FRESH_SECONDS = 1.0  # what was read is read again after: something may have overtaken it
 NOWHERE = ""  # the lane of jobs without a delivery
 
@@ -58,21 +55,28 @@ class Sending:
 
     deliverer: Deliverer
     queue: JobQueue
-    many: Database | None = None  # the same, with fresh plans
+    outbox: Outbox
     lease: timedelta = timedelta(seconds=30)
     name: UUID = field(default_factory=uuid4)
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _held: dict[JobId, Job] = field(default_factory=dict)
-    _verdicts: deque[Verdict] = field(default_factory=deque)
-    _sent: Counter[tuple[str, str, Outcome, str | None]] = field(default_factory=Counter)
     _suspect: JobId | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _unwritten: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
     _brought: int = 0  # by the last look
     _left_some: bool = False  # the last look may not have brought all there was
-    _stuck: bool = False  # what was sent cannot be written down just now: nothing more is sent
+    _outcomes: Outcomes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._outcomes = Outcomes(
+            outbox=self.outbox,
+            alone=self.deliverer.write,
+            name=self.name,
+            lease=self.lease,
+            written=self._written,
+            failed=self._failed,
+        )
 
     async def run(self, stop: asyncio.Event, *, drain: float = DRAIN_SECONDS) -> None:
         """Work until `stop` is set; then give what is under way `drain` seconds to end.
@@ -86,7 +90,7 @@ class Sending:
         self._lanes.setdefault(NOWHERE, Lane(NOWHERE, Window(AT_ONCE)))
         async with self.queue.database.hearing((CHANNEL, CLOSED), self._heard):
             beat = asyncio.create_task(self._beat())
-            writer = asyncio.create_task(self._write_all())
+            writer = asyncio.create_task(self._outcomes.write_all())
             stopping = asyncio.create_task(self._stop_with(stop))
             try:
                 drain = await until_stopped(stop, self._rounds(beat, writer), drain)
@@ -116,7 +120,7 @@ class Sending:
 
     async def _tell_closed(self, lane: Lane, seconds: float) -> None:
         with suppress(*AWAY):  # each finds out for itself then
-            await self._outbox.tell_closed(lane.name, seconds)
+            await self.outbox.tell_closed(lane.name, seconds)
 
     async def _stop_with(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -127,14 +131,14 @@ class Sending:
         """Claim what there is room for, then sleep until there is something to do."""
         self._wake.clear()
         sleep, looked_at = LONGEST_SLEEP, asyncio.get_running_loop().time()
-        busy = self._stuck or len(self._verdicts) > MOST_UNWRITTEN
-        rooms = {} if busy else {name: lane.room() for name, lane in self._lanes.items()}
-        rooms = {name: room for name, room in rooms.items() if room > 0}
+        rooms = {name: room for name, lane in self._lanes.items() if (room := lane.room()) > 0}
+        if self._outcomes.are_behind:
+            rooms.clear()
         self._left_some = len(rooms) < len(self._lanes)
         try:
             if rooms:
                 suspects = 1 if self._suspect is None else 0
-                claimed = await self._outbox.claim(
+                claimed = await self.outbox.claim(
                     rooms, self.lease, self.name, suspects, likely=self._brought
                 )
                 self._brought = len(claimed)
@@ -144,7 +148,7 @@ class Sending:
                 if any(taken[name] >= room for name, room in rooms.items()):
                     await asyncio.sleep(0)
                     return  # there may be more
-                due = await self._outbox.until_next(list(rooms))
+                due = await self.outbox.until_next(list(rooms))
                 if due is not None and due.total_seconds() > 0:
                     sleep = min(sleep, max(due.total_seconds(), 0.01))
         except AWAY as error:
@@ -155,10 +159,6 @@ class Sending:
                 await self._wake.wait()
         if not self._left_some:
             await apart(looked_at)
-
-    @property
-    def _outbox(self) -> Outbox:
-        return Outbox(self.queue.database, self.many)
 
     async def _take(self, claimed: Sequence[Claimed]) -> None:
         """Read what was claimed, and send it as soon as its lane lets it."""
@@ -195,7 +195,7 @@ class Sending:
             raise found
         verdict = self.deliverer.unsent(claimed.job, claimed.delivery_id, found)
         if verdict is not None:
-            self._settled(verdict)
+            self._outcomes.add(verdict)
             return
         assert found is not None
         departure = self.deliverer.departure(found)
@@ -282,9 +282,9 @@ class Sending:
         elif lane.wide is not None and result.outcome is not Outcome.WAIT:
             lane.window.answered(item.began, now, under_way)
         pending = item.pending
-        self._sent[pending.kind, pending.target_kind, result.outcome, result.code] += 1
         self.deliverer.measure(pending, result)
-        self._settled(self.deliverer.verdict(item.claimed.job, pending, result))
+        verdict = self.deliverer.verdict(item.claimed.job, pending, result)
+        self._outcomes.add(verdict, (pending, result))
         self._go_on(lane)
 
     def _go_on(self, lane: Lane) -> None:
@@ -293,84 +293,12 @@ class Sending:
         if self._left_some and not self._wake.is_set() and lane.room() > 0:
             self._wake.set()
 
-    def _settled(self, verdict: Verdict) -> None:
-        self._verdicts.append(verdict)
-        if len(self._verdicts) == 1:
-            asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self._unwritten.set)
-        elif len(self._verdicts) >= TOGETHER:
-            self._unwritten.set()
-
-    async def _write_all(self) -> None:
-        """Write down what has become of deliveries, all that there is together."""
-        while True:
-            await self._unwritten.wait()
-            self._unwritten.clear()
-            while self._verdicts:
-                verdicts = [
-                    self._verdicts.popleft() for _ in range(min(len(self._verdicts), TOGETHER * 2))
-                ]
-                for (kind, target_kind, outcome, code), count in self._sent.items():
-                    log.info(
-                        "push.sent",
-                        kind=kind,
-                        target_kind=target_kind,
-                        lane=TargetKind(target_kind).channel,
-                        outcome=outcome,
-                        code=code,
-                        count=count,
-                    )
-                self._sent.clear()
-                await self._write(verdicts)
-                self._let_go(each.job.job_id for each in verdicts)
-                self._left_some = self._left_some or any(each.state is None for each in verdicts)
-            if self._left_some:
-                self._wake.set()
-
-    async def _write(self, verdicts: Sequence[Verdict]) -> None:
-        """Write, if need be after the database is back.
-
-        The lease is the limit, but not while it is away: nobody can take these over then, and
-        what nobody remembers would be sent again. One that cannot be written is no matter of the
-        others.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.lease.total_seconds()
-        written: set[JobId] | None = None
-        while written is None:
-            try:
-                written = await self._outbox.write(verdicts, self.name)
-            except OF_A_ROW as error:
-                if len(verdicts) == 1:
-                    self._failed(verdicts[0].job, error)
-                    return
-                middle = len(verdicts) // 2
-                await self._write(verdicts[:middle])
-                await self._write(verdicts[middle:])
-                return
-            except AWAY as error:
-                log.warning("worker.database_away", error=type(error).__name__)
-                self._stuck = is_away(error)
-                if loop.time() >= deadline and not self._stuck:
-                    return  # the leases run out, and somebody does these once more
-                await asyncio.sleep(min(0.5, self.lease.total_seconds() / 4))
-        self._stuck = False
-        for each in verdicts:
-            if each.job.job_id not in written:
-                await self._write_alone(each)
-            else:
-                count_end(each)
-
-    async def _write_alone(self, verdict: Verdict) -> None:
-        """Write what did not go with the others: asked for once more, or another's by now."""
-        try:
-            if verdict.state is not None:
-                await self.deliverer.write(verdict)
-                return
-            raise LeaseLost(f"job {verdict.job.job_id}")
-        except LeaseLost:
-            log.warning("job.lease_lost", job_id=verdict.job.job_id, kind=verdict.job.kind)
-        except AWAY as error:
-            log.warning("worker.database_away", error=type(error).__name__)
+    def _written(self, verdicts: Sequence[Verdict]) -> None:
+        """Let go of what has been written down; some of it may be asked for once more."""
+        self._let_go(each.job.job_id for each in verdicts)
+        self._left_some = self._left_some or any(each.state is None for each in verdicts)
+        if self._left_some:
+            self._wake.set()
 
     def _failed(self, job: Job, error: Exception) -> None:
         """Note that one could not be sent for a reason of ours."""
@@ -420,7 +348,7 @@ class Sending:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while self._held and loop.time() < deadline:
-            self._unwritten.set()
+            self._outcomes.hurry()
             await asyncio.sleep(0.01)
         late = list(self._held.values())
         for lane in self._lanes.values():

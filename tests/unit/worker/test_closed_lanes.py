@@ -22,6 +22,7 @@ from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.jobs import JobQueue
+from erasmus_app.store.outbox import Outbox
 from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
 from erasmus_app.worker.deliver import Deliverer
@@ -79,7 +80,9 @@ async def a_worker(database: Database, fcm: Fcm) -> AsyncIterator[None]:
     deliverer = Deliverer(fcm, database, DeliveryTable(database))  # type: ignore[arg-type]
     stop = asyncio.Event()
     task = asyncio.create_task(
-        Sending(deliverer=deliverer, queue=JobQueue(database)).run(stop, drain=1)
+        Sending(deliverer=deliverer, queue=JobQueue(database), outbox=Outbox(database)).run(
+            stop, drain=1
+        )
     )
     yield
     stop.set()

@@ -155,7 +155,9 @@ def sending_to(
 ) -> Sending:
     parts: Any = Parts(channels, clock=clock)
     deliverer = Deliverer(parts, database, DeliveryTable(database, many))
-    return Sending(deliverer=deliverer, queue=JobQueue(database), many=many, **named)
+    return Sending(
+        deliverer=deliverer, queue=JobQueue(database), outbox=Outbox(database, many), **named
+    )
 
 
 @asynccontextmanager
