@@ -29,7 +29,7 @@ from load_clients import Results
 from load_students import Student, signed_in
 from load_table import Found, read, show
 from morning import Morning, Scale, planned
-from sync_telling import Answer
+from sync_telling import Answer, ahead
 from sync_telling import Order as Told
 from watching import Watch
 
@@ -41,7 +41,6 @@ HERE = Path(__file__).parent
 TESTS = HERE.parent / "tests"
 PUBLIC_URL = "https://backend.example"
 LAST_SECONDS = 45  # after the end, until what has not come is called missing
-AHEAD = 3.0  # seconds until everybody has read the orders
 RECORD, RESULTS = "requests.jsonl", "results.json"
 
 
@@ -109,7 +108,7 @@ async def students(house: House, database: str, scale: Scale) -> list[Student]:
 async def begun(house: House, morning: Morning, generator: asyncio.subprocess.Process) -> float:
     """Let partners and apps begin at one moment; returns it, in seconds since the epoch."""
     assert generator.stdin is not None
-    begin = time.time() + AHEAD
+    begin = time.time() + ahead(morning.told)
     order = Told(begin=begin, ports=house.ports, told=morning.told)
     await house.ask("tell", **msgspec.to_builtins(order))
     generator.stdin.write(f"{begin}\n".encode())

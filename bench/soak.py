@@ -32,6 +32,7 @@ from redis.asyncio import Redis
 from soak_doors import Doors, doors
 from soak_table import Round, show
 from sync_telling import Order as Told
+from sync_telling import ahead
 from watching import Watch
 
 from erasmus_app.store.database import open_database
@@ -151,7 +152,7 @@ async def _run(
         await house.until_understood()
         said("filling what processes keep")
         every = [TellOne(at=n / 100, mobility=n) for n in range(scale.students)]
-        begin = time.time() + 1
+        begin = time.time() + ahead(every)
         order = Told(begin=begin, ports=house.ports, told=every)
         await house.ask("tell", **msgspec.to_builtins(order))
         await around.fill(key)
