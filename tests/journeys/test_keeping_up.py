@@ -244,3 +244,45 @@ async def test_the_past_of_a_partner_that_is_new_is_not_told_by_whom_it_is_asked
 async def has_arrived(bed: Bed, omobility_id: OmobilityId) -> bool:
     facts = await in_clear(bed.app.database, "mobility.sealed", f"omobility_id = '{omobility_id}'")
     return any((json.loads(each).get("reception") or {}).get("actual_arrival") for each in facts)
+
+
+async def test_a_transcript_that_an_index_lists_before_the_mobility_is_written_is_not_missed(
+    dsn, valkey, tmp_path
+):
+    async with bed_running(dsn, valkey, tmp_path, poll_overlap_seconds="0.001") as bed:
+        heis, database = bed.world.network.heis, bed.app.database
+        home, clairval = heis[RIBEIRA], heis[CLAIRVAL]
+        first, tiago = OmobilityId("rib-2027-0001"), OmobilityId("rib-2027-0002")
+        phone = await bed.phone("tiago")
+        office.nominate_old(home, STUDENTS["tiago"], CLAIRVAL, first)
+        await bed.until_told(phone, "nominated")
+        await bed.until_polled()
+
+        grades = ("16", "14", "18", "12")
+        office.issue_transcript(clairval, STUDENTS["tiago"], RIBEIRA, tiago, grades=grades)
+        async with database.locked(f"{RIBEIRA} {RIBEIRA} {tiago}"):  # its first write takes long
+            office.nominate_old(home, STUDENTS["tiago"], CLAIRVAL, tiago)
+            await until(lambda: waits_for_a_lock(bed))
+            for _ in range(3):
+                listed_at = await last_asked(bed, Api.IMOBILITY_TORS)
+                await until(lambda at=listed_at: is_asked_after(bed, Api.IMOBILITY_TORS, at))
+        await bed.until_told(phone, "transcript_issued")
+
+
+async def last_asked(bed: Bed, api: Api) -> datetime:
+    """When Clairval was last asked for it, with an answer."""
+    at: datetime = await bed.app.database.fetchval(
+        "select last_success_began_at from poll_state where hei_id = $1 and api = $2", CLAIRVAL, api
+    )
+    return at
+
+
+async def is_asked_after(bed: Bed, api: Api, at: datetime) -> bool:
+    return await last_asked(bed, api) > at
+
+
+async def waits_for_a_lock(bed: Bed) -> bool:
+    found: bool = await bed.app.database.fetchval(
+        "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+    )
+    return found

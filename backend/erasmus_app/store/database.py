@@ -20,6 +20,7 @@ from erasmus_app.telemetry.traces import span
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 1.0  # for connections to be given back: a server that hangs gives none
 WAIT_SECONDS = 15.0  # for a connection: who waits for longer has nobody left who waits for him
+ROLLBACK_SECONDS = 2.0
 STATEMENT_SECONDS = 60.0  # a statement that takes longer is not one of ours gone well
 LISTEN_AGAIN_SECONDS = 0.5
 RENEW_SECONDS = 5.0  # how often connections to a server that takes no writes are made anew
@@ -111,8 +112,7 @@ class Database:
                 await connection.execute(begin)
                 yield connection
             except BaseException:
-                if not connection.is_closed():
-                    await connection.execute("rollback")
+                await _roll_back(connection)
                 raise
             await connection.execute("commit")
 
@@ -160,6 +160,20 @@ class Database:
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
 
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    """End a transaction; where that is not answered soon, its connection ends with it.
+
+    Who is cancelled in the line before a pooler would else wait there for a server, to say so.
+    """
+    with suppress(asyncpg.InterfaceError):  # it has ended already
+        if connection.is_closed():
+            return
+        try:
+            await connection.execute("rollback", timeout=ROLLBACK_SECONDS)
+        except TimeoutError:
+            connection.terminate()
+
+
 async def _until_gone(connection: asyncpg.Connection, gone: asyncio.Event) -> None:
     """Wait for the end of a connection, and see that it is not a dead one that only looks open."""
     while not gone.is_set():
@@ -204,6 +218,17 @@ class _Pool(asyncpg.Pool):  # type: ignore[misc]  # the library has no types
     async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - the library's own
         async with asyncio.timeout(WAIT_SECONDS):
             return await super()._acquire(timeout)
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the library's own
+        """Take a connection back; one that ends just then has gone back by itself.
+
+        The library calls that an error of its own, and who was cancelled would hear of it instead.
+        """
+        try:
+            await super().release(connection, timeout=timeout)
+        except asyncpg.InternalClientError:
+            if connection._con is not None:  # noqa: SLF001 - there is no public name
+                raise
 
 
 @asynccontextmanager

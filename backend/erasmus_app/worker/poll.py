@@ -32,6 +32,7 @@ from ewp.errors import EwpError, place_of
 POLL = "poll"
 PLAN = "plan-polls"
 LONGEST_WRITE = 60.0  # seconds that a transaction on a mobility may take
+BUSY_WRITE = 5.0  # seconds more, however often one polls: a busy machine takes longer
 BATCH = 200  # mobilities; a whole university's answers would fill the memory
 
 log = structlog.get_logger(__name__)
@@ -218,11 +219,15 @@ class Poller:
         if found is None:  # there is no index: everybody of whom there may be news
             return _by_sender(each for each in known if each.awaited)
         again = now - timedelta(seconds=self.services.settings.safety_poll_seconds)
+        before = self._asked_since(state)
+        early = None if before is None else before - timedelta(seconds=BUSY_WRITE)
 
         def is_new(each: Known) -> bool:
-            """Whether the index may have listed it before we knew of the mobility."""
-            before = self._asked_since(state)
-            is_early = before is not None and each.created_at >= before
+            """Whether the index may have listed it before we knew of the mobility.
+
+            One too many is asked for once more than needed; one too few is found by a sweep alone.
+            """
+            is_early = early is not None and each.created_at >= early
             return asked.api in OF_RECEIVING and is_early and each.awaited and not each.shown
 
         def is_wanted(each: Known) -> bool:

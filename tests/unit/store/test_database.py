@@ -89,3 +89,15 @@ async def test_a_cancelled_wait_gives_the_connection_back(database: Database):
                     raise AssertionError("two at once")
     async with database.locked("om-1"):
         pass
+
+
+async def test_a_connection_that_ends_while_it_is_given_back_is_no_error(database: Database):
+    """What a cancelled statement leaves behind ends in its own time: at any moment, thus then."""
+    borrowed = await database.pool.acquire()
+    real = borrowed._con
+    giving_back = asyncio.ensure_future(database.pool.release(borrowed))
+    await asyncio.sleep(0)
+    real.terminate()
+    await giving_back
+
+    assert await database.fetchval("select 1") == 1

@@ -68,6 +68,19 @@ async def test_cursors_of_other_processes_leave_nothing_in_the_way(
     assert found == [list(range(1, upto + 1)) for upto in range(5)]
 
 
+async def test_who_is_cancelled_in_the_line_before_it_does_not_stay_there(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("erasmus_app.store.database.ROLLBACK_SECONDS", 0.2)
+    async with database.locked("a"), database.locked("b"), asyncio.timeout(30):
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), database.locked("c"):
+                    raise AssertionError("there is no third server")
+    async with database.locked("c") as connection:
+        assert await connection.fetchval("select 1") == 1
+
+
 async def test_what_must_listen_goes_past_it(database: Database):
     async with database.listening("news") as heard:
         await until(heard.is_set)  # listening: something may have been missed before
