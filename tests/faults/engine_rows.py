@@ -289,7 +289,7 @@ async def valkey_down(folder: Path, scale: Scale) -> Result:
                 await app.logs_in()
         finally:
             frozen.resume()
-        open_ = {"read ok", "write ok", "login unavailable valkey_away"}
+        open_ = {"read ok", "write ok", "login unavailable limits_away"}
         result.hold("heard otherwise", sorted(set(app.heard) - open_))
         result.figures |= {
             "stopped for s": round(scale.away),

@@ -39,8 +39,12 @@ class Front:
 
     async def logs_in(self) -> str:
         answer = await self._get("/auth/login?login_hint=ines")
-        ok = answer is not None and answer.status_code == 302
-        said = "ok" if ok else _said(answer)
+        if answer is not None and answer.status_code == 302:
+            said = "ok"
+        elif answer is not None and _is_page_of(answer, "limits_away"):
+            said = "unavailable limits_away"
+        else:
+            said = _said(answer)
         self.heard[f"login {said}"] += 1
         return said
 
@@ -77,6 +81,12 @@ class Front:
             for said, times in self.heard.items()
             if said.split(" ")[1] not in {"ok", "unavailable"}
         ]
+
+
+def _is_page_of(answer: httpx.Response, code: str) -> bool:
+    """Whether a browser is shown why it does not go on just now, and told to come again."""
+    refused = answer.status_code == 503 and "retry-after" in answer.headers
+    return refused and code in answer.text
 
 
 def _said(answer: httpx.Response | None) -> str:
