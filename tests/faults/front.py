@@ -39,12 +39,8 @@ class Front:
 
     async def logs_in(self) -> str:
         answer = await self._get("/auth/login?login_hint=ines")
-        if answer is not None and answer.status_code == 302:
-            said = "ok"
-        elif answer is not None and _is_page_of(answer, "limits_away"):
-            said = "unavailable limits_away"
-        else:
-            said = _said(answer)
+        ok = answer is not None and answer.status_code == 302
+        said = "ok" if ok else _said(answer)
         self.heard[f"login {said}"] += 1
         return said
 
@@ -83,25 +79,21 @@ class Front:
         ]
 
 
-def _is_page_of(answer: httpx.Response, code: str) -> bool:
-    """Whether a browser is shown why it does not go on just now, and told to come again."""
-    refused = answer.status_code == 503 and "retry-after" in answer.headers
-    return refused and code in answer.text
-
-
 def _said(answer: httpx.Response | None) -> str:
     if answer is None:
         return "no answer"
+    refused = answer.status_code == 503 and "retry-after" in answer.headers
     try:
         found = answer.json()
-    except ValueError:
+    except ValueError:  # the page that a browser is shown
+        if refused and "limits_away" in answer.text:
+            return "unavailable limits_away"
         return f"status {answer.status_code} without JSON"
     errors = [each.get("extensions", {}) for each in found.get("errors", [])]
     if not errors and answer.status_code < 300:
         return "ok"
     code = errors[0].get("code") if errors else found.get("code")
     reason = errors[0].get("reason") if errors else found.get("reason")
-    refused = answer.status_code == 503 and "retry-after" in answer.headers
     if code == "unavailable" and (refused or answer.status_code == 200):
         return "unavailable" if reason is None else f"unavailable {reason}"
     return f"status {answer.status_code} {code}"
