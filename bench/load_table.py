@@ -22,6 +22,7 @@ OURS = ("api", "worker", "PostgreSQL", "Valkey")
 READS = ("first screen", "inbox")
 AIM_READ, AIM_P95, AIM_P99 = 0.1, 5.0, 30.0  # seconds: a read; from a notification to its push
 MAY_GROW = 0.05  # of its memory, in the second half: tokens that were seen are still being kept
+FEWEST = 6  # samples of a process: its second half needs three for a line
 LATE = 0.05  # seconds: a generator that is later than that says little of what it measures
 
 
@@ -126,7 +127,7 @@ def _processes(found: Found) -> Table:
     )  # fmt: skip
     for name, cpu in watch.cpu.items():
         share = f"{cpu / watch.seconds:.1%}"
-        if name not in watch.uses:
+        if len(watch.uses.get(name, ())) < FEWEST:
             table.add_row(name, share)
             continue
         begin, middle, end = watch.halves(name)

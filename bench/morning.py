@@ -21,11 +21,11 @@ STRANGE = 5  # one burst of so many is about a mobility of which there is nothin
 class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """How much of everything; rates are a second."""
 
-    seconds: float = 300
-    warm: float = 10  # seconds before that: the same, and not counted in times
-    starts: float = 200
-    changes: float = 50
-    bursts: float = 20
+    seconds: float = 300.0
+    warm: float = 10.0  # seconds before that: the same, and not counted in times
+    starts: float = 200.0
+    changes: float = 50.0
+    bursts: float = 20.0
     students: int = 20_000  # who have a mobility and an account
     partners: int = 40
     refreshes: float = 0.2  # of the starts: the access token is over

@@ -93,7 +93,7 @@ class PartnerFailed(AppError):
     `code` is the toolkit's (`partner_unreachable`, `reply_invalid`, ...), `retry` says whether the
     same call may succeed later without anybody's doing, `after` in how many seconds at the
     earliest where that is known. `misfit` is the fingerprint of an answer that did not parse or
-    did not fit.
+    did not fit. `how` is what there was in place of an answer, in our own words: for logs.
     """
 
     status = HTTPStatus.BAD_GATEWAY
@@ -106,12 +106,14 @@ class PartnerFailed(AppError):
         retry: bool,
         after: float | None = None,
         misfit: Misfit | None = None,
+        how: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.retry = retry
         self.after = after
         self.misfit = misfit
+        self.how = how
 
 
 class PartnerBusy(AppError):

@@ -146,6 +146,13 @@ class PartnerUnreachable(PartnerError):
 
     code = "partner_unreachable"
 
+    @property
+    def how(self) -> str:
+        """What there was in place of an answer, without the partner's own words: for logs."""
+        if self.status is not None:
+            return f"status {self.status}"
+        return str(self).removeprefix(f"{self.hei_id}: ")
+
 
 class PartnerRefused(PartnerError):
     """A 4xx answer; `status` says which. A bug or wrong data: never repeated by itself."""

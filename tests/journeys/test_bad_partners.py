@@ -172,13 +172,18 @@ async def test_a_partner_that_is_down_delays_only_its_own_data_and_is_caught_up_
     await bed.take(3)
     await bed.until_told(camille, "nominated")
     bed.world.network.down.add(CLAIRVAL)
-    await tell(bed, CLAIRVAL, "CLV/27/E77120")
 
     async def noticed() -> bool:
         [mobility] = (await bed.ask(camille, SOURCES))["me"]["mobilities"]
         return "partner_unreachable" in {each["lastError"] for each in mobility["sources"]}
 
-    await until(noticed)
+    with capture_logs() as logs:
+        await tell(bed, CLAIRVAL, "CLV/27/E77120")
+        await until(noticed)
+    failed = [each for each in logs if each["event"] == "partner.failed"]
+    assert {(each["hei_id"], each["code"], each["why"]) for each in failed} == {
+        (CLAIRVAL, "partner_unreachable", "status 503")
+    }
     await bed.take(2)  # Camille is accepted by the host; Inês sends her agreement
     await bed.until_told(ines, "agreement_sent")
     await bed.until_told(camille, "nomination_accepted")

@@ -21,7 +21,9 @@ from erasmus_app.settings import Settings
 
 TIMEOUT = 10.0  # seconds, where a call names no other
 # Those under way are bounded by host (`Breakers`): silent hosts must not take the others' places.
-CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50)
+# Apache, Node and uvicorn close a connection after five idle seconds: a request sent just then is
+# lost, and a poll with it. So ours are given up before that.
+CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=4.0)
 
 
 log = structlog.get_logger(__name__)

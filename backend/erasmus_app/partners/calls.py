@@ -53,7 +53,8 @@ async def called(
             ) from rest
         except Silent as silent:
             why = silent.__cause__
-            raise PartnerFailed(PartnerUnreachable.code, str(why), retry=True) from why
+            assert isinstance(why, PartnerUnreachable)
+            raise PartnerFailed(why.code, str(why), retry=True, how=why.how) from why
         except PartnerError as error:
             retry = isinstance(error, ApiNotServed)
             raise PartnerFailed(error.code, str(error), retry=retry) from error

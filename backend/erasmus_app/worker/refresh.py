@@ -192,7 +192,14 @@ class Refresher:
         `ids` are by their sending HEI.
         """
         tenant, hei, api = asked
-        log.warning("partner.failed", tenant=tenant, hei_id=hei, api=api, code=error.code)
+        log.warning(
+            "partner.failed",
+            tenant=tenant,
+            hei_id=hei,
+            api=api,
+            code=error.code,
+            **({"why": error.how} if error.how else {}),
+        )
         if error.misfit is not None:
             log.warning(
                 "partner.quarantined",

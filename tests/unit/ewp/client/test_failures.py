@@ -296,6 +296,31 @@ async def test_who_is_not_there_is_unreachable(calls):
     await failure(calls, PartnerUnreachable)
 
 
+async def test_what_there_was_in_place_of_an_answer_is_said_without_the_partners_words(calls):
+    async def how(**given):
+        with pytest.raises(PartnerUnreachable) as failed:
+            await calls.client(**given).echo(KEY, HEI, ["a"])
+        return failed.value.how
+
+    calls.partner.status, calls.partner.body = 503, ERROR
+    said = [await how()]
+    calls.partner.raw = b""
+    said.append(await how())
+    calls.partner.raw, calls.partner.silent = None, asyncio.Event()
+    said += [await how(silent_seconds=0.05), await how(total_seconds=0.05)]
+    calls.partner.origin = "http://127.0.0.1:1"
+    calls.know()
+    said.append(await how())
+
+    assert said == [
+        "status 503",
+        "RemoteProtocolError",
+        "ReadTimeout",
+        "no answer in 0 s",
+        "ConnectError",
+    ]
+
+
 async def test_a_call_that_is_given_up_leaves_room_for_the_next(calls):
     calls.partner.silent = asyncio.Event()
     client = calls.client(total_seconds=0.1)
