@@ -83,7 +83,7 @@ from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.health import CallLedgerTable, HealthTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.institutions import InstitutionTable
-from erasmus_app.store.jobs import JobQueue
+from erasmus_app.store.job_writing import JobWriting
 from erasmus_app.store.keys import open_redis
 from erasmus_app.store.measures import Measures
 from erasmus_app.store.news import AccountNews
@@ -165,7 +165,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         stack.push_async_callback(redis.aclose)
         limits = limits_of(settings, redis, vault)
         keeper = await _catalogue(stack, settings, http, clock)
-        records = RecordTable(tables, clock)
+        records, jobs = RecordTable(tables, clock), JobWriting(tables)
         messages = load_catalogue(catalogue_folder())
         names = CatalogueNames(lambda: keeper.current, heis)
         own_systems = OwnSystems(to_own, heis, clock, settings.ewp_timeout_seconds)
@@ -182,7 +182,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             catalogue=lambda: keeper.current,
             keys=keys,
             breakers=breakers,
-            jobs=JobQueue(tables),
+            jobs=jobs,
             clock=clock,
         )
         ledger = CallLedgerTable(tables, clock)
@@ -258,7 +258,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             fields=load_fields(catalogue_folder()),
             source=partners,
             wishes=RefreshWishes(
-                jobs=JobQueue(tables),
+                jobs=jobs,
                 source=partners,
                 heis=heis,
                 limits=limits,
@@ -358,7 +358,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
                     heis,
                     keys,
                     server_keys,
-                    JobQueue(tables),
+                    jobs,
                     services.own,
                     FigureTable(tables),
                     noting(services.access, clock),

@@ -47,6 +47,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return (self, *self.with_it)
 
 
+class New(msgspec.Struct, frozen=True, kw_only=True):
+    """A job to be written: due at a moment or, without one, in `after` by the database's clock."""
+
+    kind: str
+    payload: Any
+    dedupe_key: str | None = None
+    due: datetime | None = None
+    after: timedelta = timedelta(0)
+    traces: tuple[str, ...] = ()  # what asks for it
+
+
 def together(jobs: Sequence[Job]) -> Job:
     """Return some jobs as one, the first with the others."""
     alone = [msgspec.structs.replace(each, with_it=()) for each in jobs]
@@ -108,7 +119,14 @@ async def enqueue(
     A job with the same dedupe key that waits takes the new request in and keeps the earlier due;
     one that runs is done once more after it has ended, since it may have looked too early.
     """
-    await _put(connection, kind, [(dedupe_key, payload)], due)
+    new = New(kind=kind, payload=payload, dedupe_key=dedupe_key, due=due, traces=causes())
+    await put(connection, [new])
+
+
+def causes() -> tuple[str, ...]:
+    """Return what a job that is written now is asked for by: the trace under way, if any."""
+    trace = carried()
+    return () if trace is None else (trace,)
 
 
 async def alive(database: Database, dedupe_keys: Sequence[str]) -> set[str]:
@@ -126,19 +144,19 @@ async def ensure(database: Database, kind: str, jobs: Mapping[str, Any]) -> None
             await enqueue(connection, kind, jobs[key], dedupe_key=key)
 
 
-async def _put(
-    connection: asyncpg.Connection,
-    kind: str,
-    jobs: Sequence[tuple[str | None, Any]],
-    due: datetime | None,
-    after: timedelta = timedelta(0),
-) -> None:
+async def put(connection: asyncpg.Connection, new: Sequence[New]) -> None:
+    """Write jobs in the caller's transaction; no two of them with the same dedupe key.
+
+    Several come in the order of their keys, the same for all, so that nobody waits in a circle.
+    """
     # Who sleeps looks at least once a second: only what is due sooner is worth a NOTIFY.
     await connection.execute(
         f"""with put as (
                insert into job (kind, payload, dedupe_key, due, traces)
-               select $1, payload::jsonb, dedupe_key, coalesce($4, now() + $5), $6
-               from unnest($2::text[], $3::text[]) as new (payload, dedupe_key)
+               select kind, payload::jsonb, dedupe_key, coalesce(due, now() + after),
+                   string_to_array(traces, ' ')
+               from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::interval[],
+                   $6::text[]) as new (kind, payload, dedupe_key, due, after, traces)
                on conflict (dedupe_key) where dedupe_key is not null and dead_at is null
                do update set
                    requested_at = now(),
@@ -148,14 +166,14 @@ async def _put(
                    traces = (case when job.leased_by is null
                        then job.traces || excluded.traces
                        else excluded.traces || job.traces end)[:{MOST_TRACES}]
-               returning due)
-           select pg_notify('{CHANNEL}', $1) from put where {_SOON}""",  # noqa: S608 - constants
-        kind,
-        [msgspec.json.encode(payload).decode() for _, payload in jobs],
-        [key for key, _ in jobs],
-        due,
-        after,
-        None if (trace := carried()) is None else [trace],
+               returning kind, due)
+           select pg_notify('{CHANNEL}', kind) from put where {_SOON}""",  # noqa: S608 - constants
+        [each.kind for each in new],
+        [msgspec.json.encode(each.payload).decode() for each in new],
+        [each.dedupe_key for each in new],
+        [each.due for each in new],
+        [each.after for each in new],
+        [" ".join(each.traces) or None for each in new],
     )
 
 
@@ -164,15 +182,6 @@ class JobQueue:
     """The table of jobs as a queue."""
 
     database: Database
-
-    async def write(self, kind: str, jobs: Mapping[str, Any], *, after: timedelta) -> None:
-        """Write jobs by their dedupe keys in one transaction of its own.
-
-        They are due in `after` by the database's clock: it is that which their claim looks at.
-        """
-        in_order = sorted(jobs.items())  # the same for all, so that nobody waits in a circle
-        async with self.database.pool.acquire() as connection:
-            await _put(connection, kind, in_order, None, after)
 
     async def claim(
         self,

@@ -5,16 +5,16 @@ in the same transaction, by triggers of the database (migration 0020); so what i
 docs/decisions/0023-screens.md says why it is done so.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
 from erasmus_app.errors import AppError
 from erasmus_app.ids import AccountId
 from erasmus_app.store.database import AWAY, Database
+from erasmus_app.store.gathering import Gathering
 
 MOST_AT_ONCE = 200  # accounts of one statement
 _SEALED = "screen.sealed"
@@ -24,54 +24,28 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class ScreenTable:
-    """The screens of all accounts over one database.
-
-    Reads that come while another is on its way go together in the next: under load a statement
-    brings the screens of many, and nobody waits for others to come.
-    """
+    """The screens of all accounts over one database; those of many are read together."""
 
     database: Database
-    _waiting: list[tuple[AccountId, asyncio.Future[bytes | None]]] = field(default_factory=list)
-    _reading: asyncio.Task[None] | None = None
+    _read: Gathering[AccountId, bytes | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._read = Gathering(self._read_some, MOST_AT_ONCE)
 
     async def screen(self, account: AccountId) -> bytes | None:
         """Return an account's screen as it was kept; None where it is to be made."""
-        mine: asyncio.Future[bytes | None]
-        mine = asyncio.get_running_loop().create_future()
-        self._waiting.append((account, mine))
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read_all())
-        return await mine
+        return await self._read(account)
 
-    async def _read_all(self) -> None:
-        try:
-            while self._waiting:
-                some, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-                try:
-                    await self._read(some)
-                except Exception as error:  # noqa: BLE001 - it is everybody's who waits for it
-                    for _, mine in some:
-                        if not mine.done():
-                            mine.set_exception(error)
-        finally:
-            self._reading = None
-            for _, mine in self._waiting:  # none, unless the loop is being closed
-                mine.cancel()
-
-    async def _read(self, some: Sequence[tuple[AccountId, asyncio.Future[bytes | None]]]) -> None:
-        given: Any = [account for account, _ in some]
-        if len(given) == 1:  # which PostgreSQL plans once, and an array of it each time anew
-            whose, given = "$1", given[0]
-        else:
-            whose = "any($1::uuid[])"
+    async def _read_some(self, accounts: Sequence[AccountId]) -> list[bytes | None]:
+        whose, given = "any($1::uuid[])", cast("Any", accounts)
+        if len(accounts) == 1:  # which PostgreSQL plans once, and an array of it each time anew
+            whose, given = "$1", accounts[0]
         rows = await self.database.fetch(
             f"select account_id, sealed from screen where account_id = {whose}",  # noqa: S608
             given,
         )
         found = {row["account_id"]: row["sealed"] for row in rows}
-        for account, mine in some:
-            if not mine.done():  # else whoever asked has gone
-                mine.set_result(self._opened(account, found.get(account)))
+        return [self._opened(each, found.get(each)) for each in accounts]
 
     def _opened(self, account: AccountId, sealed: bytes | None) -> bytes | None:
         if sealed is None:

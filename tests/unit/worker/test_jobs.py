@@ -336,18 +336,6 @@ async def test_what_is_due_now_is_announced_and_what_is_due_later_is_not(databas
     assert heard == ["fetch", "end"]
 
 
-async def test_what_is_due_at_once_is_there_at_once_and_no_clock_of_ours_is_asked(queue: JobQueue):
-    await queue.write("fetch", {"one": 1}, after=timedelta(0))
-
-    job = await the_job(queue)
-    await queue.release(job, timedelta(0))
-    job = await the_job(queue)
-    await queue.fail(job, "partner_unreachable", 0)
-    job = await the_job(queue)
-    assert await queue.take_over() == 0  # its lease is told by the database's clock
-    assert await queue.finish(job)
-
-
 async def test_a_job_keeps_the_traces_of_who_asked_for_it_and_one_that_recurs_forgets_them(
     database: Database, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ):

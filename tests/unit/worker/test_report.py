@@ -20,6 +20,7 @@ from erasmus_app.partners.monitoring import REPORT, Monitoring
 from erasmus_app.partners.network import EwpPartners
 from erasmus_app.partners.own_systems import OwnSystems
 from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.job_writing import JobWriting
 from erasmus_app.store.jobs import JobQueue
 from erasmus_app.worker.loop import Worker
 from erasmus_app.worker.report import Reporter
@@ -99,7 +100,7 @@ async def bench(dsn: str) -> AsyncIterator[Bench]:
         }
         partners = EwpPartners(
             own_systems=OwnSystems(partner.http, {}, lambda: NOW),
-            monitoring=Monitoring(jobs=JobQueue(database), **common_parts),
+            monitoring=Monitoring(jobs=JobWriting(database), **common_parts),
             **common_parts,
         )
         yield Bench(partner, portal, database, partners)
