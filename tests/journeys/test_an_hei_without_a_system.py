@@ -32,7 +32,7 @@ async def bed(dsn: str, valkey: str, tmp_path: Path) -> AsyncIterator[Bed]:
 
 
 async def until_heard(bed: Bed, count: int, hei: HeiId = LINDENTAL):
-    """The notices that a partner got, once there are so many."""
+    """The notices that a partner got, once there are so many; what comes together is one."""
     heard = bed.world.network.heis[hei].heard
     await until(lambda: len(heard) >= count)
     await bed.until_idle()
@@ -164,6 +164,7 @@ async def test_what_the_office_removes_is_gone_at_once_for_everybody(bed: Bed):
     phone, script = await bed.phone("ines"), Feed(bed)
     other = fed.nomination("out-8", receiving=CLAIRVAL)
     await script.given(fed.nominations(fed.nomination(), other))
+    await until_heard(bed, 1)
 
     assert await script.given(fed.nominations(other), complete="true") == (1, 0, 1)
     inbox = (await bed.ask(phone, "{ me { inbox { nodes { kind } } } }"))["me"]["inbox"]["nodes"]
@@ -187,6 +188,7 @@ async def test_a_learning_agreement_is_fed_signed_changed_and_sent_back(bed: Bed
     read = omobility_las.read_get_response
     await script.given(fed.nominations(fed.nomination()))
     assert await script.given(fed.agreements(fed.agreement())) == (1, 1, 0)
+    await until_heard(bed, 2)
     assert await got(bed, "omobility-las", 1, read) == (fed.agreement(),)
 
     async def decide(operation):
@@ -200,6 +202,7 @@ async def test_a_learning_agreement_is_fed_signed_changed_and_sent_back(bed: Bed
         )
     )
     assert await bed.kinds(phone, 1) == ["agreement_signed_without_credits"]
+    await until_heard(bed, 3)
     [signed] = await got(bed, "omobility-las", 1, read)
     assert (signed.changes_proposal, signed.first_version.receiving_hei_signature) == (
         None,
@@ -211,6 +214,7 @@ async def test_a_learning_agreement_is_fed_signed_changed_and_sent_back(bed: Bed
     )
     assert await script.given(fed.agreements(change)) == (1, 1, 0)
     await bed.until_told(phone, "change_sent")
+    await until_heard(bed, 4)
     await decide(
         omobility_las.CommentProposal(
             omobility_id=OM,
