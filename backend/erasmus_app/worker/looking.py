@@ -3,7 +3,7 @@
 import asyncio
 
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
-GAP = 0.1  # seconds between two looks, where the one before has brought all there was
+GAP = 0.03  # seconds between two looks, where the one before has brought all there was
 
 
 async def apart(looked_at: float) -> None:
