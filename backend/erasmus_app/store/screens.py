@@ -7,7 +7,7 @@ docs/decisions/0023-screens.md says why it is done so.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import structlog
 
@@ -37,7 +37,8 @@ class ScreenTable:
         return await self._read(account)
 
     async def _read_some(self, accounts: Sequence[AccountId]) -> list[bytes | None]:
-        whose, given = "any($1::uuid[])", cast("Any", accounts)
+        given: Any = accounts
+        whose = "any($1::uuid[])"
         if len(accounts) == 1:  # which PostgreSQL plans once, and an array of it each time anew
             whose, given = "$1", accounts[0]
         rows = await self.database.fetch(
