@@ -3,9 +3,11 @@
 import asyncio
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from databases import in_clear, until
+from msgspec import structs
 from partners import StandIn
 from testbed import Bed, bed_running
 
@@ -21,6 +23,7 @@ from sandbox.network import services_of
 RIBEIRA, CLAIRVAL = HeiId("ribeira.example"), HeiId("clairval.example")
 CAMILLE, INES = OmobilityId("CLV/27/E77120"), OmobilityId("rib-2027-0417")
 SOURCES = "{ me { mobilities { version sources { api lastConfirmedAt lastError } } } }"
+TODAY = datetime.now(UTC).date()
 RARELY = {"poll_seconds": "600", "safety_poll_seconds": "600"}
 
 
@@ -246,8 +249,9 @@ async def has_arrived(bed: Bed, omobility_id: OmobilityId) -> bool:
     return any((json.loads(each).get("reception") or {}).get("actual_arrival") for each in facts)
 
 
+@pytest.mark.parametrize("arrives", [TODAY, TODAY + timedelta(days=60)])
 async def test_a_transcript_that_an_index_lists_before_the_mobility_is_written_is_not_missed(
-    dsn, valkey, tmp_path
+    dsn, valkey, tmp_path, arrives
 ):
     async with bed_running(dsn, valkey, tmp_path, poll_overlap_seconds="0.001") as bed:
         heis, database = bed.world.network.heis, bed.app.database
@@ -262,6 +266,8 @@ async def test_a_transcript_that_an_index_lists_before_the_mobility_is_written_i
         office.issue_transcript(clairval, STUDENTS["tiago"], RIBEIRA, tiago, grades=grades)
         async with database.locked(f"{RIBEIRA} {RIBEIRA} {tiago}"):  # its first write takes long
             office.nominate_old(home, STUDENTS["tiago"], CLAIRVAL, tiago)
+            nomination = home.kept.old[tiago]
+            home.kept.old[tiago] = structs.replace(nomination, planned_arrival_date=arrives)
             await until(lambda: waits_for_a_lock(bed))
             for _ in range(3):
                 listed_at = await last_asked(bed, Api.IMOBILITY_TORS)

@@ -225,10 +225,11 @@ class Poller:
         def is_new(each: Known) -> bool:
             """Whether the index may have listed it before we knew of the mobility.
 
-            One too many is asked for once more than needed; one too few is found by a sweep alone.
+            One too many is asked for once more than needed; one too few is found by a sweep alone,
+            and not before it is awaited: a transcript may have come early.
             """
             is_early = early is not None and each.created_at >= early
-            return asked.api in OF_RECEIVING and is_early and each.awaited and not each.shown
+            return asked.api in OF_RECEIVING and is_early and not each.shown
 
         def is_wanted(each: Known) -> bool:
             if each.omobility_id in found.changed:
