@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pooler
 import pytest
-from databases import DatabaseServer, database_server_running, fresh_database, valkey_running
+from databases import VAULT, DatabaseServer, database_server_running, fresh_database, valkey_running
 from hypothesis import HealthCheck, settings
 from once import done_once
 
+from erasmus_app.store.database import Database, open_database
 from erasmus_app.telemetry import logs, traces
 from sandbox.authority import Authority
 
@@ -46,6 +47,12 @@ async def dsn(database_server: DatabaseServer) -> AsyncIterator[str]:
     """A database of its own, with all tables and nobody in it."""
     async with fresh_database(database_server) as dsn:
         yield dsn
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    async with open_database(dsn, VAULT, direct=pooler.past(dsn)) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 """Who looked: a row an hour, counted, and told to the student without anybody's name."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import pytest
 from databases import VAULT
 from unit.store.samples import (
     ABROAD,
@@ -21,17 +19,11 @@ from erasmus_app.ids import HeiId
 from erasmus_app.privacy.access import Access, AccessOutcome, ActorKind, Read, Served
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.records import RecordTable
 
 MINUTE = timedelta(minutes=1)
 STAFF = Access(kind=ActorKind.STAFF, actor="a-colleague", hei=HOME, purpose="office", api="student")
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def feed(database: Database, om: str, partner: str | None = ABROAD, major: int = 3) -> None:

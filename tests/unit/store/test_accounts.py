@@ -2,13 +2,12 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from databases import VAULT, in_clear
+from databases import in_clear
 from metering import number, shown
 from structlog.testing import capture_logs
 
@@ -17,18 +16,12 @@ from erasmus_app.identity.models import REFRESH_LIFETIME, RETRY_LIFETIME, Accoun
 from erasmus_app.ids import AccountId, EuropeanStudentId, HeiId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.students.models import Platform, TargetKind
 
 ESI = "urn:schac:personalUniqueCode:int:esi:ribeira.example:4711"
 OTHER_ESI = "urn:schac:personalUniqueCode:int:esi:clairval.example:E9"
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

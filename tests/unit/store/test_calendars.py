@@ -1,12 +1,10 @@
 """Feeds in PostgreSQL, and what calendars have seen."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from databases import VAULT
 from unit.store.samples import ABROAD, HOME, NOW, OTHER_ESI, log_in
 
 from erasmus_app.ids import AccountId
@@ -14,15 +12,9 @@ from erasmus_app.notifications.agenda import STAY, Entry, Published
 from erasmus_app.notifications.calendars import CalendarFeed, Subscriber
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.calendars import CalendarTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

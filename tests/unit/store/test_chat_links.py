@@ -20,18 +20,12 @@ from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.chat_limits import RedisChatLimits
 from erasmus_app.store.chat_links import ChatLinkTable
 from erasmus_app.store.chat_messages import ChatMessageTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.moving import give_back, move_all
 from erasmus_app.store.retention import RetentionTable
 
 TELEGRAM = Messenger.TELEGRAM
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """Consents: a history that nobody rewrites, and that outlives the account without a name."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
 import msgspec
 import pytest
-from databases import VAULT
 from unit.store.samples import NOW, log_in
 
 from erasmus_app.notifications.catalogue import catalogue_folder
@@ -14,18 +12,12 @@ from erasmus_app.privacy.consents import Consent
 from erasmus_app.privacy.words import load_purposes
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.consents import ConsentTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.erasures import ErasureTable
 
 NEWS = load_purposes(catalogue_folder())["news"]
 NEWER = msgspec.structs.replace(NEWS, version=NEWS.version + 1)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 def given(version: int, day: int, withdrawn: int | None = None) -> Consent:

@@ -1,18 +1,11 @@
 """Transactions by name, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-from databases import VAULT, until
+from databases import until
 
-from erasmus_app.store.database import Database, open_database
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
+from erasmus_app.store.database import Database
 
 
 async def days(database: Database) -> list[str]:

@@ -1,26 +1,18 @@
 """What was given up: counted, looked at, brought back and deleted, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from databases import VAULT
 
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.dead_jobs import BATCH, Chosen, DeadJobs
 from erasmus_app.store.jobs import JobQueue, enqueue
 
 ALL = Chosen()
 LEASE = timedelta(seconds=30)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

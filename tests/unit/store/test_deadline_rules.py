@@ -38,12 +38,6 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
-
-
-@pytest.fixture
 def rules(database: Database) -> RuleService:
     return RuleService(store=RuleTable(database), clock=lambda: NOW)
 

@@ -1,7 +1,6 @@
 """Devices, the inbox, and each message's way to each device, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +14,7 @@ from erasmus_app.ids import AccountId, DeviceId, EventId, InboxEntryId, Mobility
 from erasmus_app.notifications.models import InboxEntry, Message, PendingDelivery
 from erasmus_app.notifications.policy import delivery_id, entry_id
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.inbox import InboxTable
@@ -23,12 +22,6 @@ from erasmus_app.store.telling import tell
 from erasmus_app.students.models import MOST_DEVICES, Device, Platform, TargetKind
 
 MOBILITY = MobilityId(uuid4())
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Forgetting a student: everything goes at once, is proved, and does not come back by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import msgspec
 import pytest
-from databases import VAULT, until
+from databases import until
 from unit.store.samples import (
     ESI,
     HOME,
@@ -35,7 +34,7 @@ from erasmus_app.store.calendars import CalendarTable
 from erasmus_app.store.chat_links import ChatLinkTable
 from erasmus_app.store.chat_messages import ChatMessageTable
 from erasmus_app.store.consents import ConsentTable
-from erasmus_app.store.database import AWAY, Database, open_database
+from erasmus_app.store.database import AWAY, Database
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import ExportTable
@@ -77,12 +76,6 @@ FULL = {
     "account": 1,
 }
 """What `a_student` leaves in the tables."""
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def a_student(database: Database, name: str = "ines", esi: str = ESI, om: str = "om-1"):

@@ -1,29 +1,22 @@
 """Which account has which ESI, and what it sees by it, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from databases import VAULT
 from unit.store.samples import ABROAD, ESI, OTHER_ESI, a_nomination, an_answer, log_in, take_in
 
 from erasmus_app.ids import AccountId, OmobilityId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.esis import note_esis
 from erasmus_app.store.records import RecordTable
 
 OM_1, OM_2 = OmobilityId("om-1"), OmobilityId("om-2")
 IN_CASE = "urn:schac:personalUniqueCode:int:esi:ribeira.example:aB1"
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from erasmus_app.privacy.words import load_archive_words, load_purposes
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.consents import ConsentTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.exports import PART, ExportTable
 from erasmus_app.store.held import AREAS, LEFT_OUT
@@ -56,12 +56,6 @@ ARCHIVIST = Archivist(
     messages=load_catalogue(catalogue_folder()),
     names=Names(),
 )
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def made(database: Database, account: AccountId, language: str = "en") -> zipfile.ZipFile:

@@ -1,20 +1,18 @@
 """Deliveries that failed by our fault: which are worth telling today, and telling them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from databases import VAULT
 from unit.store.samples import HOME, log_in
 from unit.store.test_deliveries import MOBILITY, a_message, a_phone
 
 from erasmus_app.ids import AccountId, DeliveryId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.failed_deliveries import ChosenDeliveries, FailedDeliveries
@@ -22,12 +20,6 @@ from erasmus_app.store.jobs import JobQueue
 from erasmus_app.store.telling import tell
 
 ALL = ChosenDeliveries()
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

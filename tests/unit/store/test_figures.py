@@ -1,10 +1,6 @@
 """What the statistics portal reads is counted over the records, on a real server."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
-import pytest
-from databases import VAULT
 from factories import (
     AT,
     a_mobility,
@@ -19,19 +15,13 @@ from factories import (
 from erasmus_app.ids import AcademicYearId, HeiId, OmobilityId
 from erasmus_app.mobilities.figures import Agreements, Nominations, Transcripts
 from erasmus_app.mobilities.models import Mobility, NominationStatus
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.figures import FigureTable
 from erasmus_app.store.records import RecordTable
 
 HOME, HOST = HeiId("ribeira.example"), HeiId("lindental.example")
 THIS, NEXT = AcademicYearId("2026/2027"), AcademicYearId("2027/2028")
 S = NominationStatus
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def keep(database: Database, tenant: HeiId, *mobilities: Mobility) -> FigureTable:

@@ -1,12 +1,10 @@
 """The first screen's read, beside what each table answers by itself."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import product
 from uuid import uuid4
 
 import pytest
-from databases import VAULT
 from unit.store.samples import ABROAD, HOME, NOW, a_nomination, an_answer, log_in, take_in
 
 from erasmus_app.glance import Glance, Wanted
@@ -14,18 +12,12 @@ from erasmus_app.ids import AccountId, EventId, MobilityId
 from erasmus_app.notifications.models import Message
 from erasmus_app.notifications.policy import entry_id
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.glances import GlanceTable
 from erasmus_app.store.identities import IdentityTable
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.telling import tell
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def a_student(database: Database, messages: int) -> AccountId:

@@ -1,11 +1,9 @@
 """How calls of partners go is written down, and read partner by partner."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from databases import VAULT
 from structlog.testing import capture_logs
 from unit.store.samples import ABROAD, HOME, a_nomination, an_answer, take_in
 from unit.store.test_offices import many
@@ -14,7 +12,7 @@ from erasmus_app.errors import Misfit
 from erasmus_app.ids import HeiId
 from erasmus_app.institutions.health import ApiHealth, PartnerHealth, Quarantined, Refused
 from erasmus_app.mobilities.models import Api
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.health import _PARTNERS, CallLedgerTable, HealthTable
 from erasmus_app.store.polls import Asked, PollTable
 from erasmus_app.store.records import RecordTable
@@ -29,12 +27,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,27 +1,19 @@
 """Jobs that an API process writes, on a real server: many in one statement, each as if alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from databases import VAULT
 
 from erasmus_app.store import job_writing
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.job_writing import JobWriting
 from erasmus_app.store.jobs import MOST_TRACES, Job, JobQueue, New, put
 
 LEASE, NOW = timedelta(seconds=30), timedelta(0)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

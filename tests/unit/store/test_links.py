@@ -1,7 +1,6 @@
 """What moves when two accounts are joined, and comes back, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -21,7 +20,7 @@ from erasmus_app.kit.clock import utc_now
 from erasmus_app.notifications.models import DEFAULTS, Digest
 from erasmus_app.notifications.wishes import Wish
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.inbox import InboxTable
@@ -41,12 +40,6 @@ OWNED = (
     "chat_link",
     "inbox_entry",
 )
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """Pushes that go out together, and pushes that were overtaken, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from databases import VAULT
 from msgspec.structs import replace
 from unit.store.samples import ABROAD, HOME, OM, a_nomination, an_answer, log_in, take_in
 
@@ -18,7 +17,7 @@ from erasmus_app.mobilities.local_rules import Role
 from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder, load_catalogue
 from erasmus_app.notifications.models import PendingDelivery
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.inbox import InboxTable
@@ -97,12 +96,6 @@ class Desk:
     async def inbox(self) -> list[str]:
         entries = await InboxTable(self.database).entries(self.account, first=50, after=None)
         return [each.kind for each in reversed(entries)]
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def a_phone(database: Database, account: AccountId, name: str = "phone") -> None:

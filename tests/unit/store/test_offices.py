@@ -1,13 +1,12 @@
 """The lists of offices: in order, page by page while rows change, from an index alone."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from databases import VAULT, by_name_of_an_index
+from databases import by_name_of_an_index
 from msgspec.structs import replace
 from unit.store.samples import ABROAD, HOME, NOW, a_nomination, an_answer, take_in
 
@@ -22,7 +21,7 @@ from erasmus_app.mobilities.models import (
 )
 from erasmus_app.mobilities.offices import BrokenEsis, Listed, Narrowed, Place, Way
 from erasmus_app.mobilities.steps import Party
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.offices import BROKEN_ESI, OfficeTable, listing
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.waits import WaitTable
@@ -34,12 +33,6 @@ LEFT = Reception(
     actual_arrival=date(2026, 9, 1),
     actual_departure=TODAY + timedelta(days=3),
 )
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

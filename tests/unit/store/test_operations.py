@@ -5,22 +5,15 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from databases import VAULT
 from redis.asyncio import Redis
 
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.embedded.folder import free_port
 from erasmus_app.store.operations import OperationsView
 
 WELL = dict.fromkeys(
     ("draining", "database", "migrations", "redis", "catalogue", "signing_keys"), "ok"
 )
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

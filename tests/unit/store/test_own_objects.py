@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
-from databases import VAULT
 from msgspec.structs import asdict, replace
 
 from erasmus_app.ids import HeiId, OmobilityId
 from erasmus_app.mobilities.own import Announcement, Decision, Operation, OwnObject, Wanted
 from erasmus_app.mobilities.ports import Document
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.own_objects import OwnObjectTable
 from ewp.host_filters import Facts, IndexFilter
 
@@ -20,12 +19,6 @@ US, THEM, THIRD = HeiId("outono.example"), HeiId("lindental.example"), HeiId("cl
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 API = "omobilities"
-
-
-@pytest.fixture
-async def database(dsn: str):
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

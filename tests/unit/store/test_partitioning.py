@@ -1,10 +1,8 @@
 """`erasmus-app db partition`: the tables are the same afterwards, in parts."""
 
-from collections.abc import AsyncIterator
-
 import asyncpg
 import pytest
-from databases import PARTITIONED, VAULT
+from databases import PARTITIONED
 from subscribers import a_message
 from unit.store.samples import HOME, NOW, log_in
 from unit.store.test_erasures import a_student
@@ -12,7 +10,7 @@ from unit.store.test_erasures import a_student
 from erasmus_app.privacy.access import Access, ActorKind, Read
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.partitioning import PARTITIONED_BY, partition, partitions
 from erasmus_app.store.telling import tell
@@ -36,12 +34,6 @@ SHAPES = {
     "triggers": """select tgname as name, pg_get_triggerdef(oid) as says
         from pg_trigger where tgrelid = $1::regclass and not tgisinternal order by 1""",
 }
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def shapes(database: Database) -> dict[str, dict[str, list[tuple[object, ...]]]]:

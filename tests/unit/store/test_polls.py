@@ -1,12 +1,10 @@
 """Where polls stand and what they know of records, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import msgspec
 import pytest
-from databases import VAULT
 from unit.store.samples import (
     ABROAD,
     HOME,
@@ -21,19 +19,13 @@ from unit.store.samples import (
 from erasmus_app.ids import OmobilityId
 from erasmus_app.mobilities.models import Api, NominationStatus
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.polls import Asked, PollState, PollTable
 from erasmus_app.store.records import RecordTable
 
 NOMINATIONS = Asked(HOME, HOME, Api.OMOBILITIES)
 RECEPTIONS = Asked(HOME, ABROAD, Api.IMOBILITIES)
 ONE, TWO = OmobilityId("om-1"), OmobilityId("om-2")
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Questions that were not answered: with consent alone, counted, and taken away again."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -16,7 +15,7 @@ from erasmus_app.privacy.retention import Keeping
 from erasmus_app.privacy.words import load_purposes
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.consents import ConsentTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.erasures import ErasureTable
 from erasmus_app.store.questions import QuestionTable
 from erasmus_app.store.records import RecordTable
@@ -25,12 +24,6 @@ from erasmus_app.store.retention import RetentionTable
 CHAT = load_purposes(catalogue_folder())["chat"]
 HOME, OTHER = HeiId("ribeira.example"), HeiId("lindental.example")
 MONTH = date(2026, 11, 1)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 class Words:

@@ -1,6 +1,5 @@
 """Receipts: the first of each counts, of one's own pushes alone."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,19 +13,13 @@ from erasmus_app.notifications.models import Message
 from erasmus_app.notifications.policy import entry_id
 from erasmus_app.notifications.receipts import MOST_AT_ONCE, Receipts
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.receipts import ReceiptTable
 from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
 
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The version of a student's record: of rows, and another whenever what the student sees is."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from databases import VAULT
 from unit.store.samples import (
@@ -21,17 +19,11 @@ from erasmus_app.institutions.models import Factsheet
 from erasmus_app.institutions.ports import FactsheetAnswer
 from erasmus_app.mobilities.models import NominationStatus
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.factsheets import FactsheetTable
 from erasmus_app.store.records import _RECORD_VERSION, RecordTable
 
 LIVE = a_nomination(status=NominationStatus.LIVE)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from databases import VAULT, in_clear, until
+from databases import in_clear, until
 from msgspec.structs import replace
 from unit.store.samples import (
     ABROAD,
@@ -32,19 +31,13 @@ from erasmus_app.mobilities.models import Api, NominationStatus
 from erasmus_app.mobilities.ports import Reader
 from erasmus_app.notifications.models import Message
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.records import RecordTable
 from erasmus_app.store.telling import tell
 from erasmus_app.students.models import Platform, TargetKind
 
 LIVE = a_nomination(status=NominationStatus.LIVE)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

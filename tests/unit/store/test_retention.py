@@ -1,10 +1,8 @@
 """What is over goes, what is in use stays, and what went does not come back with the next poll."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from databases import VAULT
 from unit.store.samples import (
     ESI,
     HOME,
@@ -26,7 +24,7 @@ from erasmus_app.privacy.words import load_purposes
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.consents import ConsentTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.exports import ExportTable
 from erasmus_app.store.mail_addresses import MailAddressTable
 from erasmus_app.store.records import RecordTable
@@ -36,12 +34,6 @@ KEEPING = Keeping(
     mobility=12, message=12, affiliation=12, session=6, access_log=24, consent=36, question=6
 )
 FAR = datetime(2040, 2, 29, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.mark.parametrize(

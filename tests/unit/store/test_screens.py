@@ -1,7 +1,7 @@
 """First screens that are kept: never older than the tables, whatever changed and whoever raced."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
 
@@ -28,12 +28,6 @@ from erasmus_app.store.records import RecordTable
 from erasmus_app.store.screens import ScreenTable
 
 IN_BRIEF = Wanted(mobilities=True, unread=True, inbox=MESSAGES)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def as_the_tables_say(database: Database, account: AccountId, today: date = TODAY) -> Glance:

@@ -1,13 +1,12 @@
 """Devices that nobody hears of any more, on a real server: quiet, awake again, forgotten."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 import pytest
-from databases import VAULT
 from unit.store.samples import log_in
 from unit.store.test_deliveries import a_message, a_phone
 
@@ -15,19 +14,13 @@ from erasmus_app.ids import AccountId, DeviceId
 from erasmus_app.kit.clock import utc_now
 from erasmus_app.notifications.policy import entry_id
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.receipts import ReceiptTable
 from erasmus_app.store.telling import tell
 from erasmus_app.students.models import MOST_DEVICES, Platform, TargetKind
 
 QUIET, GONE = timedelta(days=60), timedelta(days=270)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

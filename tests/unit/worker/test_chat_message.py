@@ -1,13 +1,11 @@
 """Answering messages of messengers: what is tried anew, what is let go, and what is left of it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
 import pytest
-from databases import VAULT
 from unit.store.samples import NOW
 
 from erasmus_app.chat.desk import ChatDesk
@@ -22,7 +20,7 @@ from erasmus_app.chat.messengers import (
 )
 from erasmus_app.errors import EngineFailed
 from erasmus_app.store.chat_messages import CHAT_MESSAGE, ChatMessageTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.jobs import Job, JobQueue, Later, Retry
 from erasmus_app.worker.chat_message import GIVEN_UP, MOST_TRIES, ChatAnswerer, RoomJoiner
 
@@ -58,12 +56,6 @@ class Desk:
     async def join(self, room: str) -> Delivered:
         self.sent.append((room, "join"))
         return self.became
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def claimed(database: Database) -> Job:

@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
-from databases import VAULT
 from unit.store.samples import HOME, log_in
 
 from erasmus_app.ids import EventId, InboxEntryId, MobilityId
@@ -18,7 +16,7 @@ from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder, loa
 from erasmus_app.notifications.models import Message
 from erasmus_app.notifications.ports import Outcome, Push, PushResult
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.jobs import JobQueue
@@ -67,12 +65,6 @@ class Fcm:
         self.sent += 1
         self.close(40)
         done(TOO_MANY)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @asynccontextmanager

@@ -1,16 +1,15 @@
 """Jobs as leased rows, on a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from databases import VAULT, until
+from databases import until
 
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.jobs import (
     MOST_ATTEMPTS,
     MOST_TRACES,
@@ -24,12 +23,6 @@ from erasmus_app.store.jobs import (
 LEASE = timedelta(seconds=30)
 GONE = timedelta(0)  # a lease that has run out when it is given
 ONE, TWO = uuid4(), uuid4()
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture

@@ -39,12 +39,6 @@ BACKEND = Path(__file__).parents[3] / "backend"
 SHORT = timedelta(seconds=0.6)  # a lease
 
 
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
-
-
 async def put(database: Database, kind: str, payload: Any = None, **named: Any) -> None:
     async with database.transaction() as connection:
         await enqueue(connection, kind, payload, **named)

@@ -1,7 +1,6 @@
 """What a push service and a lock screen get to see, of every kind that there is."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +8,6 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from databases import VAULT
 from unit.store.samples import HOME, OM, a_nomination, an_answer, log_in, take_in
 
 from erasmus_app.ids import AccountId, EventId
@@ -26,7 +24,7 @@ from erasmus_app.notifications.catalogue import Catalogue, catalogue_folder, loa
 from erasmus_app.notifications.ports import Outcome, Push, PushResult
 from erasmus_app.push.fcm_messages import message_of
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.inbox import InboxTable
@@ -65,12 +63,6 @@ class Parts:
     channels: dict[str, Seeing]
     messages: Catalogue = MESSAGES
     clock: Any = utc_now
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 @pytest.fixture(params=[MESSAGES.languages[::2], MESSAGES.languages[1::2]], ids=", ".join)

@@ -1,14 +1,11 @@
 """Lives of a phone: what its student chooses, nights, services that fail, workers that are late."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
 
-import pytest
-from databases import VAULT
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from modelling import runs
@@ -26,7 +23,7 @@ from erasmus_app.notifications.models import (
 )
 from erasmus_app.notifications.ports import Push, PushResult
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DELIVER
 from erasmus_app.store.records import RecordTable
 
@@ -73,12 +70,6 @@ class Life(Night):
             assert any(each.urgency is Urgency.HIGH for each in kinds)
             assert push.urgency is Urgency.NORMAL
         return await Night.send(self, push)
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 quiet = st.sampled_from(

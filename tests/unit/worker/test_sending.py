@@ -89,12 +89,6 @@ class Parts:
     clock: Any = utc_now
 
 
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
-
-
 async def put(
     database: Database,
     name: str,

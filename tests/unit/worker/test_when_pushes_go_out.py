@@ -1,7 +1,7 @@
 """Pushes as students want them: held, gathered, let go, dropped; on a real server, by a clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from databases import VAULT, until
+from databases import until
 from metering import number, shown
 from unit.store.samples import HOME, OM, a_nomination, an_answer, log_in, take_in
 
@@ -22,7 +22,7 @@ from erasmus_app.notifications.preference_words import PreferenceWords, load_pre
 from erasmus_app.notifications.preferences import spread_of
 from erasmus_app.notifications.wishes import Wish
 from erasmus_app.store.accounts import AccountTable
-from erasmus_app.store.database import Database, open_database
+from erasmus_app.store.database import Database
 from erasmus_app.store.deliveries import DELIVER, DeliveryTable
 from erasmus_app.store.devices import DeviceTable
 from erasmus_app.store.inbox import InboxTable
@@ -146,12 +146,6 @@ class Night:
             "select due from job where kind = $1 order by due", DELIVER
         )
         return [row["due"] - spread_of(self.account) for row in rows]
-
-
-@pytest.fixture
-async def database(dsn: str) -> AsyncIterator[Database]:
-    async with open_database(dsn, VAULT) as database:
-        yield database
 
 
 async def a_phone(database: Database, account: AccountId, name: str = "phone") -> None:
