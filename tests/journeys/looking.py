@@ -1,14 +1,14 @@
 """A bed without a worker, whose work is done by hand: for tests of what the calendar makes due."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from journeys.scenes import Scene
+from journeys.scenes import TODAY, Scene
 from testbed import Bed, bed_running
 
 from erasmus_app.ids import JobId
@@ -20,6 +20,7 @@ from erasmus_app.worker.pages import FACTSHEET, PageKeeper
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import Reminder
 from ewp.ids import HeiId, OmobilityId
+from sandbox import clock
 from sandbox.cast import RIBEIRA
 
 WEEK = 7 * 86400
@@ -88,8 +89,22 @@ def a_job(kind: str, payload: object) -> Job:
     )
 
 
+@contextmanager
+def on_the_day_of_the_tests() -> Iterator[None]:
+    """Let universities stay on the day that tests count from: midnight may have come since."""
+
+    def now() -> datetime:
+        return datetime.combine(TODAY, datetime.now(UTC).timetz())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "utc_now", now)
+        yield
+
+
 @asynccontextmanager
 async def working_by_hand(dsn: str, valkey: str, folder: Path) -> AsyncIterator[Hand]:
-    async with bed_running(dsn, valkey, folder, worker=False, factsheet_seconds=str(WEEK)) as bed:
-        await bed.app.own_systems.read()
-        yield Hand(bed)
+    bed = bed_running(dsn, valkey, folder, worker=False, factsheet_seconds=str(WEEK))
+    with on_the_day_of_the_tests():
+        async with bed as running:
+            await running.app.own_systems.read()
+            yield Hand(running)

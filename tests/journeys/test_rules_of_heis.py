@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from api.test_roles import with_an_office
 from databases import until
-from journeys.looking import Hand, a_job
+from journeys.looking import Hand, a_job, on_the_day_of_the_tests
 from journeys.scenes import APPLY, DAY, TODAY, Scene
 from testbed import bed_running
 
@@ -77,9 +77,11 @@ class Office:
 
 @pytest.fixture
 async def office(dsn, valkey, tmp_path) -> AsyncIterator[Office]:
-    async with bed_running(dsn, valkey, tmp_path, worker=False, prepare=with_an_office) as bed:
-        await bed.app.own_systems.read()
-        yield Office(Hand(bed), await bed.signed_in("marta"))
+    running = bed_running(dsn, valkey, tmp_path, worker=False, prepare=with_an_office)
+    with on_the_day_of_the_tests():
+        async with running as bed:
+            await bed.app.own_systems.read()
+            yield Office(Hand(bed), await bed.signed_in("marta"))
 
 
 async def nominated(office: Office, *names: str) -> Scene:
