@@ -62,6 +62,7 @@ IN_A_HURRY = {
     "ERASMUS_APP_AGREEMENTS_SECONDS": "1",
     # Tests ask again and again until something is so.
     "ERASMUS_APP_LIMITS": "reading=1000000000/60,reading_session=1000000000/60",
+    "ERASMUS_APP_WORKER_LEAST_SHARE": "1",  # it has the machine for itself, busy as that is
     "ERASMUS_APP_LIMITS_PATIENCE_MS": "5000",  # a busy machine is no Valkey that is away
 }
 PROCESSES = int(os.environ.get("BED_PROCESSES", "1"))  # apis and workers; see `make test-many`

@@ -23,7 +23,7 @@ from erasmus_app.api.schema import GuardedSchema, schema
 from erasmus_app.bootstrap import Running
 from erasmus_app.bootstrap.beside import beside
 from erasmus_app.telemetry.exposition import Figure
-from erasmus_app.telemetry.lag import watch_loop
+from erasmus_app.telemetry.lag import watch_crowds, watch_loop
 
 GRAPHQL = "/graphql"
 
@@ -121,7 +121,7 @@ def create_app(running: Running, schema: GuardedSchema = schema) -> Application:
 
     @asynccontextmanager
     async def watching_the_loop(_app: Litestar) -> AsyncIterator[None]:
-        async with beside(watch_loop()):
+        async with beside(watch_loop()), beside(watch_crowds(running.crowding.tell)):
             yield
 
     @asynccontextmanager

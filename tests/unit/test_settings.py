@@ -118,6 +118,8 @@ def test_an_unknown_name_in_the_file_is_named_as_the_file_has_it(tmp_path, line:
         ("SWEEP_SECONDS", "nan", "must be a number above 0"),
         ("SWEEP_SECONDS", "inf", "must be a number above 0"),
         ("WORKER_CONCURRENCY", "9" * 400, "must be at most 1000000000"),
+        ("WORKER_LEAST_SHARE", "1.1", "must be at most 1"),
+        ("WORKER_LEAST_SHARE", "0", "must be a number above 0"),
         ("WORKER_CONCURRENCY", "1.5", "wants a whole number, not a text of 3 characters"),
         ("EXPLORER", "perhaps", "wants true or false, not a text of 7 characters"),
         ("LISTEN", "8000", "'8000' is not host:port"),

@@ -72,6 +72,7 @@ from erasmus_app.store.calendars import CalendarTable
 from erasmus_app.store.chat_links import ChatLinkTable
 from erasmus_app.store.claims import ClaimTable
 from erasmus_app.store.consents import ConsentTable
+from erasmus_app.store.crowding import Crowding
 from erasmus_app.store.database import Database, open_database
 from erasmus_app.store.deadline_rules import RuleTable
 from erasmus_app.store.devices import DeviceTable
@@ -125,6 +126,7 @@ class Running:
     local_rules: RuleTable  # likewise
     understanding: OfflineUnderstanding  # opened beside the start by who answers apps
     webhooks: Webhooks
+    crowding: Crowding
 
 
 @asynccontextmanager
@@ -382,6 +384,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             local_rules=local_rules,
             understanding=understanding,
             webhooks=opened_endpoints(settings, heis, messages, clock, stack),
+            crowding=Crowding(redis),
         )
 
 

@@ -48,6 +48,7 @@ from erasmus_app.worker.linked import LinkMailer
 from erasmus_app.worker.look_again import LookingAgain
 from erasmus_app.worker.loop import Worker, lane_limit
 from erasmus_app.worker.mails import CodeMailer
+from erasmus_app.worker.pace import Pace
 from erasmus_app.worker.poll import PLAN, POLL, Poller
 from erasmus_app.worker.refresh import Refresher
 from erasmus_app.worker.remind import REMIND, Reminder
@@ -70,7 +71,8 @@ async def worker_of(app: Running) -> AsyncIterator[Worker]:
     """
     await see_tables(app.database)
     services, tables, records = app.services, app.database, app.records
-    refresher = Refresher(services, records)
+    pace = Pace(services.settings.worker_least_share)
+    refresher = Refresher(services, records, pace)
     poller = Poller(services, tables, records, refresher)
     published = published_by_heis(
         services, tables, records, app.factsheets, app.institutions, app.agreements
@@ -121,9 +123,12 @@ async def worker_of(app: Running) -> AsyncIterator[Worker]:
             MAIL_MESSAGES: mails.AT_ONCE,
             WEBHOOK: lane_limit(concurrency),
             CHAT_MESSAGE: lane_limit(concurrency),
+            MAIL: lane_limit(concurrency),
+            MAIL_CODE: lane_limit(concurrency),
         },
         concurrency=concurrency,
         lease=timedelta(seconds=services.settings.job_lease_seconds),
+        pace=pace,
     )
     stop = asyncio.Event()
     await app.own_systems.read()
@@ -132,6 +137,7 @@ async def worker_of(app: Running) -> AsyncIterator[Worker]:
     async with (
         beside(app.own_systems.keep_reading()),
         beside(watch_loop()),
+        beside(pace.keep(app.crowding)),
         open_database(tables.dsn, tables.keys, direct=tables.direct, size=SENDING) as few,
         open_database(
             tables.dsn, tables.keys, direct=tables.direct, size=SENDING, fresh_plans=True
@@ -144,6 +150,7 @@ async def worker_of(app: Running) -> AsyncIterator[Worker]:
             queue=JobQueue(few),
             outbox=Outbox(few, many),
             lease=worker.lease,
+            pace=pace,
         )
         tasks = [asyncio.create_task(each.run(stop)) for each in (worker, sending)]
         try:

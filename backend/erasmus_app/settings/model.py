@@ -156,6 +156,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Work
     job_lease_seconds: float = 30
     worker_concurrency: int = 16
+    worker_least_share: float = 0.05  # of the time, where apps have to wait; 1: as at other times
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Return every setting as it may be shown."""
@@ -362,6 +363,8 @@ def _spans(settings: Settings) -> Iterator[Fault]:
         yield "drain_seconds", f"must be at most {LONGEST_DRAIN}"
     if settings.trace_ratio > 1:
         yield "trace_ratio", "must be at most 1"
+    if settings.worker_least_share > 1:
+        yield "worker_least_share", "must be at most 1"
     if settings.mail_urgent_after_seconds > settings.mail_after_seconds:
         yield "mail_urgent_after_seconds", "must be at most MAIL_AFTER_SECONDS"
     if settings.device_gone_days < settings.device_quiet_days:

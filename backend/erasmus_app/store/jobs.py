@@ -189,11 +189,12 @@ class JobQueue:
         lease: timedelta,
         worker: UUID,
         kinds: Collection[str] | None = None,
+        batch: int = BATCH,
     ) -> list[Job]:
         """Take up to `limit` due jobs that nobody holds, the longest due first.
 
         With a job come those of its batch that are due as well, or within a second, whatever the
-        limit.
+        limit: up to `batch` in all.
         """
         rows = await self.database.fetch(
             f"""with picked as materialized (
@@ -216,7 +217,7 @@ class JobQueue:
             lease,
             worker,
             None if kinds is None else list(kinds),
-            BATCH,
+            batch,
             BATCHED_ATTEMPTS,
         )
         rows.sort(key=lambda row: row["due"])

@@ -161,6 +161,10 @@ REFUSED = By(_counter("ewp_refused_total", "Requests that we refused.", "api", "
 JOB_ATTEMPTS = By(
     _counter("erasmus_job_attempts_total", "Jobs that this worker did.", "kind", "outcome")
 )
+WORKER_YIELDED = _counter(
+    "erasmus_worker_yielded_seconds_total",
+    "Time that this worker has left to apis that were late.",
+)
 LOG_LINES = By(_counter("erasmus_log_lines_total", "Lines of the log.", "level"))
 LOOP_LAG = _histogram(
     "erasmus_event_loop_lag_seconds",

@@ -15,6 +15,7 @@ import structlog
 from erasmus_app.errors import AppError
 from erasmus_app.store.database import AWAY
 from erasmus_app.store.jobs import (
+    BATCH,
     CHANNEL,
     MOST_ATTEMPTS,
     Again,
@@ -29,7 +30,7 @@ from erasmus_app.store.jobs import (
 from erasmus_app.store.outages import OUTAGE_SECONDS, is_away, is_outage
 from erasmus_app.telemetry.metrics import JOB_ATTEMPTS
 from erasmus_app.telemetry.traces import span
-from erasmus_app.worker.looking import LONGEST_SLEEP, apart
+from erasmus_app.worker.pace import LONGEST_SLEEP, Pace
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from ewp.errors import place_of
 
@@ -92,6 +93,7 @@ class Worker:
     lease: timedelta = timedelta(seconds=30)
     limits: Mapping[str, int] = field(default_factory=dict)
     name: UUID = field(default_factory=uuid4)
+    pace: Pace = field(default_factory=Pace)
     beaten_at: float = -inf  # by the loop's clock, when the database last took a heartbeat
     _running: dict[asyncio.Task[None], _Place] = field(default_factory=dict)
     _news: set[str] | None = None  # kinds that there may be work of; None: any
@@ -146,7 +148,9 @@ class Worker:
             for kinds, room in self._rooms():
                 if news is not None and news.isdisjoint(kinds):
                     continue
-                claimed = await self.queue.claim(room, self.lease, self.name, kinds)
+                claimed = await self.queue.claim(
+                    room, self.lease, self.name, kinds, self.pace.places(BATCH)
+                )
                 for job in claimed:
                     self._begin(job, wake)
                 full = full or sum(len(job.all) for job in claimed) >= room
@@ -157,6 +161,7 @@ class Worker:
             else:
                 if full:
                     self._news = None
+                    await self.pace.give_way()
                     return  # there may be more
                 found = await self.queue.until_next(open_kinds)
                 if found is not None and found[0].total_seconds() < sleep:
@@ -170,8 +175,7 @@ class Worker:
                 await wake.wait()
         except TimeoutError:
             self._hear_of(next_kind)
-        if not self._is_tight:
-            await apart(looked_at)
+        await (self.pace.give_way() if self._is_tight else self.pace.apart(looked_at))
 
     def _rooms(self) -> Iterator[tuple[list[str], int]]:
         """Yield kinds and how many more of them may start now."""
@@ -193,7 +197,8 @@ class Worker:
             for place in self._running.values()
         )
         most = self.concurrency * MOST_WAITING
-        return min(self.concurrency + lent, most) - len(self._running)
+        places = self.pace.places(self.concurrency)
+        return min(places + lent, most) - len(self._running)
 
     def _begin(self, job: Job, wake: asyncio.Event) -> None:
         place = _Place(job)
@@ -331,6 +336,7 @@ class Worker:
             await asyncio.sleep(self.lease.total_seconds() / 3)
 
     async def _drain(self, seconds: float) -> None:
+        self.pace.hurry()
         tasks = list(self._running)
         if not tasks:
             return

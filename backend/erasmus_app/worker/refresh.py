@@ -5,7 +5,7 @@ fetch ─► for each mobility, in one transaction: `mobilities.taking`
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from erasmus_app.store.records import RecordTable
 from erasmus_app.store.telling import Teller
 from erasmus_app.telemetry.traces import beside, span
 from erasmus_app.worker.loop import waiting
+from erasmus_app.worker.pace import Pace
 
 AT_ONCE = 4  # transactions of one answer beside each other
 
@@ -38,6 +39,7 @@ class Refresher:
 
     services: Services
     records: RecordTable
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def polls(self) -> PollTable:
@@ -133,10 +135,11 @@ class Refresher:
         if not thorough:
             same = await self.polls.confirm(asked, sending, answers)
             answers = [each for each in answers if each.reading.omobility_id not in same]
-        at_once = asyncio.Semaphore(AT_ONCE)
+        at_once = asyncio.Semaphore(self.pace.places(AT_ONCE))
 
         async def apply(answer: Answer) -> bool:
             async with at_once:
+                await self.pace.give_way()
                 of = beside(causes.get(answer.reading.omobility_id, ()))
                 with span("record.change", of=of, api=api, tenant=tenant) as working:
                     changed = await self._apply(answer, silent=silent, heard_at=heard_at)

@@ -36,8 +36,8 @@ from erasmus_app.store.outbox import CLOSED, Claimed, Outbox, Verdict
 from erasmus_app.telemetry.traces import span
 from erasmus_app.worker.deliver import Deliverer
 from erasmus_app.worker.lanes import Item, Lane
-from erasmus_app.worker.looking import LONGEST_SLEEP, apart
 from erasmus_app.worker.outcomes import Outcomes
+from erasmus_app.worker.pace import LONGEST_SLEEP, Pace
 from erasmus_app.worker.stopping import DRAIN_SECONDS, GIVE_BACK_SECONDS, ended, until_stopped
 from erasmus_app.worker.window import Window
 from ewp.errors import place_of
@@ -58,6 +58,7 @@ class Sending:
     outbox: Outbox
     lease: timedelta = timedelta(seconds=30)
     name: UUID = field(default_factory=uuid4)
+    pace: Pace = field(default_factory=Pace)
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _held: dict[JobId, Job] = field(default_factory=dict)
     _suspect: JobId | None = None
@@ -158,7 +159,7 @@ class Sending:
             async with asyncio.timeout(sleep):
                 await self._wake.wait()
         if not self._left_some:
-            await apart(looked_at)
+            await self.pace.apart(looked_at)
 
     async def _take(self, claimed: Sequence[Claimed]) -> None:
         """Read what was claimed, and send it as soon as its lane lets it."""

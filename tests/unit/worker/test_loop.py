@@ -21,6 +21,7 @@ from erasmus_app.errors import NotFound
 from erasmus_app.store.database import AWAY, Database, open_database
 from erasmus_app.store.embedded import embedded_postgres
 from erasmus_app.store.jobs import (
+    BATCH,
     CHANNEL,
     Again,
     Bury,
@@ -32,7 +33,7 @@ from erasmus_app.store.jobs import (
     enqueue,
 )
 from erasmus_app.store.versions import upgrade
-from erasmus_app.worker import looking, loop
+from erasmus_app.worker import loop, pace
 from erasmus_app.worker.loop import Handler, Worker, waiting
 
 BACKEND = Path(__file__).parents[3] / "backend"
@@ -137,9 +138,11 @@ class Noting(JobQueue):
 
     looked: Counter[tuple[str, ...]]
 
-    async def claim(self, limit: int, lease: Any, worker: Any, kinds: Any = None) -> list[Job]:
+    async def claim(
+        self, limit: int, lease: Any, worker: Any, kinds: Any = None, batch: int = BATCH
+    ) -> list[Job]:
         self.looked[tuple(kinds)] += 1
-        return await JobQueue.claim(self, limit, lease, worker, kinds)
+        return await JobQueue.claim(self, limit, lease, worker, kinds, batch)
 
 
 async def test_who_is_woken_by_one_kind_looks_for_that_alone(
@@ -185,7 +188,7 @@ async def test_who_wakes_for_what_is_due_looks_for_that_alone(
 async def test_what_comes_in_quick_succession_is_looked_for_together(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(looking, "GAP", 0.5)
+    monkeypatch.setattr(pace, "GAP", 0.5)
     looked: list[int] = []
 
     class Bringing(JobQueue):

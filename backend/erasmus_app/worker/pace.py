@@ -1,0 +1,75 @@
+"""How much of the time a worker takes for itself, see docs/decisions/0045-giving-way.md.
+
+All of it, as long as nobody waits for an api. Where an api is late the workers do less in a while:
+somebody stands before that one, and what is left here is done a little later. Most of it then costs
+less, too, as what has come meanwhile from one partner is asked for and written together.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from erasmus_app.store.crowding import Crowding
+from erasmus_app.telemetry.metrics import WORKER_YIELDED
+
+LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
+GAP = 0.03  # seconds between two looks, where the one before has brought all there was
+EVERY = 0.5  # seconds between two judgements
+LESS, MORE = 0.5, 1.1  # what the share is multiplied with at each of them
+AHEAD = 0.02  # seconds of work that may be done before they are earned
+LONGEST_REST = 0.5  # seconds; then it is looked whether there is still a crowd
+
+
+@dataclass(slots=True)
+class Pace:
+    """What part of the time a process works at most: 1, or down to `least` where there is a crowd.
+
+    Work is what the kernel counts for the process; it is earned as time goes by.
+    """
+
+    least: float = 1.0
+    share: float = 1.0
+    _owed: float = 0.0  # seconds of work that are not earned yet
+    _at: float = 0.0  # the loop's clock, when that was reckoned
+    _worked: float = 0.0  # by the process, until then
+
+    async def keep(self, crowding: Crowding) -> None:
+        """Follow what the apis tell, for as long as the process runs."""
+        while True:
+            await asyncio.sleep(EVERY)
+            self.judge(crowded=await crowding.is_told())
+
+    def judge(self, *, crowded: bool) -> None:
+        """Take less at once where there is a crowd, and more step by step where there is none."""
+        if self.share == 1:  # what was worked until now was ours
+            self._at, self._worked = asyncio.get_running_loop().time(), time.process_time()
+            self._owed = 0.0
+        self.share = max(self.share * LESS, self.least) if crowded else min(self.share * MORE, 1.0)
+        WORKER_YIELDED.inc((1 - self.share) * EVERY)
+
+    def hurry(self) -> None:
+        """Take all of the time from now on: the process is about to end."""
+        self.least = self.share = 1.0
+
+    def places(self, most: int) -> int:
+        """Return how much may be under way, where `most` may at other times."""
+        return max(round(most * self.share), 1)
+
+    async def apart(self, looked_at: float) -> None:
+        """Wait until a look at this moment (the loop's clock) is long enough ago for another.
+
+        What comes by ones and twos in quick succession is so looked for together.
+        """
+        await asyncio.sleep(max(looked_at + GAP - asyncio.get_running_loop().time(), 0))
+        await self.give_way()
+
+    async def give_way(self) -> None:
+        """Wait until what was worked is earned; not where others wait for what the caller holds."""
+        while self.share < 1:
+            now, worked = asyncio.get_running_loop().time(), time.process_time()
+            earned = (now - self._at) * self.share
+            self._owed = max(self._owed + worked - self._worked - earned, 0.0)
+            self._at, self._worked = now, worked
+            if self._owed <= AHEAD:
+                return
+            await asyncio.sleep(min((self._owed - AHEAD) / self.share, LONGEST_REST))

@@ -1,0 +1,25 @@
+"""An api's word that it is late, as workers hear it."""
+
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from erasmus_app.store.crowding import KEY, LASTS, Crowding
+from erasmus_app.store.embedded import embedded_valkey
+
+
+async def test_a_word_of_one_api_is_heard_for_a_moment(valkey: str):
+    async with Redis.from_url(valkey) as api, Redis.from_url(valkey) as worker:
+        await api.delete(KEY)
+        assert not await Crowding(worker).is_told()
+        await Crowding(api).tell()
+        assert 0 < await worker.pttl(KEY) <= LASTS
+        assert await Crowding(worker).is_told()
+
+
+async def test_without_valkey_nobody_hears_of_it_and_nothing_fails(tmp_path: Path):
+    async with embedded_valkey(tmp_path) as url:
+        pass
+    async with Redis.from_url(url) as redis:
+        await Crowding(redis).tell()
+        assert not await Crowding(redis).is_told()

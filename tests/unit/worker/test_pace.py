@@ -1,0 +1,114 @@
+"""Workers take all of the time, and leave most of it where apps wait for an api."""
+
+import asyncio
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from erasmus_app.telemetry import lag
+from erasmus_app.worker.pace import AHEAD, Pace
+
+
+def work(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+async def shares(pace: Pace, *crowded: bool) -> list[float]:
+    found = []
+    for each in crowded:
+        pace.judge(crowded=each)
+        found.append(round(pace.share, 3))
+    return found
+
+
+async def test_where_apis_are_late_it_takes_less_down_to_its_least():
+    assert await shares(Pace(0.1), *[True] * 5) == [0.5, 0.25, 0.125, 0.1, 0.1]
+
+
+async def test_where_they_are_no_more_it_takes_more_step_by_step():
+    pace = Pace(0.05, share=0.5)
+    assert await shares(pace, *[False] * 3) == [0.55, 0.605, 0.666]
+    assert (await shares(pace, *[False] * 10))[-1] == 1
+
+
+async def test_who_is_told_never_to_give_way_does_not():
+    assert await shares(Pace(1.0), True, True) == [1, 1]
+
+
+@given(st.lists(st.booleans(), max_size=100), st.floats(0.001, 1))
+def test_it_stays_between_its_least_and_all(told: list[bool], least: float):
+    async def live() -> None:
+        assert all(least - 0.001 <= each <= 1 for each in await shares(Pace(least), *told))
+
+    asyncio.run(live())
+
+
+async def test_it_works_no_more_than_it_has_earned():
+    pace = Pace()
+    pace.judge(crowded=False)  # which begins to reckon
+    pace.share = 0.3
+    begin, worked = asyncio.get_running_loop().time(), time.process_time()
+    for _ in range(4):
+        work(0.05)
+        await pace.give_way()
+    passed = asyncio.get_running_loop().time() - begin
+
+    assert time.process_time() - worked <= 0.3 * passed + AHEAD + 0.01
+
+
+async def test_what_was_worked_before_the_crowd_came_is_owed_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pace = Pace(0.01)
+    work(0.1)
+    pace.judge(crowded=True)
+    monkeypatch.setattr(asyncio, "sleep", None)  # who would call it fails
+    await pace.give_way()
+
+
+async def test_who_ends_rests_no_more(monkeypatch: pytest.MonkeyPatch):
+    pace = Pace(0.01)
+    pace.judge(crowded=True)
+    work(0.1)
+    pace.hurry()
+    monkeypatch.setattr(asyncio, "sleep", None)
+    await pace.give_way()
+    assert await shares(pace, True) == [1]
+
+
+async def test_less_is_under_way_where_there_is_a_crowd():
+    found = [Pace(share=share).places(16) for share in (1, 0.5, 0.1, 0.01)]
+    assert found == [16, 8, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("late", "times"),
+    [
+        ([0.001] * 15, 0),
+        ([0.001] * 14 + [2.0], 0),  # one long calculation
+        ([0.02] * 4 + [0.0] * 11 + [0.02] * 4, 0),
+        ([0.0, 0.0, 0.02] * 5, 1),
+        ([0.5] * 15, 3),  # the next judgement begins at once
+    ],
+)
+async def test_a_crowd_is_a_loop_that_is_late_again_and_again(
+    late: list[float], times: int, monkeypatch: pytest.MonkeyPatch
+):
+    lateness, told = iter(late), []
+
+    async def latest(_seconds: float) -> float:
+        if (found := next(lateness, None)) is None:
+            raise asyncio.CancelledError
+        return found
+
+    async def tell() -> None:
+        told.append(True)
+
+    monkeypatch.setattr(lag, "_lateness", latest)
+    with pytest.raises(asyncio.CancelledError):
+        await lag.watch_crowds(tell)
+    assert told == [True] * times
