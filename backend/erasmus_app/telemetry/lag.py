@@ -8,7 +8,7 @@ from erasmus_app.telemetry.metrics import LOOP_LAG
 
 EVERY = 1.0  # seconds
 TURN, TURNS = 0.02, 15  # seconds; so many of them are judged together, at most
-LATE = 0.015  # seconds: an answer takes several turns of the loop
+LATE = 0.02  # seconds: an answer takes several turns of the loop
 MANY = 5  # late turns of those; one alone was somebody's long calculation
 WHOLE = 0.9  # of a core: one that works all the time
 
