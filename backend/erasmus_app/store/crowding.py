@@ -1,4 +1,4 @@
-"""Whether apps and partners have to wait, as apis tell workers through Valkey."""
+"""How long apps and partners have to wait, as apis tell workers through Valkey."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 KEY = "crowded"
-LASTS = 600  # ms; whoever is late for longer tells again
+LASTS = 1000  # ms; whoever is late for longer tells again
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +15,16 @@ class Crowding:
 
     redis: Redis
 
-    async def tell(self) -> None:
-        """Say that there is a crowd."""
+    async def tell(self, times: float) -> None:
+        """Say that an api is so many times later than it should be."""
         try:
-            await self.redis.set(KEY, 1, px=LASTS)
+            await self.redis.set(KEY, times, px=LASTS)
         except (RedisError, OSError):  # then nobody hears of it, as before there was a word
             return
 
-    async def is_told(self) -> bool:
-        """Return whether some api has said so a moment ago."""
+    async def told(self) -> float:
+        """Return what some api has said a moment ago; 1 where none is late."""
         try:
-            return bool(await self.redis.exists(KEY))
+            return float(await self.redis.get(KEY) or 1)
         except (RedisError, OSError):
-            return False
+            return 1

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from statistics import median
 from time import process_time
 
 from erasmus_app.telemetry.metrics import LOOP_LAG
 
 EVERY = 1.0  # seconds
-TURN, TURNS = 0.02, 15  # seconds; so many of them are judged together, at most
-LATE = 0.02  # seconds: an answer takes several turns of the loop
-MANY = 5  # late turns of those; one alone was somebody's long calculation
+TURN, TURNS = 0.02, 9  # seconds; so many of them are judged together
+LATE = 0.005  # seconds, in the middle of them: an answer takes several turns of the loop
 WHOLE = 0.9  # of a core: one that works all the time
 
 
@@ -19,21 +19,18 @@ async def watch_loop() -> None:
         LOOP_LAG.observe(await _lateness(EVERY))
 
 
-async def watch_crowds(tell: Callable[[], Awaitable[None]]) -> None:
-    """Tell whenever the loop is late again and again, for as long as the process runs.
+async def watch_crowds(tell: Callable[[float], Awaitable[None]]) -> None:
+    """Tell how many times later than `LATE` the loop is, for as long as the process runs.
 
-    But not where this process has had a core to itself and is late all the same: what others leave
-    would not help it.
+    One turn that is late says nothing, as that was somebody's long calculation; nor does a process
+    that has had a core to itself: what others leave would not help it.
     """
     now = asyncio.get_running_loop().time
     while True:
-        begin, worked, late = now(), process_time(), 0
-        for _ in range(TURNS):
-            late += await _lateness(TURN) > LATE
-            if late == MANY:
-                break
-        if late == MANY and process_time() - worked < WHOLE * (now() - begin):
-            await tell()
+        begin, worked = now(), process_time()
+        late = median([await _lateness(TURN) for _ in range(TURNS)])
+        if late > LATE and process_time() - worked < WHOLE * (now() - begin):
+            await tell(late / LATE)
 
 
 async def _lateness(seconds: float) -> float:

@@ -15,7 +15,8 @@ from erasmus_app.telemetry.metrics import WORKER_YIELDED
 LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
 GAP = 0.03  # seconds between two looks, where the one before has brought all there was
 EVERY = 0.5  # seconds between two judgements
-LESS, MORE = 0.5, 1.1  # what the share is multiplied with at each of them
+MORE = 1.1  # what the share is multiplied with at each of them, where nobody is late
+LESS = 0.2, 0.9  # and where somebody is, between these two
 AHEAD = 0.02  # seconds of work that may be done before they are earned
 LONGEST_REST = 0.5  # seconds; then it is looked whether there is still a crowd
 
@@ -37,14 +38,15 @@ class Pace:
         """Follow what the apis tell, for as long as the process runs."""
         while True:
             await asyncio.sleep(EVERY)
-            self.judge(crowded=await crowding.is_told())
+            self.judge(await crowding.told())
 
-    def judge(self, *, crowded: bool) -> None:
-        """Take less at once where there is a crowd, and more step by step where there is none."""
+    def judge(self, times: float) -> None:
+        """Take less where an api is so `times` later than it should be, and else a little more."""
         if self.share == 1:  # what was worked until now was ours
             self._at, self._worked = asyncio.get_running_loop().time(), time.process_time()
             self._owed = 0.0
-        self.share = max(self.share * LESS, self.least) if crowded else min(self.share * MORE, 1.0)
+        step = min(max(1 / times, LESS[0]), LESS[1]) if times > 1 else MORE
+        self.share = min(max(self.share * step, self.least), 1.0)
         WORKER_YIELDED.inc((1 - self.share) * EVERY)
 
     def hurry(self) -> None:

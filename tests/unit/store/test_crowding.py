@@ -11,15 +11,15 @@ from erasmus_app.store.embedded import embedded_valkey
 async def test_a_word_of_one_api_is_heard_for_a_moment(valkey: str):
     async with Redis.from_url(valkey) as api, Redis.from_url(valkey) as worker:
         await api.delete(KEY)
-        assert not await Crowding(worker).is_told()
-        await Crowding(api).tell()
+        assert await Crowding(worker).told() == 1
+        await Crowding(api).tell(2.5)
         assert 0 < await worker.pttl(KEY) <= LASTS
-        assert await Crowding(worker).is_told()
+        assert await Crowding(worker).told() == 2.5
 
 
 async def test_without_valkey_nobody_hears_of_it_and_nothing_fails(tmp_path: Path):
     async with embedded_valkey(tmp_path) as url:
         pass
     async with Redis.from_url(url) as redis:
-        await Crowding(redis).tell()
-        assert not await Crowding(redis).is_told()
+        await Crowding(redis).tell(2.5)
+        assert await Crowding(redis).told() == 1
