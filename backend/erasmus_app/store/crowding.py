@@ -26,5 +26,5 @@ class Crowding:
         """Return what some api has said a moment ago; 1 where none is late."""
         try:
             return float(await self.redis.get(KEY) or 1)
-        except (RedisError, OSError):
+        except (RedisError, OSError, ValueError):  # or somebody else has written there
             return 1

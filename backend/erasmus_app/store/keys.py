@@ -1,7 +1,8 @@
 """What lives in Redis: written once here, with its lifetime and the reason for it.
 
 Only what may be lost. Losing all of it sends students who are logging in back to the start, and
-forgets what a chat was about. How often who has come is beside it, see `store.limits`.
+forgets what a chat was about. How often who has come is beside it, see `store.limits`; and how
+late apis are, see `store.crowding`.
 """
 
 import asyncio
