@@ -194,7 +194,7 @@ class JobQueue:
         """Take up to `limit` due jobs that nobody holds, the longest due first.
 
         With a job come those of its batch that are due as well, or within a second, whatever the
-        limit: up to `batch` in all.
+        limit: up to `batch` for all of them.
         """
         rows = await self.database.fetch(
             f"""with picked as materialized (

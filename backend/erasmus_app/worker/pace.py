@@ -54,8 +54,11 @@ class Pace:
         self.least = self.share = 1.0
 
     def places(self, most: int) -> int:
-        """Return how much may be under way, where `most` may at other times."""
-        return max(round(most * self.share), 1)
+        """Return how much may be under way, where `most` may at other times.
+
+        That is two at least: what takes long does not keep all else from being begun.
+        """
+        return max(round(most * self.share), min(most, 2))
 
     async def apart(self, looked_at: float) -> None:
         """Wait until a look at this moment (the loop's clock) is long enough ago for another.

@@ -629,3 +629,26 @@ async def test_a_restart_of_the_server_is_survived(tmp_path: Path):
             await until(empty(database))
 
     assert sorted(done) == [0, 1]
+
+
+async def test_where_workers_give_way_little_is_under_way_and_no_line_stands_before_other_kinds(
+    database: Database,
+):
+    done: list[str] = []
+    under_way: list[int] = [0]
+
+    async def do(job: Job) -> None:
+        under_way.append(under_way[-1] + 1)
+        await asyncio.sleep(0.01)
+        under_way.append(under_way[-1] - 1)
+        done.append(job.kind)
+
+    for number in range(12):
+        await put(database, "fetch", number, due=datetime.now(UTC) - timedelta(minutes=1))
+    await put(database, "mail", 0)
+    slow = pace.Pace(least=0.1, share=0.1)
+    async with working(database, {"fetch": do, "mail": do}, limits={"mail": 4}, pace=slow):
+        await until(lambda: len(done) == 13)
+
+    assert "mail" in done[:2]
+    assert max(under_way) == 2

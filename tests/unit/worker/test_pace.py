@@ -88,8 +88,9 @@ async def test_who_ends_rests_no_more(monkeypatch: pytest.MonkeyPatch):
 
 
 async def test_less_is_under_way_where_there_is_a_crowd():
-    found = [Pace(share=share).places(16) for share in (1, 0.5, 0.1, 0.01)]
-    assert found == [16, 8, 2, 1]
+    found = [Pace(share=share).places(16) for share in (1, 0.5, 0.2, 0.01)]
+    assert found == [16, 8, 3, 2]
+    assert Pace(share=0.01).places(1) == 1
 
 
 @pytest.mark.parametrize(
