@@ -1,5 +1,7 @@
 """How long apps and partners have to wait, as apis tell workers through Valkey."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -17,10 +19,9 @@ class Crowding:
 
     async def tell(self, times: float) -> None:
         """Say that an api is so many times later than it should be."""
-        try:
+        with suppress(RedisError, OSError):  # then nobody hears of it, as before there was a word
             await self.redis.set(KEY, times, px=LASTS)
-        except (RedisError, OSError):  # then nobody hears of it, as before there was a word
-            return
+        _end_if_cancelled()
 
     async def told(self) -> float:
         """Return what some api has said a moment ago; 1 where none is late."""
@@ -28,3 +29,15 @@ class Crowding:
             return float(await self.redis.get(KEY) or 1)
         except (RedisError, OSError, ValueError):  # or somebody else has written there
             return 1
+        finally:
+            _end_if_cancelled()
+
+
+def _end_if_cancelled() -> None:
+    """Raise the CancelledError that the client's own time limits may have taken for theirs.
+
+    Who asks again and again would else never end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
