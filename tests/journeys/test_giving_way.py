@@ -22,7 +22,7 @@ async def test_a_student_is_told_all_the_same_while_workers_give_way(
 
         async def an_api_is_late() -> None:
             while True:
-                await crowding.tell(9)
+                await crowding.tell(9, 1)
                 await asyncio.sleep(0.2)
 
         async with worker_of(bed.app) as worker:

@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 
+AGAIN = 1.0  # seconds
+
+
 @asynccontextmanager
 async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Let something run until the block is left."""
@@ -14,6 +17,10 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
+        # Once may not do: a cancellation that comes together with a time limit may be taken for
+        # it, as the Valkey client does, and what asks again and again would then never end.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=AGAIN)
         with contextlib.suppress(asyncio.CancelledError):
-            await task
+            task.result()

@@ -1,6 +1,5 @@
 """How long apps and partners have to wait, as apis tell workers through Valkey."""
 
-import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 KEY = "crowded"
-LASTS = 1000  # ms; whoever is late for longer tells again
+LONGEST = 1.0  # seconds that a word may stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +16,10 @@ class Crowding:
 
     redis: Redis
 
-    async def tell(self, times: float) -> None:
-        """Say that an api is so many times later than it should be."""
+    async def tell(self, times: float, seconds: float) -> None:
+        """Say that an api is so many times later than it should be; that stands for so long."""
         with suppress(RedisError, OSError):  # then nobody hears of it, as before there was a word
-            await self.redis.set(KEY, times, px=LASTS)
-        _end_if_cancelled()
+            await self.redis.set(KEY, times, px=int(min(seconds, LONGEST) * 1000))
 
     async def told(self) -> float:
         """Return what some api has said a moment ago; 1 where none is late."""
@@ -29,15 +27,3 @@ class Crowding:
             return float(await self.redis.get(KEY) or 1)
         except (RedisError, OSError, ValueError):  # or somebody else has written there
             return 1
-        finally:
-            _end_if_cancelled()
-
-
-def _end_if_cancelled() -> None:
-    """Raise the CancelledError that the client's own time limits may have taken for theirs.
-
-    Who asks again and again would else never end.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erasmus_app.telemetry import lag
-from erasmus_app.worker.pace import AHEAD, Pace
+from erasmus_app.worker.pace import AHEAD, EVERY, LOOK, Pace
 
 
 def work(seconds: float) -> None:
@@ -27,12 +27,12 @@ async def shares(pace: Pace, *times: float) -> list[float]:
 
 
 async def test_where_apis_are_late_it_takes_less_down_to_its_least():
-    assert await shares(Pace(0.1), *[2.0] * 5) == [0.5, 0.25, 0.125, 0.1, 0.1]
+    assert await shares(Pace(0.3), *[2.0] * 5) == [0.7, 0.49, 0.343, 0.3, 0.3]
 
 
 async def test_the_later_they_are_the_less_it_takes_within_bounds():
     assert [(await shares(Pace(0.01), each))[0] for each in (1.05, 1.25, 4, 1000)] == [
-        *(0.9, 0.8, 0.25, 0.2)
+        *(0.9, 0.8, 0.7, 0.7)
     ]
 
 
@@ -54,9 +54,21 @@ def test_it_stays_between_its_least_and_all(told: list[float], least: float):
     asyncio.run(live())
 
 
+async def test_as_long_as_one_is_late_it_takes_its_least_and_judges_by_the_latest_of_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock)
+    clock, pace, found = 1000.0, Pace(0.1), []
+    for times in (1, 1.25, 1, 1.2, 1, 1):
+        pace.hear(times)
+        found.append((pace.allowed, pace.share))
+        clock += EVERY / 4
+    assert found == [(1, 1), (0.1, 1), (1, 1), (0.1, 1), (0.8, 0.8), (0.8, 0.8)]
+
+
 async def test_it_works_no_more_than_it_has_earned():
     pace = Pace()
-    pace.judge(1)  # which begins to reckon
+    pace.hear(1)  # which begins to reckon
     pace.share = 0.3
     begin, worked = asyncio.get_running_loop().time(), time.process_time()
     for _ in range(4):
@@ -67,19 +79,31 @@ async def test_it_works_no_more_than_it_has_earned():
     assert time.process_time() - worked <= 0.3 * passed + AHEAD + 0.01
 
 
+async def test_it_goes_on_as_soon_as_nobody_is_late_any_more():
+    pace = Pace(0.001)
+    pace.hear(2)
+    work(0.05)
+    resting = asyncio.create_task(pace.give_way())  # for 40 s, as it looks now
+    await asyncio.sleep(LOOK)
+    assert not resting.done()
+    pace.crowded, pace.share = False, 1.0
+    async with asyncio.timeout(5):
+        await resting
+
+
 async def test_what_was_worked_before_the_crowd_came_is_owed_to_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ):
     pace = Pace(0.01)
     work(0.1)
-    pace.judge(5)
+    pace.hear(5)
     monkeypatch.setattr(asyncio, "sleep", None)  # who would call it fails
     await pace.give_way()
 
 
 async def test_who_ends_rests_no_more(monkeypatch: pytest.MonkeyPatch):
     pace = Pace(0.01)
-    pace.judge(5)
+    pace.hear(5)
     work(0.1)
     pace.hurry()
     monkeypatch.setattr(asyncio, "sleep", None)
@@ -97,14 +121,15 @@ async def test_less_is_under_way_where_there_is_a_crowd():
     ("late", "told"),
     [
         ([0.001] * 9, []),
-        ([0.001] * 5 + [2.0] * 4, []),  # long calculations, and turns between them
-        ([0.001] * 4 + [0.01] * 5, [2.0]),
-        ([0.5] * 18, [100.0, 100.0]),
-        ([0.5] * 9 + [0.0] * 9, [100.0]),
+        ([0.5] * 4, []),  # too few to tell
+        ([0.001] * 3 + [2.0] * 2 + [0.001] * 3, []),  # long calculations, and turns between them
+        ([0.001] * 2 + [0.01] * 3, [(2.0, 0.13)]),
+        ([0.5] * 7, [(100.0, 1.6)] * 3),
+        ([0.5] * 5 + [0.0] * 5, [(100.0, 1.6)] * 3),
     ],
 )
-async def test_an_api_tells_how_late_it_is_in_the_middle_of_some_turns(
-    late: list[float], told: list[float], monkeypatch: pytest.MonkeyPatch
+async def test_an_api_tells_how_late_it_is_in_the_middle_of_its_last_turns(
+    late: list[float], told: list[tuple[float, float]], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(lag, "process_time", lambda: 0.0)
     assert await told_of(late, monkeypatch) == told
@@ -116,16 +141,18 @@ async def test_who_is_late_with_a_core_of_its_own_tells_nobody(monkeypatch: pyte
     assert await told_of([0.5] * 18, monkeypatch) == []
 
 
-async def told_of(late: list[float], monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    lateness, told = iter(late), list[float]()
+async def told_of(
+    late: list[float], monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[float, float]]:
+    lateness, told = iter(late), list[tuple[float, float]]()
 
     async def latest(_seconds: float) -> float:
         if (found := next(lateness, None)) is None:
             raise asyncio.CancelledError
         return found
 
-    async def tell(times: float) -> None:
-        told.append(times)
+    async def tell(times: float, seconds: float) -> None:
+        told.append((times, round(seconds, 3)))
 
     monkeypatch.setattr(lag, "_lateness", latest)
     with pytest.raises(asyncio.CancelledError):
