@@ -23,6 +23,7 @@ from typing import Any
 sys.path.append(sys.path.pop(0))
 
 import msgspec
+import uvloop
 from load_students import Student, number_of
 from morning import Start, forwarded
 from websockets.asyncio.client import connect
@@ -244,7 +245,7 @@ def main(order: Path, results: Path) -> None:
     gc.freeze()  # what lasts is not looked at again and again
     sys.stdout.write("up\n")
     sys.stdout.flush()
-    found = asyncio.run(Apps(given, float(sys.stdin.readline())).run())
+    found = uvloop.run(Apps(given, float(sys.stdin.readline())).run())
     results.write_bytes(msgspec.json.encode(found))
 
 

@@ -20,6 +20,7 @@ sys.path.append(sys.path.pop(0))
 import httpx
 import msgspec
 import uvicorn
+import uvloop
 from morning import omobility_id, partner_of
 from sync_telling import Order, Telling
 
@@ -388,4 +389,4 @@ async def main(folder: Path, backend: str, partners: int, mobilities: int) -> No
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    uvloop.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

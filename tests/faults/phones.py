@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 
 from sandbox.authority import Authority
 from sandbox.push import PushFault, PushService, running_push
@@ -142,4 +143,4 @@ def tell(**what: Any) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    uvloop.run(main(Path(sys.argv[1]), sys.argv[2]))

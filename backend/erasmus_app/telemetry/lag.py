@@ -12,7 +12,7 @@ EVERY = 1.0  # seconds
 TURN, TURNS = 0.02, 5  # seconds; so many of them, the last ones, are judged together
 LATE = 0.005  # seconds, in the middle of them: an answer takes several turns of the loop
 WHOLE = 0.9  # of a core: one that works all the time
-LASTS = 0.1, 3  # seconds that such a word stands, and so many times the lateness: then it is said anew
+LASTS = 0.1, 3  # seconds that a word stands, and as many times the lateness; it is said anew
 
 
 async def watch_loop() -> None:

@@ -17,7 +17,7 @@ LONGEST_SLEEP = 1.0  # seconds: polling is the floor under NOTIFY
 GAP = 0.03  # seconds between two looks, where the one before has brought all there was
 LOOK = 0.05  # seconds between two looks at whether an api is late
 EVERY = 0.5  # seconds between two judgements
-MORE = 1.1  # what the share is multiplied with at each of them, where nobody was late since the last
+MORE = 1.1  # what the share is multiplied with at each, where nobody was late since the last
 LESS = 0.7, 0.9  # and where somebody was, between these two
 AHEAD = 0.01  # seconds of work that may be done before they are earned
 

@@ -141,9 +141,7 @@ async def test_who_is_late_with_a_core_of_its_own_tells_nobody(monkeypatch: pyte
     assert await told_of([0.5] * 18, monkeypatch) == []
 
 
-async def told_of(
-    late: list[float], monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[float, float]]:
+async def told_of(late: list[float], monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
     lateness, told = iter(late), list[tuple[float, float]]()
 
     async def latest(_seconds: float) -> float:
