@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-AGAIN = 1.0  # seconds
+AGAIN = 1.0  # seconds that it has for what it does when it is cancelled
 
 
 @asynccontextmanager

@@ -34,11 +34,8 @@ async def watch_crowds(tell: Callable[[float, float], Awaitable[None]]) -> None:
         turns.append((now(), process_time(), await _lateness(TURN)))
         begin, worked, _ = turns[0]
         late = median(each for *_, each in turns)
-        if (
-            len(turns) == TURNS
-            and late > LATE
-            and process_time() - worked < WHOLE * (now() - begin)
-        ):
+        has_a_core = process_time() - worked >= WHOLE * (now() - begin)
+        if len(turns) == TURNS and late > LATE and not has_a_core:
             await tell(late / LATE, LASTS[0] + LASTS[1] * late)
 
 
