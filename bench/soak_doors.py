@@ -55,6 +55,7 @@ FORM = "application/x-www-form-urlencoded"
 MCP = "2025-06-18"
 PATIENCE = 60.0  # seconds for mails and messengers
 SEEN, FILLING = 10_000, 24  # tokens that a process keeps; requests at a time
+PARSED = 1_024  # of each: queries, forms, cookies and paths that Litestar keeps
 
 
 @dataclass(kw_only=True)
@@ -159,7 +160,7 @@ class Doors:
         ]
 
     async def fill(self, session_key: Path) -> None:
-        """Fill what each process keeps: tokens that were seen, connections, statements.
+        """Fill what each process keeps: tokens that were seen, connections, what was parsed.
 
         A cache that fills looks like a leak. Tokens are one student's, each of another second.
         """
@@ -181,7 +182,19 @@ class Doors:
                     )
                     await doors.ask("POST", "/graphql", lines.encode(), body)
 
+            async def parsed(number: int, doors: WireDoors = doors, room: Any = room) -> None:
+                async with room:
+                    lines = forwarded(number)
+                    form = f"{lines}Content-Type: {FORM}\r\n"
+                    cookie = f"{lines}Cookie: number={number}\r\n"
+                    refused = f"grant_type=none&number={number}".encode()
+                    await doors.ask("POST", "/auth/token", form.encode(), refused)
+                    path = f"/auth/callback?state={number}&code=none"
+                    await doors.ask("GET", path, cookie.encode(), b"")
+                    await doors.ask("GET", f"/calendar/{number}", lines.encode(), b"")
+
             await asyncio.gather(*(one(each) for each in range(SEEN)))
+            await asyncio.gather(*(parsed(each) for each in range(PARSED)))
             doors.close()
 
     def _at(self, path: str) -> str:
