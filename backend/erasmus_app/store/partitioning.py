@@ -37,9 +37,11 @@ _TRIGGERS = """
     select pg_get_triggerdef(oid) as says from pg_trigger
     where tgrelid = $1::regclass and not tgisinternal"""
 _COLUMNS = """
-    select attname as name, attidentity <> '' as counted from pg_attribute
+    select attname as name, attidentity <> '' as counted, attstattarget as sampled
+    from pg_attribute
     where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''
     order by attnum"""
+_OPTIONS = "select unnest(reloptions) as says from pg_class where oid = $1::regclass"
 
 
 async def partitions(connection: asyncpg.Connection) -> dict[str, int]:
@@ -79,6 +81,8 @@ async def _partition(connection: asyncpg.Connection, name: str, parts: int) -> N
     indexes = await connection.fetch(_INDEXES, name)
     triggers = await connection.fetch(_TRIGGERS, name)
     columns = await connection.fetch(_COLUMNS, name)
+    options = [each["says"] for each in await connection.fetch(_OPTIONS, name)]
+    kept = f"with ({', '.join(options)})" if options else ""
     whole = f"{name}_whole"
     for each in references:
         await connection.execute(f'alter table {each["of"]} drop constraint "{each["name"]}"')
@@ -90,8 +94,13 @@ async def _partition(connection: asyncpg.Connection, name: str, parts: int) -> N
     for part in range(parts):
         await connection.execute(
             f"create table {name}_{part} partition of {name} "
-            f"for values with (modulus {parts}, remainder {part})"
+            f"for values with (modulus {parts}, remainder {part}) {kept}"
         )
+    for each in columns:
+        if each["sampled"] is not None:
+            await connection.execute(
+                f"alter table {name} alter column {each['name']} set statistics {each['sampled']}"
+            )
     listed = ", ".join(each["name"] for each in columns)
     await connection.execute(
         f"insert into {name} ({listed}) overriding system value "  # noqa: S608

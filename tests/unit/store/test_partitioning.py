@@ -1,5 +1,7 @@
 """`erasmus-app db partition`: the tables are the same afterwards, in parts."""
 
+from pathlib import Path
+
 import asyncpg
 import pytest
 from databases import PARTITIONED
@@ -8,6 +10,7 @@ from unit.store.samples import HOME, NOW, log_in
 from unit.store.test_erasures import a_student
 
 from erasmus_app.privacy.access import Access, ActorKind, Read
+from erasmus_app.store import partitioning
 from erasmus_app.store.access_log import AccessLogTable
 from erasmus_app.store.accounts import AccountTable
 from erasmus_app.store.database import Database
@@ -15,12 +18,14 @@ from erasmus_app.store.inbox import InboxTable
 from erasmus_app.store.partitioning import PARTITIONED_BY, partition, partitions
 from erasmus_app.store.telling import tell
 
+VERSIONS = Path(partitioning.__file__).parent / "migrations" / "versions"
+
 pytestmark = pytest.mark.skipif(PARTITIONED, reason="all tables are partitioned from the start")
 
 # What makes a table what it is, by name.
 SHAPES = {
     "columns": """select attname as name, format_type(atttypid, atttypmod) as type, attnotnull,
-            attidentity, pg_get_expr(adbin, adrelid) as default, attgenerated
+            attidentity, pg_get_expr(adbin, adrelid) as default, attgenerated, attstattarget
         from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
         where attrelid = $1::regclass and attnum > 0 order by attnum""",
     "constraints": """select conname as name, pg_get_constraintdef(oid) as says
@@ -31,6 +36,9 @@ SHAPES = {
             replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ') as says
         from pg_index join pg_class on pg_class.oid = indexrelid
         where indrelid = $1::regclass order by 1""",
+    "options": """select distinct unnest(reloptions) as says
+        from pg_class left join pg_inherits on inhrelid = oid
+        where relkind = 'r' and $1::regclass in (oid, inhparent) order by 1""",
     "triggers": """select tgname as name, pg_get_triggerdef(oid) as says
         from pg_trigger where tgrelid = $1::regclass and not tgisinternal order by 1""",
 }
@@ -77,6 +85,21 @@ async def test_columns_constraints_indexes_triggers_and_rows_stay(database: Data
     assert all(held.values()), "a table without rows proves nothing"
     async with database.transaction() as connection:
         assert await partitions(connection) == dict.fromkeys(PARTITIONED_BY, 3)
+
+
+async def test_what_an_upgrade_sets_for_a_table_reaches_each_of_its_parts(database: Database):
+    before = await shapes(database)
+    await partition_now(database, 3)
+    for name in PARTITIONED_BY:
+        for part in range(3):
+            await database.execute(
+                f"alter table {name}_{part} reset (autovacuum_analyze_scale_factor)"
+            )
+    assert await shapes(database) != before
+
+    await database.execute((VERSIONS / "0034_analyze.sql").read_text(encoding="utf-8"))
+
+    assert await shapes(database) == before
 
 
 async def test_messages_keep_the_order_of_the_inbox(database: Database):
