@@ -12,7 +12,10 @@ CHUNK = 65_536
 
 @asynccontextmanager
 async def in_turns(addresses: Sequence[str], listener: socket.socket) -> AsyncIterator[str]:
-    """Pass connections on until the block is left; yields the address of the one door."""
+    """Pass connections on until the block is left; yields the address of the one door.
+
+    That is a path, where the listener is a Unix socket.
+    """
     turns, open_now = itertools.cycle(addresses), set[asyncio.StreamWriter]()
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -27,9 +30,9 @@ async def in_turns(addresses: Sequence[str], listener: socket.socket) -> AsyncIt
             back.close()
 
     server = await asyncio.start_server(take, sock=listener)
-    host, port = listener.getsockname()[:2]
+    door = listener.getsockname()
     try:
-        yield f"http://{host}:{port}"
+        yield door if isinstance(door, str) else f"http://{door[0]}:{door[1]}"
     finally:
         server.close()
         for each in list(open_now):

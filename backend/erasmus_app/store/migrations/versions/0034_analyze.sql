@@ -1,7 +1,7 @@
 -- On a busy morning a tenth of these rows changes within a minute or two, and PostgreSQL would look
 -- each time how their values are distributed: for up to half a second of a core, in which apps
--- wait. They change in what no row is looked for by, so it is enough to look when they have
--- changed as often as there are rows. A setting is of a table with rows, so of each partition.
+-- wait. How they are distributed stays what it was, so it is enough to look when they have changed
+-- as often as there are rows. A setting is of a table with rows, so of each partition.
 do $$
 declare
     one regclass;
