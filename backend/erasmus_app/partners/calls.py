@@ -50,6 +50,7 @@ async def called(
                 f"{hei} did not answer a moment ago",
                 retry=True,
                 after=rest.wait.total_seconds(),
+                how="left alone",
             ) from rest
         except Silent as silent:
             why = silent.__cause__

@@ -1,7 +1,7 @@
 """Partners through the toolkit's client, over real sockets: whom, how, and how many at once."""
 
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -126,10 +126,13 @@ async def test_how_each_call_went_is_noted_and_none_that_was_not_made(
     knows(calls, "omobilities", "3.0.0")
     ledger, about = Ledger(), (TENANT, ASKED, Api.OMOBILITIES)
     partners = replace(partners, ledger=ledger)
+    how = []
 
     async def asked() -> None:
-        with suppress(PartnerFailed):
+        try:
             await partners.index(*about, modified_since=SINCE - timedelta(days=1))
+        except PartnerFailed as failed:
+            how.append((failed.code, failed.how))
 
     calls.partner.body = omobilities.write_index_response(["om-1"], major=3)
     await asked()
@@ -146,3 +149,8 @@ async def test_how_each_call_went_is_noted_and_none_that_was_not_made(
     assert isinstance(silent[4], datetime)
     assert silent[4] > NOW
     assert resting == ("left alone", TENANT, ASKED, "omobilities", silent[4])
+    assert how == [
+        ("reply_invalid", None),
+        ("partner_unreachable", "status 503"),
+        ("partner_unreachable", "left alone"),
+    ]
