@@ -1,13 +1,13 @@
 """What is the same for all tests of a process and takes long each time: done once, or made small.
 
 Each backend that starts reads a dozen RSA keys, which OpenSSL tests for being prime again and
-again, and opens the hundred and more authorities of this machine seven times over. In tests that
-was more than half of what a start took.
+again, opens the hundred and more authorities of this machine seven times over, and reads what it
+may say, in every language. In tests that was more than half of what a start took.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from joserfc._rfc7517 import pem as joserfc_pem
 
+from erasmus_app.chat import words
+from erasmus_app.kit.icu import message
+from erasmus_app.notifications import catalogue, explanations
+from erasmus_app.push import mail
 from ewp import keys as ewp_keys
 from sandbox.authority import Authority
 
 READERS = (serialization, ewp_keys, joserfc_pem)
+READERS_OF_TEXTS = (catalogue, explanations, mail, words)
 
 
 def remembering(read: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +46,7 @@ def remembering(read: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def done_once(folder: Path) -> Iterator[None]:
-    """Keys are tested once, and this machine has one authority, which signed nothing here.
+    """Keys are tested once, and texts read; this machine has one authority, which signed nothing.
 
     Processes that tests start have the latter too.
     """
@@ -50,6 +55,9 @@ def done_once(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in READERS:
             patch.setattr(module, "load_pem_private_key", reading)
+        text = cache(message)  # what is refused is refused each time
+        for reader in READERS_OF_TEXTS:
+            patch.setattr(reader, "message", text)
         patch.setenv("SSL_CERT_FILE", str(machine.ca_file))
         patch.setenv("SSL_CERT_DIR", str(folder / "none"))
         yield

@@ -1,18 +1,15 @@
 """Every row of the table of steps (guide §5.3), from a university's endpoints to a phone.
 
 All rows live at the same time on one bed: each on a mobility of its own, first in the state before
-(that is synchronised), then after what the row tells of. What a row brought is read by its test.
+(that is synchronised), then after what the row tells of.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-import pytest_asyncio
-from databases import DatabaseServer, fresh_database, opened, until
+from databases import opened, until
 from journeys.every_row import AFTER, ASKED, BEFORE, DURING, MOVED, OTHER_DAY, ROWS, Row
 from journeys.scenes import GO, Scene
 from testbed import Bed, bed_running
@@ -160,33 +157,26 @@ async def until_read(bed: Bed, applications: str, papers: tuple[str, ...]) -> No
     await until(read, PATIENCE)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def played(
-    database_server: DatabaseServer, valkey: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[dict[str, Outcome]]:
-    folder: Path = tmp_path_factory.mktemp("rows")
-    async with (
-        fresh_database(database_server) as dsn,
-        bed_running(dsn, valkey, folder, poll_seconds="1") as bed,
-    ):
-        yield await play(bed)
-
-
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("expected", ROWS, ids=[each.name for each in ROWS])
-async def test_a_row_reaches_the_record_the_inbox_and_the_phone(
-    played: dict[str, Outcome], expected: Row
-):
-    step = {"D8": "D5"}.get(expected.step, expected.step)  # D8 is what D5 says of a course
+def brought_by(row: Row) -> Outcome:
+    """What a row of the guide is to bring."""
+    step = {"D8": "D5"}.get(row.step, row.step)  # D8 is what D5 says of a course
     kind = {each.value: name for each, name in KINDS.items()}[step]
-
-    assert played[expected.name] == Outcome(
-        events=[(step, expected.detail)],
+    return Outcome(
+        events=[(step, row.detail)],
         inbox=[kind],
         pushes=[] if step in {"B7", "D11"} else [kind],
-        state=expected.state,
-        party=expected.party,
+        state=row.state,
+        party=row.party,
     )
+
+
+async def test_each_row_reaches_the_record_the_inbox_and_the_phone(
+    dsn: str, valkey: str, tmp_path: Path
+):
+    async with bed_running(dsn, valkey, tmp_path, poll_seconds="1") as bed:
+        played = await play(bed)
+
+    assert played == {each.name: brought_by(each) for each in ROWS}
 
 
 def test_every_row_of_the_guide_is_here():
