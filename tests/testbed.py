@@ -75,7 +75,7 @@ RECURRING = [
 OWN_SYSTEM_APIS = 4  # omobilities, imobilities, omobility-las, imobility-tors
 
 
-@dataclass(slots=True, repr=False)  # it is megabytes, and asyncio writes it in vain each time
+@dataclass(slots=True, repr=False)  # megabytes, written in vain wherever a loop begins
 class Bed:
     """What a test holds in its hands."""
 

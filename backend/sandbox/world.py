@@ -41,7 +41,7 @@ class DoorTaken(Exception):
     """A port that the sandbox had before is somebody else's now; the message says what to do."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)  # megabytes, and private keys
 class World:
     """What runs, and the settings with which a backend takes part in it."""
 

@@ -108,7 +108,7 @@ from ewp.keys import PrivateKey
 from ewp.registry import PRODUCTION, CatalogueKeeper
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)  # its services hold keys
 class Running:
     """The services, and the adapters that the worker and the EWP host stand on directly."""
 
