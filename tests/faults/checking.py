@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 LAG = 2.0  # seconds that a push service may be behind its sockets, on a machine that is busy
+SILENT = "sync"  # what pushes collapse to that show nothing and have the app fetch
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def accepted(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def silent(self) -> bool:
+        """Whether it shows nothing, and so names no message."""
+        return self.message is None and self.collapse == SILENT
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +74,7 @@ def strangers(expected: Iterable[Expected], requests: Iterable[Request]) -> list
         {
             f"{each.message} at {each.device} is nobody's"
             for each in requests
-            if each.accepted and (each.device, each.message) not in known
+            if each.accepted and not each.silent and (each.device, each.message) not in known
         }
     )
 

@@ -6,7 +6,7 @@ from faults import checking
 from faults.checking import Expected, Request
 
 
-def a_request(at: float = 10.0, message: str = "m1", **changed) -> Request:
+def a_request(at: float = 10.0, message: str | None = "m1", **changed) -> Request:
     known = {"lane": "fcm", "device": "phone", "collapse": message, "status": 200}
     return Request(at=at, message=message, **known | changed)
 
@@ -40,6 +40,14 @@ def test_what_nobody_wrote_is_found():
     assert checking.strangers([a_delivery()], [a_request(message="m9")]) == [
         "m9 at phone is nobody's"
     ]
+
+
+def test_a_silent_push_is_nobody_s_message_and_one_that_shows_has_to_name_its_own():
+    silent, nameless = a_request(message=None, collapse="sync"), a_request(message=None)
+
+    assert checking.strangers([], [silent, silent]) == []
+    assert checking.visible([silent, silent]) == []
+    assert checking.strangers([], [nameless]) == ["None at phone is nobody's"]
 
 
 def test_a_double_with_another_collapse_id_is_visible_and_one_with_the_same_is_not():
