@@ -183,7 +183,7 @@ async def test_a_partner_that_is_down_delays_only_its_own_data_and_is_caught_up_
         await until(lambda: "status 503" in {each.get("why") for each in logs})
     failed = [each for each in logs if each["event"] == "partner.failed"]
     told = {(each["hei_id"], each["code"], each["why"]) for each in failed}
-    # Who comes while the first call fails is told so without one: a poll may, or may not.
+    # A poll may come just then, and finds the partner left alone.
     assert told - {(CLAIRVAL, "partner_unreachable", "left alone")} == {
         (CLAIRVAL, "partner_unreachable", "status 503")
     }
