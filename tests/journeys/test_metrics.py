@@ -87,8 +87,10 @@ async def a_day(bed: Bed) -> tuple[str, Samples]:
     """Pushes, a question, refusals on both sides, strange requests; and what is shown then."""
     phone, notified = await bed.phone("ines"), await bed.phone("camille")
     await bed.take(5)
-    await bed.until_told(phone, "agreement_sent")
-    await bed.until_told(notified, "nomination_accepted")  # of whom a partner has told us
+    for kind in ("nomination_accepted", "agreement_sent"):  # in either order
+        await bed.until_told(phone, kind)
+    for kind in ("nominated", "nomination_accepted"):  # of whom a partner has told us
+        await bed.until_told(notified, kind)
     await until(lambda: is_counted(bed, "erasmus_cnr_to_push_seconds_count"))
     await bed.until_looked()
     await bed.until_idle()
