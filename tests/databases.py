@@ -163,6 +163,15 @@ async def until(what: Callable[[], object], seconds: float = PATIENCE) -> None:
             await asyncio.sleep(0.01)
 
 
+async def waits_for_a_lock(database: Database | asyncpg.Connection) -> bool:
+    """Whether anybody in this database waits for a lock: of a row, a table or a name."""
+    found: bool = await database.fetchval(
+        """select exists (select from pg_stat_activity
+           where wait_event_type = 'Lock' and datname = current_database())"""
+    )
+    return found
+
+
 async def in_clear(database: Database, name: str, where: str = "true") -> list[bytes]:
     """Open the values of a sealed column, as `source_document.xml`, in the order of their rows."""
     column = _column(name)

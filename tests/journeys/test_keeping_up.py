@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from databases import in_clear, until
+from databases import in_clear, until, waits_for_a_lock
 from msgspec import structs
 from partners import StandIn
 from testbed import Bed, bed_running
@@ -221,9 +221,10 @@ async def test_a_slow_answer_does_not_bring_back_what_a_newer_one_left_out(dsn, 
 
 
 async def test_the_past_of_a_partner_that_is_new_is_not_told_by_whom_it_is_asked_of_later(
-    bed: Bed,
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
 ):
     """A partner's first mobilities come silently; so does what our own system has long known."""
+    monkeypatch.setattr("erasmus_app.worker.poll.OF_AN_INTERVAL", 10)  # two seconds, here
     heis = bed.world.network.heis
     clairval, home = heis[CLAIRVAL], heis[RIBEIRA]
     phone = await bed.phone("camille")
@@ -238,6 +239,7 @@ async def test_the_past_of_a_partner_that_is_new_is_not_told_by_whom_it_is_asked
     await bed.until_told(phone, "nominated")
     await until(lambda: has_arrived(bed, other))
     assert await bed.kinds(phone, 1) == ["nominated"]
+    await until(lambda: is_asked_long_after(bed, other))
 
     office.confirm_departure(home, other)  # what happens from now on is told
     await bed.until_told(phone, "departure_confirmed")
@@ -247,6 +249,16 @@ async def test_the_past_of_a_partner_that_is_new_is_not_told_by_whom_it_is_asked
 async def has_arrived(bed: Bed, omobility_id: OmobilityId) -> bool:
     facts = await in_clear(bed.app.database, "mobility.sealed", f"omobility_id = '{omobility_id}'")
     return any((json.loads(each).get("reception") or {}).get("actual_arrival") for each in facts)
+
+
+async def is_asked_long_after(bed: Bed, omobility_id: OmobilityId) -> bool:
+    """Whether our own system was asked of it when it was not new any more."""
+    found: bool = await bed.app.database.fetchval(
+        """select last_success_began_at > created_at + interval '2 s'
+           from poll_state, mobility where hei_id = $1 and api = $2 and omobility_id = $3""",
+        *(RIBEIRA, Api.IMOBILITIES, omobility_id),
+    )
+    return found
 
 
 @pytest.mark.parametrize("arrives", [TODAY, TODAY + timedelta(days=60)])
@@ -268,7 +280,7 @@ async def test_a_transcript_that_an_index_lists_before_the_mobility_is_written_i
             office.nominate_old(home, STUDENTS["tiago"], CLAIRVAL, tiago)
             nomination = home.kept.old[tiago]
             home.kept.old[tiago] = structs.replace(nomination, planned_arrival_date=arrives)
-            await until(lambda: waits_for_a_lock(bed))
+            await until(lambda: waits_for_a_lock(database))
             for _ in range(3):
                 listed_at = await last_asked(bed, Api.IMOBILITY_TORS)
                 await until(lambda at=listed_at: is_asked_after(bed, Api.IMOBILITY_TORS, at))
@@ -285,10 +297,3 @@ async def last_asked(bed: Bed, api: Api) -> datetime:
 
 async def is_asked_after(bed: Bed, api: Api, at: datetime) -> bool:
     return await last_asked(bed, api) > at
-
-
-async def waits_for_a_lock(bed: Bed) -> bool:
-    found: bool = await bed.app.database.fetchval(
-        "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
-    )
-    return found

@@ -263,15 +263,16 @@ class RecordChangeRow:
         waits = beside(after, self.clock().astimezone(UTC).date())
         n = len(given)  # of the parameters, the document's come first
         if self.before is None:
+            # It is as old as its writing: polls that began while it waited have not seen it.
             row = await self.connection.fetchrow(
                 f"""{document} insert into mobility (tenant, person_id, sending_hei_id,
                         omobility_id, receiving_hei_id, record, awaited, look_silently,
                         found_silently, sealed, waits_for, waiting_since, waits_until,
-                        academic_year, esi_state)
+                        academic_year, esi_state, created_at)
                     values (${n + 1}, ${n + 2}, ${n + 3}, ${n + 4}, ${n + 5},
                         ${n + 6}::text::jsonb, ${n + 7}::text::jsonb, ${n + 8}, ${n + 8}, ${n + 9},
                         ${n + 10}, coalesce(${n + 11}::timestamptz, 'infinity'), ${n + 12},
-                        ${n + 13}, ${n + 14})
+                        ${n + 13}, ${n + 14}, clock_timestamp())
                     returning mobility_id, person_id, version, changed_at""",  # noqa: S608 - constants and numbers
                 *given,
                 after.tenant,

@@ -31,7 +31,8 @@ from ewp.errors import EwpError, place_of
 
 POLL = "poll"
 PLAN = "plan-polls"
-LONGEST_WRITE = 60.0  # seconds that a transaction on a mobility may take
+LONGEST_WRITE = 60.0  # seconds from a mobility's being written until others see it
+OF_AN_INTERVAL = 1 / 15  # how much of it that may be, where one polls more often
 BUSY_WRITE = 5.0  # seconds more, however often one polls: a busy machine takes longer
 BATCH = 200  # mobilities; a whole university's answers would fill the memory
 
@@ -261,11 +262,11 @@ class Poller:
     def _asked_since(self, state: PollState) -> datetime | None:
         """Return from when on a mobility may have been made that the last good poll did not see.
 
-        A transaction that began before that poll may have ended after it had looked.
+        What was written before that poll may have been committed after it had looked.
         """
         if state.last_success_began_at is None:
             return None
-        longest = min(LONGEST_WRITE, self.services.settings.poll_seconds / 15)
+        longest = min(LONGEST_WRITE, self.services.settings.poll_seconds * OF_AN_INTERVAL)
         return state.last_success_began_at - timedelta(seconds=longest)
 
     def _past(

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from databases import until
+from databases import until, waits_for_a_lock
 
 from erasmus_app.store.database import Database
 
@@ -31,14 +31,11 @@ async def test_those_of_one_name_wait_for_each_other_and_others_do_not(database:
         async with database.locked("om-1"):
             order.append(f"second sees {await days(database)}")
 
-    async def waits() -> bool:
-        return bool(await database.fetchval("select count(*) from pg_locks where not granted"))
-
     tasks = [asyncio.create_task(each()) for each in (first, second)]
     await inside.wait()
     async with database.locked("om-2"):
         order.append("another")
-    await until(waits)
+    await until(lambda: waits_for_a_lock(database))
     go_on.set()
     await asyncio.gather(*tasks)
 

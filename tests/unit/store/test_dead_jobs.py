@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from databases import until, waits_for_a_lock
 
 from erasmus_app.store.database import Database
 from erasmus_app.store.dead_jobs import BATCH, Chosen, DeadJobs
@@ -106,8 +107,8 @@ async def test_one_whose_like_comes_during_the_replay_holds_up_nobody(
         # Not seen by the replay's look, and in its way when it writes.
         await enqueue(connection, "refresh", {}, dedupe_key="key 1")
         replay = asyncio.create_task(dead.replay(ALL))
-        while not await database.fetchval("select exists (select from pg_locks where not granted)"):
-            assert not replay.done()
+        await until(lambda: waits_for_a_lock(database))
+        assert not replay.done()
     assert await replay == 2
     assert await database.fetchval("select count(*) from job where dead_at is null") == 3
 

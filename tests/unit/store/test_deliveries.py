@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from databases import VAULT, until
+from databases import VAULT, until, waits_for_a_lock
 from metering import number, shown
 from unit.store.samples import AWAKE, HOME, NOW, log_in
 
@@ -118,12 +118,7 @@ async def test_two_accounts_on_one_phone_at_once_leave_it_with_one_of_them(
             VAULT.hashed("target", "phone-1"),
         )
         second = asyncio.create_task(a_phone(devices, other))
-
-        async def waits() -> bool:
-            sql = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-            return bool(await database.fetchval(sql))
-
-        await until(waits)
+        await until(lambda: waits_for_a_lock(database))
     registered = await second
 
     assert (await devices.devices(account), await devices.devices(other)) == ([], [registered])

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from databases import in_clear, until
+from databases import in_clear, until, waits_for_a_lock
 from msgspec.structs import replace
 from unit.store.samples import (
     ABROAD,
@@ -86,6 +86,18 @@ async def test_only_what_a_reader_can_tell_apart_makes_a_new_version(records: Re
     ]
 
     assert versions == [1, 1, 2, 3, 3]
+
+
+async def test_a_mobility_is_as_old_as_its_writing_and_not_as_the_wait_before_it(
+    records: RecordTable, database: Database
+):
+    async with database.locked(f"{HOME} {HOME} {OM}") as connection:
+        waiting = asyncio.create_task(take_in(records, an_answer(a_nomination())))
+        await until(lambda: waits_for_a_lock(database))
+        over = await connection.fetchval("select clock_timestamp()")
+    await waiting
+
+    assert await database.fetchval("select created_at from mobility") >= over
 
 
 async def test_the_last_good_document_stays_when_an_answer_leaves_the_object_out(
@@ -198,14 +210,6 @@ async def test_changes_of_one_mobility_take_turns_and_others_do_not_wait(records
 
     assert (await second).version == 2  # it saw what the first one had saved
     assert order == ["another", "slow", "second"]
-
-
-async def waits_for_a_lock(database: Database) -> bool:
-    found = await database.fetchval(
-        """select count(*) from pg_stat_activity
-           where wait_event_type = 'Lock' and datname = current_database()"""
-    )
-    return bool(found)
 
 
 @pytest.mark.parametrize("who", ["a login", "another mobility of the same student"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from databases import VAULT, DatabaseServer, database_of_old, until
+from databases import VAULT, DatabaseServer, database_of_old, until, waits_for_a_lock
 
 from erasmus_app.cli.tables import status
 from erasmus_app.errors import EngineFailed
@@ -129,7 +129,7 @@ async def test_whoever_reads_beside_an_upgrade_that_has_to_wait_is_served(
         await long.fetch("select from job")
 
         upgrading = asyncio.create_task(upgrade(dsn, VAULT))
-        await until(lambda: waiting_for_a_lock(other))
+        await until(lambda: waits_for_a_lock(other))
         await other.fetch("select from job")  # would wait for `long`'s end behind the upgrade
         await reads.rollback()
         await upgrading
@@ -137,13 +137,6 @@ async def test_whoever_reads_beside_an_upgrade_that_has_to_wait_is_served(
         await long.close()
         await other.close()
         assert (await standing(dsn)).fits
-
-
-async def waiting_for_a_lock(connection: asyncpg.Connection) -> bool:
-    found: bool = await connection.fetchval(
-        "select exists (select from pg_locks where not granted)"
-    )
-    return found
 
 
 async def test_an_upgrade_that_waits_for_too_long_gives_up_with_a_line(

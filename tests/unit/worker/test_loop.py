@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 import structlog
-from databases import VAULT, until
+from databases import VAULT, until, waits_for_a_lock
 
 from erasmus_app.errors import NotFound
 from erasmus_app.store.database import AWAY, Database, open_database
@@ -471,7 +471,7 @@ async def test_a_stopped_worker_ends_though_its_claim_hangs_and_a_handler_does_n
         async with working(database, {"fetch": stubborn}, drain=0.3) as worker:
             await begun.wait()
             await connection.execute("begin; lock table job in access exclusive mode")
-            await until(lambda: hangs(connection))
+            await until(lambda: waits_for_a_lock(connection))
         # It has ended by now, and what it leaves is as after a kill.
         left = await connection.fetch("select leased_by from job")
         free.set()
@@ -480,11 +480,6 @@ async def test_a_stopped_worker_ends_though_its_claim_hangs_and_a_handler_does_n
         await connection.close()
 
     assert [row["leased_by"] for row in left] == [worker.name]
-
-
-async def hangs(connection: asyncpg.Connection) -> bool:
-    """Whether somebody waits for a lock."""
-    return bool(await connection.fetchval("select exists (select from pg_locks where not granted)"))
 
 
 async def test_a_handler_that_completed_its_job_itself_is_not_run_again(database: Database):

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from databases import until
+from databases import until, waits_for_a_lock
 from metering import number, shown
 from unit.store.samples import HOME, OM, a_nomination, an_answer, log_in, take_in
 
@@ -393,12 +393,7 @@ async def test_a_change_and_a_message_at_once_take_turns(night: Night):
     telling = asyncio.create_task(slowly())
     await told.wait()
     changing = asyncio.create_task(night.wish(paused_until=at("03-20 12:00")))
-
-    async def waits() -> bool:
-        sql = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-        return bool(await night.database.fetchval(sql))
-
-    await until(waits)
+    await until(lambda: waits_for_a_lock(night.database))
     go_on.set()
     await asyncio.gather(telling, changing)
 
