@@ -4,10 +4,10 @@ import asyncio
 import itertools
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-CHUNK = 65_536
+from lines import join
 
 
 @asynccontextmanager
@@ -20,14 +20,12 @@ async def in_turns(addresses: Sequence[str], listener: socket.socket) -> AsyncIt
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to = urlsplit(next(turns))
-        onwards, back = await asyncio.open_connection(to.hostname, to.port)
-        open_now.update((writer, back))
+        there = await asyncio.open_connection(to.hostname, to.port)
+        open_now.update((writer, there[1]))
         try:
-            await asyncio.gather(_pass_on(reader, back), _pass_on(onwards, writer))
+            await join((reader, writer), there)
         finally:
-            open_now.difference_update((writer, back))
-            writer.close()
-            back.close()
+            open_now.difference_update((writer, there[1]))
 
     server = await asyncio.start_server(take, sock=listener)
     door = listener.getsockname()
@@ -38,12 +36,3 @@ async def in_turns(addresses: Sequence[str], listener: socket.socket) -> AsyncIt
         for each in list(open_now):
             each.close()
         await server.wait_closed()
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(CHUNK):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
+from lines import join
 
 INTERVAL = 0.5  # seconds between two looks at a process
+CLOSE = {"connection": "close"}
 
 
 @dataclass(slots=True)
@@ -38,23 +40,12 @@ class Balancer:
         self._turn += 1
         try:
             port = ports[self._turn % len(ports)]
-            there, back = await asyncio.open_connection("127.0.0.1", port)
+            there = await asyncio.open_connection("127.0.0.1", port)
         except (OSError, ZeroDivisionError):
             self.failed += 1
             writer.transport.abort()
             return
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
-
-
-CLOSE = {"connection": "close"}
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await source.read(65_536):
-            sink.write(data)
-            await sink.drain()
-    sink.close()
+        await join((reader, writer), there)
 
 
 @asynccontextmanager

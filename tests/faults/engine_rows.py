@@ -14,6 +14,7 @@ from faults import checking
 from faults.front import Front, front
 from faults.house import DEVICES, House, house, until, valkey_process
 from faults.rows import Result, Row, Scale, nothing_lost
+from lines import join
 
 from erasmus_app.store.database import AWAY
 from erasmus_app.store.embedded.folder import folder_of
@@ -228,18 +229,10 @@ class Gate:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            there, back = await asyncio.open_connection(*self._to)
-            self._writers |= {writer, back}
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
-            self._writers -= {writer, back}
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while piece := await reader.read(1 << 16):
-            writer.write(piece)
-            await writer.drain()
-    writer.close()
+            there = await asyncio.open_connection(*self._to)
+            self._writers |= {writer, there[1]}
+            await join((reader, writer), there)
+            self._writers -= {writer, there[1]}
 
 
 async def gone(folder: Path, scale: Scale) -> Result:

@@ -136,6 +136,7 @@ class _Connection(asyncio.Protocol):
         self.open = True  # takes new requests
         self.most = 0  # requests side by side; the server's first frame says how many
         self.heard = 0  # how often something came
+        self.refused: NoAnswer | None = None  # how it ended, if before the server's first frame
         self._news = news
         self._loop = asyncio.get_running_loop()
         self._flushing = False
@@ -214,7 +215,7 @@ class _Connection(asyncio.Protocol):
         try:
             events = self.h2.receive_data(data)
         except h2.exceptions.ProtocolError:
-            self._end(NoAnswer("protocol error"))
+            self._break(NoAnswer("protocol error"))
             return
         back: list[_Request] = []
         for event in events:
@@ -224,7 +225,7 @@ class _Connection(asyncio.Protocol):
         self._news(back)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._end(NoAnswer("connection lost"))
+        self._break(NoAnswer("connection lost"))
 
     def _on(self, event: h2.events.Event, back: list[_Request]) -> None:
         if isinstance(event, h2.events.ResponseReceived):
@@ -253,6 +254,12 @@ class _Connection(asyncio.Protocol):
             self.open = False
         elif isinstance(event, h2.events.RemoteSettingsChanged):
             self.most = self.h2.remote_settings.max_concurrent_streams
+
+    def _break(self, error: NoAnswer) -> None:
+        """End where the server has broken it off; not by `close`, which comes first then."""
+        if self.open and not self.most:
+            self.refused = error
+        self._end(error)
 
     def _end(self, error: NoAnswer) -> None:
         self.open = False
@@ -381,10 +388,20 @@ class Http2Transport:
             else:
                 request.fail(NoAnswer("sent away three times"))
         if not all(each.open for each in self._connections):
-            self._leaving += [each for each in self._connections if not each.open]
+            ended = [each for each in self._connections if not each.open]
+            self._leaving += ended
             self._connections = [each for each in self._connections if each.open]
+            for refused in [each.refused for each in ended if each.refused is not None]:
+                self._fail_unless_connected(refused)
         if self._waiting:
             self._pump()
+
+    def _fail_unless_connected(self, error: NoAnswer) -> None:
+        """Fail what waits, where nothing is left that would send it: the next one tries anew."""
+        if not self._connections:
+            waiting, self._waiting = self._waiting, deque()
+            for request in waiting:
+                request.fail(error)
 
     async def _connect(self) -> None:
         error: NoAnswer | None = None
@@ -397,10 +414,8 @@ class Http2Transport:
         except (OSError, ssl.SSLError) as failed:  # TimeoutError is one
             error = NoAnswer(type(failed).__name__)
         self._connecting = None
-        if error is not None and not self._connections:
-            waiting, self._waiting = self._waiting, deque()
-            for request in waiting:
-                request.fail(error)
+        if error is not None:
+            self._fail_unless_connected(error)
         self._heard(())
 
     def _expire(self) -> None:
@@ -413,7 +428,7 @@ class Http2Transport:
             request.fail(error)
         for connection in [*self._connections, *self._leaving]:
             connection.expire(now, error)
-            if late and not connection.heard:  # it has not even said how much it takes
+            if late and not connection.most:  # it has not even said how much it takes
                 connection.close()
         self._leaving = [each for each in self._leaving if each.under_way]
         self._heard(())

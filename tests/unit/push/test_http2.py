@@ -200,19 +200,46 @@ async def test_a_body_that_no_window_lets_through_is_no_crash(authority: Authori
         assert await post(transport) == OK
 
 
-@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
-async def test_a_server_of_another_protocol_is_no_answer(authority: Authority, greeting: bytes):
-    async def on_connection(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(greeting)
+@contextlib.asynccontextmanager
+async def stranger(authority: Authority, greeting: bytes) -> AsyncIterator[tuple[str, list[None]]]:
+    """A server of another protocol; yields its address, and an item for each connection."""
+    connections: list[None] = []
+
+    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(None)
+        if greeting:
+            writer.write(greeting)
+            await reader.read()  # until the client goes
         writer.close()
 
     server = await asyncio.start_server(
         on_connection, "127.0.0.1", 0, ssl=authority.server_context()
     )
-    port = server.sockets[0].getsockname()[1]
-    async with server, transport_to(f"https://localhost:{port}", authority) as transport:
-        with pytest.raises(NoAnswer):
-            await post(transport)
+    async with server:
+        yield f"https://localhost:{server.sockets[0].getsockname()[1]}", connections
+
+
+async def test_a_server_that_hangs_up_before_its_first_frame_is_asked_once(authority: Authority):
+    async with (
+        stranger(authority, b"") as (url, connections),
+        transport_to(url, authority) as transport,
+    ):
+        for number in (1, 2):
+            both = [post(transport), post(transport)]
+            ends = await asyncio.gather(*both, return_exceptions=True)
+            assert [str(each) for each in ends] == ["connection lost"] * 2
+            assert len(connections) == number
+
+
+async def test_a_server_of_another_protocol_is_left_when_time_is_out(authority: Authority):
+    async with (
+        stranger(authority, b"HTTP/1.1 400 Bad Request\r\n\r\n") as (url, connections),
+        transport_to(url, authority, seconds=1) as transport,
+    ):
+        for number in (1, 2):
+            with pytest.raises(NoAnswer, match="no answer"):
+                await post(transport)
+            assert len(connections) == number
 
 
 async def test_nobody_there_is_no_answer(authority: Authority):
