@@ -97,6 +97,23 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     return found if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else found + 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, a part of it in each process: none ends with it alone.
+
+    xdist gives each process a part of the row, and lets it begin at the front.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [each for each in items if each.get_closest_marker("long")]
+    others = [each for each in items if not each.get_closest_marker("long")]
+    row: list[pytest.Item] = []
+    for number in range(processes):
+        row += long[number::processes]
+        enough = len(items) * (number + 1) // processes - len(row)
+        row += others[:enough]
+        del others[:enough]
+    items[:] = row
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how much of the authorisation matrix was looked at."""
     for report in terminalreporter.getreports("passed"):

@@ -10,6 +10,7 @@ import atexit
 import os
 import shutil
 import socket
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -68,6 +69,7 @@ IN_A_HURRY = {
 PROCESSES = int(os.environ.get("BED_PROCESSES", "1"))  # apis and workers; see `make test-many`
 of_one_process = pytest.mark.skipif(PROCESSES > 1, reason="counts what one process does")
 KEYS = ("authority", "keys", "push")
+PLAIN = ssl.create_default_context()  # for what is not TLS; each client would make its own
 RECURRING = [
     *("poll", "plan-polls", "factsheet", "plan-factsheets", "institution", "plan-institutions"),
     *("agreements", "plan-agreements", "remind", "retain", "devices", "sync"),
@@ -267,7 +269,7 @@ async def bed_running(
         # Where there are several, each request is another's.
         limits = httpx.Limits(max_keepalive_connections=0 if others else None)
         http = await stack.enter_async_context(
-            httpx.AsyncClient(timeout=PATIENCE, trust_env=False, limits=limits)
+            httpx.AsyncClient(timeout=PATIENCE, trust_env=False, limits=limits, verify=PLAIN)
         )
         bed = Bed(world=around, app=app, http=http, address=address, others=tuple(others))
         if worker:

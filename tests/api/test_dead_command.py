@@ -46,6 +46,7 @@ async def command(bed: Bed, *arguments: str) -> tuple[int, list[str], str]:
     return process.returncode or 0, out.decode().splitlines(), err.decode()
 
 
+@pytest.mark.long
 async def test_pushes_that_failed_at_night_are_sent_in_the_morning(bed: Bed):
     phone = await bed.phone("ines")
     bed.world.push.fail_next("INVALID_ARGUMENT")

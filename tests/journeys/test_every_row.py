@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from databases import opened, until
 from journeys.every_row import AFTER, ASKED, BEFORE, DURING, MOVED, OTHER_DAY, ROWS, Row
 from journeys.scenes import GO, Scene
@@ -170,6 +171,7 @@ def brought_by(row: Row) -> Outcome:
     )
 
 
+@pytest.mark.long
 async def test_each_row_reaches_the_record_the_inbox_and_the_phone(
     dsn: str, valkey: str, tmp_path: Path
 ):

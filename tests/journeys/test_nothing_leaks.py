@@ -20,6 +20,7 @@ import asyncpg
 import fed
 import httpx
 import msgspec
+import pytest
 from collector import collecting
 from databases import PATIENCE, until
 from journeys.scenes import Scene
@@ -221,6 +222,7 @@ async def live(bed: Bed, phone: Phone, processes: Processes, dsn: str) -> list[s
     return [calendar, code]
 
 
+@pytest.mark.long
 async def test_no_log_trace_or_metric_holds_what_is_a_student_s_or_a_secret(
     dsn: str, valkey: str, tmp_path: Path
 ):

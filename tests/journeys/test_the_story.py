@@ -1,5 +1,6 @@
 """The lives of the story's mobilities, from a university's signed XML to a student's phone."""
 
+import pytest
 from databases import until
 from testbed import Bed, bed_running
 
@@ -19,6 +20,7 @@ RECORD = """{ me { mobilities {
 } } }"""
 
 
+@pytest.mark.long
 async def test_each_step_of_every_mobility_reaches_the_right_phone_once(bed: Bed):
     phones = {key: await bed.phone(key) for key in ("ines", "camille", "zofia", "jonas", "tiago")}
     expected: dict[str, list[str]] = {key: [] for key in phones}

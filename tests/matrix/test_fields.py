@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from graphql import GraphQLUnionType
 from matrix.asking import ask_everything, digests, house
 from matrix.held import renew
@@ -22,6 +23,7 @@ DECIDED = {"account_link", "mobility_claim"}
 """What the coordinators of a student's HEI decide about."""
 
 
+@pytest.mark.long
 async def test_nobody_gets_or_changes_by_any_field_what_its_rule_does_not_give_them(
     dsn: str, valkey: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ):
@@ -62,6 +64,7 @@ async def test_nobody_gets_or_changes_by_any_field_what_its_rule_does_not_give_t
     )
 
 
+@pytest.mark.long
 async def test_a_resolver_that_acts_for_somebody_else_gives_nothing_but_what_the_rule_gives(
     dsn: str, valkey: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from matrix.asking import House, ask_everything, digests, house
 from matrix.held import renew, seeded
 from matrix.judging import may_on
@@ -70,6 +71,7 @@ async def found(here: House, asker: Person, subject: Person) -> set[str]:
     return set(wrong)
 
 
+@pytest.mark.long
 async def test_what_is_told_or_changed_of_another_is_found_from_the_front(
     dsn: str, valkey: str, tmp_path: Path
 ):

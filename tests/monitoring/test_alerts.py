@@ -146,6 +146,7 @@ def for_promtool(case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_prometheus_sees_them_alike(tmp_path: Path):
     tests = {"rule_files": [str(RULES)], "evaluation_interval": "1m"}

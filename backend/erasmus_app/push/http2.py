@@ -24,6 +24,7 @@ from hyperframe.frame import Frame, GoAwayFrame
 
 LARGEST_ANSWER = 65_536  # bytes
 LARGEST_BODY = 16_384  # bytes: one frame, as every server takes it
+PAUSE = 1.0  # seconds from a connection that was not to be had to the next try, where one is open
 TRIES = 3  # of what a server says that it did not process
 
 
@@ -321,6 +322,7 @@ class Http2Transport:
         self._most = connections
         self._connections: list[_Connection] = []
         self._connecting: asyncio.Task[None] | None = None
+        self._not_before = 0.0  # in the loop's time: no further connection until then
         self._leaving: list[_Connection] = []  # with the last requests under way
         self._waiting: deque[_Request] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -374,10 +376,15 @@ class Http2Transport:
             if connection is None:
                 break
             connection.send(self._waiting.popleft())
-        may_come = all(each.most for each in self._connections)  # none that has just been opened
-        more = may_come and len(self._connections) < self._most
-        if self._waiting and self._connecting is None and more:
+        if self._waiting and self._connecting is None and self._may_connect():
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    def _may_connect(self) -> bool:
+        if not self._connections:
+            return True
+        may_come = all(each.most for each in self._connections)  # none that has just been opened
+        again = asyncio.get_running_loop().time() >= self._not_before
+        return may_come and again and len(self._connections) < self._most
 
     def _heard(self, back: Sequence[_Request]) -> None:
         """Something has changed on a connection; `back` are requests that it did not process."""
@@ -392,16 +399,18 @@ class Http2Transport:
             self._leaving += ended
             self._connections = [each for each in self._connections if each.open]
             for refused in [each.refused for each in ended if each.refused is not None]:
-                self._fail_unless_connected(refused)
+                self._no_further(refused)
         if self._waiting:
             self._pump()
 
-    def _fail_unless_connected(self, error: NoAnswer) -> None:
-        """Fail what waits, where nothing is left that would send it: the next one tries anew."""
-        if not self._connections:
-            waiting, self._waiting = self._waiting, deque()
-            for request in waiting:
-                request.fail(error)
+    def _no_further(self, error: NoAnswer) -> None:
+        """Let what waits wait for room on what is open; where nothing is, it fails."""
+        if self._connections:
+            self._not_before = asyncio.get_running_loop().time() + PAUSE
+            return
+        waiting, self._waiting = self._waiting, deque()
+        for request in waiting:
+            request.fail(error)
 
     async def _connect(self) -> None:
         error: NoAnswer | None = None
@@ -415,7 +424,7 @@ class Http2Transport:
             error = NoAnswer(type(failed).__name__)
         self._connecting = None
         if error is not None:
-            self._fail_unless_connected(error)
+            self._no_further(error)
         self._heard(())
 
     def _expire(self) -> None:

@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import h2.errors
 import pytest
 from databases import until
+from lines import join
 from unit.push.origin import Asked, Origin, running_origin
 
+from erasmus_app.push import http2
 from erasmus_app.push.http2 import LARGEST_ANSWER, Answer, Http2Transport, NoAnswer
 from sandbox.authority import Authority
 
@@ -18,9 +21,11 @@ OK = Answer(status=200, headers={}, body=b"{}")
 
 @contextlib.asynccontextmanager
 async def transport_to(
-    url: str, authority: Authority, *, seconds: float = 20
+    url: str, authority: Authority, *, seconds: float = 20, connections: int = 1
 ) -> AsyncIterator[Http2Transport]:
-    transport = Http2Transport(url, authority.client_context(), seconds=seconds)
+    transport = Http2Transport(
+        url, authority.client_context(), seconds=seconds, connections=connections
+    )
     try:
         yield transport
     finally:
@@ -240,6 +245,39 @@ async def test_a_server_of_another_protocol_is_left_when_time_is_out(authority: 
             with pytest.raises(NoAnswer, match="no answer"):
                 await post(transport)
             assert len(connections) == number
+
+
+async def test_where_no_further_connection_is_taken_pushes_wait_for_room_on_the_one(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(http2, "PAUSE", 3600.0)
+    waiting: list[Asked] = []
+    taken: list[bool] = []
+    lines: list[asyncio.Task[None]] = []
+
+    async with running_origin(authority, most=1, on_request=waiting.append) as origin:
+
+        async def one_alone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            taken.append(not taken)
+            if taken[-1]:
+                there = await asyncio.open_connection("127.0.0.1", urlsplit(origin.url).port)
+                lines.append(asyncio.create_task(join((reader, writer), there)))
+            else:
+                writer.close()
+
+        server = await asyncio.start_server(one_alone, "127.0.0.1", 0)
+        url = f"https://localhost:{server.sockets[0].getsockname()[1]}"
+        async with server, transport_to(url, authority, connections=2) as transport:
+            pushes = [asyncio.create_task(post(transport)) for _ in range(2)]
+            await until(lambda: len(taken) > 1)
+            for number in (1, 2):
+                await until(lambda sent=number: len(waiting) == sent)
+                waiting[-1].answer()
+            answers = await asyncio.gather(*pushes)
+        await asyncio.gather(*lines)
+
+    assert answers == [OK, OK]
+    assert taken == [True, False]
 
 
 async def test_nobody_there_is_no_answer(authority: Authority):

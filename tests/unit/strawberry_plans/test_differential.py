@@ -62,6 +62,7 @@ ANY = settings(
 )
 
 
+@pytest.mark.long
 @ANY
 @given(random=st.randoms(use_true_random=False))
 async def test_poisoned_data_ends_alike(random: Random):
