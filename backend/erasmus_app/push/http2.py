@@ -398,8 +398,9 @@ class Http2Transport:
             ended = [each for each in self._connections if not each.open]
             self._leaving += ended
             self._connections = [each for each in self._connections if each.open]
-            for refused in [each.refused for each in ended if each.refused is not None]:
-                self._no_further(refused)
+            for each in ended:
+                if each.refused is not None:
+                    self._no_further(each.refused)
         if self._waiting:
             self._pump()
 
@@ -407,13 +408,15 @@ class Http2Transport:
         """Let what waits wait for room on what is open; where nothing is, it fails."""
         if self._connections:
             self._not_before = asyncio.get_running_loop().time() + PAUSE
-            return
+        else:
+            self._fail_waiting(error)
+
+    def _fail_waiting(self, error: NoAnswer) -> None:
         waiting, self._waiting = self._waiting, deque()
         for request in waiting:
             request.fail(error)
 
     async def _connect(self) -> None:
-        error: NoAnswer | None = None
         try:
             async with asyncio.timeout(self._seconds):
                 _, connection = await asyncio.get_running_loop().create_connection(
@@ -421,10 +424,8 @@ class Http2Transport:
                 )
             self._connections.append(connection)
         except (OSError, ssl.SSLError) as failed:  # TimeoutError is one
-            error = NoAnswer(type(failed).__name__)
+            self._no_further(NoAnswer(type(failed).__name__))
         self._connecting = None
-        if error is not None:
-            self._no_further(error)
         self._heard(())
 
     def _expire(self) -> None:
@@ -450,8 +451,6 @@ class Http2Transport:
             self._timer.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
-        waiting, self._waiting = self._waiting, deque()
-        for request in waiting:
-            request.fail(NoAnswer("closed"))
+        self._fail_waiting(NoAnswer("closed"))
         for connection in [*self._connections, *self._leaving]:
             connection.close()
